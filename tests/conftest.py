@@ -1,0 +1,55 @@
+"""What every test gets: no way out to the network, a private cache and home, a clean environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def no_outside_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that leaves loopback, by address or by name."""
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
+            pytest.fail(f"test tried to reach {address[0]}")
+        connect(self, address)
+
+    def guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None and host not in LOOPBACK:
+            raise socket.gaierror(socket.EAI_NONAME, f"test tried to look up {host}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+
+
+@pytest.fixture(autouse=True)
+def private_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give each test a cache, a home and Ultralytics settings of its own; returns the folder."""
+    home = tmp_path_factory.mktemp("home")
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("YOLOBG_CACHE_DIR", str(home / "cache"))
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(home / "config"))
+    monkeypatch.delenv("YOLOBG_COCO_URL", raising=False)
+    return home
+
+
+@pytest.fixture
+def coco_real() -> Path:
+    """The folder of real COCO images and records; skips where it is not at hand."""
+    place = os.environ.get("YOLOBG_COCO_REAL")
+    if not place or not (Path(place) / "annotations").is_dir():
+        pytest.skip("YOLOBG_COCO_REAL does not name a folder with real COCO records")
+    return Path(place)

@@ -1,0 +1,1 @@
+"""The bridge: dataset class names to the COCO categories whose images cannot be background."""

@@ -1,0 +1,1 @@
+"""The source side: COCO-format annotations, the official archive and the catalog."""

@@ -1,0 +1,1 @@
+"""The user's side: everything we know about a YOLO dataset."""

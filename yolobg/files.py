@@ -1,0 +1,148 @@
+"""The few disk operations that everything safe is built from; each one is a step at which a kill does no harm.
+
+All writes of yolobg that others can see go through here: a file appears whole or not at all, nothing that exists is
+ever replaced unless the caller says so, and new files honour the umask (so no `tempfile`, which makes them 0600).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+__all__ = [
+    "create_empty",
+    "flush_folder",
+    "hash_file",
+    "publish_new",
+    "replace_when_done",
+    "same_filesystem",
+    "step",
+    "temporary_name",
+    "write_bytes",
+]
+
+
+def _ignore(_what: str, _path: Path) -> None:
+    return None
+
+
+# Tests put a function here that counts the steps or kills the process at one of them.
+on_step: Callable[[str, Path], None] = _ignore
+
+
+def step(what: str, path: Path) -> None:
+    """Mark the point just before `what` (rename, write, fsync, unlink, commit ...) is done to `path`."""
+    on_step(what, path)
+
+
+def temporary_name(destination: Path) -> Path:
+    """A name beside `destination` that no trainer lists: hidden, unique for each writer, no image suffix."""
+    # A fixed short stem, since destination names may already have the 255 bytes that file systems allow.
+    return destination.with_name(f".yolobg-{uuid.uuid4().hex}.part")
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable. Windows cannot open folders and needs no such call."""
+    if sys.platform == "win32":
+        return
+    step("fsync", folder)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems refuse to sync a folder; the rename itself is still atomic there.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def replace_when_done(destination: Path) -> Iterator[Path]:
+    """Yield a temporary path; when the block ends well, its content is flushed and becomes `destination`.
+
+    A block that fails leaves `destination` as it was and nothing behind.
+    """
+    part = temporary_name(destination)
+    try:
+        yield part
+        with part.open("rb+") as handle:
+            step("fsync", part)
+            os.fsync(handle.fileno())
+        step("rename", destination)
+        part.replace(destination)
+        flush_folder(destination.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_bytes(destination: Path, data: bytes) -> None:
+    """Write `destination` whole or not at all, keeping the permissions of a file that it replaces."""
+    with replace_when_done(destination) as part:
+        step("write", part)
+        part.write_bytes(data)
+        with contextlib.suppress(OSError):
+            part.chmod(destination.stat().st_mode & 0o7777)
+
+
+def create_empty(path: Path) -> None:
+    """Create a 0-byte file.
+
+    Raises:
+        FileExistsError: Something is already there; it is untouched.
+    """
+    step("create", path)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+def publish_new(staged: Path, destination: Path) -> None:
+    """Give a staged file its final name in one atomic step, never replacing anything.
+
+    A rename would replace a file that appeared in the meantime on POSIX, so a hard link is made and the old name
+    removed; where links are not to be had (FAT, some network mounts) a rename after a check has to do.
+
+    Raises:
+        FileExistsError: Something is already at `destination`; it is untouched.
+        OSError: The two lie on different file systems, or the folder cannot be written.
+    """
+    step("link", destination)
+    if staged.is_symlink():
+        _rename_new(staged, destination)
+        return
+    try:
+        os.link(staged, destination)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
+            raise
+        _rename_new(staged, destination)
+        return
+    step("unlink", staged)
+    staged.unlink()
+
+
+def _rename_new(staged: Path, destination: Path) -> None:
+    if os.path.lexists(destination):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
+    staged.rename(destination)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content as a hex digest; memory stays flat whatever its size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def same_filesystem(one: Path, other: Path) -> bool:
+    """Whether a rename from one folder to the other stays on one file system."""
+    return one.stat().st_dev == other.stat().st_dev

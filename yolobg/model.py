@@ -1,0 +1,379 @@
+"""The frozen dataclasses and protocols that all rooms speak in.
+
+Field names are the keys of `--json` (command-line contract, schema 1). Nothing here touches disk or network.
+Paths that are counted in the hundreds of thousands are plain `str`; everything else is `pathlib.Path`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+SCHEMA = 1
+
+LabelState = Literal["found", "missing", "empty", "corrupt"]
+Status = Literal["mapped", "none", "opaque", "unknown"]
+Relation = Literal["same", "is_a", "superset", "part_or_worn", "overlap", "confusable", "user"]
+Link = Literal["copy", "hard", "symlink"]
+
+# ---------------------------------------------------------------- the dataset
+
+
+@dataclass(frozen=True, slots=True)
+class DataYaml:
+    """A data.yaml, read as Ultralytics reads it.
+
+    Attributes:
+        file: The yaml file as given (not resolved: a symlinked yaml lies in the link's folder).
+        root: The folder that `path` means; splits are relative to it.
+        names: Class id to class name, in ascending id order.
+        splits: Split name (`train`, `val`, `test`, `minival`) to its resolved entries (folders or list files).
+            A split that is absent or null in the yaml is absent here.
+        warnings: What Ultralytics would trip over or silently do differently, for a person to read.
+    """
+
+    file: Path
+    root: Path
+    names: Mapping[int, str]
+    splits: Mapping[str, tuple[str, ...]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One image of a split with the label file Ultralytics looks for, and what that label file holds."""
+
+    image: str
+    label: str
+    state: LabelState
+
+
+@dataclass(frozen=True, slots=True)
+class LabelProblem:
+    """Why a label file is corrupt: Ultralytics drops its image from training.
+
+    Attributes:
+        label: The label file.
+        line: 1-based line number, or None when the whole file cannot be read.
+        reason: What is wrong with it.
+    """
+
+    label: str
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many images of a split are what.
+
+    `images` = `labelled` + `backgrounds` + `corrupt`; `backgrounds` = `missing` + `empty`.
+    `ratio` = backgrounds / (labelled + backgrounds): corrupt images are not trained on, so they do not count.
+    Duplicates count as often as they are listed, as in Ultralytics.
+    """
+
+    images: int
+    labelled: int
+    backgrounds: int
+    missing: int
+    empty: int
+    corrupt: int
+    ours: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A scanned split.
+
+    Attributes:
+        split: Its name.
+        entries: The resolved folders and list files it is made of.
+        files: Every listed image, sorted by path as Ultralytics sorts, duplicates kept.
+        problems: One for each corrupt label file.
+        warnings: For a person to read.
+    """
+
+    split: str
+    entries: tuple[str, ...]
+    files: tuple[FileEntry, ...]
+    problems: tuple[LabelProblem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- classes
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """Expected share (0-1) of chosen images that hold the class all the same, with a 95 % interval.
+
+    `arguable` is the share of cases about which human checkers differ; never part of `point`.
+    """
+
+    point: float
+    low: float
+    high: float
+    arguable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """One category whose images cannot be background for a class, and why.
+
+    Attributes:
+        coco: The category's name in the source.
+        relation: How the class name stands to the category.
+        confidence: 0-1; at least 0.5 excludes, 0.35 to 0.5 is "maybe".
+        rule: The rule that answered, for example `exact`, `plural`, `alias`, `wordnet`.
+        reason: One sentence a person can check.
+        images: How many of the source's images hold the category (0 when unknown).
+    """
+
+    coco: str
+    relation: Relation
+    confidence: float
+    rule: str
+    reason: str
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMatch:
+    """What one class name of the dataset excludes.
+
+    Attributes:
+        id: The class id in data.yaml.
+        name: The class name as written there.
+        status: `mapped`; `none` (a real word without a counterpart); `opaque` (says nothing); `unknown` (no such word).
+        exclude: Categories with confidence of at least 0.5, best first.
+        maybe: Categories with confidence from 0.35 to 0.5, best first.
+        suggestions: Nearest category names, for `unknown` and `opaque` names.
+        captions: Images left out only because a caption names the class, once the catalog was asked; else None.
+        expected_contamination: The figure for this class; None where no category or carrier covers it.
+        warnings: For a person to read.
+    """
+
+    id: int
+    name: str
+    status: Status
+    exclude: tuple[Exclusion, ...] = ()
+    maybe: tuple[Exclusion, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    captions: int | None = None
+    expected_contamination: Contamination | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionTerms:
+    """The words whose mention in a caption vetoes an image for one class.
+
+    Attributes:
+        name: The class name in the dataset.
+        terms: Written-out words and phrases, lower case (no stemmer behind them).
+        but_not: Phrases that make a caption harmless (`hot dog` for `dog`), checked within the same caption.
+    """
+
+    name: str
+    terms: tuple[str, ...]
+    but_not: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- the source
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category of the source: `images` counts the images with at least one instance, crowd regions included."""
+
+    id: int
+    name: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A licence of the source's table; `commercial` is false for every licence with an NC part."""
+
+    id: int
+    name: str
+    url: str
+    commercial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of the source. `width` and `height` are 0 where the record does not say."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    license: int | None = None
+    coco_url: str = ""
+    flickr_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the image files of a source are had from: folders first, then addresses, each in order.
+
+    Attributes:
+        name: The source's name, for example `coco2017`.
+        folders: Local folders; COCO's own layouts (flat, `train2017/`, `images/train2017/`) are tried below each.
+        bases: Addresses to which `file_name` is appended, without a trailing slash.
+        link: How a local file comes into the dataset.
+    """
+
+    name: str
+    folders: tuple[Path, ...] = ()
+    bases: tuple[str, ...] = ()
+    link: Link = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """The catalog's answer: who may be a background, and how many were left out for which reason.
+
+    Attributes:
+        ids: Eligible image ids in ascending order.
+        images: All images of the source.
+        by_class: Left out because they hold an excluded category.
+        by_caption: Of the rest, left out because a caption names a class.
+        by_license: Of the rest, left out by the licence filter.
+        unusable: Of the rest, left out because the record cannot be used (too small, unsafe file name, no image).
+        captions: Class name to the number of images that its caption terms alone would leave out.
+        few_classes_share: Share (0-1) of the eligible images with at most two annotated categories.
+    """
+
+    ids: tuple[int, ...]
+    images: int
+    by_class: int
+    by_caption: int
+    by_license: int
+    unusable: int
+    captions: Mapping[str, int] = field(default_factory=dict)
+    few_classes_share: float = 0.0
+
+
+# ---------------------------------------------------------------- plan, outcomes, report
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A verified image that lies in staging, ready to be merged.
+
+    Attributes:
+        record: The source's record.
+        path: The staged file (its name never ends in an image suffix).
+        size_bytes: Its size.
+        sha256: Hex digest of its content.
+        url: Where it came from: an address, or a path as given.
+    """
+
+    record: ImageRecord
+    path: Path
+    size_bytes: int
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An image that could not be had or used; another candidate took its place."""
+
+    source_id: int
+    reason: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """Where the dataset lies. `images_dir` and `labels_dir` are where new files go."""
+
+    data_yaml: str
+    root: str
+    split: str
+    images_dir: str
+    labels_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was asked for: `ratio` (0-1) or `count`, and how many images that needs on top of those there."""
+
+    ratio: float | None
+    count: int | None
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why images of the source are not eligible; each image counts once, under the first reason that holds."""
+
+    class_: int
+    caption: int
+    license: int
+    in_dataset: int
+    unusable: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """The source and what remained of it. `non_commercial` counts the chosen images under an NC licence."""
+
+    name: str
+    images: int
+    eligible: int
+    left_out: LeftOut
+    non_commercial: int = 0
+    expected_contamination: Contamination | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """One background in the dataset. Paths below the root are relative to it and use `/`; others are absolute."""
+
+    image: str
+    label: str
+    source_id: int
+    url: str
+    license: int | None
+    flickr_url: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `augment` found, decided and did; `--json` prints exactly this.
+
+    In a dry run `added` is empty and nothing was written.
+    """
+
+    dry_run: bool
+    dataset: DatasetInfo
+    before: Counts
+    target: Target
+    classes: tuple[ClassMatch, ...]
+    source: SourceInfo | None
+    added: tuple[Added, ...]
+    failed: tuple[Failed, ...]
+    after: Counts
+    manifest: str | None
+    warnings: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+
+class Progress(Protocol):
+    """Told how far a stage is; `total` is None where it is not known. Called from one thread at a time."""
+
+    def __call__(self, stage: str, done: int, total: int | None, /) -> None:
+        """Report that `done` of `total` units of `stage` are done."""
+
+
+def no_progress(_stage: str, _done: int, _total: int | None, /) -> None:
+    """The progress of somebody who does not look."""
