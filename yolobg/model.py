@@ -1,6 +1,6 @@
 """The frozen dataclasses and protocols that all rooms speak in.
 
-Field names are the keys of `--json` (command-line contract, schema 1). Nothing here touches disk or network.
+Field names are the keys of `--json` (see `report.py` for its outer shape). Nothing here touches disk or network.
 Paths that are counted in the hundreds of thousands are plain `str`; everything else is `pathlib.Path`.
 """
 
@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
-
-SCHEMA = 1
 
 LabelState = Literal["found", "missing", "empty", "corrupt"]
 Status = Literal["mapped", "none", "opaque", "unknown"]
@@ -259,7 +257,7 @@ class Eligibility:
     few_classes_share: float = 0.0
 
 
-# ---------------------------------------------------------------- plan, outcomes, report
+# ---------------------------------------------------------------- outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,84 +286,6 @@ class Failed:
     source_id: int
     reason: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetInfo:
-    """Where the dataset lies. `images_dir` and `labels_dir` are where new files go."""
-
-    data_yaml: str
-    root: str
-    split: str
-    images_dir: str
-    labels_dir: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What was asked for: `ratio` (0-1) or `count`, and how many images that needs on top of those there."""
-
-    ratio: float | None
-    count: int | None
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Why images of the source are not eligible; each image counts once, under the first reason that holds."""
-
-    class_: int
-    caption: int
-    license: int
-    in_dataset: int
-    unusable: int
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """The source and what remained of it. `non_commercial` counts the chosen images under an NC licence."""
-
-    name: str
-    images: int
-    eligible: int
-    left_out: LeftOut
-    non_commercial: int = 0
-    expected_contamination: Contamination | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """One background in the dataset. Paths below the root are relative to it and use `/`; others are absolute."""
-
-    image: str
-    label: str
-    source_id: int
-    url: str
-    license: int | None
-    flickr_url: str
-    sha256: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `augment` found, decided and did; `--json` prints exactly this.
-
-    In a dry run `added` is empty and nothing was written.
-    """
-
-    dry_run: bool
-    dataset: DatasetInfo
-    before: Counts
-    target: Target
-    classes: tuple[ClassMatch, ...]
-    source: SourceInfo | None
-    added: tuple[Added, ...]
-    failed: tuple[Failed, ...]
-    after: Counts
-    manifest: str | None
-    warnings: tuple[str, ...] = ()
-    schema: int = SCHEMA
 
 
 class Progress(Protocol):
