@@ -1,0 +1,324 @@
+"""COCO-format annotation files → the few columns yolobg needs, checked.
+
+Owns the JSON: a typed `msgspec` decode over a memory map, so that masks, boxes and areas are never built. Knows nothing
+of SQLite or HTTP. What counts as presence is pycocotools' `getImgIds`: any annotation of the category, crowd regions
+included, which is why `iscrowd` is not even read.
+
+Decided for files in the wild:
+    * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), strings and fractions are refused;
+    * `annotations[].id` is not read, so missing or repeated annotation ids do no harm;
+    * `width`, `height`, `license`, addresses and the licence table may be missing, null or nonsense: they become
+      0, None and "";
+    * captions of images that the instances file does not list are left out; a captions file that shares no image with
+      it is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from yolobg.errors import AnnotationsError
+from yolobg.model import ImageRecord
+
+__all__ = [
+    "Captions",
+    "Instances",
+    "LicenseRow",
+    "parse_captions",
+    "parse_instances",
+    "read_captions",
+    "read_instances",
+]
+
+_Number = int | float
+_Loose = int | float | str | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SQLITE_MAX = 2**63 - 1
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: _Number
+    file_name: str
+    width: _Loose = None
+    height: _Loose = None
+    license: _Loose = None
+    coco_url: _Loose = None
+    flickr_url: _Loose = None
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    image_id: _Number
+    category_id: _Number
+
+
+class _Category(msgspec.Struct, gc=False):
+    id: _Number
+    name: str
+
+
+class _License(msgspec.Struct, gc=False):
+    id: _Loose = None
+    name: _Loose = None
+    url: _Loose = None
+
+
+class _InstancesFile(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+    licenses: list[_License] | None = None
+
+
+class _Caption(msgspec.Struct, gc=False):
+    image_id: _Number
+    caption: str
+
+
+class _CaptionsFile(msgspec.Struct):
+    annotations: list[_Caption]
+
+
+_File = TypeVar("_File", _InstancesFile, _CaptionsFile)
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseRow:
+    """A licence as the file names it; the texts may be empty."""
+
+    id: int
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """What an instances file says, independent of the order in which it says it.
+
+    Attributes:
+        images: In ascending id order. An image's place in this tuple is its position.
+        categories: Category id to name, in ascending id order.
+        holders: Category id to the positions of the images with at least one annotation of it, crowds included.
+        licenses: The file's table, in ascending id order; licences that only images name are added without texts.
+    """
+
+    images: tuple[ImageRecord, ...]
+    categories: Mapping[int, str]
+    holders: Mapping[int, frozenset[int]]
+    licenses: tuple[LicenseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """Captions by position of the image in `Instances.images`; each image's captions are sorted."""
+
+    texts: Mapping[int, Sequence[str]]
+
+
+def read_instances(path: Path) -> Instances:
+    """Read an instances file through a memory map, which is released before this returns.
+
+    Raises:
+        AnnotationsError: The file cannot be read or is not a usable instances file.
+    """
+    with _mapped(path) as data:
+        return parse_instances(data, source=str(path))
+
+
+def read_captions(path: Path, instances: Instances) -> Captions:
+    """Read the captions file that belongs to `instances`.
+
+    Raises:
+        AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
+    """
+    with _mapped(path) as data:
+        return parse_captions(data, instances, source=str(path))
+
+
+def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
+    """Decode an instances file and check that ids are unique and references lead somewhere.
+
+    Raises:
+        AnnotationsError: Says what is wrong and where in `source`.
+    """
+    decoded = _decode(data, _InstancesFile, source)
+    images = _images(decoded.images, source)
+    categories = _categories(decoded.categories, source)
+    holders = _holders(decoded.annotations, images, categories, source)
+    return Instances(images, categories, holders, _licenses(decoded.licenses or [], images))
+
+
+def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str) -> Captions:
+    """Decode a captions file and keep the captions of the images of `instances`.
+
+    Raises:
+        AnnotationsError: Says what is wrong and where in `source`.
+    """
+    decoded = _decode(data, _CaptionsFile, source).annotations
+    position_of = {record.id: position for position, record in enumerate(instances.images)}
+    by_image: dict[int, list[str]] = {}
+    for entry in decoded:
+        by_image.setdefault(entry.image_id, []).append(entry.caption)  # type: ignore[arg-type]  # 3.0 is the key 3
+    texts = {position_of[image]: sorted(by_image[image]) for image in by_image if image in position_of}
+    if decoded and position_of and not texts:
+        raise AnnotationsError(
+            f"{source}: none of its {len(decoded):,} captions belongs to an image of the instances file; "
+            "give the captions file of the same split, or leave captions out"
+        )
+    return Captions(texts)
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+    try:
+        with path.open("rb") as handle:
+            try:
+                view = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            except (OSError, ValueError):  # an empty file, or a file system that cannot map
+                yield handle.read()
+                return
+            with view:
+                yield view
+    except OSError as error:
+        raise AnnotationsError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
+
+
+def _decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
+    buffer = memoryview(data)
+    try:
+        start = len(_BYTE_ORDER_MARK) if buffer[:3] == _BYTE_ORDER_MARK else 0
+        with buffer[start:] as text:
+            return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AnnotationsError(_explain(buffer, kind, source, error)) from error
+    finally:
+        buffer.release()
+
+
+def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
+    wanted = "instances" if kind is _InstancesFile else "captions"
+    if len(buffer) == 0:
+        return f"{source}: the file is empty; expected a COCO {wanted} file"
+    if isinstance(error, msgspec.ValidationError):
+        if kind is _InstancesFile and _holds_captions(buffer):
+            return f"{source}: this is a captions file; expected the instances file (instances_….json) beside it"
+        return (
+            f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
+            + ("images, annotations and categories" if kind is _InstancesFile else "annotations that hold captions")
+            + "; ids must be whole numbers"
+        )
+    if "truncated" in str(error):
+        return f"{source}: the JSON ends too early after {len(buffer):,} bytes; the file was cut short, get it again"
+    return f"{source}: not valid JSON (NaN and Infinity are not JSON either): {error}"
+
+
+def _holds_captions(buffer: memoryview) -> bool:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bool(msgspec.json.decode(buffer, type=_CaptionsFile).annotations)
+    return False
+
+
+def _whole(value: _Number, where: str) -> int:
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise AnnotationsError(f"{where}: {value!r} is not a whole number; ids must be")
+        value = int(value)
+    if not -_SQLITE_MAX <= value <= _SQLITE_MAX:
+        raise AnnotationsError(f"{where}: {value!r} does not fit in 64 bits")
+    return value
+
+
+def _size(value: object) -> int:
+    usable = isinstance(value, (int, float)) and math.isfinite(value) and 0 < value <= _SQLITE_MAX
+    return int(value) if usable else 0  # type: ignore[call-overload]  # checked in the line above
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _license_id(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() and abs(value) <= _SQLITE_MAX else None
+
+
+def _images(entries: list[_Image], source: str) -> tuple[ImageRecord, ...]:
+    records: dict[int, ImageRecord] = {}
+    for index, entry in enumerate(entries):
+        image_id = entry.id
+        if type(image_id) is not int or not -_SQLITE_MAX <= image_id <= _SQLITE_MAX:
+            image_id = _whole(image_id, f"{source}: images[{index}].id")
+        if image_id in records:
+            raise AnnotationsError(
+                f"{source}: images[{index}].id: {image_id} is used twice "
+                f"({records[image_id].file_name!r} and {entry.file_name!r}); ids must be unique"
+            )
+        records[image_id] = ImageRecord(
+            image_id,
+            entry.file_name,
+            _size(entry.width),
+            _size(entry.height),
+            _license_id(entry.license),
+            _text(entry.coco_url),
+            _text(entry.flickr_url),
+        )
+    return tuple(records[image_id] for image_id in sorted(records))
+
+
+def _categories(entries: list[_Category], source: str) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for index, entry in enumerate(entries):
+        where = f"{source}: categories[{index}].id"
+        category_id = _whole(entry.id, where)
+        if category_id in names:
+            raise AnnotationsError(
+                f"{where}: {category_id} is used twice ({names[category_id]!r} and {entry.name!r}); ids must be unique"
+            )
+        names[category_id] = entry.name
+    if not names:
+        raise AnnotationsError(f"{source}: categories is empty, so nothing says what an image does not contain")
+    return dict(sorted(names.items()))
+
+
+def _holders(
+    annotations: list[_Annotation], images: tuple[ImageRecord, ...], categories: Mapping[int, str], source: str
+) -> dict[int, frozenset[int]]:
+    position_of = {record.id: position for position, record in enumerate(images)}
+    found: dict[int, set[int]] = {category_id: set() for category_id in categories}
+    add = {category_id: positions.add for category_id, positions in found.items()}
+    try:
+        for entry in annotations:
+            add[entry.category_id](position_of[entry.image_id])  # type: ignore[index]  # 3.0 is the key 3
+    except KeyError:
+        raise AnnotationsError(_dangling(annotations, position_of, categories, source)) from None
+    return {category_id: frozenset(positions) for category_id, positions in found.items()}
+
+
+def _dangling(
+    annotations: list[_Annotation], images: Mapping[int, int], categories: Mapping[int, str], source: str
+) -> str:
+    for index, entry in enumerate(annotations):
+        if entry.category_id not in categories:
+            return f"{source}: annotations[{index}].category_id: {entry.category_id!r} is not in categories"
+        if entry.image_id not in images:
+            return f"{source}: annotations[{index}].image_id: {entry.image_id!r} is not in images"
+    raise AssertionError(source)
+
+
+def _licenses(entries: list[_License], images: tuple[ImageRecord, ...]) -> tuple[LicenseRow, ...]:
+    rows = {record.license: LicenseRow(record.license, "", "") for record in images if record.license is not None}
+    for entry in entries:
+        license_id = _license_id(entry.id)
+        if license_id is not None:
+            rows[license_id] = LicenseRow(license_id, _text(entry.name), _text(entry.url))
+    return tuple(rows[license_id] for license_id in sorted(rows))
