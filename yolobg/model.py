@@ -30,6 +30,7 @@ class DataYaml:
         splits: Split name (`train`, `val`, `test`, `minival`) to its resolved entries (folders or list files).
             A split that is absent or null in the yaml is absent here.
         warnings: What Ultralytics would trip over or silently do differently, for a person to read.
+        kpt_shape: Number of key points and their dimensions in a pose dataset; label rows may then be that much longer.
     """
 
     file: Path
@@ -37,6 +38,7 @@ class DataYaml:
     names: Mapping[int, str]
     splits: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
+    kpt_shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

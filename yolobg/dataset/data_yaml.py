@@ -1,0 +1,272 @@
+"""Read data.yaml as Ultralytics 8.4.190 does, without importing it and without ever executing `download:`.
+
+The only room that reads or writes YAML. It decides which file is meant, what the classes are, and which folder or list
+file each split is; it does not look into those. Where we are more tolerant than Ultralytics, `DataYaml.warnings` says
+so: a missing val, and a relative `path` that only exists beside the yaml.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from yolobg.dataset.settings import datasets_dirs
+from yolobg.dataset.yaml_text import dump_yaml, load_yaml
+from yolobg.errors import DatasetError
+from yolobg.model import DataYaml
+
+__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml"]
+
+SPLITS = ("train", "val", "test", "minival")
+_TYPES: dict[str, tuple[Any, ...]] = {
+    "path": (str,),
+    "train": (str, list),
+    "val": (str, list),
+    "test": (str, list),
+    "minival": (str, list),
+    "names": (list, dict),
+    "kpt_shape": (list,),
+    "flip_idx": (list,),
+}
+_SHOWN = 80
+_MOST_CLASSES = 1_000_000
+
+
+def find_data_yaml(path: Path) -> Path:
+    """The yaml file that a path means: itself, or the one in the folder.
+
+    In a folder it is the single `*.yaml`, else the single `*.yml`, at the top or, if none is there, anywhere below; of
+    several, the one that is called like the folder.
+
+    Raises:
+        DatasetError: Nothing is there, it is no yaml file, or several files could be meant.
+    """
+    try:
+        if path.is_dir():
+            return _yaml_in_folder(path)
+        exists = path.is_file()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{_show(path)}: cannot be looked at: {error}") from error
+    if not exists:
+        raise DatasetError(f"{_show(path)}: no such file or folder; give the path of a data.yaml or of its folder")
+    if path.suffix.lower() not in {".yaml", ".yml"}:
+        raise DatasetError(f"{path}: not a YAML file; expected a name that ends in .yaml or .yml, or a folder with one")
+    return path
+
+
+def _yaml_in_folder(folder: Path) -> Path:
+    for pattern in ("*.yaml", "*.yml"):
+        files = list(folder.glob(pattern)) or list(folder.rglob(pattern))
+        if files:
+            break
+    else:
+        raise DatasetError(f"{folder}: no .yaml or .yml file in this folder; give the path of the dataset's data.yaml")
+    if len(files) > 1:
+        named_alike = [file for file in files if file.stem == folder.stem]
+        if len(named_alike) != 1:
+            shown = ", ".join(sorted(file.name for file in files)[:5])
+            raise DatasetError(
+                f"{folder}: {len(files)} YAML files here ({shown}); give the path of the one that is meant"
+            )
+        files = named_alike
+    return files[0]
+
+
+def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:
+    """Read a data.yaml, or the one in a folder, and resolve its splits.
+
+    Args:
+        path: The file or folder, relative to the process's current folder if not absolute.
+        cwd: What a relative `path:` and relative lines of list files refer to first; default the current folder.
+
+    Raises:
+        DatasetError: It cannot be read, or Ultralytics would refuse it for something other than a missing val.
+    """
+    file = find_data_yaml(path)
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
+    repeated: list[str] = []
+    raw = load_yaml(text, source=str(file), repeated_keys=repeated)
+    warnings = [f"{file}: key '{key}' is there more than once; the last one counts" for key in repeated]
+    return parse_data_yaml(raw, file=file, cwd=cwd, warnings=warnings)
+
+
+def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warnings: Sequence[str] = ()) -> DataYaml:
+    """Turn the content of a data.yaml into classes and resolved splits; asks the disk only what exists.
+
+    Args:
+        raw: What `load_yaml` gave.
+        file: The yaml file: its folder is the root when there is no `path`, and messages name it.
+        cwd: See `read_data_yaml`.
+        warnings: What is already known to be odd.
+
+    Raises:
+        DatasetError: A key is missing, has the wrong type or a value that Ultralytics refuses; the message names it.
+    """
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise DatasetError(f"{file}: expected keys such as train, val and names, found a {type(raw).__name__}")
+    # People write None where YAML wants null; Ultralytics reads it so for top-level keys.
+    data: dict[object, object] = {key: None if value == "None" else value for key, value in raw.items()}
+    said = list(warnings)
+    _check_types(data, file)
+    _settle_keys(data, file, said)
+    here = Path.cwd() if cwd is None else cwd
+    try:
+        root = _find_root(data.get("path"), file=file, cwd=here, said=said)
+        splits = {name: entries for name in SPLITS if (entries := _resolve_split(root, data.get(name), name, file))}
+        _look_at_val(splits.get("val", ()), file, said)
+        root = root.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DatasetError(f"{file}: a path in 'path', 'train', 'val' or 'test' cannot be used: {error}") from error
+    return DataYaml(
+        file=file,
+        root=root,
+        names=_parse_names(data, file),
+        splits=splits,
+        warnings=tuple(said),
+        kpt_shape=_parse_kpt_shape(data, file),
+    )
+
+
+def _check_types(data: Mapping[object, object], file: Path) -> None:
+    for key, types in _TYPES.items():
+        value = data.get(key)
+        if value is not None and not isinstance(value, types):
+            wanted = " or ".join({str: "a text", list: "a list", dict: "a mapping"}[type_] for type_ in types)
+            raise DatasetError(f"{file}: key '{key}' must be {wanted}, not {type(value).__name__} {_show(value)}")
+
+
+def _settle_keys(data: dict[object, object], file: Path, said: list[str]) -> None:
+    """Rename `validation` and report what is missing."""
+    if "train" not in data:
+        raise DatasetError(f"{file}: key 'train' is missing; expected the folder or list file of the training images")
+    if "val" in data:
+        return
+    if "validation" in data:
+        data["val"] = data.pop("validation")
+        _check_types({"val": data["val"]}, file)
+    elif "valid" in data:
+        raise DatasetError(
+            f"{file}: key 'val' is missing and 'valid' is not known to Ultralytics; rename 'valid' to 'val'"
+        )
+    else:
+        said.append(f"{file}: key 'val' is missing; Ultralytics will not train with this file")
+
+
+# ---------------------------------------------------------------- paths
+
+
+def _find_root(value: object, *, file: Path, cwd: Path, said: list[str]) -> Path:
+    """The dataset's root: the yaml's folder, or what `path` means."""
+    folder = cwd / file.parent
+    if not value or not isinstance(value, str):
+        return folder
+    path = Path(value)
+    if path.is_absolute() or (cwd / path).exists():
+        return cwd / path
+    candidates = [place / path for place in datasets_dirs(cwd)]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    if (folder / path).exists():
+        said.append(
+            f"{file}: path '{value}' was found beside the yaml, where Ultralytics does not look: it looks in the "
+            f"current folder ({cwd}) and its datasets_dir; write an absolute path, or leave the key out to mean the "
+            f"yaml's folder"
+        )
+        return folder / path
+    said.append(
+        f"{file}: path '{value}' does not exist below the current folder ({cwd}), datasets_dir or the yaml's folder"
+    )
+    return candidates[0] if candidates else cwd / path
+
+
+def _resolve_split(root: Path, value: object, name: str, file: Path) -> tuple[str, ...]:
+    """The resolved entries of a split; links of the folder itself are followed, as in Ultralytics."""
+    if not value:
+        return ()
+    if isinstance(value, str):
+        path = (root / value).resolve()
+        # Roboflow writes ../train/images for a folder that lies beside the yaml.
+        if value.startswith("../") and not path.exists():
+            path = (root / value[3:]).resolve()
+        return (str(path),)
+    entries: list[str] = []
+    for entry in value if isinstance(value, list) else ():
+        if not isinstance(entry, str):
+            raise DatasetError(f"{file}: key '{name}' must list paths, found {type(entry).__name__} {_show(entry)}")
+        entries.append(str((root / entry).resolve()))
+    return tuple(entries)
+
+
+def _look_at_val(entries: Sequence[str], file: Path, said: list[str]) -> None:
+    absent = next((entry for entry in entries if not os.path.exists(entry)), None)  # noqa: PTH110 - entries are str
+    if absent is not None:
+        said.append(f"{file}: val '{absent}' does not exist; Ultralytics will not train with this file")
+
+
+# ---------------------------------------------------------------- classes
+
+
+def _parse_names(data: Mapping[object, object], file: Path) -> dict[int, str]:
+    names = data.get("names")
+    if names is None and "nc" not in data:
+        raise DatasetError(f"{file}: key 'names' is missing; expected the class names as a list or as 'id: name' lines")
+    count = _parse_nc(data["nc"], file) if "nc" in data else None
+    if names is None:
+        return _checked({i: f"class_{i}" for i in range(count or 0)}, file)
+    if not isinstance(names, (list, dict)):
+        raise DatasetError(f"{file}: key 'names' must be a list or a mapping, not {type(names).__name__}")
+    if count is not None and len(names) != count:
+        raise DatasetError(f"{file}: key 'names' has {len(names)} entries but 'nc' says {count}; make them equal")
+    pairs = enumerate(names) if isinstance(names, list) else names.items()
+    try:
+        return _checked({int(key): str(value) for key, value in pairs}, file)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(f"{file}: key 'names' must have whole numbers as class ids: {error}") from error
+
+
+def _parse_nc(value: object, file: Path) -> int:
+    """The class count; a whole number written as text or as 2.0 will do."""
+    try:
+        number = float(value) if isinstance(value, (str, int, float)) else float("nan")
+        if number == int(number) and number <= _MOST_CLASSES:
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise DatasetError(f"{file}: key 'nc' must be a whole number up to {_MOST_CLASSES:,}, not {_show(value)}")
+
+
+def _checked(names: Mapping[int, str], file: Path) -> dict[int, str]:
+    if not names:
+        raise DatasetError(f"{file}: key 'names' is empty; at least one class is needed")
+    if max(names) >= len(names) or 0 not in names:
+        raise DatasetError(
+            f"{file}: key 'names' has {len(names)} classes, so their ids must be 0 to {len(names) - 1}, "
+            f"found {min(names)} to {max(names)}"
+        )
+    return dict(sorted(names.items()))
+
+
+def _parse_kpt_shape(data: Mapping[object, object], file: Path) -> tuple[int, int] | None:
+    if "kpt_shape" not in data:
+        return None
+    match data["kpt_shape"]:
+        case [int(points), int(dimensions)]:
+            return points, dimensions
+        case value:
+            raise DatasetError(
+                f"{file}: key 'kpt_shape' must be two whole numbers, the key points and their dimensions, "
+                f"not {_show(value)}"
+            )
+
+
+def _show(value: object) -> str:
+    text = ascii(str(value))[1:-1] if isinstance(value, (str, Path)) else ascii(value)
+    return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}...'"

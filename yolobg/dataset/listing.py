@@ -1,0 +1,103 @@
+"""What is on the disk, asked for in whole folders: one listing instead of one question for each file.
+
+The walk gives what Ultralytics' recursive glob gives; nothing here knows about labels or classes.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+from yolobg.dataset.layout import is_image
+
+__all__ = ["Folders", "Walk"]
+
+
+class Walk:
+    """The images below folders, as Ultralytics lists them.
+
+    Names that start with a dot are passed over, folders and files alike. Links to folders are followed, also several
+    to the same one; a folder inside itself is not, which Ultralytics does until the system's limit on links.
+
+    Attributes:
+        images: Paths in no particular order; whatever has an image's name is there, also a folder.
+        unusable: Of these, the ones that are no file, with the reason.
+        warnings: Folders that could not be read or were not followed.
+    """
+
+    def __init__(self) -> None:
+        self.images: list[str] = []
+        self.unusable: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def add(self, folder: str) -> None:
+        """List `folder` and everything below it."""
+        waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+        while waiting:
+            path, above = waiting.pop()
+            try:
+                status = os.stat(path)  # noqa: PTH116 - plain strings, by the hundred thousand
+                identity = (status.st_dev, status.st_ino)
+                if identity in above:
+                    self.warnings.append(f"{path}: links back to a folder above it; not followed")
+                    continue
+                below = self._list(path)
+            except OSError as error:
+                self.warnings.append(f"{path}: cannot be read and was passed over: {error.strerror or error}")
+                continue
+            waiting += [(child, above | {identity}) for child in below]
+
+    def _list(self, folder: str) -> list[str]:
+        """Take the images of one folder; returns its sub-folders."""
+        start = folder.rstrip(os.sep) + os.sep
+        below: list[str] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == ".":
+                    continue
+                image = is_image(name) and "." in name
+                if entry.is_dir():
+                    below.append(start + name)
+                    if image:
+                        self.unusable[start + name] = "is a folder"
+                elif image and not entry.is_file():
+                    self.unusable[start + name] = "is a broken link or no ordinary file"
+                if image:
+                    self.images.append(start + name)
+        return below
+
+
+class Folders:
+    """Remembers which files folders hold, so that a hundred thousand questions cost one listing."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, frozenset[str]] = {}
+        self._folded: dict[str, frozenset[str]] = {}
+
+    def has_file(self, path: str) -> bool:
+        """Whether a file (or a link to one) is at an absolute `path`, on the file system's own terms of equal names."""
+        folder, name = os.path.split(path)
+        names = self._names.get(folder)
+        if names is None:
+            names = self._names[folder] = _file_names(folder)
+        return name in names or (bool(names) and self._alike(folder, name) and os.path.isfile(path))  # noqa: PTH113
+
+    def _alike(self, folder: str, name: str) -> bool:
+        """Whether a file system that folds case or normalises names could mean a file of this folder by `name`."""
+        folded = self._folded.get(folder)
+        if folded is None:
+            folded = self._folded[folder] = frozenset(map(_fold, self._names[folder]))
+        return _fold(name) in folded
+
+
+def _file_names(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder or ".") as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def _fold(name: str) -> str:
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
