@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ __all__ = [
     "replace_when_done",
     "same_filesystem",
     "step",
+    "sweep_parts",
     "temporary_name",
     "write_bytes",
 ]
@@ -45,6 +47,13 @@ def temporary_name(destination: Path) -> Path:
     """A name beside `destination` that no trainer lists: hidden, unique for each writer, no image suffix."""
     # A fixed short stem, since destination names may already have the 255 bytes that file systems allow.
     return destination.with_name(f".yolobg-{uuid.uuid4().hex}.part")
+
+
+def sweep_parts(folder: Path) -> None:
+    """Remove temporary files that killed writers left in `folder`. Only for folders that the caller holds."""
+    for part in folder.glob(".yolobg-*.part"):
+        if re.fullmatch(r"\.yolobg-[0-9a-f]{32}\.part", part.name):
+            part.unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:

@@ -1,0 +1,63 @@
+"""What is in a dataset already, so that no image comes in twice or leaks from one split into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from yolobg.dataset.layout import coco_id
+from yolobg.dataset.manifest import Manifest
+from yolobg.files import hash_file
+from yolobg.model import ImageRecord, Staged
+
+__all__ = ["Known"]
+
+
+class Known:
+    """The images of all splits, by COCO id in the file name, by manifest, and by content.
+
+    Args:
+        images: Every image of every split.
+        manifest: What yolobg added before, in any split.
+        source: The name of the source that candidates come from.
+    """
+
+    def __init__(self, images: Iterable[str], manifest: Manifest, source: str) -> None:
+        self._images = tuple(dict.fromkeys(images))
+        self._coco_ids = {number for image in self._images if (number := coco_id(Path(image).stem)) is not None}
+        self._source_ids = {entry.source_id for entry in manifest.known if entry.source == source}
+        self._by_size: dict[int, list[str]] | None = None
+        self._hashes: dict[str, str] = {}
+
+    def holds(self, record: ImageRecord) -> bool:
+        """Whether the record's image is in the dataset, by its COCO id or by the manifest."""
+        if record.id in self._source_ids:
+            return True
+        number = coco_id(PurePosixPath(record.file_name.replace("\\", "/")).stem)
+        return number is not None and number in self._coco_ids
+
+    def holds_content(self, staged: Staged) -> str | None:
+        """Why a staged image must not come in: it is byte for byte an image of the dataset. None if it is not."""
+        for image in self._of_size(staged.size_bytes):
+            if self._hash(image) == staged.sha256:
+                return f"already in the dataset as {image}"
+        return None
+
+    def _of_size(self, size_bytes: int) -> list[str]:
+        if self._by_size is None:
+            self._by_size = {}
+            for image in self._images:
+                try:
+                    self._by_size.setdefault(os.stat(image).st_size, []).append(image)  # noqa: PTH116 - a Path each is 5 times slower
+                except OSError:
+                    continue
+        return self._by_size.get(size_bytes, [])
+
+    def _hash(self, image: str) -> str:
+        if image not in self._hashes:
+            try:
+                self._hashes[image] = hash_file(Path(image))
+            except OSError:
+                self._hashes[image] = ""
+        return self._hashes[image]

@@ -1,0 +1,70 @@
+"""Append lines to a list file and take exactly those out again.
+
+The one place where a file of the user changes: it is replaced as a whole, so a reader sees the old list or the new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import msgspec
+
+from yolobg.dataset.manifest import ListEdit
+from yolobg.errors import DatasetError
+from yolobg.files import write_bytes
+
+__all__ = ["append", "edit_for", "read_lines", "take_out"]
+
+
+def read_lines(file: Path) -> tuple[str, ...]:
+    """The lines of a list file without line ends and without a BOM.
+
+    Raises:
+        DatasetError: It cannot be read as UTF-8 text.
+    """
+    try:
+        return tuple(file.read_bytes().decode("utf-8-sig").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: cannot be read as a list of images in UTF-8: {error}") from error
+
+
+def edit_for(file: Path, name: str, lines: Mapping[str, str]) -> ListEdit:
+    """The edit that appends `lines` (entry image to line) to `file`, called `name` in the manifest."""
+    raw = file.read_bytes()
+    return ListEdit(file=name, lines=dict(lines), newline_added=bool(raw) and not raw.endswith(b"\n"))
+
+
+def append(file: Path, edit: ListEdit) -> None:
+    """Append the edit's lines in the file's own line ends; lines that are there already are not repeated."""
+    # A list that is a link is changed where it really lies; replacing the link would cut it off.
+    real = file.resolve()
+    raw = real.read_bytes()
+    there = set(raw.splitlines())
+    lines = [line.encode("utf-8") for line in edit.lines.values() if line.encode("utf-8") not in there]
+    if not lines:
+        return
+    end = b"\r\n" if b"\r\n" in raw else b"\n"
+    block = end + end.join(lines) if edit.newline_added else b"".join(line + end for line in lines)
+    write_bytes(real, raw + block)
+
+
+def take_out(file: Path, edit: ListEdit, *, images: Collection[str] | None = None) -> ListEdit:
+    """Take the edit's lines out again (only those of `images`, where given); returns what is left of the edit.
+
+    A list file that is gone is left alone; other lines are kept byte for byte.
+    """
+    going = {image: line for image, line in edit.lines.items() if images is None or image in images}
+    rest = {image: line for image, line in edit.lines.items() if image not in going}
+    real = file.resolve()
+    if going and real.is_file():
+        ours = {line.encode("utf-8") for line in going.values()}
+        raw = real.read_bytes()
+        lines = raw.splitlines(keepends=True)
+        kept = [line for line in lines if line.rstrip(b"\r\n") not in ours]
+        text = b"".join(kept)
+        if edit.newline_added and len(kept) < len(lines) and lines[-1].rstrip(b"\r\n") in ours:
+            text = text.removesuffix(b"\n").removesuffix(b"\r")
+        if len(kept) < len(lines):
+            write_bytes(real, text)
+    return msgspec.structs.replace(edit, lines=rest)

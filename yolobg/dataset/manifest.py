@@ -1,0 +1,208 @@
+"""The record of what yolobg added: `.yolobg/manifest.json` below the dataset root.
+
+Owns the file's form, its safe reading and writing, and the credits file made from it. What a manifest says is not
+trusted: `check_entry` tells whether an entry can be something that yolobg added.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import msgspec
+
+from yolobg.dataset.layout import is_image, label_path
+from yolobg.errors import DatasetError
+from yolobg.files import write_bytes
+from yolobg.model import Link
+
+__all__ = [
+    "FOLDER",
+    "Entry",
+    "ListEdit",
+    "Manifest",
+    "Pending",
+    "absolute",
+    "check_entry",
+    "manifest_path",
+    "read_manifest",
+    "relative",
+    "write_manifest",
+]
+
+FOLDER = ".yolobg"
+VERSION = 1
+# 118,287 entries of about 600 bytes are 70 MB; anything far above was not written by us.
+SIZE_LIMIT_BYTES = 512 << 20
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere."""
+
+    image: str
+    label: str
+    split: str
+    source: str
+    source_id: int
+    sha256: str
+    bytes: int
+    url: str = ""
+    license: int | None = None
+    license_name: str = ""
+    license_url: str = ""
+    flickr_url: str = ""
+    link: Link = "copy"
+    added: str = ""
+    seed: int = 0
+
+
+class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lines appended to a list file: `image` of an entry to its line.
+
+    `newline_added` tells that the last line had no line end before.
+    """
+
+    file: str
+    lines: dict[str, str]
+    newline_added: bool = False
+
+
+class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The intent of a run, written before its first visible step and taken out after its last.
+
+    Attributes:
+        kind: Whether the entries are being added or removed.
+        entries: What the run is about.
+        edit: The lines that the run appends, when the split is a list file.
+        folders: Folders the run has to create, outermost first.
+        staging: Where the staged images lie; entry number N is `{source_id}.staged`.
+    """
+
+    kind: Literal["add", "remove"]
+    entries: tuple[Entry, ...]
+    edit: ListEdit | None = None
+    folders: tuple[str, ...] = ()
+    staging: str = ""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything yolobg added to one dataset and has not taken back."""
+
+    version: int = VERSION
+    entries: tuple[Entry, ...] = ()
+    edits: tuple[ListEdit, ...] = ()
+    folders: tuple[str, ...] = ()
+    pending: Pending | None = None
+
+    @property
+    def known(self) -> tuple[Entry, ...]:
+        """Entries that may be on disk: those merged, and those of a run that was interrupted."""
+        return self.entries + (self.pending.entries if self.pending and self.pending.kind == "add" else ())
+
+
+def manifest_path(root: Path) -> Path:
+    """Where the manifest of the dataset at `root` lies."""
+    return root / FOLDER / "manifest.json"
+
+
+def relative(path: str | Path, root: Path) -> str:
+    """A path as the manifest writes it: below the root relative with `/`, else absolute."""
+    try:
+        return PurePosixPath(*Path(path).relative_to(root).parts).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def absolute(path: str, root: Path) -> Path:
+    """The inverse of `relative`."""
+    return root / path
+
+
+def read_manifest(root: Path) -> Manifest:
+    """The manifest of the dataset at `root`; an empty one where there is none.
+
+    Raises:
+        DatasetError: It is there but cannot be read, is damaged, or was written by a newer yolobg.
+    """
+    path = manifest_path(root)
+    try:
+        if path.stat().st_size > SIZE_LIMIT_BYTES:
+            raise DatasetError(f"{path}: larger than any manifest of yolobg; move it away if it is not yours")
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return Manifest()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"{path}: not a manifest of yolobg ({error}). Restore it from a backup: without it yolobg cannot know "
+            "which files it added, so it changes nothing here."
+        ) from error
+    if manifest.version != VERSION:
+        raise DatasetError(
+            f"{path}: version {manifest.version}, this yolobg knows version {VERSION}; use a newer yolobg"
+        )
+    return manifest
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Replace the manifest and the credits file; each appears whole or not at all."""
+    path = manifest_path(root)
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    if manifest.pending is None:
+        write_bytes(path.with_name("ATTRIBUTION.csv"), _credits(manifest).encode("utf-8"))
+
+
+def _credits(manifest: Manifest) -> str:
+    out = io.StringIO(newline="")
+    table = csv.writer(out)
+    table.writerow(
+        [
+            "image",
+            "source",
+            "source_id",
+            "license_id",
+            "license",
+            "license_url",
+            "flickr_url",
+            "downloaded_from",
+            "sha256",
+        ]
+    )
+    for e in manifest.entries:
+        row = [e.image, e.source, e.source_id, e.license, e.license_name, e.license_url, e.flickr_url, e.url, e.sha256]
+        # A leading = + - @ would be run as a formula by a spreadsheet; the texts come from the annotations file.
+        table.writerow([f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@") else v for v in row])
+    return out.getvalue()
+
+
+def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:
+    """Why an entry cannot be something that yolobg added here, or None when it can.
+
+    Args:
+        entry: An entry of a manifest, possibly edited by somebody.
+        root: The dataset root.
+        folders: The folders of the dataset's splits; new images lie in or below one of them.
+    """
+    image, label = absolute(entry.image, root), absolute(entry.label, root)
+    if ".." in image.parts or ".." in label.parts:
+        return "its path climbs out of a folder"
+    if not image.name.startswith("bg_") or not is_image(image.name):
+        return "its name is not one that yolobg gives"
+    if label != Path(label_path(str(image))):
+        return "its label is not the label of its image"
+    home = image.parent.resolve()
+    if not any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders)):
+        return "it lies outside the folders of this dataset"
+    return None
+
+
+def without(manifest: Manifest, entries: set[Entry]) -> Manifest:
+    """The manifest less some entries and with nothing pending."""
+    return msgspec.structs.replace(
+        manifest, entries=tuple(e for e in manifest.entries if e not in entries), pending=None
+    )

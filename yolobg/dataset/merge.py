@@ -1,0 +1,163 @@
+"""Bring staged images into the dataset, all or none.
+
+Nothing that exists is changed or replaced, a label is there before its image, the intent is in the manifest before the
+first visible step, and every step may be the last one of a killed process: `carry_out` then finishes the work from
+the manifest alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from yolobg.dataset import list_file
+from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, absolute, write_manifest
+from yolobg.dataset.on_disk import (
+    clear_staging,
+    decide,
+    flush_folders,
+    look_image,
+    look_label,
+    remove_folders,
+    unlink,
+    write_or_drop,
+)
+from yolobg.errors import MergeError
+from yolobg.files import create_empty, publish_new, step
+
+__all__ = ["add", "carry_out"]
+
+
+def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
+    """Merge staged images as the intent says; all of them, or none and a `MergeError`.
+
+    Args:
+        root: The dataset root, held by the caller's lock.
+        manifest: What is recorded there now, with nothing pending.
+        pending: The intent.
+
+    Returns:
+        The manifest as written, holding the new entries.
+
+    Raises:
+        MergeError: A target path is taken, or a folder or file cannot be written; everything is as before, and the
+            staged images still lie in staging.
+    """
+    for entry in pending.entries:
+        if os.path.lexists(absolute(entry.image, root)) or os.path.lexists(absolute(entry.label, root)):
+            raise MergeError(f"{absolute(entry.image, root)}: this name or its label's is taken; nothing was changed")
+    try:
+        _flush_staged(pending, root)
+        write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
+        return carry_out(root, manifest, pending, strict=True)
+    except BaseException as error:
+        _undo(root, manifest, pending)
+        if isinstance(error, OSError):
+            raise MergeError(
+                f"{error.filename or root}: {error.strerror or error}; rolled back, the dataset is as it was"
+            ) from error
+        raise
+
+
+def carry_out(root: Path, manifest: Manifest, pending: Pending, *, strict: bool) -> Manifest:
+    """Do what an intent says, from wherever an earlier try stopped.
+
+    Args:
+        root: The dataset root.
+        manifest: What is recorded besides the intent.
+        pending: The intent; it is in the manifest on disk.
+        strict: Whether a taken path or a lost staged image is an error (a fresh merge) or drops its entry (recovery).
+
+    Returns:
+        The manifest as written, with nothing pending.
+    """
+    for folder in pending.folders:
+        step("mkdir", absolute(folder, root))
+        absolute(folder, root).mkdir(exist_ok=True)
+    staging = absolute(pending.staging, root)
+    done = tuple(e for e in pending.entries if _place(e, root, staging, strict=strict))
+    flush_folders(done, root)
+    edits = manifest.edits
+    if pending.edit is not None and done:
+        placed = {e.image: pending.edit.lines[e.image] for e in done}
+        edit: ListEdit = msgspec.structs.replace(pending.edit, lines=placed)
+        list_file.append(absolute(edit.file, root), edit)
+        edits = (*edits, edit)
+    merged = msgspec.structs.replace(
+        manifest,
+        entries=manifest.entries + done,
+        edits=edits,
+        folders=manifest.folders + tuple(f for f in pending.folders if f not in manifest.folders),
+        pending=None,
+    )
+    write_or_drop(root, merged)
+    clear_staging(staging)
+    return merged
+
+
+def _place(entry: Entry, root: Path, staging: Path, *, strict: bool) -> bool:
+    """Bring one entry to its place; False when it had to be dropped."""
+    image, label = absolute(entry.image, root), absolute(entry.label, root)
+    staged = staging / f"{entry.source_id}.staged"
+    there = look_label(label)
+    action = decide(image=look_image(image, entry), label=there, staged=os.path.lexists(staged))
+    if strict and (action != "publish" or there != "absent"):
+        raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")
+    if action in ("publish", "done") and there == "absent":
+        create_empty(label)
+    if action == "publish":
+        publish_new(staged, image)
+    elif action == "drop" and there == "blank":
+        unlink(label)
+    return action in ("publish", "done")
+
+
+def _undo(root: Path, manifest: Manifest, pending: Pending) -> None:
+    """Bring back the state before `add`; images go back to staging so that nothing is fetched twice."""
+    staging = absolute(pending.staging, root)
+    with contextlib.suppress(OSError):
+        if pending.edit is not None:
+            list_file.take_out(absolute(pending.edit.file, root), pending.edit)
+    for entry in pending.entries:
+        image, label = absolute(entry.image, root), absolute(entry.label, root)
+        staged = staging / f"{entry.source_id}.staged"
+        with contextlib.suppress(OSError):
+            if look_image(image, entry) == "ours":
+                step("rename", image)
+                # Both names are there when the old one could not be removed.
+                image.unlink() if os.path.lexists(staged) else image.rename(staged)
+                unlink(label)
+    _undo_labels(root, pending)
+    remove_folders(root, pending.folders)
+    with contextlib.suppress(OSError):
+        write_or_drop(root, manifest)
+
+
+def _undo_labels(root: Path, pending: Pending) -> None:
+    """Remove the one label whose image did not follow: it is empty and its image is not there."""
+    for entry in pending.entries:
+        label = absolute(entry.label, root)
+        with contextlib.suppress(OSError):
+            if not os.path.lexists(absolute(entry.image, root)) and look_label(label) == "blank":
+                unlink(label)
+
+
+def _flush_staged(pending: Pending, root: Path) -> None:
+    """Make staged content durable before it becomes visible; links hold content that is durable already."""
+    staging = absolute(pending.staging, root)
+
+    def flush(entry: Entry) -> None:
+        handle = os.open(staging / f"{entry.source_id}.staged", os.O_RDWR | getattr(os, "O_BINARY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    # File systems gather parallel flushes into few journal commits.
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        for _ in pool.map(flush, (e for e in pending.entries if e.link == "copy")):
+            pass

@@ -1,0 +1,113 @@
+"""What lies at the paths of a manifest entry, and what follows from it; shared by merge, recovery and removal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from yolobg.dataset.manifest import FOLDER, Entry, Manifest, absolute, manifest_path, write_manifest
+from yolobg.files import flush_folder, hash_file, same_filesystem, step
+
+__all__ = [
+    "Action",
+    "ImageThere",
+    "LabelThere",
+    "clear_staging",
+    "decide",
+    "flush_folders",
+    "look_image",
+    "look_label",
+    "remove_folders",
+    "staging_folder",
+    "unlink",
+    "write_or_drop",
+]
+
+Action = Literal["done", "publish", "drop", "conflict"]
+ImageThere = Literal["absent", "ours", "other"]
+LabelThere = Literal["absent", "blank", "filled"]
+LABEL_READ_LIMIT_BYTES = 1 << 20
+
+
+def decide(*, image: ImageThere, label: LabelThere, staged: bool) -> Action:
+    """What to do for one entry of an intent, given what lies at its two paths and whether its image is staged."""
+    if label == "filled" or image == "other":
+        return "conflict"
+    if image == "ours":
+        return "done"
+    return "publish" if staged else "drop"
+
+
+def look_image(image: Path, entry: Entry) -> ImageThere:
+    """Whether the entry's image is there, and is the very content that was added."""
+    try:
+        size = image.stat().st_size
+        if size == entry.bytes and image.is_symlink() == (entry.link == "symlink") and hash_file(image) == entry.sha256:
+            return "ours"
+    except FileNotFoundError:
+        # A symlink whose target is gone is still the link that was made.
+        if not image.is_symlink():
+            return "absent"
+        return "ours" if entry.link == "symlink" else "other"
+    return "other"
+
+
+def look_label(label: Path) -> LabelThere:
+    """Whether a label file is there and says anything; what is no plain file says something."""
+    if not os.path.lexists(label):
+        return "absent"
+    if label.is_symlink() or not label.is_file():
+        return "filled"
+    with label.open("rb") as handle:
+        return "filled" if handle.read(LABEL_READ_LIMIT_BYTES).strip() else "blank"
+
+
+def unlink(path: Path) -> None:
+    """Remove one file; nothing happens where it is gone."""
+    step("unlink", path)
+    path.unlink(missing_ok=True)
+
+
+def flush_folders(entries: Iterable[Entry], root: Path) -> None:
+    """Make the names of the entries' images and labels, or their absence, durable."""
+    for folder in sorted({absolute(p, root).parent for e in entries for p in (e.image, e.label)}):
+        if folder.is_dir():
+            flush_folder(folder)
+
+
+def remove_folders(root: Path, folders: Sequence[str]) -> None:
+    """Remove folders that were made for us, innermost first, where nothing else is in them."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            absolute(folder, root).rmdir()
+
+
+def staging_folder(root: Path, images_dir: Path) -> Path:
+    """A folder on the file system of `images_dir`, as near to the dataset root as can be; it is not made here."""
+    for home in (root, images_dir.parent):
+        if same_filesystem(home, images_dir):
+            return home / FOLDER / "staging"
+    # Both parents lie on other file systems; a trainer's glob does not enter dot-folders.
+    return images_dir / FOLDER / "staging"
+
+
+def clear_staging(staging: Path) -> None:
+    """Remove a staging folder with all that is in it, and its parent when that is empty."""
+    if staging.parent.name != FOLDER or staging.is_symlink() or staging.parent.is_symlink():
+        return
+    shutil.rmtree(staging, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        staging.parent.rmdir()
+
+
+def write_or_drop(root: Path, manifest: Manifest) -> None:
+    """Write the manifest, or remove it and the credits when there is nothing left to record."""
+    if manifest.entries or manifest.pending or manifest.edits:
+        write_manifest(root, manifest)
+        return
+    for name in ("ATTRIBUTION.csv", "manifest.json"):
+        unlink(manifest_path(root).with_name(name))
