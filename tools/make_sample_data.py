@@ -7,10 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from yolobg.demo import Size, write_material
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from yolobg.demo import Size, write_material  # noqa: E402 - the tool runs from a checkout
 
 SAMPLE = Size(name="sample", train=18, val=4, images=60, width=160, height=120)
-FOLDER = Path(__file__).resolve().parent.parent / "sample_data"
+FOLDER = ROOT / "sample_data"
 
 
 def write_sample(folder: Path) -> None:
