@@ -1,0 +1,218 @@
+"""Local annotation files of any container → plain JSON files with their digests.
+
+Reads the user's files and writes only below the working folder it is given. Containers are not trusted: what they
+inflate to is bounded, and so is the disk they may fill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from yolobg.coco.annotation_source import AnnotationSource, captions_name, choose_member, split_member
+from yolobg.errors import AnnotationsError, YolobgError
+from yolobg.files import hash_file
+from yolobg.model import Progress, no_progress
+
+__all__ = [
+    "JsonFile",
+    "JsonFiles",
+    "Part",
+    "check_ratio",
+    "inflate",
+    "locate",
+    "require_space",
+    "unpack",
+    "unpack_local",
+]
+
+# COCO's annotations shrink to a third or a quarter; the most repetitive real files do not reach a fiftieth.
+MAX_RATIO = 200
+_SLACK = 1 << 20
+_CHUNK = 1 << 20
+_BROKEN = (EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One annotation file: a path, and the member of it when it is a zip."""
+
+    path: Path
+    member: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}!{self.member}" if self.member else str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFile:
+    """A plain JSON file and the SHA-256 of its content."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFiles:
+    """The two files of a source; `captions` is None where it has none."""
+
+    instances: JsonFile
+    captions: JsonFile | None
+
+
+def locate(source: AnnotationSource) -> tuple[Part, Part | None]:
+    """Find the instances file and the captions file of a local source.
+
+    Raises:
+        AnnotationsError: There is no such file, or it cannot be told which one is meant.
+    """
+    instances = _locate(source.instances)
+    if source.captions:
+        return instances, _locate(source.captions)
+    return instances, None if source.captions is None else _beside(instances)
+
+
+def unpack_local(source: AnnotationSource, folder: Path, *, progress: Progress = no_progress) -> JsonFiles:
+    """Make both files of a local source plain, in `folder` where they have to be unpacked.
+
+    Raises:
+        AnnotationsError, YolobgError: As `locate` and `unpack`.
+    """
+    instances, captions = locate(source)
+    return JsonFiles(
+        unpack(instances, folder / "instances.json", progress=progress),
+        unpack(captions, folder / "captions.json", progress=progress) if captions else None,
+    )
+
+
+def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> JsonFile:
+    """Make a part plain: in place where it already is, else as `target`.
+
+    Args:
+        part: From `locate`.
+        target: Where unpacked content goes; the caller removes it.
+        progress: Stage `unpack`, in bytes.
+
+    Raises:
+        AnnotationsError: The file is gone, damaged or inflates without end.
+        YolobgError: The disk has too little room.
+    """
+    with _errors_of(part):
+        size = part.path.stat().st_size
+        if part.member is not None:
+            with zipfile.ZipFile(part.path) as archive:
+                info = archive.getinfo(part.member)
+                check_ratio(info, str(part))
+                require_space(target.parent, info.file_size, f"unpacking {part}")
+                with archive.open(info) as stream:
+                    return inflate(stream, target, info.file_size, str(part), progress)
+        with part.path.open("rb") as handle:
+            packed = handle.read(2) == b"\x1f\x8b"
+        if not packed:
+            return JsonFile(part.path, hash_file(part.path))
+        require_space(target.parent, size * 3, f"unpacking {part}")
+        with gzip.open(part.path) as stream:
+            return inflate(stream, target, size * MAX_RATIO + _SLACK, str(part), progress)
+
+
+def inflate(stream: _Readable, target: Path, limit_bytes: int, source: str, progress: Progress) -> JsonFile:
+    """Write a stream to `target`, hashing it on the way.
+
+    Raises:
+        AnnotationsError: The stream holds more than `limit_bytes`; no real annotation file does.
+        YolobgError: The disk fills up.
+    """
+    digest, done = hashlib.sha256(), 0
+    with target.open("wb") as out:
+        while chunk := stream.read(_CHUNK):
+            done += len(chunk)
+            if done > limit_bytes:
+                raise AnnotationsError(
+                    f"{source}: inflates to more than {limit_bytes:,} bytes; this is no annotation file"
+                )
+            if done % (64 * _CHUNK) < _CHUNK:
+                require_space(target.parent, _CHUNK, f"unpacking {source}")
+            digest.update(chunk)
+            out.write(chunk)
+            progress("unpack", done, None)
+    return JsonFile(target, digest.hexdigest())
+
+
+def check_ratio(info: zipfile.ZipInfo, source: str) -> None:
+    """Refuse a zip member that claims to inflate beyond reason.
+
+    Raises:
+        AnnotationsError: It claims to be more than 200 times its packed size.
+    """
+    if info.file_size > info.compress_size * MAX_RATIO + _SLACK:
+        raise AnnotationsError(
+            f"{source}: {info.compress_size:,} bytes that claim to inflate to {info.file_size:,}; "
+            "this is no annotation file"
+        )
+
+
+def require_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Check that the disk of `folder` has room before filling it.
+
+    Raises:
+        YolobgError: It has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise YolobgError(
+            f"{folder}: {what} needs {needed_bytes / 1e6:,.0f} MB, but only {free / 1e6:,.0f} MB are free; "
+            "free some space, or set YOLOBG_CACHE_DIR to a folder on a larger disk"
+        )
+
+
+def _locate(text: str) -> Part:
+    container, member = split_member(text)
+    path = Path(container).expanduser()
+    if path.is_dir():
+        names = [
+            p.relative_to(path).as_posix() for where in (path, path / "annotations") for p in sorted(where.glob("*"))
+        ]
+        return Part(path / choose_member(names, None, source=str(path)))
+    if not path.is_file():
+        raise AnnotationsError(
+            f"{path}: no such annotations file; expected a COCO instances file, .json, .json.gz or .zip"
+        )
+    with _errors_of(Part(path)):
+        if path.suffix.lower() != ".json" and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return Part(path, choose_member(archive.namelist(), member, source=str(path)))
+    return Part(path)
+
+
+def _beside(instances: Part) -> Part | None:
+    if instances.member is not None:
+        wanted = captions_name(instances.member)
+        with _errors_of(instances), zipfile.ZipFile(instances.path) as archive:
+            return Part(instances.path, wanted) if wanted in archive.namelist() else None
+    wanted = captions_name(instances.path.name)
+    for name in (wanted, f"{wanted}.gz") if wanted else ():
+        if (instances.path.parent / name).is_file():
+            return Part(instances.path.parent / name)
+    return None
+
+
+@contextlib.contextmanager
+def _errors_of(part: Part) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise AnnotationsError(f"{part}: the archive is damaged or encrypted: {error}; get it again") from error
+    except OSError as error:
+        raise AnnotationsError(f"{part}: cannot read the annotations: {error.strerror or error}") from error

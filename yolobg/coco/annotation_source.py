@@ -1,0 +1,156 @@
+"""What a source of annotations is called and where its files are; pure rules, no disk and no network.
+
+A source is named by a path or an http(s) address. It may be a plain `.json`, a `.json.gz`, or a member of a `.zip`
+(`file.zip!member.json`, or just `file.zip` where one member is the obvious one); a folder counts like a zip. Captions
+are looked for beside the instances file under COCO's naming (`instances_X.json` → `captions_X.json`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
+
+from yolobg.errors import AnnotationsError
+
+__all__ = [
+    "COCO2017",
+    "COCO2017_VAL",
+    "AnnotationSource",
+    "Pin",
+    "captions_name",
+    "choose_member",
+    "is_url",
+    "parse_source",
+    "split_member",
+]
+
+_JSON = (".json", ".json.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What an official file must be, byte for byte. COCO publishes no digests; these were taken from several copies."""
+
+    size_bytes: int
+    sha256: str | None = None
+    crc32: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationSource:
+    """Where the annotations of a source are.
+
+    Attributes:
+        name: Short and safe in a file name, for example `coco2017`.
+        instances: A path, an address, or for an official source the archive's key on COCO's hosts; `!member` after a
+            zip names a member.
+        captions: A path or an address; "" looks beside the instances file, None is "there are none".
+        official: `instances` is a key on COCO's hosts, not a path or an address.
+        pins: Member name to what it must be; empty for all but official sources.
+    """
+
+    name: str
+    instances: str
+    captions: str | None = ""
+    official: bool = False
+    pins: Mapping[str, Pin] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+
+_ARCHIVE = "annotations/annotations_trainval2017.zip"
+COCO2017 = AnnotationSource(
+    "coco2017",
+    f"{_ARCHIVE}!annotations/instances_train2017.json",
+    official=True,
+    pins=MappingProxyType(
+        {
+            "annotations/instances_train2017.json": Pin(
+                469_785_474, "610fce4944abdeb15354cc765333805529359d12d88f2f711393ca586901d01d", 0x3932CF47
+            ),
+            "annotations/captions_train2017.json": Pin(
+                91_865_115, "4b62086319480e0739ef390d04084515defb9c213ff13605a036061e33314317"
+            ),
+        }
+    ),
+)
+COCO2017_VAL = AnnotationSource(
+    "coco2017-val",
+    f"{_ARCHIVE}!annotations/instances_val2017.json",
+    official=True,
+    pins=MappingProxyType(
+        {
+            "annotations/instances_val2017.json": Pin(
+                19_987_840, "e8c7f7908f1d7278341fae127d0da654f102f11bd7b21d8aeefa635b8c810b6f"
+            ),
+            "annotations/captions_val2017.json": Pin(3_872_473),
+        }
+    ),
+)
+
+
+def parse_source(text: str, *, captions: str | None = "", name: str | None = None) -> AnnotationSource:
+    """Turn the value of `--annotations` into a source.
+
+    Args:
+        text: `FILE_OR_URL`, `.json`, `.json.gz` or `.zip`, a folder, or `file.zip!member.json`.
+        captions: As in `AnnotationSource`.
+        name: The source's name; None makes it from the file's.
+    """
+    container, member = split_member(text)
+    path = unquote(urlsplit(container).path) if is_url(container) else container
+    stem = PurePosixPath((member or path).replace("\\", "/")).name
+    stem = re.sub(r"\.(json|json\.gz|zip)$", "", stem, flags=re.IGNORECASE)
+    safe = re.sub(r"[^\w.-]+", "_", stem).strip("._")
+    return AnnotationSource(name or safe or "source", text, captions)
+
+
+def is_url(text: str) -> bool:
+    """Whether the text is an http(s) address rather than a path."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def split_member(text: str) -> tuple[str, str | None]:
+    """`file.zip!member.json` → (`file.zip`, `member.json`); anything else → (text, None)."""
+    container, mark, member = text.rpartition("!")
+    path = urlsplit(container).path if is_url(container) else container
+    return (container, member) if mark and member and path.lower().endswith(".zip") else (text, None)
+
+
+def captions_name(instances: str) -> str | None:
+    """COCO's name for the captions of an instances file, without `.gz`; None where it does not follow COCO's naming."""
+    folder, slash, name = instances.rpartition("/")
+    if not name.lower().startswith("instances"):
+        return None
+    name = "captions" + name[len("instances") :]
+    return folder + slash + (name[: -len(".gz")] if name.lower().endswith(".gz") else name)
+
+
+def choose_member(names: Iterable[str], wanted: str | None, *, source: str) -> str:
+    """Choose the instances file of a zip or folder.
+
+    The one wanted; else the only `instances*.json`; else the only one of these with `train` in its name; else the only
+    JSON file there is.
+
+    Raises:
+        AnnotationsError: There is no such file or more than one; the message lists what is there.
+    """
+    found = sorted(n for n in names if n.lower().endswith(_JSON) and not n.startswith("__MACOSX/"))
+    if wanted is not None:
+        if wanted in found:
+            return wanted
+        raise AnnotationsError(f"{source}: has no {wanted}; {_listing(found)}")
+    instances = [n for n in found if PurePosixPath(n).name.lower().startswith("instances")]
+    training = [n for n in instances if "train" in PurePosixPath(n).name.lower()]
+    for choice in (instances, training, found):
+        if len(choice) == 1:
+            return choice[0]
+    raise AnnotationsError(f"{source}: cannot tell which file is meant; {_listing(found)}")
+
+
+def _listing(names: list[str]) -> str:
+    if not names:
+        return "it holds no .json file at all"
+    return f"name one of its files after a '!': {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"  # noqa: PLR2004  # enough to choose from

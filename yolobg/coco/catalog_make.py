@@ -1,0 +1,181 @@
+"""The slow way to a catalog: get the source's files, read them, build, publish, and note down what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from yolobg.coco.annotation_files import JsonFiles, locate, require_space, unpack_local
+from yolobg.coco.annotation_source import AnnotationSource, captions_name, is_url, split_member
+from yolobg.coco.annotations import read_captions, read_instances
+from yolobg.coco.catalog_build import build_catalog
+from yolobg.coco.catalog_store import Note, Stamp, Store, content_key, is_settled, stamp
+from yolobg.errors import AnnotationsError, DownloadError, YolobgError
+from yolobg.model import Progress
+
+__all__ = ["make", "make_from"]
+
+LOCK_TIMEOUT_S = 900.0
+# What is left of a half-fetched file is kept for the next run; all else in a work folder can be made again.
+_RESUMABLE = (".part", ".journal")
+
+
+def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
+    """Make the catalog of a source, or find that another process has made it meanwhile.
+
+    Args:
+        store: The cache.
+        source: Where the annotations are.
+        progress: As for `open_catalog`.
+        ready: Looks again whether the work is done, once the lock is held.
+
+    Returns:
+        The catalog file.
+    """
+    store.prepare()
+    with _lock(store, source) as alone:
+        if alone and (path := ready()):
+            return path
+        with _work_folder(store, source, stable=alone) as folder:
+            if source.official or is_url(source.instances):
+                return _make_remote(store, source, folder, progress)
+            return _make_local(store, source, folder, progress)
+
+
+def make_from(store: Store, place: Path, source: AnnotationSource, progress: Progress, *, verify: bool) -> Path:
+    """Make the catalog of an official source from files on disk."""
+    store.prepare()
+    _, member = split_member(source.instances)
+    wanted = str(member).rpartition("/")[2]
+    local = replace(source, instances=_find_official(place, wanted), captions="", official=False)
+    with _lock(store, source), _work_folder(store, local, stable=False) as folder:
+        files = unpack_local(local, folder, progress=progress)
+        if verify:
+            _verify(files, source, place)
+        path = _build(store, source, files, folder, progress)
+    store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    return path
+
+
+def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+    before, absent = _look(source)
+    files = unpack_local(source, folder, progress=progress)
+    path = _build(store, source, files, folder, progress)
+    if _look(source)[0] != before:
+        raise AnnotationsError(f"{source.instances}: the file changed while it was read; run the command again")
+    store.write_note(source, Note(source.instances, path.name, stamp(path), before, absent, is_settled(before)))
+    return path
+
+
+def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]:
+    """Stamps of the files of a local source, and the captions files that are not there."""
+    instances, captions = locate(source)
+    names = dict.fromkeys([instances.path] + ([captions.path] if captions else []))
+    try:
+        stamps = tuple(stamp(path) for path in names)
+    except OSError as error:
+        raise AnnotationsError(f"{error.filename}: cannot read the annotations: {error.strerror or error}") from error
+    beside = captions_name(instances.path.name)
+    if captions or source.captions is None or instances.member or not beside:
+        return stamps, ()
+    place = instances.path.parent.absolute() / beside
+    return stamps, (str(place), f"{place}.gz")
+
+
+def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
+    key = content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
+    if path := store.find(key):
+        return path
+    sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
+    require_space(folder, sum(sizes) // 2, "the catalog")
+    instances = read_instances(files.instances.path)
+    captions = read_captions(files.captions.path, instances) if files.captions else None
+    built = folder / f"{uuid.uuid4().hex}.sqlite"
+    try:
+        build_catalog(built, instances, captions, key=key, progress=progress)
+    except sqlite3.Error as error:
+        raise YolobgError(
+            f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
+        ) from error
+    path = store.publish(built, source.name, key)
+    store.sweep(path)
+    return path
+
+
+def _find_official(place: Path, wanted: str) -> str:
+    for folder in (place, place / "annotations"):
+        if (folder / wanted).is_file():
+            return str(folder / wanted)
+    for archive in (
+        place,
+        place / "annotations_trainval2017.zip",
+        place / "annotations" / "annotations_trainval2017.zip",
+    ):
+        if archive.is_file():
+            return f"{archive}!annotations/{wanted}" if archive.suffix.lower() == ".zip" else str(archive)
+    raise AnnotationsError(
+        f"{place}: holds neither {wanted}, annotations/{wanted} nor annotations_trainval2017.zip; "
+        "give the folder or zip of COCO's annotations"
+    )
+
+
+def _verify(files: JsonFiles, source: AnnotationSource, place: Path) -> None:
+    found = [("instances", files.instances), ("captions", files.captions)]
+    for (name, pin), (kind, file) in zip(source.pins.items(), found, strict=False):
+        if file is None:
+            raise AnnotationsError(f"{place}: has no {name.rpartition('/')[2]} beside the {found[0][0]} file")
+        if file.path.stat().st_size != pin.size_bytes or pin.sha256 not in (None, file.sha256):
+            raise AnnotationsError(
+                f"{place}: {name.rpartition('/')[2]} is not the official {kind} file (SHA-256 {file.sha256}, expected "
+                f"{pin.sha256}); get it again, or use it as a source of its own with --annotations"
+            )
+
+
+@contextlib.contextmanager
+def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
+    """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415
+
+    lock = FileLock(store.locks / f"{store.source_id(source)}.lock")
+    try:
+        lock.acquire(timeout=LOCK_TIMEOUT_S)
+    except (Timeout, OSError, NotImplementedError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _work_folder(store: Store, source: AnnotationSource, *, stable: bool) -> Iterator[Path]:
+    """A folder for unpacked and fetched files.
+
+    Under the lock it has the source's own name, so that what a killed run had fetched is found again; without, a
+    fresh one, so that two writers never share a file.
+    """
+    name = store.source_id(source) + ("" if stable else f"-{uuid.uuid4().hex[:8]}")
+    folder = store.work / name
+    with store.writing():
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        for path in folder.iterdir():
+            if not stable or path.suffix not in _RESUMABLE:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+    raise DownloadError(f"{source.instances}: fetching annotations is not there yet ({store}, {folder}, {progress})")

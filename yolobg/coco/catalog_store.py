@@ -1,0 +1,233 @@
+"""The cache folder: which files lie there, what their names mean, and how they are checked and removed.
+
+    catalogs/{name}-{key}-{digest}.sqlite   a source's catalog; `key` is made from the SHA-256 of its JSON files and the
+                                            catalog version, `digest` is the SHA-256 of the catalog file itself
+    sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
+    work/{id}/                              unpacked and half-fetched files, removed once the catalog is built
+    locks/{id}.lock                         so that two processes do not do the same work
+
+Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
+what is in it, and a note is only a short cut that is checked against the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from yolobg.coco.annotation_source import AnnotationSource
+from yolobg.coco.catalog_file import VERSION
+from yolobg.errors import YolobgError
+from yolobg.files import hash_file, replace_when_done, write_bytes
+
+__all__ = ["CacheEntry", "Note", "Stamp", "Store", "cache_folder", "content_key", "is_settled", "stamp"]
+
+_PARTS = ("catalogs", "sources", "work", "locks")
+_KEY_DIGITS = 16
+_STALE_S = 7 * 86_400
+# A file changed twice within one tick of its clock looks unchanged (FAT ticks in 2 s), so younger stamps prove nothing.
+_TICK_NS = 2_000_000_000
+
+Stamp = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was true of a source when its catalog was last found.
+
+    Attributes:
+        source: Its files, for a person.
+        catalog: File name in `catalogs/`.
+        catalog_stamp: How that file looked when its digest was checked.
+        stamps: How the source's local files looked.
+        absent: Captions files that were looked for and not there.
+        settled: The stamps are old enough to prove that nothing changed.
+        validators: Address to what the server said of it (`ETag`, `Last-Modified`, length).
+    """
+
+    source: str
+    catalog: str
+    catalog_stamp: Stamp
+    stamps: tuple[Stamp, ...] = ()
+    absent: tuple[str, ...] = ()
+    settled: bool = False
+    validators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One catalog in the cache: `source` is empty where no note names it."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    source: str
+
+
+def cache_folder() -> Path:
+    """Where catalogs are kept: `YOLOBG_CACHE_DIR`, else the system's place for a user's caches. Creates nothing."""
+    place = os.environ.get("YOLOBG_CACHE_DIR")
+    if place:
+        return Path(place).expanduser()
+    import platformdirs  # noqa: PLC0415  # a few ms that most runs of tests and servers can do without
+
+    return Path(platformdirs.user_cache_dir("yolobg", appauthor=False))
+
+
+def stamp(path: Path) -> Stamp:
+    """Path, size, modification time in ns and inode: a cheap "unchanged".
+
+    Raises:
+        OSError: The file is gone.
+    """
+    status = path.stat()
+    # Not resolve(): a link that is pointed elsewhere changes inode and times, and its name should stay the user's.
+    return (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ino)  # noqa: PTH100
+
+
+def is_settled(stamps: tuple[Stamp, ...]) -> bool:
+    """Whether the files' times are old enough that a later change would show."""
+    return all(time.time_ns() - modified > _TICK_NS for _, _, modified, _ in stamps)
+
+
+def content_key(instances_sha256: str, captions_sha256: str | None) -> str:
+    """The key of the catalog made from these files by this version of yolobg."""
+    text = f"{VERSION} {instances_sha256} {captions_sha256 or '-'}"
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+class Store:
+    """The cache folder at `root`.
+
+    Raises:
+        YolobgError: The folder cannot be created or written (from every method that does so).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.catalogs, self.sources, self.work, self.locks = (root / part for part in _PARTS)
+
+    def prepare(self) -> None:
+        """Create the folders."""
+        with self.writing():
+            for part in _PARTS:
+                (self.root / part).mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn the disk's errors into one that says which folder and what to do."""
+        try:
+            yield
+        except OSError as error:
+            raise YolobgError(
+                f"{error.filename or self.root}: cannot write to the cache folder: {error.strerror or error}; "
+                "set YOLOBG_CACHE_DIR to a folder that can be written and has room"
+            ) from error
+
+    # ------------------------------------------------------------ notes
+
+    @staticmethod
+    def source_id(source: AnnotationSource) -> str:
+        """A short name for the place a source is at; relative paths mean the current folder."""
+        here = "" if source.official or "://" in source.instances else str(Path.cwd())
+        return hashlib.sha256(repr((source.instances, source.captions, here)).encode()).hexdigest()[:_KEY_DIGITS]
+
+    def read_note(self, source: AnnotationSource) -> Note | None:
+        """The note on a source; None when there is none or it makes no sense."""
+        return _read_note(self.sources / f"{self.source_id(source)}.json")
+
+    def write_note(self, source: AnnotationSource, note: Note) -> None:
+        """Replace the note on a source."""
+        with self.writing():
+            write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(asdict(note)).encode())
+
+    # ------------------------------------------------------------ catalogs
+
+    def trusted(self, note: Note) -> Path | None:
+        """The note's catalog if it is as it was when its digest was checked."""
+        path = self.catalogs / note.catalog
+        with contextlib.suppress(OSError):
+            if stamp(path) == note.catalog_stamp:
+                return path
+        return None
+
+    def find(self, key: str) -> Path | None:
+        """A catalog with that key whose content matches its digest; damaged ones are removed."""
+        for path in sorted(self.catalogs.glob(f"*-{key}-*.sqlite")):
+            with contextlib.suppress(OSError):
+                if hash_file(path).startswith(path.stem.rpartition("-")[2]):
+                    return path
+                path.unlink()
+        return None
+
+    def publish(self, built: Path, name: str, key: str) -> Path:
+        """Move a finished catalog into place and return its path; losing a race to an equal one is success."""
+        with self.writing():
+            final = self.catalogs / f"{name[:60]}-{key}-{hash_file(built)[:_KEY_DIGITS]}.sqlite"
+            if final != self.find(key):
+                with replace_when_done(final) as part:
+                    built.replace(part)
+            return final
+
+    # ------------------------------------------------------------ housekeeping
+
+    def entries(self) -> tuple[CacheEntry, ...]:
+        """All catalogs, by name."""
+        notes = [note for note in map(_read_note, sorted(self.sources.glob("*.json"))) if note]
+        by_catalog = {note.catalog: note.source for note in notes}
+        return tuple(
+            CacheEntry(p.stem.rsplit("-", 2)[0], p, p.stat().st_size, by_catalog.get(p.name, ""))
+            for p in sorted(self.catalogs.glob("*-*-*.sqlite"))
+        )
+
+    def clear(self) -> int:
+        """Remove everything that is ours from the cache folder and nothing else; returns the bytes that were freed."""
+        freed = 0
+        with self.writing():
+            for part in _PARTS:
+                for path in (self.root / part).rglob("*"):
+                    freed += path.lstat().st_size if path.is_file() else 0
+                shutil.rmtree(self.root / part, ignore_errors=True)
+        return freed
+
+    def sweep(self, keep: Path) -> None:
+        """Remove work folders that somebody left a week ago, and catalogs of the same source that `keep` replaces."""
+        for folder in self.work.glob("*"):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > _STALE_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+        name = keep.stem.rsplit("-", 1)[0]
+        for other in self.catalogs.glob(f"{name}-*.sqlite"):
+            if other != keep:
+                with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                    other.unlink()
+
+
+def _read_stamp(raw: Sequence[object]) -> Stamp:
+    name, size, modified, inode = raw
+    return (str(name), int(str(size)), int(str(modified)), int(str(inode)))
+
+
+def _read_note(path: Path) -> Note | None:
+    try:
+        raw = json.loads(path.read_bytes())
+        stamps = tuple(map(_read_stamp, raw["stamps"]))
+        validators = {str(url): {str(k): str(v) for k, v in said.items()} for url, said in raw["validators"].items()}
+        return Note(
+            str(raw["source"]),
+            Path(str(raw["catalog"])).name,
+            _read_stamp(raw["catalog_stamp"]),
+            stamps,
+            tuple(map(str, raw["absent"])),
+            raw["settled"] is True,
+            validators,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
