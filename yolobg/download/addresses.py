@@ -1,0 +1,118 @@
+"""Pure rules on names and addresses: what a `file_name` may be, which address it has, where a redirect may lead."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from yolobg.errors import UsageError
+
+__all__ = ["check_base", "image_url", "is_private", "redirect_fault", "safe_parts"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\.|$)")
+_MAX_PART_BYTES, _MAX_CHARACTERS = 255, 1024
+
+
+def safe_parts(file_name: str, *, windows: bool = sys.platform == "win32") -> tuple[str, ...] | None:
+    r"""The parts of a record's `file_name`, or None when it may not be used as a path below a folder.
+
+    Both `/` and `\` separate, since files written on Windows have the latter. Refused everywhere: empty and absolute
+    names, `..`, drive letters, control characters (NUL and newline among them), names reserved on Windows, parts over
+    255 bytes, more than 1,024 characters, what cannot be encoded. On Windows also `:` (streams) and trailing dots and
+    spaces.
+    """
+    if not file_name or len(file_name) > _MAX_CHARACTERS or _CONTROL.search(file_name):
+        return None
+    text = file_name.replace("\\", "/")
+    if text.startswith("/") or re.match(r"[A-Za-z]:", text) or text.endswith("/"):
+        return None
+    parts = tuple(part for part in text.split("/") if part not in ("", "."))
+    return parts if parts and all(_is_safe(part, windows=windows) for part in parts) else None
+
+
+def _is_safe(part: str, *, windows: bool) -> bool:
+    if part == ".." or _RESERVED.match(part):
+        return False
+    if windows and (part[-1] in ". " or any(character in part for character in ':*?"<>|')):
+        return False
+    try:
+        return len(part.encode()) <= _MAX_PART_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def image_url(base: str, parts: tuple[str, ...]) -> str:
+    """The address of a file below a base; a query of the base (a signature, say) stays at the end."""
+    scheme, host, path, query, _ = urlsplit(base)
+    return urlunsplit((scheme, host, path.rstrip("/") + "/" + "/".join(quote(part) for part in parts), query, ""))
+
+
+def check_base(base: str) -> None:
+    """Refuse an address that images must not be fetched from.
+
+    Raises:
+        UsageError: It is not http(s), has no host, or holds a user name or password.
+    """
+    shown = shown_url(base)
+    try:
+        scheme, host, user, _port = _split(base)
+    except ValueError as error:
+        raise UsageError(f"{shown}: this is no address ({error}); expected https://HOST/FOLDER") from None
+    if scheme not in ("http", "https") or not host:
+        raise UsageError(
+            f"{shown}: images can be fetched from http and https addresses only; name a folder by its path"
+        )
+    if user:
+        raise UsageError(f"{shown}: an address must not hold a user name or password; use a mirror that needs none")
+
+
+def shown_url(url: str) -> str:
+    """An address without user, password, query and control characters, fit for messages."""
+    cut = re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
+    return _CONTROL.sub("?", cut)[:300]
+
+
+def _split(url: str) -> tuple[str, str, bool, int | None]:
+    """Scheme, lower-case host, whether there are credentials, port. Raises ValueError on nonsense."""
+    parts = urlsplit(url)
+    return parts.scheme.lower(), (parts.hostname or "").lower(), parts.username is not None, parts.port
+
+
+def is_private(host: str) -> bool:
+    """Whether a host name or IP address is, by its looks, this machine or a network of its own."""
+    name = host.lower().rstrip(".").partition("%")[0]
+    if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        # `0x7f.1`, `2130706433`, `127.1`: resolvers take them for IPv4 addresses.
+        return bool(re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*", name))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_global
+
+
+def redirect_fault(origin: str, target: str) -> str | None:
+    """Why a redirect must not be followed, or None when it may.
+
+    Args:
+        origin: The address that was asked for at first.
+        target: The absolute address that the answer names.
+    """
+    from_scheme, from_host, _, _ = _split(origin)
+    try:
+        scheme, host, user, _port = _split(target)
+    except ValueError:
+        return "it redirects to something that is no address"
+    if scheme not in ("http", "https") or not host:
+        return f"it redirects to another kind of address ({scheme or 'none'}:)"
+    if user:
+        return "it redirects to an address with a user name"
+    if from_scheme == "https" and scheme == "http":
+        return "it redirects from https to http"
+    if host != from_host and is_private(host) and not is_private(from_host):
+        return f"it redirects into a private network ({host})"
+    return None

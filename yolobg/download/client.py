@@ -1,0 +1,116 @@
+"""The HTTP session, as the environment wants it: certificates, proxies, name look-up."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import certifi
+
+from yolobg.download.addresses import shown_url
+from yolobg.download.limits import Limits
+from yolobg.errors import UsageError
+
+__all__ = ["Proxies", "open_session", "tls_context"]
+
+_READ_BUFFER_BYTES = 1 << 18
+_KEEP_ALIVE_S = 30.0
+
+
+def tls_context() -> ssl.SSLContext:
+    """Certificates to trust, as the environment says.
+
+    `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` alone when set, as `requests` reads them; else the system (`SSL_CERT_FILE`
+    and `SSL_CERT_DIR` count there) and, where neither is set, also those of `certifi`.
+
+    Raises:
+        UsageError: A variable names something that holds no certificates.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        place = os.environ.get(variable)
+        if place:
+            return _context_from(variable, Path(place))
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        place = os.environ.get(variable)
+        if place and not Path(place).exists():
+            raise UsageError(f"{variable}={place}: no such file or folder; name the certificates to trust, or unset it")
+    context = ssl.create_default_context()
+    if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _context_from(variable: str, place: Path) -> ssl.SSLContext:
+    try:
+        if place.is_dir():
+            return ssl.create_default_context(capath=str(place))
+        return ssl.create_default_context(cafile=str(place))
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"{variable}={place}: cannot read certificates from it ({error}); name a PEM file, or unset it"
+        ) from error
+
+
+class Proxies:
+    """The proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) and of the system."""
+
+    def __init__(self) -> None:
+        self._by_scheme = getproxies()
+        self._known: dict[tuple[str, str], tuple[str, dict[str, str]] | None] = {}
+
+    def of(self, url: str) -> tuple[str, dict[str, str]] | None:
+        """The proxy for an address and the headers it wants, or None for a direct connection.
+
+        Raises:
+            UsageError: The proxy is of a kind that cannot be used.
+        """
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc)
+        if key not in self._known:
+            self._known[key] = self._find(parts.scheme, parts.netloc)
+        return self._known[key]
+
+    def _find(self, scheme: str, netloc: str) -> tuple[str, dict[str, str]] | None:
+        proxy = self._by_scheme.get(scheme) or self._by_scheme.get("all")
+        if not proxy or proxy_bypass(netloc):
+            return None
+        if "://" not in proxy:
+            proxy = f"http://{proxy}"
+        parts = urlsplit(proxy)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(
+                f"proxy {shown_url(proxy)}: only http:// and https:// proxies can be used; "
+                f"set {scheme.upper()}_PROXY to one"
+            )
+        headers: dict[str, str] = {}
+        if parts.username is not None:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", headers
+
+
+def open_session(limits: Limits, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    """A session that keeps connections alive, stores no cookies, follows nothing and unpacks nothing by itself."""
+    # The threaded resolver is the system's own: hosts file, VPN and search domains count as everywhere else.
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        ssl=tls,
+        ttl_dns_cache=300,
+        keepalive_timeout=_KEEP_ALIVE_S,
+        resolver=aiohttp.ThreadedResolver(),
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        read_bufsize=_READ_BUFFER_BYTES,
+        timeout=aiohttp.ClientTimeout(
+            total=limits.attempt_s, sock_connect=limits.connect_s, sock_read=limits.read_s, ceil_threshold=1e9
+        ),
+        headers={"User-Agent": "yolobg", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"},
+    )

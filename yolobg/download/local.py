@@ -1,0 +1,160 @@
+"""Images from folders on this machine: found in COCO's own layouts, copied or linked into staging, verified there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolobg import files
+from yolobg.download.addresses import safe_parts
+from yolobg.download.staging import content_of, create_new, part_path, staged_path, write_guard
+from yolobg.download.structure import BadImageError
+from yolobg.download.verify import check_image
+from yolobg.errors import DownloadError, UsageError
+from yolobg.model import ImageRecord, Link, Staged
+
+__all__ = ["LocalFolders"]
+
+# Below a folder, in this order.
+LAYOUTS = ("", "train2017", "val2017", "images/train2017", "images/val2017", "images")
+_PIECE_BYTES = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+_NO_KERNEL_COPY = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF, errno.EPERM)
+
+
+class LocalFolders:
+    """The folders of an origin. Methods may be called from several threads at once."""
+
+    def __init__(self, folders: Sequence[Path], staging: Path, link: Link) -> None:
+        self._staging, self._link = staging, link
+        # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
+        places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
+        self._places = tuple(dict.fromkeys(place for place in places if place.is_dir()))
+        self._inside: dict[str, bool] = {}
+
+    def find(self, record: ImageRecord) -> Path | None:
+        """The file of a record in the first place that has one, or None.
+
+        Never outside the folder, whatever the `file_name` says.
+
+        Raises:
+            BadImageError: The name leads out of the folder through a symbolic link.
+        """
+        parts = safe_parts(record.file_name)
+        if parts is None:
+            return None
+        for place in self._places:
+            path = place.joinpath(*parts)
+            try:
+                kind = path.lstat().st_mode
+            except (OSError, ValueError):
+                continue
+            self._check_inside(place, path, is_link=stat.S_ISLNK(kind))
+            if stat.S_ISREG(kind) or (stat.S_ISLNK(kind) and path.is_file()):
+                return path
+        return None
+
+    def _check_inside(self, place: Path, path: Path, *, is_link: bool) -> None:
+        key = str(path) if is_link else str(path.parent)
+        inside = self._inside.get(key)
+        if inside is None:
+            inside = Path(os.path.realpath(key)).is_relative_to(place)
+            self._inside[key] = inside
+        if not inside:
+            raise BadImageError(f"{path} leads out of {place} through a link; name the folder it leads to")
+
+    def bring(self, record: ImageRecord, source: Path) -> Staged:
+        """Copy or link a found file into staging and verify it there.
+
+        A JPEG or PNG is read whole: structure through all coded data, size, SHA-256. It is not decoded, since a decode
+        sees no more of a file that did not travel and costs ten times as much; other formats are decoded.
+
+        Raises:
+            BadImageError: It is not the image of the record or cannot be read.
+            UsageError: The file system cannot link it.
+            DownloadError: Staging cannot be written.
+        """
+        part, target = part_path(self._staging, record.id), staged_path(self._staging, record.id)
+        try:
+            if self._link == "copy":
+                _copy(source, part, self._staging)
+            else:
+                self._make_link(source, part)
+            with content_of(part) as data:
+                check_image(data, record, decode=False)
+                size, sha256 = len(data), hashlib.sha256(data).hexdigest()
+            with write_guard(self._staging):
+                files.step("rename", target)
+                part.replace(target)
+        except OSError as error:
+            raise BadImageError(f"{source} cannot be read: {error.strerror or error}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        return Staged(record, target, size, sha256, str(source))
+
+    def _make_link(self, source: Path, part: Path) -> None:
+        part.unlink(missing_ok=True)
+        files.step("link", part)
+        try:
+            if self._link == "symlink":
+                part.symlink_to(source)
+            else:
+                os.link(os.path.realpath(source), part)
+        except OSError as error:
+            if error.errno in _FULL or error.errno == errno.ENOENT:
+                raise DownloadError(f"{part.parent}: cannot write here: {error.strerror or error}") from error
+            kind = "hard link" if self._link == "hard" else "symbolic link"
+            across = " (they lie on different file systems)" if error.errno == errno.EXDEV else ""
+            raise UsageError(
+                f"--link {self._link}: no {kind} from {part.parent} to {source} can be made: "
+                f"{error.strerror or error}{across}; use --link copy"
+            ) from error
+
+
+def _copy(source: Path, part: Path, staging: Path) -> None:
+    """Copy content, within the kernel where it can (file systems that share blocks then do)."""
+    with source.open("rb") as reader:
+        with write_guard(staging):
+            target = create_new(part)
+        try:
+            files.step("write", part)
+            if not _copy_in_kernel(reader.fileno(), target):
+                while piece := reader.read(_PIECE_BYTES):
+                    view = memoryview(piece)
+                    with write_guard(staging):
+                        while view:
+                            view = view[os.write(target, view) :]
+        except OSError as error:
+            if error.errno in _FULL:
+                with write_guard(staging):
+                    raise
+            raise
+        finally:
+            os.close(target)
+
+
+def _copy_in_kernel(source: int, target: int) -> bool:
+    """Whether the kernel copied all; False, with nothing written, where it cannot."""
+    kernel_copy = getattr(os, "copy_file_range", None)
+    if kernel_copy is None:
+        return False
+    left = os.fstat(source).st_size
+    started = False
+    try:
+        while left > 0:
+            done = kernel_copy(source, target, left)
+            if done == 0:
+                # Some special file systems copy nothing and say so only thus.
+                return started
+            started, left = True, left - done
+    except OSError as error:
+        if started or error.errno not in _NO_KERNEL_COPY:
+            raise
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""How many requests at a time, and how long to wait: additive rules that need no network."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+from yolobg.download.limits import Limits
+
+__all__ = ["Pace", "backoff_s", "retry_after_s"]
+
+_GROWTH = 1.08  # throughput must rise by this factor for more requests to be worth while
+_ROUND_S = 0.04  # shorter rounds measure noise
+_PATIENCE = 6  # rounds without growth before the next try to grow
+
+
+def backoff_s(tried: int, *, limits: Limits, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after the `tried`-th failed request (1-based): exponential with full jitter, capped."""
+    return min(limits.backoff_cap_s, limits.backoff_s * 2.0 ** min(tried - 1, 30)) * jitter()
+
+
+def retry_after_s(header: str | None, *, limits: Limits, now: datetime | None = None) -> float | None:
+    """Seconds that a `Retry-After` header asks for (RFC 9110, 10.2.3), capped; None for none and for nonsense."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), limits.backoff_cap_s)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    wait = (moment - (now or datetime.now(timezone.utc))).total_seconds()
+    return min(max(wait, 0.0), limits.backoff_cap_s)
+
+
+class Pace:
+    """Slots for requests; their number follows the throughput.
+
+    It starts modest, doubles while each doubling pays, then tries a quarter more now and again, and halves when the
+    host says that it is too much (429, 503) or answers come too late. A fixed number never changes. For one event loop.
+    """
+
+    def __init__(self, fixed: int | None, *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fixed = fixed is not None
+        self._floor, self._ceiling = limits.floor, limits.ceiling
+        self._limit = fixed if fixed is not None else limits.start
+        self._clock = clock
+        self._active = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._factor = 2.0
+        self._best_rate = 0.0
+        self._still = 0
+        self._halved = False
+        self._new_round()
+
+    @property
+    def limit(self) -> int:
+        """Requests allowed at a time, now."""
+        return self._limit
+
+    async def acquire(self) -> None:
+        """Wait for a slot; first come, first served."""
+        if self._active < self._limit and not self._waiting:
+            self._active += 1
+            return
+        self._was_full = True
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self._active -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self._active < self._limit:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._active += 1
+                turn.set_result(None)
+
+    def succeeded(self) -> None:
+        """Count a good answer, and at the end of a round judge whether more at a time would pay."""
+        self._done += 1
+        elapsed = self._clock() - self._since
+        if self._fixed or self._done < self._limit or elapsed < _ROUND_S:
+            return
+        if self._was_full:
+            self._judge(self._done / elapsed)
+        self._new_round()
+
+    def slow_down(self) -> None:
+        """Halve, at most once in a round: one burst of refusals is one sign."""
+        self._refused += 1
+        if self._fixed or (self._halved and self._refused < self._limit):
+            return
+        self._set(max(self._floor, self._limit // 2))
+        self._factor, self._best_rate, self._still = 1.25, 0.0, 0
+        self._new_round()
+        self._halved = True
+
+    def _judge(self, rate: float) -> None:
+        if rate > self._best_rate * _GROWTH:
+            self._best_rate, self._still = rate, 0
+            self._grow()
+            return
+        self._factor = 1.25
+        self._still += 1
+        if self._still >= _PATIENCE:
+            self._still, self._best_rate = 0, rate
+            self._grow()
+
+    def _grow(self) -> None:
+        self._set(min(self._ceiling, max(self._limit + 1, int(self._limit * self._factor))))
+
+    def _set(self, limit: int) -> None:
+        self._limit = limit
+        self._wake()
+
+    def _new_round(self) -> None:
+        self._done = self._refused = 0
+        self._since = self._clock()
+        self._was_full = self._halved = False

@@ -1,0 +1,213 @@
+"""One request for one image: the answer judged, the body streamed to staging.
+
+Every way it can go wrong is a `Fault`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from yolobg.download.addresses import image_url, is_private, redirect_fault, safe_parts, shown_url
+from yolobg.download.client import Proxies
+from yolobg.download.hosts import Fault, Host
+from yolobg.download.limits import Limits
+from yolobg.download.pace import retry_after_s
+from yolobg.download.staging import Answer, EtagMismatchError, Incoming
+from yolobg.download.structure import BadImageError
+from yolobg.model import ImageRecord, Staged
+
+__all__ = ["Requester"]
+
+T = TypeVar("T")
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+# What file servers send for images; S3 says binary/octet-stream for files stored without a type.
+_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "application/x-download", "multipart/form-data")
+_SPILL_BYTES = 1 << 20
+_NO_SOCKET = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Requester:
+    """Makes requests on a session and hands bodies to worker threads. For one event loop."""
+
+    def __init__(self, session: aiohttp.ClientSession, staging: Path, workers: Executor, limits: Limits) -> None:
+        self._session, self._staging, self._workers, self._limits = session, staging, workers, limits
+        self._proxies = Proxies()
+
+    async def get(self, host: Host, record: ImageRecord, *, seen: set[str]) -> Staged:
+        """Fetch an image from a host into staging.
+
+        Args:
+            host: Whom to ask.
+            record: What for.
+            seen: SHA-256 of contents whose ETag did not fit, in earlier tries for this image; added to.
+
+        Raises:
+            Fault: No image came of it.
+            DownloadError: Staging cannot be written.
+        """
+        answered = False
+
+        def note(status: int) -> None:
+            nonlocal answered
+            answered = True
+            host.last = f"status {status}"
+
+        try:
+            return await self._follow(host, record, seen, note)
+        except aiohttp.ClientError as error:
+            raise _client_fault(error, answered=answered) from error
+        except asyncio.TimeoutError:
+            raise Fault("slow", "no complete answer in time") from None
+        except (OSError, ValueError) as error:
+            raise Fault("bad" if answered else "connection", _words(error)) from error
+
+    async def _follow(self, host: Host, record: ImageRecord, seen: set[str], note: Callable[[int], None]) -> Staged:
+        parts = safe_parts(record.file_name)
+        if parts is None:
+            raise Fault("gone", "its file name is not safe to use")
+        first = url = image_url(host.base, parts)
+        for _ in range(self._limits.redirects + 1):
+            async with self._open(url) as response:
+                note(response.status)
+                if response.status not in _REDIRECTS:
+                    answer = self._judge(response, url)
+                    return await self._receive(host, record, response, answer, seen)
+                target = urljoin(url, response.headers.get("Location", ""))
+            await self._check_redirect(first, target)
+            url = target
+        raise Fault("gone", f"more than {self._limits.redirects} redirects")
+
+    def _open(self, url: str) -> aiohttp.client._RequestContextManager:
+        proxy = self._proxies.of(url)
+        address = URL(url, encoded=True)
+        if proxy is None:
+            return self._session.get(address, allow_redirects=False)
+        return self._session.get(address, allow_redirects=False, proxy=proxy[0], proxy_headers=proxy[1])
+
+    async def _check_redirect(self, first: str, target: str) -> None:
+        fault = redirect_fault(first, target)
+        if fault is not None:
+            raise Fault("gone", fault)
+        host, was = URL(target).host or "", URL(first).host or ""
+        if host == was or is_private(was) or self._proxies.of(target) is not None:
+            return
+        # A public name may still stand for a private address.
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        if any(is_private(str(entry[4][0])) for entry in found):
+            raise Fault("gone", f"it redirects into a private network ({host})")
+
+    def _judge(self, response: aiohttp.ClientResponse, url: str) -> Answer:
+        """What the headers promise; a Fault when they already show that it is not the image."""
+        status, headers = response.status, response.headers
+        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            wait = retry_after_s(headers.get("Retry-After"), limits=self._limits)
+            raise Fault("busy", f"status {status}", retry_after_s=wait)
+        if status != HTTPStatus.OK:
+            raise Fault("gone" if status >= HTTPStatus.BAD_REQUEST else "bad", f"status {status}")
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind and not kind.startswith(_TYPES):
+            raise Fault("bad", f"the answer is {kind[:60]}, not an image")
+        length = response.content_length
+        if length is not None and length > self._limits.image_bytes:
+            raise Fault("gone", f"{length:,} bytes, more than the {self._limits.image_bytes:,} allowed")
+        if length == 0:
+            raise Fault("bad", "the answer is empty")
+        # Of objects under a key of one's own, S3's ETag looks like an MD5 and is none.
+        keyed = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms") or (
+            "x-amz-server-side-encryption-customer-algorithm" in headers
+        )
+        return Answer(
+            shown_url(url),
+            "" if keyed else headers.get("ETag", ""),
+            headers.get("Content-Encoding", "").strip().lower(),
+        )
+
+    async def _receive(
+        self, host: Host, record: ImageRecord, response: aiohttp.ClientResponse, answer: Answer, seen: set[str]
+    ) -> Staged:
+        limit = self._limits.image_bytes
+        incoming = None
+        try:
+            incoming = Incoming(self._staging, record, answer, limit_bytes=limit)
+            rest = await self._stream(response, incoming)
+            # The same content twice, from a host whose ETags never fitted: they look like MD5s and are none.
+            known = frozenset(seen) if host.etag_fits == 0 else frozenset[str]()
+            staged, proven = await self._in_worker(partial(incoming.finish, rest, known=known))
+        except EtagMismatchError as error:
+            seen.add(error.sha256)
+            raise Fault("bad", str(error)) from error
+        except BadImageError as error:
+            raise Fault("bad", str(error)) from error
+        else:
+            host.etag_fits += proven
+            return staged
+        finally:
+            if incoming is not None:
+                incoming.discard()
+
+    async def _stream(self, response: aiohttp.ClientResponse, incoming: Incoming) -> bytearray:
+        """Pass a body on in large pieces; returns the last one."""
+        began, size = time.monotonic(), 0
+        rest = bytearray()
+        async for piece in response.content.iter_any():
+            rest += piece
+            size += len(piece)
+            if size > self._limits.image_bytes:
+                raise Fault("gone", f"more than the {self._limits.image_bytes:,} bytes allowed")
+            elapsed = time.monotonic() - began
+            if elapsed > self._limits.slow_after_s and size < elapsed * self._limits.slow_bytes_per_s:
+                raise Fault("slow", f"only {size / elapsed:.0f} bytes per second")
+            if len(rest) >= _SPILL_BYTES:
+                whole, rest = rest, bytearray()
+                await self._in_worker(partial(incoming.add, whole))
+        return rest
+
+    async def _in_worker(self, work: Callable[[], T]) -> T:
+        """Run blocking work in a worker thread to its end, even when cancelled meanwhile: it has a file open."""
+        future = asyncio.get_running_loop().run_in_executor(self._workers, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+
+def _client_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return Fault("untrusted", _tls_words(error))
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return Fault("slow", "no complete answer in time" if answered else "no answer in time")
+    if isinstance(error, aiohttp.ClientOSError) and error.errno in _NO_SOCKET:
+        return Fault("local", f"this machine has no socket to spare: {_words(error)}")
+    if answered or isinstance(error, aiohttp.ClientPayloadError | aiohttp.InvalidURL):
+        return Fault("bad", f"the answer was cut off or damaged: {_words(error)}")
+    return Fault("connection", _words(error))
+
+
+def _tls_words(error: Exception) -> str:
+    cause: BaseException | None = getattr(error, "certificate_error", None) or error.__cause__ or error
+    said = getattr(cause, "verify_message", "") or _words(cause if isinstance(cause, Exception) else error)
+    hint = "check this machine's clock, or name your CA in SSL_CERT_FILE or REQUESTS_CA_BUNDLE"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {said} ({hint})"
+    return f"no secure connection: {said} ({hint})"
+
+
+def _words(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:200]

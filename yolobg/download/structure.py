@@ -1,0 +1,140 @@
+"""The structure of a JPEG and of a PNG file, read without decoding: marks, size, and what lies between.
+
+Pure: bytes in, facts out. A JPEG is walked marker by marker (ITU-T T.81, annex B), a PNG chunk by chunk with its CRCs
+(PNG specification, section 5).
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import zlib
+from dataclasses import dataclass
+
+__all__ = ["BadImageError", "Data", "Structure", "walk_jpeg", "walk_png"]
+
+Data = bytes | bytearray | mmap.mmap
+
+JPEG_START = b"\xff\xd8"
+JPEG_END = b"\xff\xd9"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+_LEAD, _START_OF_SCAN, _END = 0xFF, 0xDA, 0xD9
+_LENGTH_BYTES = 2
+_PNG_HEADER_BYTES = 13
+# Frame headers that decoders take; lossless, differential and unknown kinds are not among them.
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_ALL_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BARE = frozenset({0x01, *range(0xD0, 0xD8)})
+# Within coded data 0xFF is followed by 0 (stuffing), a restart marker or a fill byte; all else is a marker.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+class BadImageError(Exception):
+    """The content is not the image that it should be; the message is the reason, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a file's structure tells: its size in pixels as stored."""
+
+    width: int
+    height: int
+
+
+def walk_jpeg(data: Data) -> Structure:
+    """Walk a JPEG from its start mark to its end mark, coded data included.
+
+    Raises:
+        BadImageError: A mark is missing, the file is cut or damaged in its structure, something other than a further
+            JPEG (a multi-picture file) follows the end mark, or it is of a kind that decoders refuse.
+    """
+    if data[:2] != JPEG_START:
+        raise BadImageError("it does not start like a JPEG")
+    if data[-2:] != JPEG_END:
+        raise BadImageError("it does not end like a JPEG: cut short, or something follows its end")
+    try:
+        frame, position = _walk_segments(data, 2, None)
+    except IndexError:
+        raise BadImageError("it is cut short inside its header") from None
+    if frame is None:
+        raise BadImageError("it has no frame header")
+    if position != len(data) and data[position : position + 2] != JPEG_START:
+        raise BadImageError("data follows its end mark")
+    return frame
+
+
+def _walk_segments(data: Data, position: int, frame: Structure | None) -> tuple[Structure | None, int]:
+    """Go from marker to marker until the end mark; returns the frame and the position after the end mark."""
+    while True:
+        marker, position = _next_marker(data, position)
+        if marker == _END:
+            return frame, position
+        if marker in _BARE:
+            continue
+        length = data[position] << 8 | data[position + 1]
+        if length < _LENGTH_BYTES or position + length > len(data):
+            raise BadImageError("its structure is damaged: a segment has an impossible length")
+        if marker in _ALL_FRAMES:
+            frame = _frame(data, position, marker)
+        position += length
+        if marker == _START_OF_SCAN:
+            found = _MARKER.search(data, position)
+            if found is None:
+                raise BadImageError("its coded data never ends")
+            position = found.start()
+
+
+def _next_marker(data: Data, position: int) -> tuple[int, int]:
+    if data[position] != _LEAD:
+        raise BadImageError("its structure is damaged: no marker where one must be")
+    while data[position] == _LEAD:
+        position += 1
+    marker = data[position]
+    if marker == 0 or marker == JPEG_START[1]:
+        raise BadImageError("its structure is damaged: a marker that cannot stand there")
+    return marker, position + 1
+
+
+def _frame(data: Data, position: int, marker: int) -> Structure:
+    if marker not in _FRAMES:
+        raise BadImageError("it is a lossless or differential JPEG, which trainers cannot read")
+    height = data[position + 3] << 8 | data[position + 4]
+    width = data[position + 5] << 8 | data[position + 6]
+    if data[position + 7] not in (1, 3, 4):
+        raise BadImageError(f"it has {data[position + 7]} colour components, so it cannot become RGB")
+    return Structure(width, height)
+
+
+def walk_png(data: Data) -> Structure:
+    """Walk a PNG chunk by chunk, checking each CRC.
+
+    Raises:
+        BadImageError: It is cut, damaged, or followed by something.
+    """
+    if data[:8] != PNG_START:
+        raise BadImageError("it does not start like a PNG")
+    frame, position, kind = _png_header(data), 8, b""
+    while kind != b"IEND":
+        kind, _, position = _png_chunk(data, position)
+    if position != len(data):
+        raise BadImageError("data follows its end")
+    return frame
+
+
+def _png_header(data: Data) -> Structure:
+    kind, body, _ = _png_chunk(data, 8)
+    if kind != b"IHDR" or len(body) != _PNG_HEADER_BYTES:
+        raise BadImageError("it does not begin with a PNG header")
+    return Structure(int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big"))
+
+
+def _png_chunk(data: Data, position: int) -> tuple[bytes, bytes, int]:
+    """Kind and body of the chunk at a position, and the position after it."""
+    end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+    if end > len(data):
+        raise BadImageError("it is cut short")
+    chunk = bytes(data[position + 4 : end - 4])
+    if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
+        raise BadImageError("it is damaged: a CRC does not fit")
+    return chunk[:4], chunk[4:], end

@@ -1,0 +1,92 @@
+"""Whether bytes are the image that a record describes, and one that a trainer can read (design decision 11).
+
+Reads, never writes. Pillow is loaded at the first image that needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from yolobg.download.structure import BadImageError, Data, Structure, walk_jpeg, walk_png
+from yolobg.model import ImageRecord
+
+__all__ = ["BadImageError", "check_image", "image_suffix"]
+
+# Suffix to the Pillow formats that its content may have: Ultralytics' suffix set. Only these decoders ever see the
+# bytes. Stereo cameras write multi-picture files with the suffix of a JPEG, and every trainer reads them.
+_FORMATS: dict[str, tuple[str, ...]] = {
+    ".jpg": ("JPEG", "MPO"),
+    ".jpeg": ("JPEG", "MPO"),
+    ".mpo": ("MPO", "JPEG"),
+    ".png": ("PNG",),
+    ".bmp": ("BMP",),
+    ".tif": ("TIFF",),
+    ".tiff": ("TIFF",),
+    ".dng": ("TIFF",),
+    ".webp": ("WEBP",),
+    ".jp2": ("JPEG2000",),
+    ".avif": ("AVIF",),
+    ".heic": ("HEIF",),
+    ".heif": ("HEIF",),
+}
+MIN_SIDE_PX = 10
+# Pillow's own bound against decompression bombs; above it Pillow warns, at twice it refuses.
+MAX_PIXELS = 89_478_485
+
+
+def image_suffix(file_name: str) -> str | None:
+    """The lower-case suffix of a file name when it is one of an image that trainers read, else None."""
+    suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
+    return suffix if suffix in _FORMATS else None
+
+
+def check_image(data: Data, record: ImageRecord, *, decode: bool) -> None:
+    """Check that the content is the whole image that the record describes.
+
+    Always: the format fits the suffix, start and end marks, structure (JPEG markers through all coded data, PNG CRCs),
+    size in pixels equal to the record's where it says one (or turned by EXIF), at least 10 px a side, no decompression
+    bomb, convertible to RGB.
+
+    Args:
+        data: The whole content.
+        record: What it should be.
+        decode: Whether to decode it as well: a JPEG at 1/8 scale (reads all coded data at half the cost), others in
+            full. Formats without a structure of their own here (neither JPEG nor PNG) are always decoded.
+
+    Raises:
+        BadImageError: It is not; the message is the reason.
+    """
+    suffix = image_suffix(record.file_name)
+    if suffix is None:
+        raise BadImageError("its name has no suffix of an image that trainers read")
+    if not data:
+        raise BadImageError("it is empty")
+    formats = _FORMATS[suffix]
+    structure: Structure | None = None
+    if "JPEG" in formats:
+        structure = walk_jpeg(data)
+    elif "PNG" in formats:
+        structure = walk_png(data)
+    if structure is not None:
+        _check_size(structure.width, structure.height, record, data)
+    if decode or structure is None:
+        from yolobg.download import pixels  # noqa: PLC0415 - Pillow is loaded when first needed
+
+        pixels_size = pixels.decode(data, formats)
+        _check_size(*pixels_size, record, data)
+
+
+def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> None:
+    if min(width, height) < MIN_SIDE_PX:
+        raise BadImageError(f"it is {width}x{height} px; trainers need at least {MIN_SIDE_PX} px a side")
+    if width * height > MAX_PIXELS:
+        raise BadImageError(f"it has {width}x{height} px, more than the {MAX_PIXELS:,} that are safe to decode")
+    wanted = (record.width, record.height)
+    if 0 in wanted or wanted == (width, height):
+        return
+    if wanted == (height, width):
+        from yolobg.download import pixels  # noqa: PLC0415 - Pillow is loaded when first needed
+
+        if pixels.is_turned(data):
+            return
+    raise BadImageError(f"it is {width}x{height} px, but the record says {record.width}x{record.height}")
