@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -126,13 +127,25 @@ def test_write_demo__refuses_too_few_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_write_demo__a_failure_on_the_way_leaves_nothing(tmp_path: Path, *, fresh: bool) -> None:
-    folder = tmp_path / "new"
+    folder = tmp_path / "new" / "deep"
     if not fresh:
-        folder.mkdir()
+        folder.mkdir(parents=True)
     with pytest.raises(ValueError, match="empty range"):
         write_material(folder, replace(SMALL, height=0))
     assert folder.exists() is not fresh
-    assert list(tmp_path.rglob("*")) == ([] if fresh else [folder])
+    assert list(tmp_path.rglob("*")) == ([] if fresh else [folder.parent, folder])
+
+
+def test_write_demo__two_at_once_in_one_folder_leave_one_whole_demo(tmp_path: Path) -> None:
+    """The one that comes second may fail, but takes nothing of the other's with it."""
+    folder = tmp_path / "new"
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(write_material, folder, SMALL) for _ in range(2)]
+    failed = [run.exception() for run in runs if run.exception() is not None]
+    assert len(failed) == 1
+    assert isinstance(failed[0], UsageError)
+    write_material(tmp_path / "alone", SMALL)
+    assert read_tree(folder) == read_tree(tmp_path / "alone")
 
 
 # ---------------------------------------------------------------- the labelled dataset

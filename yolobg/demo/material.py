@@ -78,8 +78,6 @@ def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
         with _empty_folder(folder) as staging:
             _write_dataset(staging / "dataset", size, seed=seed)
             _write_source(staging / "source", size, seed=seed)
-            for part in ("source", "dataset"):
-                (staging / part).rename(folder / part)
     except OSError as error:
         raise UsageError(
             f"{folder}: cannot write the demo there ({error}); name a folder that you may write to"
@@ -95,25 +93,29 @@ def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
 
 @contextlib.contextmanager
 def _empty_folder(folder: Path) -> Iterator[Path]:
-    """A staging folder inside `folder`; whatever fails, nothing of it stays, nor a folder that was not there."""
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder}: is not empty; name a new or an empty folder for the demo")
+    """A staging folder whose content moves into `folder` at the end; a failure takes back all that was made."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a new or an empty folder for the demo")
-    fresh = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: is not empty; name a new or an empty folder for the demo")
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    moved: list[Path] = []
     staging = temporary_name(folder / "demo")
     try:
-        staging.mkdir()
+        staging.mkdir(parents=True)
         yield staging
+        for part in sorted(staging.iterdir()):
+            part.rename(folder / part.name)
+            moved.append(folder / part.name)
+        staging.rmdir()
     except BaseException:
-        for part in (staging, folder / "source", folder / "dataset"):
+        # Only what this run put there: another one may be writing to the same folder.
+        for part in (staging, *moved):
             shutil.rmtree(part, ignore_errors=True)
-        if fresh:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        with contextlib.suppress(OSError):
+            for place in made:
+                place.rmdir()
         raise
-    staging.rmdir()
 
 
 def _save_picture(scene: Scene, path: Path) -> None:
