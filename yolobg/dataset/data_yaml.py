@@ -124,10 +124,13 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         root = root.resolve()
     except (OSError, ValueError, RuntimeError) as error:
         raise DatasetError(f"{file}: a path in 'path', 'train', 'val' or 'test' cannot be used: {error}") from error
+    names = _parse_names(data, file)
+    if names[0].startswith("n0"):
+        said.append(f"{file}: names look like ImageNet codes; Ultralytics shows its own words for them, we keep them")
     return DataYaml(
         file=file,
         root=root,
-        names=_parse_names(data, file),
+        names=names,
         splits=splits,
         warnings=tuple(said),
         kpt_shape=_parse_kpt_shape(data, file),
@@ -168,8 +171,11 @@ def _find_root(value: object, *, file: Path, cwd: Path, said: list[str]) -> Path
     if not value or not isinstance(value, str):
         return folder
     path = Path(value)
-    if path.is_absolute() or (cwd / path).exists():
+    if (cwd / path).exists():
         return cwd / path
+    if path.is_absolute():
+        said.append(f"{file}: path '{value}' does not exist; write where the dataset lies on this machine")
+        return path
     candidates = [place / path for place in datasets_dirs(cwd)]
     for candidate in candidates:
         if candidate.exists():

@@ -6,13 +6,15 @@ files of a split belong.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.dataset.label_check import Verdict, label_checker
+from yolobg.dataset.label_files import judge_labels
 from yolobg.dataset.layout import label_path, list_line, parse_list
 from yolobg.dataset.listing import Folders, Walk
 from yolobg.errors import DatasetError
@@ -21,8 +23,6 @@ from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, P
 __all__ = ["Destination", "choose_destination", "count_files", "list_images", "scan_split"]
 
 _STRIDE = 2000
-_CHUNK_BYTES = 1 << 16
-_LARGEST_LABEL_BYTES = 64 << 20
 
 
 def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress: Progress = no_progress) -> Inventory:
@@ -42,20 +42,19 @@ def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress:
     """
     entries = _entries(data, split)
     here = str(Path.cwd() if cwd is None else cwd)
-    listing = _Listing(entries, here, f"{data.file}: key '{split}'")
+    listing = _Listing(entries, here, f"{data.file}: key '{split}'", data.warnings)
     raw = listing.raw
     if not raw:
         raise DatasetError(f"{data.file}: key '{split}': no images in {', '.join(entries)[:300]}")
-    labels: Iterable[str] = map(label_path, raw)
+    labels = list(map(label_path, raw))
     if listing.has_lists:
-        labels = (os.path.join(here, path) for path in labels)  # noqa: PTH118
-    judge = _Judge(label_checker(len(data.names), data.kpt_shape), listing)
-    files = judge.files(zip(listing.images, labels, strict=True), len(raw), progress)
+        labels = [os.path.join(here, path) for path in labels]  # noqa: PTH118
+    files, problems = _judge_files(listing, labels, label_checker(len(data.names), data.kpt_shape), progress)
     warnings = list(listing.walk.warnings)
     repeated = len(raw) - len(set(raw))
     if repeated:
         warnings.append(f"{split}: {repeated} images are listed more than once; they count and train as often")
-    return Inventory(split, entries, files, tuple(judge.problems), tuple(warnings))
+    return Inventory(split, entries, files, problems, tuple(warnings))
 
 
 def list_images(entries: Iterable[str], *, cwd: Path | None = None) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ def list_images(entries: Iterable[str], *, cwd: Path | None = None) -> tuple[str
 class _Listing:
     """The images of a split: `raw` as written, which is what trainers sort and make labels from, `images` absolute."""
 
-    def __init__(self, entries: tuple[str, ...], cwd: str, what: str) -> None:
+    def __init__(self, entries: tuple[str, ...], cwd: str, what: str, hints: tuple[str, ...] = ()) -> None:
         self.walk = Walk()
         self.folders = Folders()
         self.has_lists = False
@@ -86,7 +85,8 @@ class _Listing:
                 self.has_lists = True
                 listed += parse_list(_read_list(entry), list_file=entry)
             else:
-                raise DatasetError(f"{what}: '{entry}' does not exist; expected a folder or a list file")
+                known = "".join(f"\n  {hint}" for hint in hints)
+                raise DatasetError(f"{what}: '{entry}' does not exist; expected a folder or a list file{known}")
         self.raw = sorted(self.walk.images + listed)
         self.images = [os.path.join(cwd, path) for path in self.raw] if listed else self.raw  # noqa: PTH118
         self._listed = listed
@@ -121,60 +121,30 @@ def _read_list(file: str) -> str:
         ) from error
 
 
-class _Judge:
-    """Looks at label after label; images that share one (duplicates, a.jpg and a.png) lie side by side."""
-
-    def __init__(self, check: Callable[[bytes], Verdict], listing: _Listing) -> None:
-        self._check = check
-        self._folders = listing.folders
-        self._unusable = listing.unusable()
-        self.problems: list[LabelProblem] = []
-
-    def files(self, pairs: Iterable[tuple[str, str]], total: int, progress: Progress) -> tuple[FileEntry, ...]:
-        files: list[FileEntry] = []
-        previous, verdict = "", Verdict("missing")
-        for done, (image, label) in enumerate(pairs):
-            if done % _STRIDE == 0:
-                progress("scan", done, total)
-            if label != previous:
-                previous, verdict = label, self._judge(label)
-                if verdict.state == "corrupt":
-                    self.problems.append(LabelProblem(label, verdict.line, verdict.reason))
-            state = verdict.state
-            if image in self._unusable:
-                state = "corrupt"
-                self.problems.append(LabelProblem(label, None, f"its image {image} {self._unusable[image]}"))
-            files.append(FileEntry(image, label, state))
-        progress("scan", total, total)
-        return tuple(files)
-
-    def _judge(self, label: str) -> Verdict:
-        if not self._folders.has_file(label):
-            return Verdict("missing")
-        try:
-            return self._check(_read_label(label))
-        except OSError as error:
-            return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
-
-
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-def _read_label(path: str) -> bytes:
-    # Bare descriptors: a file object costs more than reading a label does.
-    handle = os.open(path, _READ_FLAGS)
-    try:
-        content = os.read(handle, _CHUNK_BYTES)
-        if len(content) < _CHUNK_BYTES:
-            return content
-        parts = [content]
-        while chunk := os.read(handle, _CHUNK_BYTES):
-            parts.append(chunk)
-            if len(parts) * _CHUNK_BYTES > _LARGEST_LABEL_BYTES:
-                raise OSError(f"larger than {_LARGEST_LABEL_BYTES >> 20} MiB")
-        return b"".join(parts)
-    finally:
-        os.close(handle)
+def _judge_files(
+    listing: _Listing, labels: Sequence[str], check: Callable[[bytes], Verdict], progress: Progress
+) -> tuple[tuple[FileEntry, ...], tuple[LabelProblem, ...]]:
+    """Each image with its label's state; images that share a label (duplicates, a.jpg and a.png) lie side by side."""
+    files: list[FileEntry] = []
+    problems: list[LabelProblem] = []
+    unusable = listing.unusable()
+    total = len(labels)
+    verdicts = judge_labels([label for label, _ in itertools.groupby(labels)], listing.folders, check)
+    previous, verdict = None, Verdict("missing")
+    for image, label in zip(listing.images, labels, strict=True):
+        if label != previous:
+            previous, verdict = label, next(verdicts)
+            if verdict.state == "corrupt":
+                problems.append(LabelProblem(label, verdict.line, verdict.reason))
+        if len(files) % _STRIDE == 0:
+            progress("scan", len(files), total)
+        if unusable and image in unusable:
+            problems.append(LabelProblem(label, None, f"its image {image} {unusable[image]}"))
+            files.append(FileEntry(image, label, "corrupt"))
+        else:
+            files.append(FileEntry(image, label, verdict.state))
+    progress("scan", total, total)
+    return tuple(files), tuple(problems)
 
 
 def count_files(inventory: Inventory, ours: Collection[str] = ()) -> Counts:

@@ -34,11 +34,8 @@ EMPTY = Verdict("empty")
 _BOX_COLUMNS = 5  # class, centre x and y, width, height
 _ONE_POINT_COLUMNS = 3
 
-# What the slow rules certainly accept, class range apart: five columns, numbers from 0 to 1 without sign or exponent.
-# Up to 16 million a class is a whole number in 32 bits; six digits stay far below.
+# A number from 0 to 1 without sign or exponent: what nearly all labels are made of.
 _UNIT = rb"(?:0(?:\.[0-9]*)?|1(?:\.0*)?|\.[0-9]+)"
-_ORDINARY = re.compile(rb"(?:[0-9]{1,6} " + rb" ".join([_UNIT] * 4) + rb" ?(?:\r?\n|\Z))+")
-_CLASSES = re.compile(rb"^[0-9]+", re.MULTILINE)
 
 
 def _round32(values: Sequence[float]) -> array.array[float]:
@@ -58,16 +55,30 @@ def label_checker(class_count: int, kpt_shape: tuple[int, int] | None = None) ->
         kpt_shape: Number of key points and their dimensions, in a pose dataset.
     """
     pose_columns = 5 + kpt_shape[0] * kpt_shape[1] if kpt_shape and kpt_shape[0] else None
-    known = frozenset(str(i).encode() for i in range(class_count))
+    ordinary = _ordinary_rows(class_count)
 
     def check(content: bytes) -> Verdict:
         if not content:
             return EMPTY
-        if _ORDINARY.fullmatch(content) and known.issuperset(_CLASSES.findall(content)):
+        if ordinary.fullmatch(content):
             return FOUND
         return _check_text(content, class_count, pose_columns)
 
     return check
+
+
+def _ordinary_rows(class_count: int) -> re.Pattern[bytes]:
+    """Matches only files that the slow rules certainly accept: five columns, known classes, numbers from 0 to 1."""
+    last = str(class_count - 1)
+    # The whole numbers up to `last`: the shorter ones, then those of its length by the first digit that is smaller.
+    shorter = rf"[1-9][0-9]{{0,{len(last) - 2}}}|0" if len(last) > 1 else ""
+    smaller = [
+        f"{last[:place]}[{int(place == 0 and len(last) > 1)}-{int(digit) - 1}][0-9]{{{len(last) - place - 1}}}"
+        for place, digit in enumerate(last)
+        if int(digit) > int(place == 0 and len(last) > 1)
+    ]
+    known = "|".join(filter(None, [last, *smaller, shorter])).encode()
+    return re.compile(rb"(?:(?:" + known + rb") " + rb" ".join([_UNIT] * 4) + rb" ?(?:\r?\n|\Z))+")
 
 
 def _check_text(content: bytes, class_count: int, pose_columns: int | None) -> Verdict:

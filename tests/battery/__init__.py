@@ -1,0 +1,1 @@
+"""The battery: dataset layouts whose answers come from the real Ultralytics."""

@@ -1,0 +1,73 @@
+"""Read label files by the hundred thousand and judge each one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from yolobg.dataset.label_check import Verdict
+from yolobg.dataset.listing import Folders
+
+__all__ = ["judge_labels"]
+
+# Measured on 2 cores, 20,000 labels: with a cold cache two readers halve the time and more gain nothing; with a warm
+# cache two cost nothing and four cost half as much again.
+_READERS = 2
+_CHUNK_FILES = 500
+_CHUNK_BYTES = 1 << 16
+_LARGEST_BYTES = 64 << 20
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_MISSING = Verdict("missing")
+
+
+def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> Iterator[Verdict]:
+    """What each label file holds, in order. Memory does not grow with the size of the files.
+
+    Args:
+        labels: Absolute paths.
+        folders: Knows which of them are there.
+        check: Judges the content of one.
+    """
+
+    def judge(chunk: Sequence[str]) -> list[Verdict]:
+        return [_judge(label, check) if label else _MISSING for label in chunk]
+
+    chunks = (
+        [label if folders.has_file(label) else "" for label in labels[start : start + _CHUNK_FILES]]
+        for start in range(0, len(labels), _CHUNK_FILES)
+    )
+    if len(labels) <= _CHUNK_FILES:
+        yield from itertools.chain.from_iterable(map(judge, chunks))
+        return
+    with ThreadPoolExecutor(_READERS) as pool:
+        try:
+            yield from itertools.chain.from_iterable(pool.map(judge, chunks))
+        finally:
+            # Who stops listening must not wait for the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _judge(label: str, check: Callable[[bytes], Verdict]) -> Verdict:
+    try:
+        return check(_read(label))
+    except OSError as error:
+        return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
+
+
+def _read(path: str) -> bytes:
+    # Bare descriptors: making a file object costs more than reading a label does.
+    handle = os.open(path, _READ_FLAGS)
+    try:
+        content = os.read(handle, _CHUNK_BYTES)
+        if len(content) < _CHUNK_BYTES:
+            return content
+        parts = [content]
+        while chunk := os.read(handle, _CHUNK_BYTES):
+            parts.append(chunk)
+            if sum(map(len, parts)) > _LARGEST_BYTES:
+                raise OSError(f"larger than {_LARGEST_BYTES >> 20} MiB")
+        return b"".join(parts)
+    finally:
+        os.close(handle)
