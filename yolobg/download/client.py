@@ -25,22 +25,21 @@ _KEEP_ALIVE_S = 30.0
 def tls_context() -> ssl.SSLContext:
     """Certificates to trust, as the environment says.
 
-    `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` alone when set, as `requests` reads them; else the system (`SSL_CERT_FILE`
-    and `SSL_CERT_DIR` count there) and, where neither is set, also those of `certifi`.
+    `REQUESTS_CA_BUNDLE` alone when set, as `requests` reads it; else what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, as
+    OpenSSL reads them; else `CURL_CA_BUNDLE` alone; else the system's and those of `certifi`.
 
     Raises:
         UsageError: A variable names something that holds no certificates.
     """
-    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    for variable in ("REQUESTS_CA_BUNDLE",) if named else ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         place = os.environ.get(variable)
         if place:
             return _context_from(variable, Path(place))
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        place = os.environ.get(variable)
-        if place and not Path(place).exists():
-            raise UsageError(f"{variable}={place}: no such file or folder; name the certificates to trust, or unset it")
+    if named and not Path(named).exists():
+        raise UsageError(f"SSL_CERT_FILE or SSL_CERT_DIR is {named}: there is no such thing; mend or unset it")
     context = ssl.create_default_context()
-    if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
+    if not named:
         context.load_verify_locations(certifi.where())
     return context
 

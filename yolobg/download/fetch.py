@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yolobg.download.addresses import check_base, image_url, safe_parts
 from yolobg.download.limits import Limits
 from yolobg.download.local import LocalFolders
-from yolobg.download.staging import reuse, staged_path, write_guard
+from yolobg.download.staging import remove_partial, reuse, staged_path, write_guard
 from yolobg.download.structure import BadImageError
 from yolobg.download.verify import image_suffix
 from yolobg.errors import DownloadError, UsageError
@@ -90,6 +90,7 @@ def fetch_images(
         return FetchResult((), ())
     with write_guard(staging):
         staging.mkdir(parents=True, exist_ok=True)
+    remove_partial(staging)
     run = _Run(candidates, needed, origin=origin, staging=staging, jobs=jobs, limits=limits or Limits())
     try:
         return run.run(accept, progress, stop or threading.Event())

@@ -117,6 +117,8 @@ class Requester:
         if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             wait = retry_after_s(headers.get("Retry-After"), limits=self._limits)
             raise Fault("busy", f"status {status}", retry_after_s=wait)
+        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise Fault("connection", f"the proxy refuses: status {status}")
         if status != HTTPStatus.OK:
             raise Fault("gone" if status >= HTTPStatus.BAD_REQUEST else "bad", f"status {status}")
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -194,7 +196,10 @@ def _client_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
         return Fault("slow", "no complete answer in time" if answered else "no answer in time")
     if isinstance(error, aiohttp.ClientOSError) and error.errno in _NO_SOCKET:
         return Fault("local", f"this machine has no socket to spare: {_words(error)}")
-    if answered or isinstance(error, aiohttp.ClientPayloadError | aiohttp.InvalidURL):
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        return Fault("connection", f"the proxy cannot be reached or refuses: {_words(error)}")
+    nonsense = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError | aiohttp.InvalidURL)
+    if answered or nonsense:
         return Fault("bad", f"the answer was cut off or damaged: {_words(error)}")
     return Fault("connection", _words(error))
 

@@ -27,7 +27,7 @@ from yolobg.model import ImageRecord, Staged
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["Incoming", "content_of", "part_path", "reuse", "staged_path", "write_guard"]
+__all__ = ["Incoming", "content_of", "part_path", "remove_partial", "reuse", "staged_path", "write_guard"]
 
 _PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
 _SMALL_BYTES = 4 << 20
@@ -41,6 +41,19 @@ def part_path(staging: Path, source_id: int) -> Path:
 def staged_path(staging: Path, source_id: int) -> Path:
     """Where a verified image lies."""
     return staging / f"{source_id}.staged"
+
+
+def remove_partial(staging: Path) -> None:
+    """Remove what a killed run left incomplete; the dataset's lock keeps others out of staging.
+
+    Raises:
+        DownloadError: Staging cannot be written.
+    """
+    with write_guard(staging):
+        for path in staging.glob("*.part"):
+            if re.fullmatch(r"-?[0-9]+", path.stem):
+                files.step("unlink", path)
+                path.unlink()
 
 
 @contextlib.contextmanager
