@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from yolobg.classes.answer import EXCLUDES, LOWEST, Answer
+from yolobg.classes.context import Context
 from yolobg.classes.lexicon import coco_categories
-from yolobg.classes.rules import Answer, Context, answer
+from yolobg.classes.rules import answer
 from yolobg.classes.suggest import nearest
 from yolobg.classes.text import key
 from yolobg.errors import UsageError
 from yolobg.model import Category, ClassMatch, Exclusion, Status
 
 __all__ = ["match_classes"]
-
-EXCLUDES = 0.5
-MAYBE = 0.35
 
 
 def match_classes(
@@ -65,7 +64,7 @@ def _by_user(chosen: tuple[str, ...]) -> Answer:
 
 def _as_match(class_id: int, name: str, found: Answer, images: Mapping[str, int]) -> ClassMatch:
     ranked = sorted(found.exclusions, key=lambda e: (-e.confidence, e.coco))
-    counted = [replace(e, images=images.get(e.coco, 0)) for e in ranked if e.confidence >= MAYBE]
+    counted = [replace(e, images=images.get(e.coco, 0)) for e in ranked if e.confidence >= LOWEST]
     status: Status = found.status if not counted else "mapped"
     return ClassMatch(
         id=class_id,

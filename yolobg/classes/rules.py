@@ -1,117 +1,150 @@
-"""The ordered rules that answer for one class name. The first that knows the name answers."""
+"""The ordered rules that answer for one class name. The first that understands the name answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
 
-from yolobg.classes.lexicon import Entry, Target, coco_categories, hand_list
-from yolobg.classes.text import clean, singulars, words
-from yolobg.model import Exclusion, Status
+from yolobg.classes.answer import NONE, OPAQUE, UNKNOWN, Answer, union, weaken
+from yolobg.classes.compounds import HEAD, HINT, SUFFIX, mention, resolve
+from yolobg.classes.context import Context, by_context
+from yolobg.classes.languages import by_language, by_likely_language
+from yolobg.classes.lookup import in_hand_lists
+from yolobg.classes.roles import says_nothing
+from yolobg.classes.text import clean, words
+from yolobg.classes.typos import by_spelling
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the class list as a whole says about a single name."""
-
-    keys: frozenset[str]
-
-    @classmethod
-    def of(cls, names: tuple[str, ...]) -> Context:
-        """Return the context that a class list makes."""
-        return cls(frozenset(" ".join(words(clean(name))) for name in names))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the rules say of a name; with no exclusions the status says whether the name is known at all."""
-
-    status: Status
-    exclusions: tuple[Exclusion, ...] = ()
-    warnings: tuple[str, ...] = ()
+_BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]?")
+_ALTERNATIVES = re.compile(r"[/,;&+|]")
+_LEVELS = re.compile(r"--|::|->|__|[.:>]")
+_SHORT_WITH = re.compile(r"\bw/o?\b|\bw/(?=\w)", re.IGNORECASE)
 
 
 def answer(name: str, context: Context) -> Answer:
-    """Return what the first rule that knows the name says; `unknown` where none does."""
-    phrase = words(clean(name))
-    for rule in RULES:
-        found = rule(phrase, context)
+    """Return what the first rule that understands the name says; `unknown` where none does."""
+    text = _SHORT_WITH.sub(lambda m: " without " if m[0].lower() == "w/o" else " with ", clean(name))
+    for rule in NAME_RULES:
+        found = rule(text, context)
         if found is not None:
             return found
-    return Answer("unknown")
+    return UNKNOWN
 
 
-def opaque(phrase: tuple[str, ...], context: Context) -> Answer | None:
-    """Numbers, single letters, placeholders: they say nothing."""
-    if all(len(word) == 1 or word.isdigit() or word in PLACEHOLDERS for word in phrase):
-        return Answer("opaque")
+def contextual(text: str, context: Context) -> Answer | None:
+    """A word whose meaning the other names of the list decide."""
+    return by_context(words(text), context)
+
+
+def in_the_lists_language(text: str, context: Context) -> Answer | None:
+    """A word of the language in which the class list as a whole is written, or of a script that is not Latin."""
+    return by_language(text, context)
+
+
+def opaque(text: str, _context: Context) -> Answer | None:
+    """Numbers, letters, placeholders, bare colours and sizes say nothing, unless a list has them."""
+    phrase = words(text)
+    if says_nothing(phrase) and (not phrase or in_hand_lists(phrase) is None):
+        return OPAQUE
     return None
 
 
-def exact(phrase: tuple[str, ...], context: Context) -> Answer | None:
-    """A category's own name: as it is, written in one word, or in the plural."""
-    return listed(phrase, _own_names(), "is a category of COCO")
+def listed(text: str, _context: Context) -> Answer | None:
+    """A name that the hand lists have as a whole."""
+    return in_hand_lists(words(text)) if not _BRACKET.search(text) else None
 
 
-def alias(phrase: tuple[str, ...], context: Context) -> Answer | None:
-    """Another name of a category."""
-    return listed(phrase, hand_list("alias"), "")
+def bracketed(text: str, context: Context) -> Answer | None:
+    """`crane (bird)`: the bracket says which meaning is meant."""
+    hint = _BRACKET.search(text)
+    if not hint:
+        return None
+    base = (text[: hint.start()] + " " + text[hint.end() :]).strip()
+    if not words(base):
+        return answer(hint[1], context) if words(hint[1]) else None
+    return _disambiguated(answer(base, context), words(hint[1]))
 
 
-RULES: tuple[Callable[[tuple[str, ...], Context], Answer | None], ...] = (opaque, exact, alias)
-
-PLACEHOLDERS = frozenset(
-    (
-        "class",
-        "object",
-        "objects",
-        "obj",
-        "item",
-        "thing",
-        "target",
-        "other",
-        "others",
-        "misc",
-        "ignore",
-        "background",
-        "void",
-        "id",
-        "label",
-    )
-)
+def _disambiguated(base: Answer, hint: tuple[str, ...]) -> Answer:
+    meant = resolve(hint[1:] if hint[:1] == ("for",) else hint) if hint else None
+    if meant is None or meant.status == "opaque":
+        return base
+    why = f"the bracket says {' '.join(hint)}"
+    if base.is_certain:
+        return _narrowed(base, meant, why)
+    if meant.is_certain and not _is_superset(meant) and hint[0] != "for":
+        return weaken(meant, cap=HEAD, why=why)
+    return NONE if base.status == "unknown" else base
 
 
-def listed(phrase: tuple[str, ...], entries: dict[str, Entry], reason: str) -> Answer | None:
-    """Return what a list says of a phrase, of its singular, or of either written in one word."""
-    for form in forms(phrase):
-        entry = entries.get(form)
-        if entry is not None:
-            found = tuple(_exclusion(t, entry, " ".join(phrase), reason) for t in entry.targets)
-            return Answer("mapped" if found else "none", found)
-    return None
+def _narrowed(base: Answer, meant: Answer, why: str) -> Answer:
+    shared = base.certain & meant.certain
+    if shared:
+        return replace(base, exclusions=tuple(e for e in base.exclusions if e.coco in shared))
+    if meant.is_certain:
+        is_person = meant.certain == {"person"} and all(e.relation == "is_a" for e in meant.exclusions)
+        return base if is_person else weaken(base, cap=HINT, why=why)
+    return weaken(base, cap=HINT if base.certain == {"person"} else SUFFIX, why=why)
 
 
-def _exclusion(target: Target, entry: Entry, name: str, reason: str) -> Exclusion:
-    return Exclusion(target.category, target.relation, target.confidence, entry.rule, f"{name}: {entry.note or reason}")
+def alternatives(text: str, context: Context) -> Answer | None:
+    """`car/truck`, `cat & dog`: each part counts."""
+    parts = [part for part in _ALTERNATIVES.split(text) if words(part)]
+    if len(parts) < 2:  # noqa: PLR2004 - one part is no alternative
+        return None
+    return union(answer(part, context) for part in parts[:8])
 
 
-def forms(phrase: tuple[str, ...]) -> Iterator[str]:
-    """Yield the keys under which a list may hold a phrase, the closest first."""
-    if not phrase:
-        return
-    for last in (phrase[-1], *singulars(phrase[-1])):
-        yield " ".join((*phrase[:-1], last))
-        yield "".join((*phrase[:-1], last))
+def levels(text: str, _context: Context) -> Answer | None:
+    """`vehicle.bus.rigid`, `animal--bird`: the last level that says something, read with the ones above it."""
+    parts = [words(part) for part in _LEVELS.split(text)]
+    parts = [part for part in parts if part and not all(word.isdigit() for word in part)]
+    if len(parts) < 2 or re.search(r"[.:]\s", text):  # noqa: PLR2004 - one level is no hierarchy
+        return None
+    for at in range(len(parts) - 1, -1, -1):
+        found = resolve(parts[at])
+        if found is not None and found.is_certain:
+            return found if at == len(parts) - 1 else _of_level(parts, at, found)
+    return resolve(parts[-1])
 
 
-@lru_cache(maxsize=1)
-def _own_names() -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
-    for category in coco_categories():
-        entry = Entry((Target(category.name, "same", 1.0),), "exact")
-        entries[category.name] = entries[re.sub(" ", "", category.name)] = entry
-        for one in singulars(category.name):
-            entries.setdefault(one, entry)
-    return entries
+def _of_level(parts: list[tuple[str, ...]], at: int, found: Answer) -> Answer:
+    below = parts[at + 1]
+    turned = resolve((*below, *parts[at]))
+    if turned is not None and turned.is_certain and turned.certain != found.certain:
+        return turned
+    known = resolve(below)
+    cap = HINT if known is not None and known.status == "none" and _is_superset(found) else HEAD
+    return weaken(found, cap=cap, why=f"{' '.join(below)} is listed under {' '.join(parts[at])}")
+
+
+def _is_superset(found: Answer) -> bool:
+    return any(e.relation == "superset" for e in found.exclusions)
+
+
+def phrase(text: str, _context: Context) -> Answer | None:
+    """The rules for words and compounds."""
+    return resolve(words(text))
+
+
+def likely_language(text: str, context: Context) -> Answer | None:
+    """A word that is no English one, but one of another language."""
+    return by_likely_language(text, context)
+
+
+def misspelt(text: str, _context: Context) -> Answer | None:
+    """A word that nothing knows, one or two letters away from one that a list has."""
+    return by_spelling(words(text))
+
+
+def literal(text: str, _context: Context) -> Answer | None:
+    """A category's own name anywhere in a name that nothing else explains: "maybe"."""
+    found = mention(words(text))
+    return found if found.exclusions else None
+
+
+NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
+    contextual, in_the_lists_language, listed, opaque, bracketed, alternatives, levels, phrase,
+    likely_language, misspelt, literal,
+)  # fmt: skip
+"""The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

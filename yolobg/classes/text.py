@@ -95,3 +95,47 @@ def plural(word: str) -> str:
     if word.endswith("man") and len(word) >= _SHORTEST_STEM:
         return word[:-3] + "men"
     return word + "s"
+
+
+_ABSTRACT = (
+    "ness",
+    "ity",
+    "tion",
+    "sion",
+    "ism",
+    "ment",
+    "ology",
+    "itis",
+    "osis",
+    "asis",
+    "emia",
+    "pathy",
+    "ectomy",
+    "graphy",
+    "metry",
+    "ancy",
+    "ency",
+    "ance",
+    "ence",
+    "hood",
+    "ship",
+    "trophy",
+    "plasia",
+    "sclerosis",
+    "oma",
+    "phobia",
+    "uria",
+    "algia",
+    "itude",
+)
+_SHORTEST_ABSTRACT = 8
+
+
+def is_abstract(word: str) -> bool:
+    """Tell from its ending that a word is an abstract, technical or medical noun: it names no thing of COCO."""
+    return len(word) >= _SHORTEST_ABSTRACT and word.endswith(_ABSTRACT)
+
+
+def is_form_of_verb(word: str) -> bool:
+    """Tell from its ending that a word is an adverb or a form of a verb."""
+    return len(word) >= _SHORTEST_STEM and word.endswith(("ing", "ed", "ly"))

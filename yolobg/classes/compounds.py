@@ -1,0 +1,203 @@
+"""What a phrase of several words means when no list has it whole: by its head, its carrier, or its parts of speech.
+
+English puts the head last (`garbage truck` is a truck), except around `of`, `with` and the like, and except where the
+last word names a part (`car door` belongs to a car).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+from yolobg.classes.answer import NONE, OPAQUE, Answer, mapped, union, weaken
+from yolobg.classes.glued import unglue
+from yolobg.classes.lexicon.wordnet import wordnet
+from yolobg.classes.lookup import Words, entry_answer, look_up
+from yolobg.classes.roles import is_filler, roles
+from yolobg.classes.text import is_abstract, is_form_of_verb, singulars
+
+HEAD = 0.85
+"""Confidence of a reading by the head noun alone."""
+
+PART = 0.8
+SUFFIX = 0.6
+"""Confidence where an unknown word follows: `car xyz` is probably a car."""
+
+HINT = 0.45
+"""Confidence of a mere mention ("maybe")."""
+
+MAX_WORDS = 12
+
+ANIMALS = frozenset(
+    ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear")
+)
+
+
+@lru_cache(maxsize=8192)
+def resolve(phrase: Words) -> Answer | None:
+    """Return what the first rule that understands the phrase says; None where no rule does."""
+    phrase = phrase[:MAX_WORDS]
+    for rule in PHRASE_RULES if phrase else ():
+        found = rule(phrase)
+        if found is not None:
+            return found
+    return None
+
+
+def negated(phrase: Words) -> Answer | None:
+    """`no helmet` marks the place where a helmet is missing: it excludes what `helmet` does."""
+    rest = tuple(word for word in phrase if word not in roles()["negation"])
+    if not rest or len(rest) == len(phrase) or roles()["joining"] & set(phrase[1:-1]):
+        return None
+    found = resolve(rest)
+    return found and weaken(found, cap=1.0, why=f"{' '.join(phrase)} marks where {' '.join(rest)} is missing")
+
+
+def trimmed(phrase: Words) -> Answer | None:
+    """Sizes, colours, numbers and the like at the edges of a name do not change what it names."""
+    start, end = 0, len(phrase)
+    while end - start > 1 and is_filler(phrase[end - 1]):
+        end -= 1
+    while end - start > 1 and is_filler(phrase[start]):
+        start += 1
+    if end - start in (len(phrase), 0) or all(is_filler(word) for word in phrase):
+        return None
+    return resolve(phrase[start:end])
+
+
+def joined(phrase: Words) -> Answer | None:
+    """`X of Y` is an X, or a Y if X only measures; `X with Y` is an X; `X and Y` is both."""
+    for at, word in enumerate(phrase[1:-1], 1):
+        if word == "of":
+            return _of(phrase[:at], phrase[at + 1 :])
+        if word in roles()["joining"] or word in ("without", "no", "not", "for"):
+            return _beside(phrase[:at], word, phrase[at + 1 :])
+    return None
+
+
+def _of(first: Words, second: Words) -> Answer | None:
+    if first[-1] in roles()["measure"]:
+        return resolve(second)
+    found = resolve(first)
+    return found if found is None or found.is_certain else NONE
+
+
+def _beside(first: Words, word: str, second: Words) -> Answer | None:
+    left, right = resolve(first), resolve(second)
+    if left is None or right is None:
+        return left or right
+    if word in ("and", "or", "plus"):
+        return union((left, right))
+    if not left.is_certain:
+        return right if word in ("without", "no", "not") else left
+    if word in ("riding", "driving") or (word == "on" and "person" in left.certain):
+        return union((left, right))
+    why = f"{' '.join(second)} is beside it"
+    return union((left, weaken(right, cap=HINT, why=why)))
+
+
+def species(phrase: Words) -> Answer | None:
+    """`Turdus philomelos`: a Latin name whose genus WordNet knows."""
+    entry = wordnet().genus(phrase[0]) if len(phrase) in (2, 3) else None
+    return entry_answer(phrase, phrase[0], entry) if entry else None
+
+
+def by_head(phrase: Words) -> Answer | None:
+    """The longest known end of the phrase says what it is, or of what it is a part."""
+    for at in range(1, len(phrase)):
+        found = look_up(phrase[at:])
+        if found is not None:
+            return _compound(phrase[:at], phrase[at:], found)
+    return None
+
+
+def _compound(modifier: Words, head: Words, found: Answer) -> Answer:
+    carrier = _carrier(modifier)
+    if carrier is not None and head[-1] in _attached() and not _is_same_thing(found):
+        return _part_of(modifier, head, carrier)
+    if carrier is not None and carrier.certain & ANIMALS and _is_worn(found):
+        return union((_part_of(modifier, head, carrier), weaken(found, cap=HINT, why="also worn by people")))
+    if _is_worn(found) and carrier is not None and found.certain & carrier.certain:
+        return _part_of(modifier, head, carrier)
+    why = f"{' '.join((*modifier, *head))} is a kind of {' '.join(head)}"
+    if roles()["privative"] & set(modifier):
+        return weaken(found, cap=HINT, why=f"{why}, perhaps not a real one")
+    read = weaken(found, cap=HEAD, why=why, rule="head noun") if found.exclusions else found
+    return union((read, mention(modifier)))
+
+
+def _attached() -> frozenset[str]:
+    return roles()["attached"]
+
+
+def _is_same_thing(found: Answer) -> bool:
+    return any(e.relation in ("same", "is_a") and e.confidence >= HEAD and e.coco != "person" for e in found.exclusions)
+
+
+def _is_worn(found: Answer) -> bool:
+    return any(e.relation == "part_or_worn" for e in found.exclusions)
+
+
+def _carrier(modifier: Words) -> Answer | None:
+    """Return what the nearest words before the head name, if that is certain and no part itself."""
+    for at in range(len(modifier)):
+        found = look_up(modifier[at:])
+        if found is not None:
+            return found if found.is_certain and not _is_worn(found) else None
+    return None
+
+
+def _part_of(modifier: Words, head: Words, carrier: Answer) -> Answer:
+    certain = Answer("mapped", tuple(e for e in carrier.exclusions if e.confidence >= SUFFIX))
+    why = f"{' '.join(head)} of a {' '.join(modifier)}"
+    return weaken(certain, cap=PART, why=why, rule="part", relation="part_or_worn")
+
+
+def mention(words: Words) -> Answer:
+    """Return the categories whose own name stands among the words, as a mere hint."""
+    hits = [look_up((word,)) for word in words]
+    named = [e for hit in hits if hit for e in hit.exclusions if e.relation == "same" and e.rule == "exact"]
+    return mapped(replace(e, confidence=HINT, rule="literal", reason=f"the name mentions {e.coco}") for e in named)
+
+
+def by_start(phrase: Words) -> Answer | None:
+    """`person standing`, `car xyz`: the last word is no noun, or no word at all."""
+    last = phrase[-1]
+    if len(phrase) == 1 or last in wordnet().nouns:
+        return None
+    if last in wordnet().others or is_form_of_verb(last):
+        return resolve(phrase[:-1])
+    found = look_up(phrase[:-1])
+    if found is None or not found.is_certain or phrase[0] == "orange":
+        return None
+    by_hand = all(e.rule != "wordnet" for e in found.exclusions)
+    return weaken(found, cap=SUFFIX if by_hand else HINT, why=f"{last} is no word; the rest", rule="head noun")
+
+
+def in_one_word(phrase: Words) -> Answer | None:
+    """`trafficcone`, `nohelmet`: words written together."""
+    parts = unglue(phrase[-1])
+    if not parts:
+        return None
+    found = resolve((*phrase[:-1], *parts))
+    return found and weaken(found, cap=PART, why=f"read as {' '.join(parts)}")
+
+
+def only_words(phrase: Words) -> Answer | None:
+    """Known words that name nothing of COCO; adjectives alone say nothing at all."""
+    last = phrase[-1]
+    forms = (last, *singulars(last))
+    if any(form in wordnet().nouns for form in forms) or is_abstract(last):
+        return union((NONE, mention(phrase[:-1])))
+    if all(
+        any(f in wordnet().others for f in (w, *singulars(w))) or is_form_of_verb(w) or is_filler(w) for w in phrase
+    ):
+        return OPAQUE
+    return None
+
+
+PHRASE_RULES: tuple[Callable[[Words], Answer | None], ...] = (
+    look_up, negated, trimmed, joined, species, by_head, by_start, in_one_word, only_words,
+)  # fmt: skip
+"""The rules for a phrase, in the order they are asked."""

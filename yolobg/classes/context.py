@@ -1,0 +1,74 @@
+"""What the class list as a whole says about a name whose meaning it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+from yolobg.classes.answer import NONE, Answer, mapped
+from yolobg.classes.lexicon import Target, parse_targets, read_rows
+from yolobg.classes.text import clean, singulars, words
+from yolobg.model import Exclusion, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A class list as a whole.
+
+    Attributes:
+        words: All words of all names, in the singular too.
+        language: The language in which the list is written, or empty for English.
+    """
+
+    words: frozenset[str] = frozenset()
+    language: str = ""
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Context:
+        """Return the context that a class list makes."""
+        from yolobg.classes.languages import language_of  # noqa: PLC0415 - reads its lists only when names are there
+
+        found: set[str] = set()
+        for name in names:
+            for word in words(clean(name)):
+                found.update((word, *singulars(word)))
+        return cls(frozenset(found), language_of(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """A row of context.tsv: with `enough` of these cues in the list, the word means `targets`."""
+
+    cues: frozenset[str]
+    enough: int
+    targets: tuple[Target, ...]
+    note: str
+
+
+def by_context(phrase: tuple[str, ...], context: Context) -> Answer | None:
+    """Return what the list as a whole makes of an ambiguous name; None where it decides nothing."""
+    name = " ".join(phrase)
+    for form in (name, *(singulars(name) if len(phrase) == 1 else ())):
+        for clue in clues().get(form, ()):
+            if len(clue.cues & context.words) >= clue.enough:
+                return _answer(name, clue)
+    return None
+
+
+def _answer(name: str, clue: Clue) -> Answer:
+    reason = f"{name}: {clue.note}"
+    found = [Exclusion(t.category, t.relation, t.confidence, "context", reason) for t in clue.targets]
+    return mapped(found) if found else NONE
+
+
+@lru_cache(maxsize=1)
+def clues() -> dict[str, tuple[Clue, ...]]:
+    """Return word to its clues, in the order of context.tsv."""
+    table: dict[str, tuple[Clue, ...]] = {}
+    for names, enough, cues, spec, relation, note in read_rows("context.tsv"):
+        clue = Clue(frozenset(cues.split()), int(enough), parse_targets(spec, cast("Relation", relation)), note)
+        for name in names.split(";"):
+            table[name.strip()] = (*table.get(name.strip(), ()), clue)
+    return table

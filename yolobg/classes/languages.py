@@ -1,0 +1,186 @@
+"""Class names in other languages: about 150 notions, used where the name or its list is not English."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from yolobg.classes.answer import NONE, Answer, mapped
+from yolobg.classes.lexicon import Target, parse_targets, read_rows
+from yolobg.classes.lookup import in_hand_lists
+from yolobg.classes.text import clean, words
+from yolobg.model import Exclusion, Relation
+
+if TYPE_CHECKING:
+    from yolobg.classes.context import Context
+
+SURE, LIKELY, STEM = 0.9, 0.7, 0.6
+"""Confidence: the list is in that language; only the name points to it; only its stem or last part is known."""
+
+ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
+"""So many names, and that share of the list, make a list one of another language."""
+
+SHORTEST_STEM = 4
+SHORTEST_HEAD = 4
+LONGEST_ENDING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Notion:
+    """What a word of another language means: categories and the English word."""
+
+    targets: tuple[Target, ...]
+    english: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """A word of one language with its notion."""
+
+    language: str
+    word: str
+    notion: Notion
+
+
+def fold(text: str) -> str:
+    """Return text in lower case, without diacritics of Latin and Arabic letters, words separated by one space."""
+    lowered = " ".join(words(clean(text))).replace("ß", "ss").replace("ı", "i").replace("ł", "l").replace("ø", "o")
+    lowered = lowered.replace("æ", "ae").replace("œ", "oe").replace("đ", "d")
+    if not any("\u0300" <= c <= "\u036f" or ord(c) > 127 for c in lowered):  # noqa: PLR2004 - the end of ASCII
+        return lowered
+    plain = "".join(c for c in unicodedata.normalize("NFD", lowered) if not _is_accent(c))
+    return unicodedata.normalize("NFC", plain)
+
+
+def _is_accent(character: str) -> bool:
+    return "\u0300" <= character <= "\u036f" or "\u064b" <= character <= "\u0652" or character == "\u0640"
+
+
+def is_latin(text: str) -> bool:
+    """Tell whether all letters are Latin."""
+    return all(not c.isalpha() or ord(c) < 0x250 or 0x1E00 <= ord(c) < 0x1F00 for c in text)  # noqa: PLR2004
+
+
+def language_of(names: Sequence[str]) -> str:
+    """Return the language that most names of a list are words of, if there are enough; empty for English."""
+    votes: Counter[str] = Counter()
+    foreign = 0
+    for name in names:
+        found = {lexeme.language for lexeme in _exact(fold(name))}
+        if found and not _is_plain_english(name):
+            votes.update(found)
+            foreign += 1
+    if not votes or foreign < ENOUGH_NAMES or foreign < ENOUGH_SHARE * len(names):
+        return ""
+    return max(sorted(votes), key=lambda language: votes[language])
+
+
+def _is_plain_english(name: str) -> bool:
+    found = in_hand_lists(words(clean(name)))
+    return found is not None and found.is_certain
+
+
+def by_language(text: str, context: Context) -> Answer | None:
+    """Return what a name means in the list's language, or in its script where that is not Latin."""
+    if not is_latin(text):
+        return _read(fold(text), "", SURE)
+    return _read(fold(text), context.language, SURE) if context.language else None
+
+
+def by_likely_language(text: str, _context: Context) -> Answer | None:
+    """Return what a name means that is no English word but one of another language."""
+    return _read(fold(text), "", LIKELY)
+
+
+def _read(name: str, language: str, sure: float) -> Answer | None:
+    if not name:
+        return None
+    found = [lexeme for lexeme in _exact(name) if language in ("", lexeme.language)]
+    if not found:
+        found, sure = [x for x in _near(name) if language in ("", x.language)][:1], STEM
+    return _answer(name, found, sure) if found else None
+
+
+def _answer(name: str, found: Sequence[Lexeme], sure: float) -> Answer:
+    exclusions = [
+        Exclusion(
+            t.category,
+            t.relation,
+            min(sure, t.confidence),
+            "language",
+            f"{name} is {lex.language} for {lex.notion.english}",
+        )
+        for lex in found
+        for t in lex.notion.targets
+    ]
+    return mapped(exclusions) if exclusions else NONE
+
+
+def _exclusion(name: str, lexeme: Lexeme, target: Target, sure: float) -> Exclusion:
+    why = f"{name} is {lexeme.language} for {lexeme.notion.english}"
+    return Exclusion(target.category, target.relation, min(sure, target.confidence), "language", why)
+
+
+def _exact(name: str) -> tuple[Lexeme, ...]:
+    return lexicon().get(name, ())
+
+
+def _near(name: str) -> Iterator[Lexeme]:
+    """Yield the lexemes that share the name's stem, or that end it (compounds), or begin it (scripts without spaces)."""
+    yield from stems().get(stem(name), ())
+    parts = name.split()
+    if len(parts) > 1:
+        for part in (parts[0], parts[-1], *parts[1:-1]):
+            yield from lexicon().get(part, ()) or stems().get(stem(part), ())
+    shortest = SHORTEST_HEAD if is_latin(name) else 1
+    for at in range(1, len(name) - shortest + 1):
+        yield from lexicon().get(name[at:].strip(), ())
+    if not name.isascii() and not is_latin(name):
+        for end in range(len(name) - 1, shortest - 1, -1):
+            yield from lexicon().get(name[:end].strip(), ())
+
+
+def stem(word: str) -> str:
+    """Return a word without up to three letters that endings are made of, at least four letters long."""
+    for _ in range(LONGEST_ENDING):
+        if len(word) > SHORTEST_STEM and word[-1] in _ENDINGS:
+            word = word[:-1]
+    return word
+
+
+_ENDINGS = frozenset("aeiousnrtmйьъыиаяоеёуюівхмтыїєyhåäö")
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> dict[str, tuple[Lexeme, ...]]:
+    """Return folded word to its lexemes. English words of the same spelling are not asked here."""
+    table: dict[str, tuple[Lexeme, ...]] = {}
+    for lexeme in _read_list():
+        key = fold(lexeme.word)
+        if all(lexeme.language != other.language for other in table.get(key, ())):
+            table[key] = (*table.get(key, ()), lexeme)
+    return table
+
+
+@lru_cache(maxsize=1)
+def stems() -> dict[str, tuple[Lexeme, ...]]:
+    """Return stem to the lexemes that have it."""
+    table: dict[str, tuple[Lexeme, ...]] = {}
+    for word, lexemes in lexicon().items():
+        key = stem(word)
+        if len(key) >= SHORTEST_STEM or not is_latin(key):
+            table[key] = (*table.get(key, ()), *lexemes)
+    return table
+
+
+def _read_list() -> Iterator[Lexeme]:
+    for english, spec, relation, *cells in read_rows("languages.tsv"):
+        notion = Notion(parse_targets(spec, cast("Relation", relation)), english)
+        for cell in cells:
+            language, _, listed = cell.partition("=")
+            for word in listed.split(","):
+                yield Lexeme(language.strip(), word.strip(), notion)

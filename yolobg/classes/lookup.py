@@ -1,0 +1,133 @@
+"""The dictionary rules: what the lists say of a phrase as a whole. One function for each list, in a fixed order.
+
+Each rule takes one spelling of the phrase; `look_up` tries the closest spelling first, in all lists, before the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from yolobg.classes.answer import NONE, Answer, mapped
+from yolobg.classes.lexicon import Entry, Target, coco_categories, hand_list
+from yolobg.classes.lexicon.wordnet import wordnet
+from yolobg.classes.text import plural, singulars
+from yolobg.model import Exclusion
+
+Words = tuple[str, ...]
+
+HAND_LISTS = ("alias", "superset", "body", "part", "sense")
+
+
+def look_up(phrase: Words) -> Answer | None:
+    """Return what the first list that knows the phrase says of it; None where none does."""
+    for form in forms(phrase):
+        for rule in DICTIONARIES:
+            entry = rule(form)
+            if entry is not None:
+                return entry_answer(phrase, form, entry)
+    return None
+
+
+def in_hand_lists(phrase: Words) -> Answer | None:
+    """Return what the lists written by hand say of a phrase (WordNet not asked)."""
+    for form in forms(phrase):
+        for rule in DICTIONARIES[:-1]:
+            entry = rule(form)
+            if entry is not None:
+                return entry_answer(phrase, form, entry)
+    return None
+
+
+def exact(form: str) -> Entry | None:
+    """A category's own name: as it is, in one word, in the singular or plural."""
+    return _own_names().get(form)
+
+
+def alias(form: str) -> Entry | None:
+    """Another name of a category."""
+    return hand_list("alias").get(form)
+
+
+def superset(form: str) -> Entry | None:
+    """A name that covers several categories."""
+    return hand_list("superset").get(form)
+
+
+def body(form: str) -> Entry | None:
+    """A part of the human body, or what a person does or shows."""
+    return hand_list("body").get(form)
+
+
+def part_or_worn(form: str) -> Entry | None:
+    """A part of something, or something worn: its carrier is excluded."""
+    return hand_list("part").get(form)
+
+
+def sense(form: str) -> Entry | None:
+    """A word whose meaning in class lists is not what WordNet's order says."""
+    return hand_list("sense").get(form)
+
+
+def in_wordnet(form: str) -> Entry | None:
+    """A word or fixed phrase of WordNet."""
+    return wordnet().entry(form)
+
+
+DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
+    exact,
+    alias,
+    superset,
+    body,
+    part_or_worn,
+    sense,
+    in_wordnet,
+)
+
+
+def forms(phrase: Words) -> Iterator[str]:
+    """Yield the spellings under which a list may hold a phrase, the closest first: as is, in one word, singular."""
+    if not phrase:
+        return
+    for last in (phrase[-1], *singulars(phrase[-1])):
+        yield " ".join((*phrase[:-1], last))
+        if len(phrase) > 1:
+            yield "".join((*phrase[:-1], last))
+
+
+@lru_cache(maxsize=1)
+def _own_names() -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for category in coco_categories():
+        entry = Entry((Target(category.name, "same", 1.0),), "exact")
+        for form in (category.name, plural(category.name), *singulars(category.name)):
+            entries.setdefault(form, entry)
+            entries.setdefault(form.replace(" ", ""), entry)
+    return entries
+
+
+def entry_answer(phrase: Words, form: str, entry: Entry) -> Answer:
+    """Return the answer that a list's entry gives for a phrase, found there as `form`."""
+    name = " ".join(phrase)
+    if not entry.targets:
+        return NONE
+    return mapped(
+        Exclusion(t.category, t.relation, t.confidence, entry.rule, reason(name, form, t, entry)) for t in entry.targets
+    )
+
+
+def reason(name: str, form: str, target: Target, entry: Entry) -> str:
+    """Return the sentence that says why; a person can check it in the list or dictionary it names."""
+    if entry.rule == "exact":
+        return f"{name} is COCO's {target.category}"
+    if entry.rule == "genus":
+        return f"WordNet: {form} is a genus of {entry.note}s"
+    if entry.rule != "wordnet":
+        return f"{name}: {entry.note or 'listed with ' + target.category}"
+    said = {
+        "part_or_worn": f"{form} is {entry.note}, found with {target.category}",
+        "superset": f"{target.category} is a kind of {form}",
+        "overlap": f"{form} is a kind of {entry.note}, which COCO may box as {target.category}",
+        "confusable": f"{form} is a kind of {entry.note}, which COCO may box as {target.category}",
+    }
+    return f"WordNet: {said.get(target.relation, f'{form} is a kind of {entry.note}')}"
