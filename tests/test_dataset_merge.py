@@ -143,7 +143,7 @@ def test_add__replaces_nothing_and_rolls_back(
     if when == "before":
         (place.root / taken).write_bytes(b"theirs")
     else:
-        created = []
+        created: list[int] = []
 
         def appear(what: str, path: Path) -> None:
             if what == "link" and not created:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from yolobg.model import ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
 
@@ -70,7 +73,13 @@ class Added:
 class Report:
     """What `augment` found, decided and did; `--json` prints exactly this.
 
-    In a dry run `added` is empty and nothing was written.
+    In a dry run `added` is empty and nothing was written. `status` gives the same shape: there `before` and `after` are
+    both what is in the split now, and `added` holds the backgrounds that yolobg added in earlier runs.
+
+    Attributes:
+        files: Every image of the split, only from `status` when asked for.
+        problems: The corrupt label files of the split, as far as the command looked at them.
+        interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
     """
 
     dry_run: bool
@@ -84,22 +93,9 @@ class Report:
     after: Counts
     manifest: str | None
     warnings: tuple[str, ...] = ()
-    schema: int = SCHEMA
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReport:
-    """What `status` found. `files` is None unless asked for; `ours` lists the backgrounds that yolobg added."""
-
-    dataset: DatasetInfo
-    counts: Counts
-    names: dict[int, str]
-    ours: tuple[Added, ...]
-    problems: tuple[LabelProblem, ...]
-    files: tuple[FileEntry, ...] | None
-    interrupted: bool
-    manifest: str | None
-    warnings: tuple[str, ...] = ()
+    problems: tuple[LabelProblem, ...] = ()
+    interrupted: bool = False
+    files: tuple[FileEntry, ...] | None = None
     schema: int = SCHEMA
 
 
@@ -134,3 +130,15 @@ class ClassesReport:
     excluded: tuple[str, ...]
     source: SourceInfo | None
     schema: int = SCHEMA
+
+
+def to_builtins(report: Report | RemoveReport | ClassesReport) -> dict[str, Any]:
+    """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
+    told: dict[str, Any] = msgspec.to_builtins(report)
+    if isinstance(report, Report) and report.files is None:
+        del told["files"]
+    source = told.get("source")
+    if source:
+        # `class` is no name for a Python attribute.
+        source["left_out"] = {"class": source["left_out"].pop("class_"), **source["left_out"]}
+    return {"schema": told.pop("schema"), **told}

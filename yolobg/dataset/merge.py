@@ -58,7 +58,7 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
         _undo(root, manifest, pending)
         if isinstance(error, OSError):
             raise MergeError(
-                f"{error.filename or root}: {error.strerror or error}; rolled back, the dataset is as it was"
+                f"{error.filename2 or error.filename or root}: {error.strerror or error}; rolled back, the dataset is as it was"
             ) from error
         raise
 

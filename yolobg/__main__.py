@@ -1,0 +1,5 @@
+"""`python -m yolobg`."""
+
+from yolobg.cli import main
+
+main()

@@ -1,0 +1,248 @@
+"""Arguments in; tables, progress, questions and exit codes out. The only room that prints, asks or exits.
+
+Text goes to stderr, data (`--json`) to stdout. Heavy rooms are imported by the command that needs them, so that
+`--help` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from yolobg import __version__
+from yolobg.cli_base import answer, show, stderr_console
+from yolobg.cli_cache import cache_app
+from yolobg.cli_options import (
+    AnnotationsOption,
+    DataYamlArgument,
+    ImagesOption,
+    JsonOption,
+    LeanOption,
+    LicenseOption,
+    MapFileOption,
+    MapOption,
+    NoCaptionsOption,
+    QuietOption,
+    SourceOption,
+)
+from yolobg.errors import UsageError
+
+if TYPE_CHECKING:
+    from yolobg.planning import Plan
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="yolobg",
+    help="Add background (negative) images to an existing YOLO dataset, safely.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(cache_app, name="cache")
+
+
+def main() -> NoReturn:
+    """Run the command line; `yolobg` and `python -m yolobg` end here."""
+    # A text that the terminal's code page lacks must not end a run on Windows.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app()
+    raise SystemExit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"yolobg {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@answer
+def augment(
+    data_yaml: DataYamlArgument,
+    *,
+    ratio: Annotated[
+        str | None,
+        typer.Option("--ratio", help="Share (0-1) of backgrounds in the split afterwards.", show_default="0.10"),
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", help="Number of backgrounds afterwards, instead.")] = None,
+    split: Annotated[str, typer.Option("--split", help="The split that takes them.")] = "train",
+    into: Annotated[Path | None, typer.Option("--into", help="Which folder of the split takes the files.")] = None,
+    source: SourceOption = "coco2017",
+    annotations: AnnotationsOption = None,
+    images: ImagesOption = None,
+    map_: MapOption = None,
+    map_file: MapFileOption = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="CLASS", help="Leave out this class too. Repeatable.")
+    ] = None,
+    license_: LicenseOption = "any",
+    link: Annotated[
+        Literal["copy", "hard", "symlink"], typer.Option("--link", help="How local images come in.")
+    ] = "copy",
+    seed: Annotated[int, typer.Option("--seed", help="Which of the eligible images are chosen.")] = 0,
+    jobs: Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Parallel downloads.")] = "auto",
+    unmapped: Annotated[
+        Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
+    ] = "stop",
+    lean: LeanOption = False,
+    no_captions: NoCaptionsOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the rooms do.")] = False,
+) -> None:
+    """Add background images up to a ratio or a count."""
+    from yolobg.cli_ask import Answers
+    from yolobg.cli_progress import bars
+    from yolobg.cli_text import augment_text
+    from yolobg.pipeline import carry_out, plan
+    from yolobg.request import Options
+
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
+    console = stderr_console()
+    answers = Answers(_told(map_, map_file), console=console, may_ask=not (yes or json_ or quiet))
+    options = Options(
+        ratio=ratio, count=count, split=split, into=into, source=source, annotations=annotations,
+        images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=_jobs(jobs),
+        unmapped=unmapped, lean=lean, captions=not no_captions,
+    )  # fmt: skip
+
+    def decide(told: Mapping[str, Sequence[str]]) -> Plan:
+        # Bars of their own for each try: a question must not be drawn over.
+        with bars(console, wanted=not quiet) as progress:
+            return plan(data_yaml, **(options | Options(map=told, progress=progress)))
+
+    decided = answers.ask_until_clear(decide)
+    with bars(console, wanted=not quiet) as progress:
+        report = decided.report if dry_run else carry_out(decided, progress=progress)
+    show(report, augment_text, json_=json_, quiet=quiet)
+
+
+@app.command()
+@answer
+def status(
+    data_yaml: DataYamlArgument,
+    *,
+    split: Annotated[str, typer.Option("--split", help="The split to look at.")] = "train",
+    files: Annotated[bool, typer.Option("--files", help="List every image with its label file and state.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Show labelled images, backgrounds and their ratio."""
+    from yolobg.cli_progress import bars
+    from yolobg.cli_text import status_text
+    from yolobg.pipeline import status as look
+
+    with bars(stderr_console()) as progress:
+        report = look(data_yaml, split=split, files=files, progress=progress)
+    show(report, status_text, json_=json_)
+
+
+@app.command()
+@answer
+def remove(
+    data_yaml: DataYamlArgument,
+    *,
+    split: Annotated[str | None, typer.Option("--split", help="Only this split.", show_default="all")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Take back exactly what yolobg added."""
+    from yolobg.cli_text import remove_text
+    from yolobg.pipeline import remove as take_back
+
+    show(take_back(data_yaml, split=split, dry_run=dry_run), remove_text, json_=json_)
+
+
+@app.command()
+@answer
+def classes(
+    data_yaml: Annotated[
+        Path | None, typer.Argument(metavar="[DATA_YAML]", help="The dataset whose class names are meant.")
+    ] = None,
+    *,
+    names: Annotated[
+        str | None, typer.Option("--names", metavar="A,B,C", help="Class names instead of a dataset.")
+    ] = None,
+    source: SourceOption = "coco2017",
+    annotations: AnnotationsOption = None,
+    images: ImagesOption = None,
+    map_: MapOption = None,
+    map_file: MapFileOption = None,
+    license_: LicenseOption = "any",
+    lean: LeanOption = False,
+    no_captions: NoCaptionsOption = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="MAP_YAML", help="Write the answers as an editable --map-file.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what each class name excludes, and why."""
+    from yolobg.cli_progress import bars
+    from yolobg.cli_text import classes_text
+    from yolobg.pipeline import classes as look
+    from yolobg.pipeline import save_map
+
+    if (data_yaml is None) == (names is None):
+        raise UsageError("give either DATA_YAML or --names a,b,c")
+    with bars(stderr_console()) as progress:
+        report = look(
+            data_yaml, names=[n.strip() for n in names.split(",")] if names is not None else None, source=source,
+            annotations=annotations, images=images or (), map=_told(map_, map_file), license=license_, lean=lean,
+            captions=not no_captions, progress=progress,
+        )  # fmt: skip
+    if save is not None:
+        save_map(report.classes, save)
+    show(report, classes_text, json_=json_)
+
+
+@app.command()
+@answer
+def demo(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A new or empty folder.", show_default="a temporary one")
+    ] = None,
+) -> None:
+    """Try it offline on a drawn dataset and source."""
+    import tempfile
+
+    from yolobg.cli_progress import bars
+    from yolobg.cli_text import augment_text, demo_text
+    from yolobg.pipeline import run_demo
+
+    place = folder or Path(tempfile.mkdtemp(prefix="yolobg-demo-"))
+    with bars(stderr_console()) as progress:
+        material, report = run_demo(place, progress=progress)
+    stderr_console().print(augment_text(report))
+    stderr_console().print(demo_text(material, report))
+
+
+def _told(map_: list[str] | None, map_file: Path | None) -> dict[str, tuple[str, ...]]:
+    """What the user says that class names stand for; the command line wins over the file."""
+    from yolobg.pipeline import read_map
+    from yolobg.request import parse_map_options
+
+    return {**(read_map(map_file) if map_file else {}), **parse_map_options(map_ or [])}
+
+
+def _jobs(jobs: str) -> int | None:
+    if jobs == "auto":
+        return None
+    if not jobs.isdecimal():
+        raise UsageError(f"--jobs {jobs}: give a number or auto")
+    return int(jobs)

@@ -1,0 +1,86 @@
+"""Questions about class names, asked on a terminal only; the answers can be saved as a map file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from yolobg.cli_text import clean
+from yolobg.errors import UnresolvedClassError, UsageError
+from yolobg.pipeline import save_map
+from yolobg.request import parse_map_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from yolobg.model import ClassMatch
+    from yolobg.planning import Plan
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """What the user said about class names so far, in options or when asked.
+
+    Args:
+        told: The answers given in options.
+        console: Where to ask.
+        may_ask: False where the user wants no questions; without a terminal none are asked anyway.
+    """
+
+    def __init__(self, told: Mapping[str, tuple[str, ...]], *, console: Console, may_ask: bool) -> None:
+        self._map = dict(told)
+        self._console = console
+        self._may_ask = may_ask and console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+        self._asked = False
+
+    def ask_until_clear(self, run: Callable[[Mapping[str, Sequence[str]]], Plan]) -> Plan:
+        """Run with the answers there are; where names stay unresolved, ask and run again.
+
+        Raises:
+            UnresolvedClassError: Nobody can be asked, or the user gave no answer.
+        """
+        while True:
+            try:
+                result = run(self._map)
+            except UnresolvedClassError as error:
+                if not (self._may_ask and error.matches):
+                    raise
+                self._ask_all(error)
+            else:
+                if self._asked and result.choice is not None:
+                    self._offer_to_save(result.choice.matches)
+                return result
+
+    def _ask_all(self, error: UnresolvedClassError) -> None:
+        self._console.print(
+            "Some class names stand for nothing known. Images of a class must not become its backgrounds."
+        )
+        for match in error.matches:
+            hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
+            self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
+            answer = typer.prompt(
+                "  COCO classes with commas between, 'none', or nothing to stop",
+                default="",
+                show_default=False,
+                err=True,
+            )
+            if not answer.strip():
+                raise error
+            try:
+                self._map.update(parse_map_options([f"{match.name}={answer}"]))
+            except UsageError as problem:
+                self._console.print(f"  {clean(problem)}")
+                continue
+            self._asked = True
+
+    def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
+        place = typer.prompt(
+            "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
+        )
+        if place.strip():
+            save_map(matches, Path(place.strip()))

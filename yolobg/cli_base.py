@@ -1,0 +1,68 @@
+"""What every command shares: errors to exit codes, the console, JSON or text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import typer
+
+from yolobg.errors import YolobgError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from yolobg.report import ClassesReport, RemoveReport, Report
+
+__all__ = ["INTERRUPTED", "answer", "show", "stderr_console"]
+
+INTERRUPTED = 130
+
+P = ParamSpec("P")
+
+
+def answer(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the error tree into messages and exit codes; anything else is a bug and keeps its traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except YolobgError as error:
+            from yolobg.cli_text import clean
+
+            lines = "\n".join(clean(line, 2000) for line in str(error).splitlines())
+            typer.echo(f"yolobg: error: {lines}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            typer.echo("yolobg: interrupted; the dataset is valid, run again to continue", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+    return wrapped
+
+
+def stderr_console() -> Console:
+    """The console for text; it honours NO_COLOR and draws no colour into a pipe."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def show(
+    report: Report | RemoveReport | ClassesReport,
+    text: Callable[[Any], RenderableType],
+    *,
+    json_: bool,
+    quiet: bool = False,
+) -> None:
+    """Print a report: as JSON to stdout, or as text to stderr, or not at all."""
+    if json_:
+        import json
+
+        from yolobg.report import to_builtins
+
+        # ASCII, since a pipe's encoding is not known; one newline at the end for line tools.
+        typer.echo(json.dumps(to_builtins(report), indent=2))
+    elif not quiet:
+        stderr_console().print(text(report))

@@ -1,0 +1,251 @@
+"""What a person reads: reports as rich renderables. Nothing here prints; `cli` does.
+
+All texts that come from outside (names, paths, reasons) pass `clean`, so that none of them can drive a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from yolobg.demo import Demo
+from yolobg.model import ClassMatch, Contamination, Counts, Exclusion
+from yolobg.report import ClassesReport, RemoveReport, Report, SourceInfo
+
+__all__ = ["augment_text", "classes_text", "clean", "demo_text", "percent", "remove_text", "status_text"]
+
+SHOWN_PROBLEMS = 10
+THIRD = 1 / 3
+SMALL_SHARE = 0.001
+
+
+def clean(text: object, limit: int = 300) -> str:
+    """A text without control characters (terminal escapes, line breaks), shortened in the middle where too long."""
+    safe = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "�", str(text))
+    return safe if len(safe) <= limit else f"{safe[: limit // 2]} … {safe[-limit // 2 :]}"
+
+
+def percent(share: float) -> str:
+    """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
+    return f"{share:.1%}" if share >= SMALL_SHARE or share == 0 else f"{share:.2%}"
+
+
+def augment_text(report: Report) -> RenderableType:
+    """What `augment` (or its dry run) found, decided and did."""
+    return Group(*_augment_parts(report))
+
+
+def _augment_parts(report: Report) -> Iterator[RenderableType]:
+    yield from _warnings(report.warnings)
+    if report.target.needed:
+        yield from _classes_parts(report.classes, report.source)
+        if report.source:
+            yield _source_table(report)
+    yield _before_after(report)
+    yield Text(_what_happened(report), style="bold")
+    if report.added and report.manifest:
+        yield Text(f"Files     {clean(report.dataset.images_dir)}")
+        yield Text(f"          {clean(report.dataset.labels_dir)} (empty label files)")
+        yield Text(f"Manifest  {clean(report.manifest)} (credits beside it)")
+        yield Text(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
+
+
+def _what_happened(report: Report) -> str:
+    needed, split = report.target.needed, report.dataset.split
+    if not needed:
+        return f"Nothing to do: {_both_readings(report.after)}."
+    if report.dry_run:
+        return f"Would add {needed:,} backgrounds to {split} (dry run): {_both_readings(report.after)}."
+    replaced = f" {len(report.failed):,} could not be had and were replaced." if report.failed else ""
+    return f"Added {len(report.added):,} backgrounds to {split}: {_both_readings(report.after)}.{replaced}"
+
+
+def _both_readings(counts: Counts) -> str:
+    total = counts.labelled + counts.backgrounds
+    text = f"{counts.backgrounds:,} of {total:,} images = {percent(counts.ratio)}"
+    return f"{text}; {percent(counts.backgrounds / counts.labelled)} of the labelled" if counts.labelled else text
+
+
+def _before_after(report: Report) -> Table:
+    table = Table(title=f"Split {clean(report.dataset.split)}", title_justify="left", title_style="bold", box=None)
+    table.add_column("")
+    table.add_column("before", justify="right")
+    table.add_column("would be" if report.dry_run else "after", justify="right")
+    before, after = report.before, report.after
+    rows: list[tuple[str, str, str]] = [
+        ("labelled images", f"{before.labelled:,}", f"{after.labelled:,}"),
+        ("backgrounds", f"{before.backgrounds:,}", f"{after.backgrounds:,}"),
+        ("  without a label file", f"{before.missing:,}", f"{after.missing:,}"),
+        ("  with an empty one", f"{before.empty:,}", f"{after.empty:,}"),
+        ("  added by yolobg", f"{before.ours:,}", f"{after.ours:,}"),
+        ("ratio", percent(before.ratio), percent(after.ratio)),
+    ]
+    if before.corrupt or after.corrupt:
+        rows.append(("corrupt labels (not trained on)", f"{before.corrupt:,}", f"{after.corrupt:,}"))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _source_table(report: Report) -> Table:
+    source = report.source
+    table = Table(title="Candidates", title_justify="left", title_style="bold", box=None, show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    if source is None:
+        return table
+    left = source.left_out
+    rows = [
+        (f"images in {clean(source.name)}", source.images),
+        ("  hold an excluded class", -left.class_),
+        ("  a caption names one", -left.caption),
+        ("  outside the licence filter", -left.license),
+        ("  in the dataset already", -left.in_dataset),
+        ("  record cannot be used", -left.unusable),
+        ("eligible", source.eligible),
+    ]
+    for name, number in rows:
+        if number or not name.startswith(" "):
+            table.add_row(name, f"{number:,}")
+    chosen = report.target.needed if report.dry_run else len(report.added)
+    table.add_row("chosen", f"{chosen:,}")
+    table.add_row("  of these non-commercial", f"{source.non_commercial:,}")
+    if source.expected_contamination:
+        table.add_row("expected to show a class all the same", _chance(source.expected_contamination))
+    return table
+
+
+def _chance(expected: Contamination) -> str:
+    return f"{percent(expected.point)} ({percent(expected.low)} to {percent(expected.high)})"
+
+
+def _classes_parts(matches: Sequence[ClassMatch], source: SourceInfo | None) -> Iterator[RenderableType]:
+    table = Table(title="Classes", title_justify="left", title_style="bold", box=None)
+    for name in ("class", "excludes", "relation", "conf.", "images", "why"):
+        table.add_column(name, justify="right" if name in ("conf.", "images") else "left", overflow="fold")
+    for match in matches:
+        for row in _class_rows(match):
+            table.add_row(*row)
+    yield table
+    total = source.images if source else 0
+    for match in matches:
+        yield from _warnings(match.warnings, about=match.name)
+        cost = max((e.images for e in match.exclude), default=0)
+        if total and cost > total * THIRD:
+            yield Text(
+                f"! {clean(match.name)}: excludes {cost:,} of {total:,} images ({percent(cost / total)})",
+                style="yellow",
+            )
+
+
+def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, str]]:
+    name = f"{match.id} {clean(match.name, 40)}"
+    if not match.exclude and not match.maybe:
+        told = {"none": "nothing", "opaque": "?", "unknown": "?", "mapped": "nothing"}[match.status]
+        hint = f"nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
+        yield name, told, match.status, "", "", clean(hint)
+    for exclusion in match.exclude:
+        yield _row(name, exclusion, "")
+        name = ""
+    for exclusion in match.maybe:
+        yield _row(name, exclusion, " (maybe)")
+        name = ""
+
+
+def _row(name: str, e: Exclusion, mark: str) -> tuple[str, str, str, str, str, str]:
+    return name, f"{clean(e.coco, 40)}{mark}", e.relation, f"{e.confidence:.2f}", f"{e.images:,}", clean(e.reason)
+
+
+def classes_text(report: ClassesReport) -> RenderableType:
+    """What each class name excludes, and what all of them leave."""
+    parts = list(_classes_parts(report.classes, report.source))
+    source = report.source
+    if source:
+        share = source.eligible / source.images if source.images else 0.0
+        parts.append(
+            Text(f"{source.eligible:,} of {source.images:,} images stay eligible ({percent(share)})", style="bold")
+        )
+        parts += [
+            Text(f"  {clean(match.name)}: expected in {_chance(match.expected_contamination)} of them")
+            for match in report.classes
+            if match.expected_contamination
+        ]
+    return Group(*parts)
+
+
+def status_text(report: Report) -> RenderableType:
+    """What is in a split."""
+    counts = report.after
+    table = Table(title=f"Split {clean(report.dataset.split)}", title_justify="left", title_style="bold", box=None)
+    table.add_column("")
+    table.add_column("images", justify="right")
+    rows = [
+        ("all", counts.images),
+        ("labelled", counts.labelled),
+        ("backgrounds", counts.backgrounds),
+        ("  without a label file", counts.missing),
+        ("  with an empty one", counts.empty),
+        ("  added by yolobg", counts.ours),
+        ("corrupt labels (not trained on)", counts.corrupt),
+    ]
+    for name, number in rows:
+        table.add_row(name, f"{number:,}")
+    return Group(*_warnings(report.warnings), table, Text(_both_readings(counts), style="bold"), *_status_notes(report))
+
+
+def _status_notes(report: Report) -> Iterator[RenderableType]:
+    for problem in report.problems[:SHOWN_PROBLEMS]:
+        line = f":{problem.line}" if problem.line is not None else ""
+        yield Text(f"! {clean(problem.label)}{line}: {clean(problem.reason)}", style="yellow")
+    more = len(report.problems) - SHOWN_PROBLEMS
+    if more > 0:
+        yield Text(f"! and {more:,} more corrupt labels (--json lists all)", style="yellow")
+    if report.interrupted:
+        yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
+    if report.files is not None:
+        for file in report.files:
+            yield Text(f"{file.state:8} {clean(file.image, 4096)} -> {clean(file.label, 4096)}")
+
+
+def remove_text(report: RemoveReport) -> RenderableType:
+    """What `remove` took back."""
+    parts: list[RenderableType] = []
+    verb = "Would remove" if report.dry_run else "Removed"
+    parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
+    if report.gone:
+        parts.append(Text(f"{len(report.gone):,} were gone already."))
+    parts += [
+        Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
+        for kept in report.kept[:SHOWN_PROBLEMS]
+    ]
+    if len(report.kept) > SHOWN_PROBLEMS:
+        parts.append(Text(f"! kept {len(report.kept) - SHOWN_PROBLEMS:,} more (--json lists all)", style="yellow"))
+    return Group(*parts)
+
+
+def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
+    for warning in warnings:
+        yield Text(f"! {clean(about)}{': ' if about else ''}{clean(warning)}", style="yellow")
+
+
+def _quoted(path: str) -> str:
+    return f'"{clean(path)}"' if re.search(r"[^\w./:\\-]", path) else clean(path)
+
+
+def demo_text(material: Demo, report: Report) -> RenderableType:
+    """What the demo drew, and what a person may look at next."""
+    root = material.data_yaml.parent
+    return Group(
+        Text("\nThis was drawn by yolobg and lies here, to look at and to play with:", style="bold"),
+        Text(f"  dataset   {clean(root)}"),
+        Text(f"  source    {clean(material.annotations)}"),
+        Text(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
+        Text("Try next:", style="bold"),
+        Text(f"  yolobg status {_quoted(str(material.data_yaml))}"),
+        Text(f"  yolobg classes {_quoted(str(material.data_yaml))}"),
+        Text(f"  yolobg remove {_quoted(str(material.data_yaml))}"),
+    )

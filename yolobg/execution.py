@@ -1,0 +1,236 @@
+"""From a plan to a dataset with more backgrounds: fetch, give names, merge, count again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+
+from yolobg.coco.catalog_cache import open_catalog
+from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.layout import background_name, label_key, label_path, list_line
+from yolobg.dataset.list_file import edit_for, read_lines
+from yolobg.dataset.lock import hold
+from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
+from yolobg.dataset.merge import add
+from yolobg.dataset.on_disk import clear_staging, staging_folder
+from yolobg.dataset.removal import finish_interrupted
+from yolobg.download import FetchResult, fetch_images
+from yolobg.errors import DownloadError, MergeError
+from yolobg.model import ImageRecord, Progress, Staged
+from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, home_folders, make_plan
+from yolobg.report import Added, Report
+
+__all__ = ["added_of", "carry_out"]
+
+
+def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
+    """Do what a plan says.
+
+    The plan is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+
+    Args:
+        plan: What `plan` made.
+        progress: Told how far it is; None for the plan's own.
+
+    Raises:
+        YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
+    """
+    if progress is not None:
+        plan = replace(plan, request=replace(plan.request, progress=progress))
+    pending = read_manifest(plan.root).pending is not None
+    if plan.choice is None and not pending:
+        return replace(plan.report, dry_run=False)
+    seen = _stamp(plan.root)
+    with hold(plan.root):
+        manifest = finish_interrupted(plan.root, home_folders(plan.data))
+        if pending or _stamp(plan.root) != seen:
+            plan = make_plan(plan.data.file, plan.request)
+        if plan.choice is None:
+            return replace(plan.report, dry_run=False)
+        return _fetch_and_merge(plan, plan.choice, manifest)
+
+
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
+    for folder in (plan.destination.images_dir, plan.destination.labels_dir):
+        _check_writable(folder)
+    staging = staging_folder(plan.root, plan.destination.images_dir)
+    _make_folder(staging)
+    fetched: FetchResult | None = None
+    try:
+        with open_catalog(choice.source.annotations) as catalog:
+            fetched = fetch_images(
+                catalog.records(choice.ranked),
+                needed=plan.target.needed,
+                origin=choice.source.origin,
+                staging=staging,
+                jobs=plan.request.jobs,
+                accept=choice.known.holds_content,
+                progress=plan.request.progress,
+            )
+        if len(fetched.staged) < plan.target.needed:
+            raise _ran_dry(plan, fetched)
+        added = add(plan.root, manifest, _intent(plan, choice, fetched.staged, staging)).entries[
+            len(manifest.entries) :
+        ]
+    finally:
+        _forget_if_empty(staging)
+    return _tell(plan, choice, fetched, added)
+
+
+def _tell(plan: Plan, choice: Choice, fetched: FetchResult, added: Sequence[Entry]) -> Report:
+    """Count again what is on disk now: the report says what is, not what was meant."""
+    manifest = read_manifest(plan.root)
+    after = counts_of(scan_split(plan.data, plan.request.split), manifest, plan.root)
+    used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
+    report = replace(
+        plan.report,
+        dry_run=False,
+        source=replace(choice.info, non_commercial=used),
+        added=tuple(added_of(entry) for entry in added),
+        failed=fetched.failed,
+        after=after,
+        manifest=str(manifest_path(plan.root)),
+    )
+    expected = plan.report.after
+    if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
+        changed = (
+            f"the split holds {after.backgrounds:,} backgrounds of {after.images:,} images where "
+            f"{expected.backgrounds:,} of {expected.images:,} were expected: somebody else changed it meanwhile"
+        )
+        report = replace(report, warnings=(*report.warnings, changed))
+    return report
+
+
+def _ran_dry(plan: Plan, fetched: FetchResult) -> DownloadError:
+    told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
+    return DownloadError(
+        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be had, {len(fetched.failed):,} failed "
+        f"({told}). Nothing was added. Check --images and the network and run again: what was fetched is kept for that."
+    )
+
+
+def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path) -> Pending:
+    """Give each staged image its name and write down what is about to happen."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    names = _names(plan, choice, [image.record for image in staged])
+    entries = []
+    for image, name in zip(staged, names, strict=True):
+        target = plan.destination.images_dir / name
+        record = image.record
+        license_ = choice.licenses.get(record.license) if record.license is not None else None
+        entries.append(
+            Entry(
+                image=relative(target, plan.root),
+                label=relative(label_path(str(target)), plan.root),
+                split=plan.request.split,
+                source=choice.source.name,
+                source_id=record.id,
+                sha256=image.sha256,
+                bytes=image.size_bytes,
+                url=image.url,
+                license=record.license,
+                license_name=license_.name if license_ else "",
+                license_url=license_.url if license_ else "",
+                flickr_url=record.flickr_url,
+                link=plan.request.link if image.path.is_symlink() or plan.request.link != "symlink" else "copy",
+                added=now,
+                seed=plan.request.seed,
+            )
+        )
+    return Pending(
+        kind="add",
+        entries=tuple(entries),
+        edit=_list_edit(plan, entries),
+        folders=_missing_folders(plan.destination.labels_dir, plan.root),
+        staging=relative(staging, plan.root),
+    )
+
+
+def _names(plan: Plan, choice: Choice, records: Iterable[ImageRecord]) -> list[str]:
+    """A free file name for each record; a name that is taken gets the record's id as well."""
+    taken = {label_key(file.image) for file in plan.inventory.files}
+    names = []
+    for record in records:
+        path = PurePosixPath(record.file_name)
+        tries = (record.file_name, f"{path.stem}-{record.id}{path.suffix}")
+        images = [plan.destination.images_dir / background_name(choice.source.name, name) for name in tries]
+        free = [image for image in images if label_key(str(image)) not in taken and _is_free(image)]
+        if not free:
+            raise MergeError(f"{images[0]}: this name or its label's is taken; nothing was changed. Move it away.")
+        taken.add(label_key(str(free[0])))
+        names.append(free[0].name)
+    return names
+
+
+def _is_free(image: Path) -> bool:
+    return not os.path.lexists(image) and not os.path.lexists(label_path(str(image)))
+
+
+def _list_edit(plan: Plan, entries: Sequence[Entry]) -> ListEdit | None:
+    file = plan.destination.list_file
+    if file is None:
+        return None
+    existing = read_lines(file)
+    lines = {
+        entry.image: list_line(
+            str(plan.root / entry.image), existing_lines=existing, list_file=str(file), cwd=str(Path.cwd())
+        )
+        for entry in entries
+    }
+    return edit_for(file, relative(file, plan.root), lines)
+
+
+def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:
+    missing: list[str] = []
+    while not folder.exists():
+        missing.insert(0, relative(folder, root))
+        folder = folder.parent
+    return tuple(missing)
+
+
+def _check_writable(folder: Path) -> None:
+    """Say before anything is fetched what the merge would say after it."""
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MergeError(f"{folder}: cannot be written, and new files have to go there; nothing was changed")
+
+
+def _make_folder(staging: Path) -> None:
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MergeError(f"{staging}: cannot be made: {error.strerror}; nothing was changed") from error
+    if staging.is_symlink() or staging.parent.is_symlink():
+        raise MergeError(f"{staging}: is a link, so yolobg will not write through it; remove it and run again")
+
+
+def _forget_if_empty(staging: Path) -> None:
+    if staging.is_dir() and not any(staging.iterdir()):
+        clear_staging(staging)
+
+
+def _stamp(root: Path) -> tuple[int, int] | None:
+    """Changes whenever the manifest is written."""
+    try:
+        stat = manifest_path(root).stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def added_of(entry: Entry) -> Added:
+    """A manifest entry as the reports tell it."""
+    return Added(
+        image=entry.image,
+        label=entry.label,
+        source_id=entry.source_id,
+        url=entry.url,
+        license=entry.license,
+        flickr_url=entry.flickr_url,
+        sha256=entry.sha256,
+        bytes=entry.bytes,
+    )

@@ -1,0 +1,292 @@
+"""From a request to a plan: everything up to here only reads.
+
+data.yaml → inventory → how many; class names → excluded categories; catalog → eligible → ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from yolobg.classes.captions import caption_terms
+from yolobg.classes.contamination import expected_contamination
+from yolobg.classes.matcher import match_classes
+from yolobg.classes.resolve import check_resolved, excluded_categories
+from yolobg.coco.catalog import Catalog, parse_license
+from yolobg.coco.catalog_cache import open_catalog
+from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
+from yolobg.dataset.inventory import Destination, choose_destination, count_files, list_images, scan_split
+from yolobg.dataset.known import Known
+from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
+from yolobg.errors import DatasetError, PoolError, UsageError
+from yolobg.model import (
+    ClassMatch,
+    Contamination,
+    Counts,
+    DataYaml,
+    Eligibility,
+    ImageRecord,
+    Inventory,
+    License,
+)
+from yolobg.report import DatasetInfo, LeftOut, Report, SourceInfo, Target
+from yolobg.request import Request
+from yolobg.selection import backgrounds_needed, rank_images, share
+from yolobg.sources import Source, resolve_source
+
+__all__ = [
+    "Choice",
+    "Plan",
+    "ask_catalog",
+    "count_non_commercial",
+    "counts_of",
+    "home_folders",
+    "make_plan",
+    "read_dataset",
+    "source_info",
+    "source_of",
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which images of the source may come in, in the order in which they are tried.
+
+    Attributes:
+        source: The source.
+        info: What was left of it and why.
+        matches: What each class name excludes.
+        ranked: Eligible images that are not in the dataset yet, best first.
+        non_commercial: Ids of the source's licences with an NC part.
+        licenses: The source's licences by id.
+        known: What is in the dataset already.
+    """
+
+    source: Source
+    info: SourceInfo
+    matches: tuple[ClassMatch, ...]
+    ranked: tuple[int, ...]
+    licenses: dict[int, License]
+    known: Known
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `augment` would do: a value that can be looked at, and carried out later.
+
+    `choice` is None when the target is reached already: then no source was opened.
+    """
+
+    request: Request
+    data: DataYaml
+    root: Path
+    inventory: Inventory
+    destination: Destination
+    before: Counts
+    target: Target
+    choice: Choice | None
+    warnings: tuple[str, ...]
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """Where the dataset lies and where new files go."""
+        return DatasetInfo(
+            data_yaml=str(self.data.file),
+            root=str(self.root),
+            split=self.request.split,
+            images_dir=str(self.destination.images_dir),
+            labels_dir=str(self.destination.labels_dir),
+        )
+
+    @property
+    def report(self) -> Report:
+        """The plan as a report of a run that has not happened; its `after` is what the run will reach."""
+        manifest = manifest_path(self.root)
+        return Report(
+            dry_run=True,
+            dataset=self.dataset,
+            before=self.before,
+            target=self.target,
+            classes=self.choice.matches if self.choice else (),
+            source=self.choice.info if self.choice else None,
+            added=(),
+            failed=(),
+            after=_after(self.before, self.target.needed),
+            manifest=str(manifest) if manifest.exists() else None,
+            warnings=self.warnings,
+            problems=self.inventory.problems,
+        )
+
+
+def read_dataset(data_yaml: str | Path) -> tuple[DataYaml, Path]:
+    """A dataset's data.yaml and its root with links followed, as split folders are."""
+    data = read_data_yaml(find_data_yaml(Path(data_yaml).expanduser()))
+    return data, data.root.resolve()
+
+
+def home_folders(data: DataYaml) -> tuple[Path, ...]:
+    """The folders in which images of the dataset lie; yolobg changes nothing outside them and `.yolobg`."""
+    homes: set[Path] = set()
+    for entries in data.splits.values():
+        for entry in map(Path, entries):
+            if entry.is_dir():
+                homes.add(entry)
+            elif entry.is_file():
+                homes.update(Path(image).absolute().parent for image in list_images((str(entry),)))
+    return tuple(sorted(homes))
+
+
+def counts_of(inventory: Inventory, manifest: Manifest, root: Path) -> Counts:
+    """The counts of a split, with those that the manifest says are ours."""
+    return count_files(inventory, frozenset(str(absolute(entry.image, root)) for entry in manifest.known))
+
+
+def make_plan(data_yaml: str | Path, request: Request) -> Plan:
+    """Find out what the request means for this dataset; reads only.
+
+    Raises:
+        YolobgError: The dataset, the classes or the source do not allow it; the message says why.
+    """
+    data, root = read_dataset(data_yaml)
+    manifest = read_manifest(root)
+    inventory = scan_split(data, request.split, progress=request.progress)
+    destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
+    before = counts_of(inventory, manifest, root)
+    if before.labelled == 0 and request.count is None:
+        raise DatasetError(
+            f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
+            "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
+        )
+    needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
+    ratio = float(request.ratio) if request.ratio is not None else None
+    choice = _choose(request, data, manifest, needed) if needed else None
+    return Plan(
+        request=request,
+        data=data,
+        root=root,
+        inventory=inventory,
+        destination=destination,
+        before=before,
+        target=Target(ratio=ratio, count=request.count, needed=needed),
+        choice=choice,
+        warnings=data.warnings + inventory.warnings,
+    )
+
+
+def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -> Choice:
+    source = source_of(request)
+    # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
+    if source.annotations.official:
+        check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
+    with open_catalog(source.annotations, progress=request.progress) as catalog:
+        matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
+        matches = check_resolved(matches, unmapped=request.unmapped)
+        eligibility, matches, overall = ask_catalog(catalog, matches, request)
+        known = Known(_all_images(data), manifest, source.name)
+        records = catalog.records(eligibility.ids)
+        ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
+        if len(ranked) < needed:
+            raise _too_few(eligibility, len(ranked), needed, request)
+        licenses = {license_.id: license_ for license_ in catalog.licenses}
+        chosen = catalog.records(ranked[:needed])
+        in_dataset = len(eligibility.ids) - len(ranked)
+        info = source_info(source.name, eligibility, in_dataset=in_dataset, overall=overall)
+        info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
+    return Choice(source, info, matches, tuple(ranked), licenses, known)
+
+
+def source_info(
+    name: str, eligibility: Eligibility, *, in_dataset: int = 0, overall: Contamination | None = None
+) -> SourceInfo:
+    """What is left of a source, as the reports tell it; nothing is chosen yet."""
+    return SourceInfo(
+        name=name,
+        images=eligibility.images,
+        eligible=len(eligibility.ids) - in_dataset,
+        left_out=LeftOut(
+            class_=eligibility.by_class,
+            caption=eligibility.by_caption,
+            license=eligibility.by_license,
+            in_dataset=in_dataset,
+            unusable=eligibility.unusable,
+        ),
+        expected_contamination=overall,
+    )
+
+
+def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int:
+    """How many records lie under a licence that forbids commercial use."""
+    return sum(
+        1 for r in records if r.license is not None and r.license in licenses and not licenses[r.license].commercial
+    )
+
+
+def _further(exclude: Collection[str], catalog: Catalog) -> frozenset[str]:
+    """The categories that `--exclude` names, resolved like class names."""
+    if not exclude:
+        return frozenset()
+    matches = match_classes(list(exclude), categories=catalog.categories)
+    unclear = [match for match in matches if match.status != "mapped"]
+    if unclear:
+        hint = f"; did you mean {', '.join(unclear[0].suggestions)}?" if unclear[0].suggestions else ""
+        raise UsageError(f"--exclude {unclear[0].name}: no category of the source goes by this name{hint}")
+    return excluded_categories(matches, lean=False)
+
+
+def source_of(request: Request) -> Source:
+    """The source that the request names."""
+    return resolve_source(
+        source=request.source, annotations=request.annotations, images=request.images, link=request.link
+    )
+
+
+def ask_catalog(
+    catalog: Catalog, matches: tuple[ClassMatch, ...], request: Request
+) -> tuple[Eligibility, tuple[ClassMatch, ...], Contamination | None]:
+    """What the matches leave of the source; the matches with what was found; the expected contamination in all."""
+    excluded = excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog)
+    vetoes = caption_terms(matches, lean=request.lean) if request.captions and catalog.has_captions else ()
+    license_ids = parse_license(request.license, catalog.licenses)
+    eligibility = catalog.eligible(excluded, vetoes=vetoes, license_ids=license_ids)
+    judged, overall = expected_contamination(
+        matches, few_classes_share=eligibility.few_classes_share, captions=bool(vetoes), lean=request.lean
+    )
+    told = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in judged)
+    return eligibility, told, overall
+
+
+def _all_images(data: DataYaml) -> Iterator[str]:
+    for entries in data.splits.values():
+        # A split that cannot be listed holds nothing that could leak; the asked one told its own trouble.
+        try:
+            yield from list_images(entries)
+        except DatasetError:
+            continue
+
+
+def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request) -> PoolError:
+    reasons = [
+        f"{eligibility.by_class:,} hold an excluded class",
+        f"{eligibility.by_caption:,} have a caption that names one",
+        f"{eligibility.by_license:,} are outside --license {request.license}",
+        f"{len(eligibility.ids) - left:,} are in the dataset already",
+        f"{eligibility.unusable:,} cannot be used",
+    ]
+    return PoolError(
+        f"{needed:,} backgrounds are needed, and only {left:,} of the source's {eligibility.images:,} images are "
+        f"eligible: {', '.join(reasons)}. Ask for a smaller --ratio or --count, allow more licences, or give a larger "
+        "source. `yolobg classes` shows what each name costs."
+    )
+
+
+def _after(before: Counts, added: int) -> Counts:
+    backgrounds = before.backgrounds + added
+    return replace(
+        before,
+        images=before.images + added,
+        backgrounds=backgrounds,
+        empty=before.empty + added,
+        ours=before.ours + added,
+        ratio=share(backgrounds, before.labelled),
+    )

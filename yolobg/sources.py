@@ -1,0 +1,94 @@
+"""Named sources, and what a user names instead: where the annotations and the images of a source are had from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from yolobg.coco.annotation_source import COCO2017, AnnotationSource, parse_source, split_member
+from yolobg.dataset.layout import source_slug
+from yolobg.errors import UsageError
+from yolobg.model import Link, Origin
+
+__all__ = ["COCO_HOSTS", "Source", "resolve_source"]
+
+# The path-style host has a valid certificate; the vanity host has none for its own name but serves the same bytes.
+COCO_HOSTS = ("https://s3.amazonaws.com/images.cocodataset.org", "http://images.cocodataset.org")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of backgrounds: its name in file names, its annotations, its images."""
+
+    name: str
+    annotations: AnnotationSource
+    origin: Origin
+
+
+def resolve_source(
+    *, source: str, annotations: str | Path | None, images: Sequence[str | Path], link: Link = "copy"
+) -> Source:
+    """Find out what a user means by `--source`, `--annotations` and `--images`.
+
+    Args:
+        source: The named source; only looked at where no annotations are given.
+        annotations: Path or address of a COCO-format instances file.
+        images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
+        link: How local images come into the dataset.
+
+    Raises:
+        UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s), or
+            the images of a user's own annotations are not named.
+    """
+    folders = tuple(_folder(place) for place in images if not _is_url(place))
+    bases = tuple(str(place).rstrip("/") for place in images if _is_url(place))
+    if annotations is not None:
+        if not images:
+            raise UsageError(
+                f"--annotations {annotations}: say where its images are, with --images FOLDER or --images https://…"
+            )
+        name = _stem(str(annotations))
+        return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
+    if source != COCO2017.name:
+        raise UsageError(
+            f"--source {source}: no such source; there is {COCO2017.name}, or give --annotations and --images"
+        )
+    if not images:
+        bases = tuple(f"{host}/train2017" for host in coco_hosts())
+    return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
+
+
+def coco_hosts() -> tuple[str, ...]:
+    """COCO's hosts in the order to be tried; the mirror named by `YOLOBG_COCO_URL` comes first."""
+    mirror = os.environ.get("YOLOBG_COCO_URL", "").rstrip("/")
+    return (mirror, *COCO_HOSTS) if mirror else COCO_HOSTS
+
+
+def _is_url(place: str | Path) -> bool:
+    text = str(place)
+    # One letter before the colon is a Windows drive.
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return False
+    if not re.match(r"(?i)https?://[^/]", text):
+        raise UsageError(f"{text}: only http and https addresses can be fetched from; for a folder give its plain path")
+    return True
+
+
+def _folder(place: str | Path) -> Path:
+    folder = Path(place).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--images {place}: no such folder; give the folder that holds the source's images, or an address"
+        )
+    return folder.resolve()
+
+
+def _stem(annotations: str) -> str:
+    container, member = split_member(annotations)
+    path = member or (unquote(urlsplit(container).path) if _is_url(container) else container)
+    name = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    return source_slug(re.sub(r"(?i)\.(json|json\.gz|gz|zip)$", "", name))
