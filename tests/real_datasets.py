@@ -41,7 +41,10 @@ def make_dataset(root: Path, real: CocoReal, classes: Sequence[str], *, most: in
     """Make a dataset of up to `most` images that hold one of the classes; one in six goes to val. Returns data.yaml."""
     ids = {row["id"]: classes.index(str(row["name"])) for row in real.instances["categories"] if row["name"] in classes}
     boxes: dict[int, list[str]] = {}
-    sizes = {row["id"]: (row["width"], row["height"], str(row["file_name"])) for row in real.instances["images"]}
+    sizes = {
+        row["id"]: (float(str(row["width"])), float(str(row["height"])), str(row["file_name"]))
+        for row in real.instances["images"]
+    }
     for row in real.instances["annotations"]:
         if row["category_id"] in ids and not row["iscrowd"]:
             width, height, _ = sizes[row["image_id"]]
