@@ -93,12 +93,12 @@ def parse_list(text: str, *, list_file: str, sep: str = os.sep) -> tuple[str, ..
     current folder only after `label_path`. Lines without an image suffix are left out; lines are not stripped.
 
     Args:
-        text: The decoded content; a byte-order mark at its start is ignored.
+        text: The content, decoded as `utf-8-sig` (a byte-order mark is no part of the first line).
         list_file: The list file's own path, resolved.
         sep: The separator of the system the list is read on.
     """
     beside = _flavour(sep).dirname(list_file).rstrip(sep) + sep
-    lines = text.removeprefix("\ufeff").strip().splitlines()
+    lines = text.strip().splitlines()
     paths = (beside + line[2:] if line.startswith("./") else line for line in lines)
     return tuple(path.replace("/", sep) for path in paths if is_image(path))
 
