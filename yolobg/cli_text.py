@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yolobg.demo import Demo
-from yolobg.model import ClassMatch, Contamination, Counts, Exclusion
+from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.report import ClassesReport, RemoveReport, Report, SourceInfo
 
 __all__ = ["augment_text", "classes_text", "clean", "demo_text", "percent", "remove_text", "status_text"]
@@ -21,6 +21,7 @@ __all__ = ["augment_text", "classes_text", "clean", "demo_text", "percent", "rem
 SHOWN_PROBLEMS = 10
 THIRD = 1 / 3
 SMALL_SHARE = 0.001
+LONGEST_PATH = 4096
 
 
 def clean(text: object, limit: int = 300) -> str:
@@ -48,10 +49,10 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
     yield _before_after(report)
     yield Text(_what_happened(report), style="bold")
     if report.added and report.manifest:
-        yield Text(f"Files     {clean(report.dataset.images_dir)}")
-        yield Text(f"          {clean(report.dataset.labels_dir)} (empty label files)")
-        yield Text(f"Manifest  {clean(report.manifest)} (credits beside it)")
-        yield Text(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
+        yield _whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
+        yield _whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
+        yield _whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
+        yield _whole(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
 
 
 def _what_happened(report: Report) -> str:
@@ -148,16 +149,13 @@ def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, st
         told = {"none": "nothing", "opaque": "?", "unknown": "?", "mapped": "nothing"}[match.status]
         hint = f"nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
         yield name, told, match.status, "", "", clean(hint)
-    for exclusion in match.exclude:
-        yield _row(name, exclusion, "")
-        name = ""
-    for exclusion in match.maybe:
-        yield _row(name, exclusion, " (maybe)")
-        name = ""
-
-
-def _row(name: str, e: Exclusion, mark: str) -> tuple[str, str, str, str, str, str]:
-    return name, f"{clean(e.coco, 40)}{mark}", e.relation, f"{e.confidence:.2f}", f"{e.images:,}", clean(e.reason)
+    said = ""
+    for mark, exclusions in (("", match.exclude), (" (maybe)", match.maybe)):
+        for e in exclusions:
+            # A reason that holds for several categories is said once.
+            why = "" if e.reason == said else clean(e.reason)
+            yield name, f"{clean(e.coco, 40)}{mark}", e.relation, f"{e.confidence:.2f}", f"{e.images:,}", why
+            name, said = "", e.reason
 
 
 def classes_text(report: ClassesReport) -> RenderableType:
@@ -208,7 +206,7 @@ def _status_notes(report: Report) -> Iterator[RenderableType]:
         yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
     if report.files is not None:
         for file in report.files:
-            yield Text(f"{file.state:8} {clean(file.image, 4096)} -> {clean(file.label, 4096)}")
+            yield _whole(f"{file.state:8} {clean(file.image, LONGEST_PATH)} -> {clean(file.label, LONGEST_PATH)}")
 
 
 def remove_text(report: RemoveReport) -> RenderableType:
@@ -232,8 +230,14 @@ def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
         yield Text(f"! {clean(about)}{': ' if about else ''}{clean(warning)}", style="yellow")
 
 
+def _whole(line: str) -> Text:
+    """A line that is not wrapped, so that a path or command in it can be copied."""
+    return Text(line, no_wrap=True, overflow="ignore")
+
+
 def _quoted(path: str) -> str:
-    return f'"{clean(path)}"' if re.search(r"[^\w./:\\-]", path) else clean(path)
+    shown = clean(path, LONGEST_PATH)
+    return f'"{shown}"' if re.search(r"[^\w./:\\-]", shown) else shown
 
 
 def demo_text(material: Demo, report: Report) -> RenderableType:
@@ -241,11 +245,11 @@ def demo_text(material: Demo, report: Report) -> RenderableType:
     root = material.data_yaml.parent
     return Group(
         Text("\nThis was drawn by yolobg and lies here, to look at and to play with:", style="bold"),
-        Text(f"  dataset   {clean(root)}"),
-        Text(f"  source    {clean(material.annotations)}"),
-        Text(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
+        _whole(f"  dataset   {clean(root)}"),
+        _whole(f"  source    {clean(material.annotations)}"),
+        _whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
         Text("Try next:", style="bold"),
-        Text(f"  yolobg status {_quoted(str(material.data_yaml))}"),
-        Text(f"  yolobg classes {_quoted(str(material.data_yaml))}"),
-        Text(f"  yolobg remove {_quoted(str(material.data_yaml))}"),
+        _whole(f"  yolobg status {_quoted(str(material.data_yaml))}"),
+        _whole(f"  yolobg classes {_quoted(str(material.data_yaml))}"),
+        _whole(f"  yolobg remove {_quoted(str(material.data_yaml))}"),
     )
