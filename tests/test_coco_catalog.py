@@ -131,7 +131,7 @@ def test_captions__of_real_records_are_kept_and_veto(coco_real: Path, tmp_path: 
     build_catalog(tmp_path / "c.sqlite", instances, read_captions(path, instances), key="real")
     texts: dict[int, list[str]] = {}
     for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
-        texts.setdefault(entry["image_id"], []).append(" ".join(entry["caption"].split()))
+        texts.setdefault(entry["image_id"], []).append(entry["caption"].strip())
     with Catalog(tmp_path / "c.sqlite") as catalog:
         for image_id, captions in texts.items():
             assert sorted(catalog.captions_of(image_id)) == sorted(captions)

@@ -78,9 +78,9 @@ def locate(source: AnnotationSource) -> tuple[Part, Part | None]:
     Raises:
         AnnotationsError: There is no such file, or it cannot be told which one is meant.
     """
-    instances = _locate(source.instances)
+    instances = find_part(source.instances)
     if source.captions:
-        return instances, _locate(source.captions)
+        return instances, find_part(source.captions)
     return instances, None if source.captions is None else _beside(instances)
 
 
@@ -177,7 +177,12 @@ def require_space(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def _locate(text: str) -> Part:
+def find_part(text: str) -> Part:
+    """Find the file that a path, a folder or `file.zip!member` means.
+
+    Raises:
+        AnnotationsError: There is no such file, or it cannot be told which one is meant.
+    """
     container, member = split_member(text)
     path = Path(container).expanduser()
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""What a source of annotations is called and where its files are; pure rules, no disk and no network.
+"""What a source of annotations is called and where its files are; rules only, no disk and no network.
 
 A source is named by a path or an http(s) address. It may be a plain `.json`, a `.json.gz`, or a member of a `.zip`
 (`file.zip!member.json`, or just `file.zip` where one member is the obvious one); a folder counts like a zip. Captions
@@ -7,6 +7,7 @@ are looked for beside the instances file under COCO's naming (`instances_X.json`
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ __all__ = [
     "Pin",
     "captions_name",
     "choose_member",
+    "coco_bases",
     "is_url",
     "parse_source",
     "split_member",
@@ -59,6 +61,11 @@ class AnnotationSource:
     official: bool = False
     pins: Mapping[str, Pin] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
+    @property
+    def remote(self) -> bool:
+        """Whether any of it has to be fetched."""
+        return self.official or is_url(self.instances) or is_url(self.captions or "")
+
 
 _ARCHIVE = "annotations/annotations_trainval2017.zip"
 COCO2017 = AnnotationSource(
@@ -89,6 +96,17 @@ COCO2017_VAL = AnnotationSource(
         }
     ),
 )
+
+
+def coco_bases() -> tuple[str, ...]:
+    """The hosts of COCO's files in the order in which they are asked, without a trailing slash.
+
+    `YOLOBG_COCO_URL` first, if set. Then the path-style S3 address, which has the same bytes as COCO's own host and,
+    unlike that, a certificate that fits; then COCO's own host, which has none.
+    """
+    mirror = os.environ.get("YOLOBG_COCO_URL", "").strip().rstrip("/")
+    official = ("https://s3.amazonaws.com/images.cocodataset.org", "http://images.cocodataset.org")
+    return (mirror, *official) if mirror else official
 
 
 def parse_source(text: str, *, captions: str | None = "", name: str | None = None) -> AnnotationSource:

@@ -15,18 +15,25 @@ Decided for files in the wild:
 
 from __future__ import annotations
 
-import contextlib
 import math
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
-import msgspec
-
+from yolobg.coco.annotation_json import (
+    AnnotationEntry,
+    CaptionsFile,
+    CategoryEntry,
+    ImageEntry,
+    InstancesFile,
+    LicenseEntry,
+    Number,
+    decode,
+    mapped,
+)
 from yolobg.errors import AnnotationsError
-from yolobg.model import ImageRecord
 
 __all__ = [
     "Captions",
@@ -38,55 +45,19 @@ __all__ = [
     "read_instances",
 ]
 
-_Number = int | float
-_Loose = int | float | str | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SQLITE_MAX = 2**63 - 1
 
 
-class _Image(msgspec.Struct, gc=False):
-    id: _Number
+class ImageRow(NamedTuple):
+    """An image as the file describes it; 0, None and "" where it does not say or says nonsense."""
+
+    id: int
     file_name: str
-    width: _Loose = None
-    height: _Loose = None
-    license: _Loose = None
-    coco_url: _Loose = None
-    flickr_url: _Loose = None
-
-
-class _Annotation(msgspec.Struct, gc=False):
-    image_id: _Number
-    category_id: _Number
-
-
-class _Category(msgspec.Struct, gc=False):
-    id: _Number
-    name: str
-
-
-class _License(msgspec.Struct, gc=False):
-    id: _Loose = None
-    name: _Loose = None
-    url: _Loose = None
-
-
-class _InstancesFile(msgspec.Struct):
-    images: list[_Image]
-    annotations: list[_Annotation]
-    categories: list[_Category]
-    licenses: list[_License] | None = None
-
-
-class _Caption(msgspec.Struct, gc=False):
-    image_id: _Number
-    caption: str
-
-
-class _CaptionsFile(msgspec.Struct):
-    annotations: list[_Caption]
-
-
-_File = TypeVar("_File", _InstancesFile, _CaptionsFile)
+    width: int
+    height: int
+    license: int | None
+    coco_url: str
+    flickr_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +80,7 @@ class Instances:
         licenses: The file's table, in ascending id order; licences that only images name are added without texts.
     """
 
-    images: tuple[ImageRecord, ...]
+    images: tuple[ImageRow, ...]
     categories: Mapping[int, str]
     holders: Mapping[int, frozenset[int]]
     licenses: tuple[LicenseRow, ...]
@@ -128,7 +99,7 @@ def read_instances(path: Path) -> Instances:
     Raises:
         AnnotationsError: The file cannot be read or is not a usable instances file.
     """
-    with _mapped(path) as data:
+    with mapped(path) as data:
         return parse_instances(data, source=str(path))
 
 
@@ -138,7 +109,7 @@ def read_captions(path: Path, instances: Instances) -> Captions:
     Raises:
         AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
     """
-    with _mapped(path) as data:
+    with mapped(path) as data:
         return parse_captions(data, instances, source=str(path))
 
 
@@ -148,7 +119,7 @@ def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
-    decoded = _decode(data, _InstancesFile, source)
+    decoded = decode(data, InstancesFile, source)
     images = _images(decoded.images, source)
     categories = _categories(decoded.categories, source)
     holders = _holders(decoded.annotations, images, categories, source)
@@ -161,7 +132,7 @@ def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
-    decoded = _decode(data, _CaptionsFile, source).annotations
+    decoded = decode(data, CaptionsFile, source).annotations
     position_of = {record.id: position for position, record in enumerate(instances.images)}
     by_image: dict[int, list[str]] = {}
     for entry in decoded:
@@ -175,57 +146,7 @@ def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str
     return Captions(texts)
 
 
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    try:
-        with path.open("rb") as handle:
-            try:
-                view = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-            except (OSError, ValueError):  # an empty file, or a file system that cannot map
-                yield handle.read()
-                return
-            with view:
-                yield view
-    except OSError as error:
-        raise AnnotationsError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
-
-
-def _decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
-    buffer = memoryview(data)
-    try:
-        start = len(_BYTE_ORDER_MARK) if buffer[:3] == _BYTE_ORDER_MARK else 0
-        with buffer[start:] as text:
-            return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AnnotationsError(_explain(buffer, kind, source, error)) from error
-    finally:
-        buffer.release()
-
-
-def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
-    wanted = "instances" if kind is _InstancesFile else "captions"
-    if len(buffer) == 0:
-        return f"{source}: the file is empty; expected a COCO {wanted} file"
-    if isinstance(error, msgspec.ValidationError):
-        if kind is _InstancesFile and _holds_captions(buffer):
-            return f"{source}: this is a captions file; expected the instances file (instances_….json) beside it"
-        return (
-            f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
-            + ("images, annotations and categories" if kind is _InstancesFile else "annotations that hold captions")
-            + "; ids must be whole numbers"
-        )
-    if "truncated" in str(error):
-        return f"{source}: the JSON ends too early after {len(buffer):,} bytes; the file was cut short, get it again"
-    return f"{source}: not valid JSON (NaN and Infinity are not JSON either): {error}"
-
-
-def _holds_captions(buffer: memoryview) -> bool:
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return bool(msgspec.json.decode(buffer, type=_CaptionsFile).annotations)
-    return False
-
-
-def _whole(value: _Number, where: str) -> int:
+def _whole(value: Number, where: str) -> int:
     if isinstance(value, float):
         if not value.is_integer():
             raise AnnotationsError(f"{where}: {value!r} is not a whole number; ids must be")
@@ -236,6 +157,8 @@ def _whole(value: _Number, where: str) -> int:
 
 
 def _size(value: object) -> int:
+    if type(value) is int and 0 < value <= _SQLITE_MAX:
+        return value
     usable = isinstance(value, (int, float)) and math.isfinite(value) and 0 < value <= _SQLITE_MAX
     return int(value) if usable else 0  # type: ignore[call-overload]  # checked in the line above
 
@@ -245,6 +168,8 @@ def _text(value: object) -> str:
 
 
 def _license_id(value: object) -> int | None:
+    if type(value) is int and 0 <= value <= _SQLITE_MAX:
+        return value
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -252,8 +177,8 @@ def _license_id(value: object) -> int | None:
     return int(value) if float(value).is_integer() and abs(value) <= _SQLITE_MAX else None
 
 
-def _images(entries: list[_Image], source: str) -> tuple[ImageRecord, ...]:
-    records: dict[int, ImageRecord] = {}
+def _images(entries: list[ImageEntry], source: str) -> tuple[ImageRow, ...]:
+    records: dict[int, ImageRow] = {}
     for index, entry in enumerate(entries):
         image_id = entry.id
         if type(image_id) is not int or not -_SQLITE_MAX <= image_id <= _SQLITE_MAX:
@@ -263,7 +188,7 @@ def _images(entries: list[_Image], source: str) -> tuple[ImageRecord, ...]:
                 f"{source}: images[{index}].id: {image_id} is used twice "
                 f"({records[image_id].file_name!r} and {entry.file_name!r}); ids must be unique"
             )
-        records[image_id] = ImageRecord(
+        records[image_id] = ImageRow(
             image_id,
             entry.file_name,
             _size(entry.width),
@@ -275,7 +200,7 @@ def _images(entries: list[_Image], source: str) -> tuple[ImageRecord, ...]:
     return tuple(records[image_id] for image_id in sorted(records))
 
 
-def _categories(entries: list[_Category], source: str) -> dict[int, str]:
+def _categories(entries: list[CategoryEntry], source: str) -> dict[int, str]:
     names: dict[int, str] = {}
     for index, entry in enumerate(entries):
         where = f"{source}: categories[{index}].id"
@@ -291,21 +216,25 @@ def _categories(entries: list[_Category], source: str) -> dict[int, str]:
 
 
 def _holders(
-    annotations: list[_Annotation], images: tuple[ImageRecord, ...], categories: Mapping[int, str], source: str
+    annotations: list[AnnotationEntry], images: tuple[ImageRow, ...], categories: Mapping[int, str], source: str
 ) -> dict[int, frozenset[int]]:
     position_of = {record.id: position for position, record in enumerate(images)}
-    found: dict[int, set[int]] = {category_id: set() for category_id in categories}
-    add = {category_id: positions.add for category_id, positions in found.items()}
+    found: dict[int, set[Number]] = {category_id: set() for category_id in categories}
+    add = {category_id: image_ids.add for category_id, image_ids in found.items()}
     try:
+        # 3.0 and 3 are the same key and the same member, so fractions need no care here.
         for entry in annotations:
-            add[entry.category_id](position_of[entry.image_id])  # type: ignore[index]  # 3.0 is the key 3
+            add[entry.category_id](entry.image_id)  # type: ignore[index]
+        return {
+            category_id: frozenset(map(position_of.__getitem__, image_ids))  # type: ignore[arg-type]
+            for category_id, image_ids in found.items()
+        }
     except KeyError:
         raise AnnotationsError(_dangling(annotations, position_of, categories, source)) from None
-    return {category_id: frozenset(positions) for category_id, positions in found.items()}
 
 
 def _dangling(
-    annotations: list[_Annotation], images: Mapping[int, int], categories: Mapping[int, str], source: str
+    annotations: list[AnnotationEntry], images: Mapping[int, int], categories: Mapping[int, str], source: str
 ) -> str:
     for index, entry in enumerate(annotations):
         if entry.category_id not in categories:
@@ -315,7 +244,7 @@ def _dangling(
     raise AssertionError(source)
 
 
-def _licenses(entries: list[_License], images: tuple[ImageRecord, ...]) -> tuple[LicenseRow, ...]:
+def _licenses(entries: list[LicenseEntry], images: tuple[ImageRow, ...]) -> tuple[LicenseRow, ...]:
     rows = {record.license: LicenseRow(record.license, "", "") for record in images if record.license is not None}
     for entry in entries:
         license_id = _license_id(entry.id)

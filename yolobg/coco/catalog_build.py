@@ -21,15 +21,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from yolobg.coco.annotations import Captions, Instances, LicenseRow
+from yolobg.coco.annotations import Captions, ImageRow, Instances, LicenseRow
 from yolobg.coco.catalog_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
 from yolobg.errors import YolobgError
-from yolobg.model import ImageRecord, Progress, no_progress
+from yolobg.model import Progress, no_progress
 
 __all__ = ["build_catalog", "is_commercial"]
 
 MIN_SIDE_PX = 10
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -48,7 +47,10 @@ _CAPTION_TABLE = (
 )
 _CAPTION_HASH = "INSERT INTO caption(caption, rank) VALUES ('hashsize', 67108864)"
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]|^\s*$|^[/]|^[A-Za-z]:|(^|/)\.\.(/|$)")
+# Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
+_IMAGE_NAME = re.compile(
+    r"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*\.(?:bmp|jpe?g|png|tiff?|webp)\Z", re.DOTALL
+)
 
 
 def build_catalog(
@@ -101,23 +103,15 @@ def is_commercial(license_row: LicenseRow) -> bool:
     return bool(said.strip()) and not _NC.search(said)
 
 
-def _write_images(connection: sqlite3.Connection, images: Sequence[ImageRecord]) -> str:
-    """Write the records; returns the address prefix that most share, which is stored once instead of in each."""
-    bases = Counter(r.coco_url[: -len(r.file_name)] for r in images if r.file_name and r.coco_url.endswith(r.file_name))
-    base = bases.most_common(1)[0][0] if bases else ""
+def _write_images(connection: sqlite3.Connection, images: Sequence[ImageRow]) -> str:
+    """Write the records; returns the address prefix that is stored once instead of with each record."""
+    first = images[0] if images else None
+    base = first.coco_url[: -len(first.file_name)] if first and first.coco_url.endswith(first.file_name) else ""
     connection.executemany(
         "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (
-                r.id,
-                r.file_name,
-                r.width,
-                r.height,
-                r.license,
-                None if base and r.coco_url == base + r.file_name else r.coco_url,
-                r.flickr_url,
-            )
-            for r in images
+            (number, name, width, height, license_id, None if url == base + name else url, flickr_url)
+            for number, name, width, height, license_id, url, flickr_url in images
         ),
     )
     ids = array.array("q", (r.id for r in images))
@@ -160,19 +154,16 @@ def _write_bits(connection: sqlite3.Connection, instances: Instances) -> None:
     connection.execute("INSERT INTO mask VALUES ('few_classes', ?)", (_pack(few, images),))
 
 
-def _usable(images: Sequence[ImageRecord]) -> Iterator[int]:
+def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
     """Positions of records that can be fetched and trusted.
 
     A file that two records share is not: what the one says is absent the other may say is there.
     """
-    uses = Counter(record.file_name.replace("\\", "/").casefold() for record in images)
-    for position, record in enumerate(images):
-        name = record.file_name.replace("\\", "/")
-        suffix = name[name.rfind(".") :].lower() if "." in name else ""
-        big_enough = (not record.width or record.width >= MIN_SIDE_PX) and (
-            not record.height or record.height >= MIN_SIDE_PX
-        )
-        if big_enough and suffix in IMAGE_SUFFIXES and uses[name.casefold()] == 1 and not _UNSAFE.search(name):
+    names = [record.file_name.replace("\\", "/").casefold() for record in images]
+    uses = Counter(names)
+    for position, (name, record) in enumerate(zip(names, images, strict=True)):
+        wide, high = record.width or MIN_SIDE_PX, record.height or MIN_SIDE_PX
+        if wide >= MIN_SIDE_PX and high >= MIN_SIDE_PX and uses[name] == 1 and _IMAGE_NAME.match(name):
             yield position
 
 
@@ -200,8 +191,14 @@ def _write_captions(
         done += len(batch)
         progress("catalog", done, total)
     for block in range(0, images, CAPTION_BLOCK):
-        # Tab between an image's captions, line end between images; both are white space inside a caption anyway.
-        lines = ("\t".join(" ".join(t.split()) for t in texts.get(p, ())) for p in range(block, block + CAPTION_BLOCK))
-        packed = zlib.compress("\n".join(lines).encode("utf-8", "replace"), 6)
+        packed = zlib.compress(_join([texts.get(p, ()) for p in range(block, block + CAPTION_BLOCK)]), 1)
         connection.execute("INSERT INTO caption_text VALUES (?, ?)", (block // CAPTION_BLOCK, packed))
     return shift
+
+
+def _join(block: Sequence[Sequence[str]]) -> bytes:
+    """Captions with a tab between those of one image and a line end between images; both are but white space inside."""
+    block = [[caption.strip() for caption in captions] for captions in block]
+    if not all(caption.isprintable() for captions in block for caption in captions):
+        block = [[" ".join(caption.split()) for caption in captions] for captions in block]
+    return "\n".join(map("\t".join, block)).encode("utf-8", "replace")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from yolobg.coco.annotation_source import COCO2017, AnnotationSource, is_url
+from yolobg.coco.annotation_source import COCO2017, AnnotationSource
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_store import CacheEntry, Note, Store, cache_folder, content_key, stamp
 from yolobg.model import Progress, no_progress
 
-__all__ = ["CacheEntry", "build_from", "cache_entries", "cache_folder", "clear_cache", "open_catalog"]
+__all__ = ["CacheEntry", "build_from", "cache_entries", "cache_folder", "clear_cache", "find_catalog", "open_catalog"]
 
 
 def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog:
@@ -42,6 +42,13 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
         return _make(store, source, progress)
 
     return Catalog(path, rebuild=rebuild)
+
+
+def find_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog | None:
+    """Like `open_catalog`, but None rather than fetch an official source that has not been fetched yet."""
+    if source.official and _ready(Store(cache_folder()), source) is None:
+        return None
+    return open_catalog(source, progress=progress)
 
 
 def build_from(
@@ -89,7 +96,7 @@ def _ready(store: Store, source: AnnotationSource) -> Path | None:
     if source.official:
         path = store.trusted(note) if note else None
         return path or store.find(_official_key(source))
-    if note is None or is_url(source.instances):
+    if note is None or source.remote:
         return None
     return store.trusted(note) if _unchanged(note) else None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import logging
 import shutil
 import sqlite3
 import uuid
@@ -11,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolobg.coco.annotation_files import JsonFiles, locate, require_space, unpack_local
-from yolobg.coco.annotation_source import AnnotationSource, captions_name, is_url, split_member
+from yolobg.coco.annotation_source import AnnotationSource, captions_name, split_member
 from yolobg.coco.annotations import read_captions, read_instances
 from yolobg.coco.catalog_build import build_catalog
 from yolobg.coco.catalog_store import Note, Stamp, Store, content_key, is_settled, stamp
@@ -20,6 +22,7 @@ from yolobg.model import Progress
 
 __all__ = ["make", "make_from"]
 
+_log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 900.0
 # What is left of a half-fetched file is kept for the next run; all else in a work folder can be made again.
 _RESUMABLE = (".part", ".journal")
@@ -42,7 +45,7 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
         if alone and (path := ready()):
             return path
         with _work_folder(store, source, stable=alone) as folder:
-            if source.official or is_url(source.instances):
+            if source.remote:
                 return _make_remote(store, source, folder, progress)
             return _make_local(store, source, folder, progress)
 
@@ -72,6 +75,29 @@ def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: 
     return path
 
 
+def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+    from yolobg.coco.annotation_fetch import UnchangedError, fetch_source, local_files  # noqa: PLC0415  # requests
+
+    stamps = tuple(stamp(path) for path in local_files(source))
+    note = store.read_note(source)
+    before = store.trusted(note) if note else None
+    known = note.validators if note and before and note.stamps == stamps else {}
+    try:
+        files, validators = fetch_source(source, folder, known, progress)
+    except UnchangedError:
+        if before is None:
+            raise
+        return before
+    except DownloadError as error:
+        if before is None:
+            raise
+        _log.warning("%s. The catalog made from it before is used", error)
+        return before
+    path = _build(store, source, files, folder, progress)
+    store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
+    return path
+
+
 def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]:
     """Stamps of the files of a local source, and the captions files that are not there."""
     instances, captions = locate(source)
@@ -93,11 +119,12 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
         return path
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
-    instances = read_instances(files.instances.path)
-    captions = read_captions(files.captions.path, instances) if files.captions else None
     built = folder / f"{uuid.uuid4().hex}.sqlite"
     try:
-        build_catalog(built, instances, captions, key=key, progress=progress)
+        with _no_collector():
+            instances = read_instances(files.instances.path)
+            captions = read_captions(files.captions.path, instances) if files.captions else None
+            build_catalog(built, instances, captions, key=key, progress=progress)
     except sqlite3.Error as error:
         raise YolobgError(
             f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
@@ -105,6 +132,18 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
     path = store.publish(built, source.name, key)
     store.sweep(path)
     return path
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Millions of small objects and no cycles: the collector would only search them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _find_official(place: Path, wanted: str) -> str:
@@ -175,7 +214,3 @@ def _work_folder(store: Store, source: AnnotationSource, *, stable: bool) -> Ite
             folder.rmdir()
         raise
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
-    raise DownloadError(f"{source.instances}: fetching annotations is not there yet ({store}, {folder}, {progress})")

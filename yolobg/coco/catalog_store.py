@@ -136,7 +136,7 @@ class Store:
     @staticmethod
     def source_id(source: AnnotationSource) -> str:
         """A short name for the place a source is at; relative paths mean the current folder."""
-        here = "" if source.official or "://" in source.instances else str(Path.cwd())
+        here = "" if source.official else str(Path.cwd())
         return hashlib.sha256(repr((source.instances, source.captions, here)).encode()).hexdigest()[:_KEY_DIGITS]
 
     def read_note(self, source: AnnotationSource) -> Note | None:

@@ -1,0 +1,150 @@
+"""The JSON of COCO-format annotation files: which fields are read, and what is said when they cannot be.
+
+A typed `msgspec` decode over a memory map: what is not named here (masks, boxes, areas, annotation ids, `iscrowd`) is
+skipped without being built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from yolobg.errors import AnnotationsError
+
+__all__ = [
+    "AnnotationEntry",
+    "CaptionsFile",
+    "CategoryEntry",
+    "ImageEntry",
+    "InstancesFile",
+    "LicenseEntry",
+    "Number",
+    "decode",
+    "mapped",
+]
+
+Number = int | float
+_Loose = int | float | str | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class ImageEntry(msgspec.Struct, gc=False):
+    """One of `images`. Only the id and the file name must be right."""
+
+    id: Number
+    file_name: str
+    width: _Loose = None
+    height: _Loose = None
+    license: _Loose = None
+    coco_url: _Loose = None
+    flickr_url: _Loose = None
+
+
+class AnnotationEntry(msgspec.Struct, gc=False):
+    """One of `annotations`: this image holds this category."""
+
+    image_id: Number
+    category_id: Number
+
+
+class CategoryEntry(msgspec.Struct, gc=False):
+    """One of `categories`."""
+
+    id: Number
+    name: str
+
+
+class LicenseEntry(msgspec.Struct, gc=False):
+    """One of `licenses`."""
+
+    id: _Loose = None
+    name: _Loose = None
+    url: _Loose = None
+
+
+class InstancesFile(msgspec.Struct):
+    """An instances file."""
+
+    images: list[ImageEntry]
+    annotations: list[AnnotationEntry]
+    categories: list[CategoryEntry]
+    licenses: list[LicenseEntry] | None = None
+
+
+class _Caption(msgspec.Struct, gc=False):
+    image_id: Number
+    caption: str
+
+
+class CaptionsFile(msgspec.Struct):
+    """A captions file."""
+
+    annotations: list[_Caption]
+
+
+_File = TypeVar("_File", InstancesFile, CaptionsFile)
+
+
+@contextlib.contextmanager
+def mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+    """Map a file into memory for the length of the block (or read it, where mapping is not to be had).
+
+    Raises:
+        AnnotationsError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            try:
+                view = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            except (OSError, ValueError):  # an empty file, or a file system that cannot map
+                yield handle.read()
+                return
+            with view:
+                yield view
+    except OSError as error:
+        raise AnnotationsError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
+
+
+def decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
+    """Decode a whole file as `kind`.
+
+    Raises:
+        AnnotationsError: It is no JSON, was cut short, or is a file of another kind; says what and where in `source`.
+    """
+    buffer = memoryview(data)
+    try:
+        start = len(_BYTE_ORDER_MARK) if buffer[:3] == _BYTE_ORDER_MARK else 0
+        with buffer[start:] as text:
+            return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AnnotationsError(_explain(buffer, kind, source, error)) from error
+    finally:
+        buffer.release()
+
+
+def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
+    wanted = "instances" if kind is InstancesFile else "captions"
+    if len(buffer) == 0:
+        return f"{source}: the file is empty; expected a COCO {wanted} file"
+    if isinstance(error, msgspec.ValidationError):
+        if kind is InstancesFile and _holds_captions(buffer):
+            return f"{source}: this is a captions file; expected the instances file (instances_….json) beside it"
+        return (
+            f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
+            + ("images, annotations and categories" if kind is InstancesFile else "annotations that hold captions")
+            + "; ids must be whole numbers"
+        )
+    if "truncated" in str(error):
+        return f"{source}: the JSON ends too early after {len(buffer):,} bytes; the file was cut short, get it again"
+    return f"{source}: not valid JSON (NaN and Infinity are not JSON either): {error}"
+
+
+def _holds_captions(buffer: memoryview) -> bool:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bool(msgspec.json.decode(buffer, type=CaptionsFile).annotations)
+    return False

@@ -1,0 +1,224 @@
+"""Annotation files from the network: members of a remote zip without the rest of it, or a plain file.
+
+Of a zip only the central directory and the packed bytes of the members needed are fetched, where the server honours
+Range; else the whole file. Either way every member must agree with the directory's size and CRC-32, and an official one
+with its pinned size and SHA-256 too. The zip itself is never kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.coco.annotation_files import JsonFile, check_ratio, inflate, require_space
+from yolobg.coco.annotation_source import Pin
+from yolobg.coco.archive_file import (
+    CONNECTIONS,
+    TRIES,
+    WHOLE,
+    UnchangedError,
+    ask,
+    fetch_file,
+    fetch_whole,
+    remove_part,
+)
+from yolobg.coco.archive_http import Answer, GoneError, Remote, TransientError
+from yolobg.coco.archive_segments import Stretch, Stretches, fetch_stretches
+from yolobg.errors import DownloadError
+from yolobg.model import Progress, no_progress
+
+__all__ = ["CONNECTIONS", "Fetched", "GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members"]
+
+# The directory of COCO's zip has a few hundred bytes; a zip with many members may need more than the first try.
+TAILS = (64 << 10, 1 << 20, 16 << 20)
+_RANGE = 206
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, FileNotFoundError)
+
+
+class _OtherFileError(Exception):
+    """A host has something, but not the file expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    total: int
+    start: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Plain files by member name, and what the server said of the file they came from."""
+
+    files: Mapping[str, JsonFile]
+    validators: Mapping[str, str]
+
+
+def fetch_members(
+    remote: Remote,
+    choose: Callable[[Sequence[str]], Sequence[str]],
+    folder: Path,
+    *,
+    pins: Mapping[str, Pin] | None = None,
+    known: Mapping[str, str] | None = None,
+    connections: int = CONNECTIONS,
+    progress: Progress = no_progress,
+) -> Fetched:
+    """Fetch some members of a zip that one or more hosts have, and unpack them into `folder`.
+
+    Args:
+        remote: The zip.
+        choose: Picks members from the names in the zip.
+        folder: For the result and, until then, the `.part` that a later call continues.
+        pins: What members must be; a host whose zip has others is passed over.
+        known: Validators of an earlier answer.
+        connections: How many to use at once.
+        progress: Stages `annotations` (bytes fetched) and `unpack` (bytes).
+
+    Raises:
+        UnchangedError: The zip is still the one that `known` describes.
+        DownloadError: No host delivers it; the message names each and what it answered.
+        AnnotationsError: It does not hold the members needed.
+        YolobgError: The disk has too little room.
+    """
+    with contextlib.closing(remote):
+        return _fetch_members(remote, choose, folder, pins or {}, known, connections, progress)
+
+
+def _fetch_members(
+    remote: Remote,
+    choose: Callable[[Sequence[str]], Sequence[str]],
+    folder: Path,
+    pins: Mapping[str, Pin],
+    known: Mapping[str, str] | None,
+    connections: int,
+    progress: Progress,
+) -> Fetched:
+    part, doubted = folder / "archive.part", set[str]()
+    while True:
+        answer = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known)
+        try:
+            with _open_tail(remote, answer, part, progress) as (archive, tail):
+                infos = _choose(archive, choose, pins)
+                needed = [] if tail is None else _stretches(archive, infos, tail)
+            _check_space(folder, infos, needed)
+            files = _extract(remote, infos, tail, needed, part, connections, progress)
+            _check_digests(files, pins)
+        except (_OtherFileError, *_DAMAGE) as error:
+            remove_part(part)
+            # Once may be a part that was noted down but never reached the disk before a power cut, or a bad transfer.
+            if answer.url in doubted or isinstance(error, _OtherFileError):
+                remote.drop(answer.url, f"not the file expected: {error}")
+            doubted.add(answer.url)
+        else:
+            remove_part(part)
+            return Fetched(files, answer.validators)
+
+
+@contextlib.contextmanager
+def _open_tail(
+    remote: Remote, answer: Answer, part: Path, progress: Progress
+) -> Iterator[tuple[zipfile.ZipFile, _Tail | None]]:
+    """Open the zip's directory from its last bytes; where there is no Range, fetch the whole zip into `part`."""
+    if answer.status == WHOLE:
+        fetch_whole(remote, answer, part, progress)
+        with zipfile.ZipFile(part) as archive:
+            yield archive, None
+        return
+    for size in TAILS:
+        if size != TAILS[0]:
+            answer = remote.get({"Range": f"bytes=-{size}"})
+        data = _read_all(remote, answer, size)
+        tail = _Tail(answer.total or 0, answer.start, data)
+        with contextlib.suppress(EOFError):
+            with zipfile.ZipFile(Stretches(tail.total, [(tail.start, data)], None)) as archive:
+                yield archive, tail
+            return
+    raise _OtherFileError(f"its directory is longer than {TAILS[-1]} bytes")
+
+
+def _read_all(remote: Remote, answer: Answer, size: int) -> bytes:
+    for _ in range(TRIES):
+        with contextlib.suppress(TransientError):
+            data = b"".join(remote.body(answer))
+            if answer.status == _RANGE and answer.total == answer.start + len(data):
+                return data
+        answer = remote.get({"Range": f"bytes=-{size}"})
+    raise DownloadError(remote.story())
+
+
+def _choose(
+    archive: zipfile.ZipFile, choose: Callable[[Sequence[str]], Sequence[str]], pins: Mapping[str, Pin]
+) -> list[zipfile.ZipInfo]:
+    names = archive.namelist()
+    if missing := set(pins).difference(names):
+        raise _OtherFileError(f"it lacks {', '.join(sorted(missing))}")
+    infos = [archive.getinfo(name) for name in choose(names)]
+    for info in infos:
+        check_ratio(info, info.filename)
+        pin = pins.get(info.filename)
+        if pin and (info.file_size != pin.size_bytes or pin.crc32 not in (None, info.CRC)):
+            raise _OtherFileError(f"its {info.filename} is not the official one ({info.file_size} bytes)")
+    return infos
+
+
+def _stretches(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], tail: _Tail) -> list[Stretch]:
+    """Where the members lie: from each local header to the next one, or to the directory."""
+    ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
+    starts = sorted(info.header_offset for info in infos if info.header_offset < tail.start)
+    return [(start, ends[bisect_right(ends, start)]) for start in starts]
+
+
+def _check_space(folder: Path, infos: Sequence[zipfile.ZipInfo], needed: Sequence[Stretch]) -> None:
+    packed = sum(stop - start for start, stop in needed)
+    require_space(folder, packed + sum(info.file_size for info in infos), "fetching and unpacking the annotations")
+
+
+def _extract(
+    remote: Remote,
+    infos: Sequence[zipfile.ZipInfo],
+    tail: _Tail | None,
+    needed: Sequence[Stretch],
+    part: Path,
+    connections: int,
+    progress: Progress,
+) -> dict[str, JsonFile]:
+    if tail is None:
+        with zipfile.ZipFile(part) as archive:
+            return _inflate(archive, infos, part.parent, progress)
+    if needed:
+        # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
+        identity = json.dumps([tail.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
+        fetch_stretches(remote, needed, tail.total, part, identity=identity, connections=connections, progress=progress)
+    with contextlib.ExitStack() as stack:
+        local = (stack.enter_context(part.open("rb")), needed) if needed else None
+        view = Stretches(tail.total, [(tail.start, tail.data)], local)
+        archive = stack.enter_context(zipfile.ZipFile(io.BufferedReader(view, 1 << 20)))
+        return _inflate(archive, infos, part.parent, progress)
+
+
+def _inflate(
+    archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], folder: Path, progress: Progress
+) -> dict[str, JsonFile]:
+    files = {}
+    for number, info in enumerate(infos):
+        # zipfile compares size and CRC-32 with the directory when the last byte is read.
+        with archive.open(info) as stream:
+            files[info.filename] = inflate(
+                stream, folder / f"member{number}.json", info.file_size, info.filename, progress
+            )
+    return files
+
+
+def _check_digests(files: Mapping[str, JsonFile], pins: Mapping[str, Pin]) -> None:
+    for name, file in files.items():
+        pin = pins.get(name)
+        if pin and pin.sha256 not in (None, file.sha256):
+            raise _OtherFileError(f"its {name} has SHA-256 {file.sha256}, the official one {pin.sha256}")

@@ -1,0 +1,288 @@
+"""Stretches of a remote file, fetched over several connections at once and resumable after a kill at any byte.
+
+The bytes go into one `.part` file, packed stretch after stretch. A `.journal` beside it names what has arrived; a line
+is written only after its bytes were. The two are used again when the journal's first line says that they belong to the
+same file, so nothing is trusted that the caller's checksum would not confirm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolobg.coco.archive_http import ATTEMPTS, Remote, TransientError
+from yolobg.errors import DownloadError
+from yolobg.files import write_bytes
+from yolobg.model import Progress
+
+__all__ = ["Stretch", "Stretches", "fetch_stretches"]
+
+Stretch = tuple[int, int]
+MIN_PIECE = 256 << 10
+MAX_PIECE = 8 << 20
+# At most so many bytes of a connection are fetched twice after a kill.
+JOURNAL_EVERY = 256 << 10
+
+
+@dataclass(slots=True)
+class _Job:
+    """What the connections share; every field but `remote` only under `lock`."""
+
+    remote: Remote
+    stretches: Sequence[Stretch]
+    total: int
+    part: Path
+    journal: Path
+    progress: Progress
+    connections: int
+    missing: list[Stretch]
+    done: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    etags: dict[str, str] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    def place(self, offset: int) -> int:
+        """Where the byte at `offset` of the file lies in the part file."""
+        before = 0
+        for start, stop in self.stretches:
+            if start <= offset < stop:
+                return before + offset - start
+            before += stop - start
+        raise ValueError(offset)
+
+    def take(self) -> Stretch | None:
+        """The next piece: large at first, small towards the end so that no connection is left working alone."""
+        with self.lock:
+            if not self.missing or self.error:
+                return None
+            start, stop = self.missing[0]
+            left = sum(b - a for a, b in self.missing)
+            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.connections)))
+            if stop - start <= size + MIN_PIECE // 2:
+                self.missing.pop(0)
+                return start, stop
+            self.missing[0] = (start + size, stop)
+            return start, start + size
+
+    def arrived(self, start: int, stop: int) -> None:
+        """Note down bytes that are in the part file."""
+        with self.lock, self.journal.open("ab") as handle:
+            handle.write(f"{start} {stop}\n".encode())
+
+    def count(self, size: int) -> None:
+        """Report bytes that arrived."""
+        with self.lock:
+            self.done += size
+            self.progress("annotations", self.done, sum(b - a for a, b in self.stretches))
+
+    def fail(self, error: BaseException) -> None:
+        """Make all connections stop; the first failure is the one reported."""
+        with self.lock:
+            self.error = self.error or error
+        self.remote.stop()
+
+
+def fetch_stretches(
+    remote: Remote,
+    stretches: Sequence[Stretch],
+    total: int,
+    part: Path,
+    *,
+    identity: str,
+    connections: int,
+    progress: Progress,
+) -> None:
+    """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes into `part`.
+
+    Args:
+        remote: The file; its hosts must honour Range.
+        stretches: What to fetch.
+        total: The whole file's size, which every host must confirm.
+        part: Where to; a `.journal` lies beside it. Both are the caller's to remove.
+        identity: What the bytes are; an earlier part is continued only if its identity is equal.
+        connections: How many to use at once.
+        progress: Stage `annotations`, in bytes; what an earlier run fetched counts as done.
+
+    Raises:
+        DownloadError: No host could deliver; what arrived stays for the next run.
+    """
+    journal = part.with_suffix(".journal")
+    have = _resume(part, journal, stretches, identity)
+    missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
+    wanted = sum(stop - start for start, stop in stretches)
+    done = wanted - sum(stop - start for start, stop in missing)
+    job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done)
+    progress("annotations", done, wanted)
+    # Daemons: after Ctrl-C the process must not wait for a silent host.
+    threads = [threading.Thread(target=_work, args=(job,), daemon=True) for _ in range(connections if missing else 0)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except BaseException as error:
+        job.fail(error)
+        raise
+    if job.error:
+        raise job.error
+
+
+def _work(job: _Job) -> None:
+    try:
+        with job.part.open("r+b", buffering=0) as out:
+            while piece := job.take():
+                _fetch_piece(job, out, *piece)
+    except BaseException as error:  # noqa: BLE001  # handed to the thread that waits
+        job.fail(error)
+
+
+def _fetch_piece(job: _Job, out: io.FileIO, start: int, stop: int) -> None:
+    silent = 0
+    while start < stop and not job.error:
+        before = start
+        try:
+            for reached in _receive(job, out, start, stop):
+                start = reached
+        except TransientError as error:
+            silent = 0 if start > before else silent + 1
+            if silent >= ATTEMPTS:
+                raise DownloadError(job.remote.story()) from error
+
+
+def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
+    """Fetch from `start` towards `stop` in one request; yields how far it is after each write."""
+    answer = job.remote.get({"Range": f"bytes={start}-{stop - 1}"})
+    if answer.status != 206 or answer.total != job.total:  # noqa: PLR2004  # "Partial Content"
+        answer.response.close()
+        job.remote.drop(answer.url, f"HTTP {answer.status} with {answer.total} bytes where {job.total} were expected")
+        raise TransientError(f"{answer.url}: another file")
+    etag = answer.validators.get("ETag", "")
+    if job.etags.setdefault(answer.url, etag) != etag:
+        raise DownloadError(f"{answer.url}: the file changed while it was fetched; run again")
+    noted = at = start
+    out.seek(job.place(start))
+    try:
+        for chunk in job.remote.body(answer):
+            data = chunk[: stop - at]
+            out.write(data)
+            at += len(data)
+            job.count(len(data))
+            if at - noted >= JOURNAL_EVERY:
+                job.arrived(noted, at)
+                noted = at
+            yield at
+            if job.error:
+                return
+    finally:
+        if at > noted:
+            job.arrived(noted, at)
+    if at < stop:
+        raise TransientError("the connection was cut")
+
+
+# ---------------------------------------------------------------- what is already there
+
+
+def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: str) -> list[Stretch]:
+    """Merge what an earlier run has noted, and start the journal anew with it."""
+    size = sum(stop - start for start, stop in stretches)
+    have: list[Stretch] = []
+    with contextlib.suppress(OSError):
+        lines = journal.read_bytes().split(b"\n")
+        if part.stat().st_size == size and lines[0] == identity.encode():
+            have = _merge(_parse_lines(lines[1:-1]))  # the last line has no end: it was cut by a kill, or is empty
+    if not have:
+        with part.open("wb") as handle:
+            handle.truncate(size)
+    text = "".join(f"{start} {stop}\n" for start, stop in have)
+    write_bytes(journal, f"{identity}\n{text}".encode())
+    return have
+
+
+def _parse_lines(lines: Sequence[bytes]) -> Iterator[Stretch]:
+    for line in lines:
+        numbers = line.split()
+        if len(numbers) == 2 and all(number.isdigit() for number in numbers):  # noqa: PLR2004  # start and stop
+            yield int(numbers[0]), int(numbers[1])
+
+
+def _merge(pieces: Iterator[Stretch]) -> list[Stretch]:
+    merged: list[Stretch] = []
+    for start, stop in sorted(pieces):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        elif start < stop:
+            merged.append((start, stop))
+    return merged
+
+
+def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
+    at, end = stretch
+    for start, stop in have:
+        if at < start < end:
+            yield at, start
+        if start < end:
+            at = max(at, stop)
+    if at < end:
+        yield at, end
+
+
+class Stretches(io.RawIOBase):
+    """A read-only view of the whole remote file, of which only some stretches are here.
+
+    Args:
+        total: The file's size.
+        pieces: (start, bytes) held in memory, looked at first.
+        part: The part file, if any, with its stretches.
+    """
+
+    def __init__(
+        self, total: int, pieces: Sequence[tuple[int, bytes]], part: tuple[io.BufferedReader, Sequence[Stretch]] | None
+    ) -> None:
+        super().__init__()
+        self._total, self._pieces, self._part, self._at = total, pieces, part, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go somewhere; nothing is fetched."""
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._total}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """Where reading goes on."""
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read what is here; 0 at the end of the file.
+
+        Raises:
+            EOFError: These bytes were not fetched.
+        """
+        data = self._look(len(buffer)) if self._at < self._total else b""
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _look(self, size: int) -> bytes:
+        for start, data in self._pieces:
+            if start <= self._at < start + len(data):
+                return data[self._at - start : self._at - start + size]
+        before = 0
+        for start, stop in self._part[1] if self._part else ():
+            if self._part and start <= self._at < stop:
+                self._part[0].seek(before + self._at - start)
+                return self._part[0].read(min(size, stop - self._at))
+            before += stop - start
+        raise EOFError(f"byte {self._at} of the archive was not fetched")
