@@ -19,7 +19,7 @@ _SHORTEST_STEM = 5
 
 _CAMEL = re.compile(r"(?<=[a-z\u00df-\u00f6\u00f8-\u00ff])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGITS = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")
-_WORD = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*")
+_ASCII_WORD = re.compile(r"[^\W_]+(?:['’`][^\W_]+)*")
 _APOSTROPHES = re.compile(r"['’`]")
 
 IRREGULAR_PLURALS = {
@@ -52,12 +52,19 @@ def _is_visible(character: str) -> bool:
 def words(text: str) -> tuple[str, ...]:
     """Return the lower-case words of a name: cut at separators, at camelCase humps and between letters and digits."""
     spaced = _DIGITS.sub(" ", _CAMEL.sub(" ", text))
-    return tuple(_APOSTROPHES.sub("", word).lower() for word in _WORD.findall(spaced))
+    found = _ASCII_WORD.findall(spaced) if spaced.isascii() else _marked(_APOSTROPHES.sub("", spaced)).split()
+    return tuple(_APOSTROPHES.sub("", word).lower() for word in found)
+
+
+def _marked(text: str) -> str:
+    """Return text with a space for all but letters, digits and the marks that belong to letters (Indic vowel signs)."""
+    return "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text)
 
 
 def key(name: str) -> str:
-    """Return the normal form of a name, under which names and map keys are compared."""
-    return " ".join(words(clean(name)))
+    """Return the normal form under which names and map keys are compared; signs count only where there is no letter."""
+    cleaned = clean(name)
+    return " ".join(words(cleaned)) or cleaned.strip()
 
 
 @lru_cache(maxsize=4096)
