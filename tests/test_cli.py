@@ -112,6 +112,27 @@ def test_augment__other_splits_and_count(sample: Path) -> None:
     assert run("augment", data, *source(sample), "--split", "test").returncode == 3
 
 
+def test_augment__leaves_out_what_the_dataset_has_under_another_name(sample: Path) -> None:
+    data = sample / "dataset"
+    pool = json.loads(run("augment", data, *source(sample), "--count", "1", "--dry-run", "--json").stdout)["source"]
+    shutil.copytree(data, sample / "other")
+    everything = run("augment", sample / "other", *source(sample), "--count", str(pool["eligible"]), "--json")
+    twins = [sample / "other" / added["image"] for added in json.loads(everything.stdout)["added"][:3]]
+    for number, twin in enumerate(twins):
+        # In another split, under a name that tells nothing, labelled or not.
+        shutil.copyfile(twin, data / f"images/val/holiday{number}.jpg")
+    most = run("augment", data, *source(sample), "--count", str(pool["eligible"] - 3), "--json")
+    assert most.returncode == 0, most.stderr
+    report = json.loads(most.stdout)
+    assert report["source"]["left_out"]["in_dataset"] == 3
+    assert report["failed"] == []
+    added = {(data / added["image"]).read_bytes() for added in report["added"]}
+    assert added.isdisjoint(twin.read_bytes() for twin in twins)
+    one_more = run("augment", data, *source(sample), "--count", str(pool["eligible"] - 2))
+    assert one_more.returncode == 4, one_more.stderr
+    assert "already" in one_more.stderr
+
+
 def test_interrupted__says_so_and_the_next_run_goes_on(sample: Path) -> None:
     data = sample / "dataset"
     before = tree(data)
@@ -160,6 +181,9 @@ def test_classes__names_cost_and_saved_map(sample: Path, tmp_path: Path) -> None
     excluded = [[e["coco"] for e in match["exclude"]] for match in json.loads(again.stdout)["classes"]]
     assert excluded == [[e["coco"] for e in match["exclude"]] for match in report["classes"]]
     assert run("classes", sample / "dataset", *source(sample), "--save", saved).returncode == 2, "it would be replaced"
+    (tmp_path / "map.json").write_text(told.stdout)
+    as_json = run("classes", sample / "dataset", *source(sample), "--map-file", tmp_path / "map.json", "--json")
+    assert json.loads(as_json.stdout)["excluded"] == report["excluded"], as_json.stderr
 
 
 def test_classes__of_names_needs_no_network_and_no_dataset() -> None:

@@ -18,7 +18,7 @@ from yolobg.dataset.merge import add
 from yolobg.dataset.on_disk import clear_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
-from yolobg.errors import DownloadError, MergeError
+from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.model import ImageRecord, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, home_folders, make_plan
 from yolobg.report import Added, Report
@@ -58,7 +58,14 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
         _check_writable(folder)
     staging = staging_folder(plan.root, plan.destination.images_dir)
     _make_folder(staging)
-    fetched: FetchResult | None = None
+    doubles: set[int] = set()
+
+    def accept(staged: Staged) -> str | None:
+        why = choice.known.holds_content(staged)
+        if why is not None:
+            doubles.add(staged.record.id)
+        return why
+
     try:
         with open_catalog(choice.source.annotations) as catalog:
             fetched = fetch_images(
@@ -67,11 +74,13 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
                 origin=choice.source.origin,
                 staging=staging,
                 jobs=plan.request.jobs,
-                accept=choice.known.holds_content,
+                accept=accept,
                 progress=plan.request.progress,
             )
+        choice = _without_doubles(choice, doubles)
+        fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles))
         if len(fetched.staged) < plan.target.needed:
-            raise _ran_dry(plan, fetched)
+            raise _ran_dry(plan, choice, fetched)
         added = add(plan.root, manifest, _intent(plan, choice, fetched.staged, staging)).entries[
             len(manifest.entries) :
         ]
@@ -104,7 +113,18 @@ def _tell(plan: Plan, choice: Choice, fetched: FetchResult, added: Sequence[Entr
     return report
 
 
-def _ran_dry(plan: Plan, fetched: FetchResult) -> DownloadError:
+def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
+    """The choice after images turned out to be in the dataset by their content."""
+    left_out = replace(choice.info.left_out, in_dataset=choice.info.left_out.in_dataset + len(doubles))
+    return replace(choice, info=replace(choice.info, eligible=choice.info.eligible - len(doubles), left_out=left_out))
+
+
+def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError | PoolError:
+    if not fetched.failed:
+        return PoolError(
+            f"{plan.target.needed:,} backgrounds are needed, and only {choice.info.eligible:,} eligible images of the "
+            "source are not in the dataset already. Ask for a smaller --ratio or --count, or give a larger source."
+        )
     told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
     return DownloadError(
         f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be had, {len(fetched.failed):,} failed "

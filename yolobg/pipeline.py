@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from yolobg.classes.map_file import map_text, parse_map
 from yolobg.classes.matcher import match_classes
@@ -183,7 +183,7 @@ def classes(
 
 
 def read_map(file: Path) -> dict[str, tuple[str, ...]]:
-    """A map file: what the user says that class names stand for.
+    """A map file: what the user says that class names stand for, as `save_map` or `classes --json` wrote it.
 
     Raises:
         YolobgError: It cannot be read, or is no map.
@@ -192,7 +192,22 @@ def read_map(file: Path) -> dict[str, tuple[str, ...]]:
         raw = file.read_bytes()
     except OSError as error:
         raise UsageError(f"--map-file {file}: cannot be read: {error.strerror}") from error
-    return parse_map(load_yaml(raw, source=str(file)), source=str(file))
+    told = load_yaml(raw, source=str(file))
+    return parse_map(_map_in_report(told) if _is_report(told) else told, source=str(file))
+
+
+def _is_report(told: object) -> TypeGuard[dict[str, list[dict[str, Any]]]]:
+    """Whether this is what `classes --json` prints, rather than a map; a class may well be called `classes`."""
+    if not isinstance(told, dict) or "schema" not in told or not isinstance(told.get("classes"), list):
+        return False
+    return all(
+        isinstance(match, dict) and {"name", "status", "exclude", "maybe"} <= match.keys() for match in told["classes"]
+    )
+
+
+def _map_in_report(told: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+    resolved = [match for match in told["classes"] if match["status"] in ("mapped", "none")]
+    return {match["name"]: [e["coco"] for e in (*match["exclude"], *match["maybe"])] for match in resolved}
 
 
 def save_map(matches: Sequence[ClassMatch], file: Path) -> None:
