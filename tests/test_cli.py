@@ -37,10 +37,10 @@ def source(sample: Path, images: str | Path | None = None) -> tuple[str, ...]:
     return ("--annotations", str(annotations), "--images", str(images or sample / "source/images"))
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "yolobg", *map(str, arguments)],
-        capture_output=True, encoding="utf-8", check=False, timeout=100, stdin=subprocess.DEVNULL,
+        capture_output=True, encoding="utf-8", check=False, timeout=100, stdin=subprocess.DEVNULL, cwd=cwd,
         env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -99,6 +99,25 @@ def test_augment__into_and_lists_of_folders(sample: Path) -> None:
     assert len(list((data / "images/more").glob("bg_*"))) == 2
     assert run("augment", data, *source(sample), "--count", "4", "--into", sample / "source").returncode == 3
     assert run("remove", data).returncode == 0
+    assert tree(data) == before
+
+
+def test_augment__a_list_file_with_lines_relative_to_the_current_folder(sample: Path, tmp_path: Path) -> None:
+    """Such lines begin with images/, so a trainer seeks the labels beside the images; so must we."""
+    data = sample / "dataset"
+    for label in (data / "labels/train").iterdir():
+        shutil.copyfile(label, data / "images/train" / label.name)
+    lines = [f"images/train/{image.name}" for image in sorted((data / "images/train").glob("*.jpg"))]
+    (data / "train.txt").write_text("\n".join(lines) + "\n")
+    (data / "data.yaml").write_text((data / "data.yaml").read_text().replace("train: images/train", "train: train.txt"))
+    before = tree(data)
+    done = run("augment", "data.yaml", *source(sample), "--json", cwd=data)
+    assert done.returncode == 0, done.stderr
+    for added in json.loads(done.stdout)["added"]:
+        assert added["image"] in (data / "train.txt").read_text().splitlines()
+        assert Path(added["label"]) == Path(added["image"]).with_suffix(".txt")
+    assert json.loads(run("status", "data.yaml", "--json", cwd=data).stdout)["after"]["empty"] == 2
+    assert run("remove", "data.yaml", cwd=data).returncode == 0
     assert tree(data) == before
 
 

@@ -144,7 +144,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         entries.append(
             Entry(
                 image=relative(target, plan.root),
-                label=relative(label_path(str(target)), plan.root),
+                label=relative(_label(plan, target), plan.root),
                 split=plan.request.split,
                 source=choice.source.name,
                 source_id=record.id,
@@ -177,7 +177,7 @@ def _names(plan: Plan, choice: Choice, records: Iterable[ImageRecord]) -> list[s
         path = PurePosixPath(record.file_name)
         tries = (record.file_name, f"{path.stem}-{record.id}{path.suffix}")
         images = [plan.destination.images_dir / background_name(choice.source.name, name) for name in tries]
-        free = [image for image in images if label_key(str(image)) not in taken and _is_free(image)]
+        free = [image for image in images if label_key(str(image)) not in taken and _is_free(plan, image)]
         if not free:
             raise MergeError(f"{images[0]}: this name or its label's is taken; nothing was changed. Move it away.")
         taken.add(label_key(str(free[0])))
@@ -185,8 +185,14 @@ def _names(plan: Plan, choice: Choice, records: Iterable[ImageRecord]) -> list[s
     return names
 
 
-def _is_free(image: Path) -> bool:
-    return not os.path.lexists(image) and not os.path.lexists(label_path(str(image)))
+def _label(plan: Plan, image: Path) -> Path:
+    # Not `label_path(image)`: a list file with relative lines has its labels where those lines say.
+    return plan.destination.labels_dir / f"{image.stem}.txt"
+
+
+def _is_free(plan: Plan, image: Path) -> bool:
+    places = (image, _label(plan, image), label_path(str(image)))
+    return not any(os.path.lexists(place) for place in places)
 
 
 def _list_edit(plan: Plan, entries: Sequence[Entry]) -> ListEdit | None:

@@ -193,7 +193,8 @@ def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | No
         return "its path climbs out of a folder"
     if not image.name.startswith("bg_") or not is_image(image.name):
         return "its name is not one that yolobg gives"
-    if label != Path(label_path(str(image))):
+    # Beside its image where a trainer finds no /images/ in the path as a list file writes it.
+    if label not in (Path(label_path(str(image))), image.with_suffix(".txt")):
         return "its label is not the label of its image"
     home = image.parent.resolve()
     if not any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders)):

@@ -57,9 +57,8 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
     except BaseException as error:
         _undo(root, manifest, pending)
         if isinstance(error, OSError):
-            raise MergeError(
-                f"{error.filename2 or error.filename or root}: {error.strerror or error}; rolled back, the dataset is as it was"
-            ) from error
+            place = error.filename2 or error.filename or root
+            raise MergeError(f"{place}: {error.strerror or error}; rolled back, the dataset is as it was") from error
         raise
 
 
