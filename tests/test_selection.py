@@ -69,7 +69,7 @@ def test_rank_images__leaving_some_out_moves_no_other(ids: set[int], data: st.Da
 
 
 def test_rank_images__is_even_over_the_ids_and_differs_by_seed() -> None:
-    """Chi-squared over ten equal parts stays below the 0.1 % point for nine degrees of freedom, for every seed tried."""
+    """Chi-squared over ten equal parts stays below the 0.1 % point for nine degrees of freedom, for each seed."""
     ids = range(100_000)
     seen = set()
     for seed in range(5):
