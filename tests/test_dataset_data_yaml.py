@@ -177,6 +177,14 @@ def test_parse_data_yaml__a_kpt_shape_that_stops_training_is_refused(tmp_path: P
         parse_data_yaml(raw, file=tmp_path / "data.yaml", cwd=tmp_path)
 
 
+@pytest.mark.parametrize("key", ["path", "train", "val", "test"])
+@pytest.mark.parametrize("value", ["a\0b", "../" + "a" * 5000])
+def test_parse_data_yaml__an_impossible_path_names_its_key(tmp_path: Path, key: str, value: str) -> None:
+    raw = {"names": ["a"], "train": "t", "val": "v", key: value}
+    with pytest.raises(DatasetError, match=f"'{key}'"):
+        parse_data_yaml(raw, file=tmp_path / "data.yaml", cwd=tmp_path)
+
+
 def test_parse_data_yaml__a_huge_class_count_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="'nc'"):
         parse_data_yaml({"nc": 10**12, "train": "t", "val": "v"}, file=tmp_path / "data.yaml", cwd=tmp_path)
@@ -191,7 +199,7 @@ def test_read_data_yaml__warns_of_what_stops_ultralytics(dataset: Path) -> None:
         (GOOD + "names: [a, b]\n", "key 'names' is there more than once"),
         (GOOD + "path: ../set\n", "found beside the yaml"),
         (GOOD + "path: nowhere\n", "path 'nowhere' does not exist"),
-        (GOOD + "path: /no/such/place\n", "path '/no/such/place' does not exist"),
+        (GOOD + f"path: '{dataset.as_posix()}/no'\n", "/no' does not exist; write where the dataset lies"),
     ):
         file.write_text(text, encoding="utf-8")
         assert any(word in warning for warning in read_data_yaml(file, cwd=dataset / "images").warnings), word

@@ -157,7 +157,10 @@ NAMES_OF_IMAGES: dict[str, Layout] = {
         {"labels/train/#1%20&'.txt": BOX},
     ),
     "file_names_long": split(
-        "names as long as can be", ("images/train/" + "n" * 250 + ".jpg",), {"labels/train/" + "n" * 250 + ".txt": BOX}
+        "names as long as can be",
+        ("images/train/" + "n" * 250 + ".jpg",),
+        {"labels/train/" + "n" * 250 + ".txt": BOX},
+        needs=ODD,
     ),
     "file_names_not_utf8": split(
         "names that are not UTF-8",

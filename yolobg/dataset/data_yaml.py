@@ -7,8 +7,9 @@ so: a missing val, and a relative `path` that only exists beside the yaml.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,19 +118,21 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
     _check_types(data, file)
     _settle_keys(data, file, said)
     here = Path.cwd() if cwd is None else cwd
-    try:
+    with _naming("path", file):
         root = _find_root(data.get("path"), file=file, cwd=here, said=said)
-        splits = {name: entries for name in SPLITS if (entries := _resolve_split(root, data.get(name), name, file))}
-        _look_at_val(splits.get("val", ()), file, said)
-        root = root.resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise DatasetError(f"{file}: a path in 'path', 'train', 'val' or 'test' cannot be used: {error}") from error
+        resolved = root.resolve()
+    splits: dict[str, tuple[str, ...]] = {}
+    for name in SPLITS:
+        with _naming(name, file):
+            if entries := _resolve_split(root, data.get(name), name, file):
+                splits[name] = entries
+    _look_at_val(splits.get("val", ()), file, said)
     names = _parse_names(data, file)
     if names[0].startswith("n0"):
         said.append(f"{file}: names look like ImageNet codes; Ultralytics shows its own words for them, we keep them")
     return DataYaml(
         file=file,
-        root=root,
+        root=resolved,
         names=names,
         splits=splits,
         warnings=tuple(said),
@@ -163,6 +166,15 @@ def _settle_keys(data: dict[object, object], file: Path, said: list[str]) -> Non
 
 
 # ---------------------------------------------------------------- paths
+
+
+@contextlib.contextmanager
+def _naming(key: str, file: Path) -> Iterator[None]:
+    """Turn what the system says of an impossible path (too long, a NUL byte, links in a circle) into our error."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DatasetError(f"{file}: key '{key}' holds a path that cannot be used: {_show(str(error))}") from error
 
 
 def _find_root(value: object, *, file: Path, cwd: Path, said: list[str]) -> Path:

@@ -41,7 +41,7 @@ def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress:
         DatasetError: The split is not in data.yaml, does not exist, cannot be read or has no images.
     """
     entries = _entries(data, split)
-    here = str(Path.cwd() if cwd is None else cwd)
+    here = str((cwd or Path()).absolute())
     listing = _Listing(entries, here, f"{data.file}: key '{split}'", data.warnings)
     raw = listing.raw
     if not raw:
@@ -67,7 +67,7 @@ def list_images(entries: Iterable[str], *, cwd: Path | None = None) -> tuple[str
     Raises:
         DatasetError: An entry does not exist or cannot be read.
     """
-    return tuple(_Listing(tuple(entries), str(Path.cwd() if cwd is None else cwd), "split").images)
+    return tuple(_Listing(tuple(entries), str((cwd or Path()).absolute()), "split").images)
 
 
 class _Listing:
@@ -202,7 +202,7 @@ def choose_destination(
     Raises:
         DatasetError: `into` is no folder of the split, or there is none that could be meant.
     """
-    here = Path.cwd() if cwd is None else cwd
+    here = (cwd or Path()).absolute()
     folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
     if folders:
         folder = folders[0] if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)

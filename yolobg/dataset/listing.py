@@ -77,7 +77,7 @@ class Folders:
 
     def has_file(self, path: str) -> bool:
         """Whether a file (or a link to one) is at an absolute `path`, on the file system's own terms of equal names."""
-        folder, name = os.path.split(path)
+        folder, _, name = path.rpartition(os.sep)
         names = self._names.get(folder)
         if names is None:
             names = self._names[folder] = _file_names(folder)
@@ -93,7 +93,8 @@ class Folders:
 
 def _file_names(folder: str) -> frozenset[str]:
     try:
-        with os.scandir(folder or ".") as entries:
+        # With the separator, for a drive or the root is none without it.
+        with os.scandir(folder + os.sep) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())
     except (OSError, ValueError):
         return frozenset()
