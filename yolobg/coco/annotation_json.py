@@ -10,14 +10,17 @@ import contextlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from yolobg.errors import AnnotationsError
 
 __all__ = [
+    "CAPTIONS_ARRAYS",
+    "INSTANCES_ARRAYS",
     "AnnotationEntry",
+    "CaptionEntry",
     "CaptionsFile",
     "CategoryEntry",
     "ImageEntry",
@@ -76,7 +79,9 @@ class InstancesFile(msgspec.Struct):
     licenses: list[LicenseEntry] | None = None
 
 
-class _Caption(msgspec.Struct, gc=False):
+class CaptionEntry(msgspec.Struct, gc=False):
+    """One of a captions file's `annotations`."""
+
     image_id: Number
     caption: str
 
@@ -84,8 +89,17 @@ class _Caption(msgspec.Struct, gc=False):
 class CaptionsFile(msgspec.Struct):
     """A captions file."""
 
-    annotations: list[_Caption]
+    annotations: list[CaptionEntry]
 
+
+# For reading array by array; the same shapes as the two files above.
+INSTANCES_ARRAYS: dict[str, msgspec.json.Decoder[list[Any]]] = {
+    "images": msgspec.json.Decoder(list[ImageEntry]),
+    "annotations": msgspec.json.Decoder(list[AnnotationEntry]),
+    "categories": msgspec.json.Decoder(list[CategoryEntry]),
+    "licenses": msgspec.json.Decoder(list[LicenseEntry]),
+}
+CAPTIONS_ARRAYS: dict[str, msgspec.json.Decoder[list[Any]]] = {"annotations": msgspec.json.Decoder(list[CaptionEntry])}
 
 _File = TypeVar("_File", InstancesFile, CaptionsFile)
 

@@ -1,8 +1,8 @@
 """COCO-format annotation files → the few columns yolobg needs, checked.
 
-Owns the JSON: a typed `msgspec` decode over a memory map, so that masks, boxes and areas are never built. Knows nothing
-of SQLite or HTTP. What counts as presence is pycocotools' `getImgIds`: any annotation of the category, crowd regions
-included, which is why `iscrowd` is not even read.
+Owns what the files mean: `annotation_stream` decodes them piece by piece, `annotation_json` whole where that fails.
+Knows nothing of SQLite or HTTP. What counts as presence is pycocotools' `getImgIds`: any annotation of the category,
+crowd regions included, which is why `iscrowd` is not even read.
 
 Decided for files in the wild:
     * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), strings and fractions are refused;
@@ -15,15 +15,18 @@ Decided for files in the wild:
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from yolobg.coco.annotation_json import (
-    AnnotationEntry,
+    CAPTIONS_ARRAYS,
+    INSTANCES_ARRAYS,
     CaptionsFile,
     CategoryEntry,
     ImageEntry,
@@ -33,6 +36,7 @@ from yolobg.coco.annotation_json import (
     decode,
     mapped,
 )
+from yolobg.coco.annotation_stream import NotStreamableError, stream_arrays
 from yolobg.errors import AnnotationsError
 
 __all__ = [
@@ -94,11 +98,13 @@ class Captions:
 
 
 def read_instances(path: Path) -> Instances:
-    """Read an instances file through a memory map, which is released before this returns.
+    """Read an instances file; memory grows with what is kept, not with the file's size.
 
     Raises:
         AnnotationsError: The file cannot be read or is not a usable instances file.
     """
+    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
+        return _instances(stream_arrays(handle, INSTANCES_ARRAYS), source=str(path))
     with mapped(path) as data:
         return parse_instances(data, source=str(path))
 
@@ -109,6 +115,8 @@ def read_captions(path: Path, instances: Instances) -> Captions:
     Raises:
         AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
     """
+    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
+        return _captions(stream_arrays(handle, CAPTIONS_ARRAYS), instances, source=str(path))
     with mapped(path) as data:
         return parse_captions(data, instances, source=str(path))
 
@@ -120,10 +128,16 @@ def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
         AnnotationsError: Says what is wrong and where in `source`.
     """
     decoded = decode(data, InstancesFile, source)
-    images = _images(decoded.images, source)
-    categories = _categories(decoded.categories, source)
-    holders = _holders(decoded.annotations, images, categories, source)
-    return Instances(images, categories, holders, _licenses(decoded.licenses or [], images))
+    arrays: dict[str, list[Any]] = {
+        "images": decoded.images,
+        "annotations": decoded.annotations,
+        "categories": decoded.categories,
+        "licenses": decoded.licenses or [],
+    }
+    try:
+        return _instances(iter(arrays.items()), source=source)
+    except NotStreamableError:
+        raise AnnotationsError(_dangling(decoded, source)) from None
 
 
 def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str) -> Captions:
@@ -132,18 +146,62 @@ def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
-    decoded = decode(data, CaptionsFile, source).annotations
+    decoded = decode(data, CaptionsFile, source)
+    return _captions(iter([("annotations", decoded.annotations)]), instances, source=source)
+
+
+def _instances(arrays: Iterator[tuple[str, list[Any]]], *, source: str) -> Instances:
+    """Put together what comes piece by piece.
+
+    Raises:
+        NotStreamableError: A part is missing, or something is named that is nowhere; the whole file shows which.
+    """
+    parts: dict[str, list[Any]] = {"images": [], "categories": [], "licenses": []}
+    there = set[str]()
+    held: defaultdict[Number, set[Number]] = defaultdict(set)
+    for key, entries in arrays:
+        there.add(key)
+        if key == "annotations":
+            # 3.0 and 3 are the same key and the same member, so floats need no care here.
+            for entry in entries:
+                held[entry.category_id].add(entry.image_id)
+        else:
+            parts[key] += entries
+    if not there.issuperset(("images", "annotations", "categories")):
+        raise NotStreamableError
+    images = _images(parts["images"], source)
+    categories = _categories(parts["categories"], source)
+    position_of = {record.id: position for position, record in enumerate(images)}
+    if not categories.keys() >= held.keys():
+        raise NotStreamableError
+    try:
+        holders = {c: frozenset(map(position_of.__getitem__, held[c])) for c in categories}  # type: ignore[arg-type]
+    except KeyError:
+        raise NotStreamableError from None
+    return Instances(images, categories, holders, _licenses(parts["licenses"], images))
+
+
+def _captions(arrays: Iterator[tuple[str, list[Any]]], instances: Instances, *, source: str) -> Captions:
     position_of = {record.id: position for position, record in enumerate(instances.images)}
-    by_image: dict[int, list[str]] = {}
-    for entry in decoded:
-        by_image.setdefault(entry.image_id, []).append(entry.caption)  # type: ignore[arg-type]  # 3.0 is the key 3
-    texts = {position_of[image]: sorted(by_image[image]) for image in by_image if image in position_of}
-    if decoded and position_of and not texts:
+    texts: defaultdict[int, list[str]] = defaultdict(list)
+    found, count = False, 0
+    for _, entries in arrays:
+        found = True
+        count += len(entries)
+        for entry in entries:
+            position = position_of.get(entry.image_id)
+            if position is not None:
+                texts[position].append(entry.caption)
+    if not found:
+        raise NotStreamableError
+    if count and position_of and not texts:
         raise AnnotationsError(
-            f"{source}: none of its {len(decoded):,} captions belongs to an image of the instances file; "
+            f"{source}: none of its {count:,} captions belongs to an image of the instances file; "
             "give the captions file of the same split, or leave captions out"
         )
-    return Captions(texts)
+    for captions in texts.values():
+        captions.sort()
+    return Captions(dict(texts))
 
 
 def _whole(value: Number, where: str) -> int:
@@ -215,28 +273,10 @@ def _categories(entries: list[CategoryEntry], source: str) -> dict[int, str]:
     return dict(sorted(names.items()))
 
 
-def _holders(
-    annotations: list[AnnotationEntry], images: tuple[ImageRow, ...], categories: Mapping[int, str], source: str
-) -> dict[int, frozenset[int]]:
-    position_of = {record.id: position for position, record in enumerate(images)}
-    found: dict[int, set[Number]] = {category_id: set() for category_id in categories}
-    add = {category_id: image_ids.add for category_id, image_ids in found.items()}
-    try:
-        # 3.0 and 3 are the same key and the same member, so fractions need no care here.
-        for entry in annotations:
-            add[entry.category_id](entry.image_id)  # type: ignore[index]
-        return {
-            category_id: frozenset(map(position_of.__getitem__, image_ids))  # type: ignore[arg-type]
-            for category_id, image_ids in found.items()
-        }
-    except KeyError:
-        raise AnnotationsError(_dangling(annotations, position_of, categories, source)) from None
-
-
-def _dangling(
-    annotations: list[AnnotationEntry], images: Mapping[int, int], categories: Mapping[int, str], source: str
-) -> str:
-    for index, entry in enumerate(annotations):
+def _dangling(decoded: InstancesFile, source: str) -> str:
+    images = {entry.id for entry in decoded.images}
+    categories = {entry.id for entry in decoded.categories}
+    for index, entry in enumerate(decoded.annotations):
         if entry.category_id not in categories:
             return f"{source}: annotations[{index}].category_id: {entry.category_id!r} is not in categories"
         if entry.image_id not in images:
