@@ -112,6 +112,24 @@ def test_scan_split__unreadable_files_and_folders_are_told(tmp_path: Path) -> No
     assert "images/train/x: cannot be read" in inventory.warnings[0]
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that is there and cannot be read")
+def test_scan_split__a_failing_disk_is_told(tmp_path: Path) -> None:
+    data = make(tmp_path, images=["images/train/a.jpg", "labels/train/x"])
+    (tmp_path / "labels/train/a.txt").symlink_to("/proc/self/mem")
+    inventory = scan_split(data, "train")
+    assert states(inventory) == {"a.jpg": "corrupt"}
+    assert "cannot be read" in inventory.problems[0].reason
+    (tmp_path / "t.txt").symlink_to("/proc/self/mem")
+    with pytest.raises(DatasetError, match="the list file cannot be read"):
+        scan_split(make(tmp_path, "t.txt"), "train")
+
+
+def test_scan_split__a_label_of_absurd_size_is_not_read_whole(tmp_path: Path) -> None:
+    data = make(tmp_path, images=["images/train/a.jpg", "labels/train/a.txt"])
+    os.truncate(tmp_path / "labels/train/a.txt", 70 << 20)
+    assert "larger than 64 MiB" in scan_split(data, "train").problems[0].reason
+
+
 @POSIX
 def test_scan_split__never_waits_for_a_pipe(tmp_path: Path) -> None:
     data = make(tmp_path, images=["images/train/a.jpg", "labels/train/x"])

@@ -27,8 +27,7 @@ class DataYaml:
         file: The yaml file as given (not resolved: a symlinked yaml lies in the link's folder).
         root: The folder that `path` means; splits are relative to it.
         names: Class id to class name, in ascending id order.
-        splits: Split name (`train`, `val`, `test`, `minival`) to its resolved entries (folders or list files).
-            A split that is absent or null in the yaml is absent here.
+        splits: Split name to its resolved entries (folders or list files), without splits that are absent or null.
         warnings: What Ultralytics would trip over or silently do differently, for a person to read.
         kpt_shape: Number of key points and their dimensions in a pose dataset; label rows may then be that much longer.
     """
@@ -56,7 +55,7 @@ class LabelProblem:
 
     Attributes:
         label: The label file.
-        line: 1-based line number, or None when the whole file cannot be read.
+        line: 1-based line number, or None when the file cannot be read or its image is no file.
         reason: What is wrong with it.
     """
 
