@@ -130,7 +130,7 @@ def _exact(name: str) -> tuple[Lexeme, ...]:
 
 
 def _near(name: str) -> Iterator[Lexeme]:
-    """Yield the lexemes that share the name's stem, or that end it (compounds), or begin it (scripts without spaces)."""
+    """Yield lexemes with the same stem, then those that end the name (compounds) or begin it (scripts without spaces)."""
     yield from stems().get(stem(name), ())
     parts = name.split()
     if len(parts) > 1:
