@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, cast
 
 from yolobg.classes.answer import NONE, Answer, mapped
 from yolobg.classes.lexicon import Target, parse_targets, read_rows
+from yolobg.classes.lexicon.wordnet import wordnet
 from yolobg.classes.lookup import in_hand_lists
-from yolobg.classes.text import clean, words
+from yolobg.classes.text import clean, singulars, words
 from yolobg.model import Exclusion, Relation
 
 if TYPE_CHECKING:
     from yolobg.classes.context import Context
 
-SURE, LIKELY, STEM = 0.9, 0.7, 0.6
-"""Confidence: the list is in that language; only the name points to it; only its stem or last part is known."""
+SURE, LIKELY, STEM, HINT = 0.9, 0.7, 0.6, 0.45
+"""Confidence: the list is in that language; only the name points to it; only its stem or
+last part is known; English knows the word as something else."""
 
 ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 """So many names, and that share of the list, make a list one of another language."""
@@ -91,9 +93,29 @@ def by_language(text: str, context: Context) -> Answer | None:
     return _read(fold(text), context.language, SURE) if context.language else None
 
 
+def by_certain_language(text: str, _context: Context) -> Answer | None:
+    """Return what a name means that another language has as a whole and that cannot be English."""
+    name = fold(text)
+    if not _exact(name) or (text.isascii() and any(wordnet().is_word(word) for word in _forms(name))):
+        return None
+    return _read(name, "", LIKELY)
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """Return the word with its singulars; nothing for a phrase, which is read as a whole."""
+    return () if " " in name else (name, *singulars(name))
+
+
 def by_likely_language(text: str, _context: Context) -> Answer | None:
     """Return what a name means that is no English word but one of another language."""
     return _read(fold(text), "", LIKELY)
+
+
+def as_hint(text: str) -> Answer | None:
+    """Return, as "maybe", what an English word that names nothing means elsewhere; a person is no such guess."""
+    found = [lexeme for lexeme in _exact(fold(text)) if all(t.category != "person" for t in lexeme.notion.targets)]
+    answer = _answer(text, found, HINT) if found else None
+    return answer if answer is not None and answer.exclusions else None
 
 
 def _read(name: str, language: str, sure: float) -> Answer | None:
@@ -130,7 +152,7 @@ def _exact(name: str) -> tuple[Lexeme, ...]:
 
 
 def _near(name: str) -> Iterator[Lexeme]:
-    """Yield lexemes with the same stem, then those that end the name (compounds) or begin it (scripts without spaces)."""
+    """Yield lexemes with the same stem, then those at the end (compounds) or start (scripts without spaces)."""
     yield from stems().get(stem(name), ())
     parts = name.split()
     if len(parts) > 1:
@@ -178,9 +200,10 @@ def stems() -> dict[str, tuple[Lexeme, ...]]:
 
 
 def _read_list() -> Iterator[Lexeme]:
-    for english, spec, relation, *cells in read_rows("languages.tsv"):
+    (_, _, _, header), *rows = read_rows("languages.tsv")
+    for english, spec, relation, cells in rows:
         notion = Notion(parse_targets(spec, cast("Relation", relation)), english)
-        for cell in cells:
-            language, _, listed = cell.partition("=")
-            for word in listed.split(","):
-                yield Lexeme(language.strip(), word.strip(), notion)
+        for language, cell in zip(header.split("|"), cells.split("|"), strict=True):
+            for word in cell.split(","):
+                if word.strip() not in ("", "-"):
+                    yield Lexeme(language, word.strip(), notion)

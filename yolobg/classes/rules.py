@@ -9,7 +9,7 @@ from dataclasses import replace
 from yolobg.classes.answer import NONE, OPAQUE, UNKNOWN, Answer, union, weaken
 from yolobg.classes.compounds import HEAD, HINT, SUFFIX, mention, resolve
 from yolobg.classes.context import Context, by_context
-from yolobg.classes.languages import by_language, by_likely_language
+from yolobg.classes.languages import as_hint, by_certain_language, by_language, by_likely_language
 from yolobg.classes.lookup import in_hand_lists
 from yolobg.classes.roles import says_nothing
 from yolobg.classes.text import clean, words
@@ -124,7 +124,13 @@ def _is_superset(found: Answer) -> bool:
 
 def phrase(text: str, _context: Context) -> Answer | None:
     """The rules for words and compounds."""
-    return resolve(words(text))
+    found = resolve(words(text))
+    return (as_hint(text) or found) if found is not None and found.status == "none" else found
+
+
+def no_english(text: str, context: Context) -> Answer | None:
+    """A name that another language has as a whole and that cannot be English."""
+    return by_certain_language(text, context)
 
 
 def likely_language(text: str, context: Context) -> Answer | None:
@@ -144,7 +150,7 @@ def literal(text: str, _context: Context) -> Answer | None:
 
 
 NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
-    contextual, in_the_lists_language, listed, opaque, bracketed, alternatives, levels, phrase,
+    contextual, in_the_lists_language, listed, no_english, opaque, bracketed, alternatives, levels, phrase,
     likely_language, misspelt, literal,
 )  # fmt: skip
 """The rules for a name, in the order they are asked (the user's own map comes before all of them)."""
