@@ -29,13 +29,14 @@ Validators = Mapping[str, Mapping[str, str]]
 
 
 def fetch_source(
-    source: AnnotationSource, folder: Path, known: Validators, progress: Progress
+    source: AnnotationSource, folder: Path, parts: Path, known: Validators, progress: Progress
 ) -> tuple[JsonFiles, Validators]:
     """Fetch and unpack the files of a source.
 
     Args:
         source: Where the annotations are.
-        folder: Where files go; what an earlier run left there is continued.
+        folder: Where files go.
+        parts: Where half-fetched files are; what an earlier run left there is continued.
         known: What was said when the source was last fetched; empty fetches anew.
         progress: Stages `annotations` (bytes fetched) and `unpack` (bytes).
 
@@ -47,8 +48,8 @@ def fetch_source(
     """
     container, _ = split_member(source.instances)
     if source.official or (is_url(container) and urlsplit(container).path.lower().endswith(".zip")):
-        return _fetch_zip(source, folder, known, progress)
-    return _fetch_each(source, folder, known, progress)
+        return _fetch_zip(source, folder, parts, known, progress)
+    return _fetch_each(source, folder, parts, known, progress)
 
 
 def local_files(source: AnnotationSource) -> list[Path]:
@@ -58,7 +59,7 @@ def local_files(source: AnnotationSource) -> list[Path]:
 
 
 def _fetch_zip(
-    source: AnnotationSource, folder: Path, known: Validators, progress: Progress
+    source: AnnotationSource, folder: Path, parts: Path, known: Validators, progress: Progress
 ) -> tuple[JsonFiles, Validators]:
     container, member = split_member(source.instances)
     urls = [f"{base}/{container}" for base in coco_bases()] if source.official else [container]
@@ -76,14 +77,14 @@ def _fetch_zip(
     files = [fetched.files[name] for name in chosen]
     captions = files[1] if len(files) > 1 else None
     if source.captions:
-        captions, said = _fetch_one(source.captions, folder, None, progress)
+        captions, said = _fetch_one(source.captions, folder, parts, None, progress)
         # Local captions have their stamps; for others, an unchanged zip would not prove that nothing changed.
         return JsonFiles(files[0], captions), {} if said else {container: fetched.validators}
     return JsonFiles(files[0], captions), {container: fetched.validators}
 
 
 def _fetch_each(
-    source: AnnotationSource, folder: Path, known: Validators, progress: Progress
+    source: AnnotationSource, folder: Path, parts: Path, known: Validators, progress: Progress
 ) -> tuple[JsonFiles, Validators]:
     texts = [source.instances]
     if captions := _captions_address(source):
@@ -93,7 +94,7 @@ def _fetch_each(
     same: list[str] = []
     for text in texts:
         try:
-            files[text], said[text] = _fetch_optional(source, text, folder, known.get(text), progress)
+            files[text], said[text] = _fetch_optional(source, text, folder, parts, known.get(text), progress)
         except UnchangedError:
             same.append(text)
         if text in known and files.get(text, "") is None and not known[text]:
@@ -101,7 +102,7 @@ def _fetch_each(
     if len(same) == len(texts):
         raise UnchangedError
     for text in same:
-        files[text], said[text] = _fetch_optional(source, text, folder, None, progress)
+        files[text], said[text] = _fetch_optional(source, text, folder, parts, None, progress)
     instances = files[source.instances]
     assert instances is not None  # noqa: S101  # only captions may be absent
     return JsonFiles(instances, files[texts[1]] if len(texts) > 1 else None), said
@@ -116,21 +117,21 @@ def _captions_address(source: AnnotationSource) -> str | None:
 
 
 def _fetch_optional(
-    source: AnnotationSource, text: str, folder: Path, known: Mapping[str, str] | None, progress: Progress
+    source: AnnotationSource, text: str, folder: Path, parts: Path, known: Mapping[str, str] | None, progress: Progress
 ) -> tuple[JsonFile | None, Mapping[str, str]]:
     """Captions that nobody asked for may be absent; everything else must be there."""
     guessed = text not in (source.instances, source.captions)
     for name in (text, f"{text}.gz") if guessed else (text,):
         with contextlib.suppress(*([GoneError] if guessed else [])):
-            return _fetch_one(name, folder, known, progress)
+            return _fetch_one(name, folder, parts, known, progress)
     return None, {}
 
 
 def _fetch_one(
-    text: str, folder: Path, known: Mapping[str, str] | None, progress: Progress
+    text: str, folder: Path, parts: Path, known: Mapping[str, str] | None, progress: Progress
 ) -> tuple[JsonFile, Mapping[str, str]]:
     if not is_url(text):
         part = find_part(text)
         return unpack(part, folder / f"{part.path.name}.unpacked", progress=progress), {}
-    path, said = fetch_file(Remote([text]), folder, known=known, progress=progress)
+    path, said = fetch_file(Remote([text]), folder, parts=parts, known=known, progress=progress)
     return unpack(Part(path), path.with_suffix(".unpacked"), progress=progress), said

@@ -66,6 +66,7 @@ def fetch_members(
     choose: Callable[[Sequence[str]], Sequence[str]],
     folder: Path,
     *,
+    parts: Path | None = None,
     pins: Mapping[str, Pin] | None = None,
     known: Mapping[str, str] | None = None,
     connections: int = CONNECTIONS,
@@ -76,7 +77,8 @@ def fetch_members(
     Args:
         remote: The zip.
         choose: Picks members from the names in the zip.
-        folder: For the result and, until then, the `.part` that a later call continues.
+        folder: For the result.
+        parts: For the `.part` that a later call continues; None is `folder`.
         pins: What members must be; a host whose zip has others is passed over.
         known: Validators of an earlier answer.
         connections: How many to use at once.
@@ -89,19 +91,22 @@ def fetch_members(
         YolobgError: The disk has too little room.
     """
     with contextlib.closing(remote):
-        return _fetch_members(remote, choose, folder, pins or {}, known, connections, progress)
+        return _fetch_members(
+            remote, choose, folder, (parts or folder) / "archive.part", pins or {}, known, connections, progress
+        )
 
 
 def _fetch_members(
     remote: Remote,
     choose: Callable[[Sequence[str]], Sequence[str]],
     folder: Path,
+    part: Path,
     pins: Mapping[str, Pin],
     known: Mapping[str, str] | None,
     connections: int,
     progress: Progress,
 ) -> Fetched:
-    part, doubted = folder / "archive.part", set[str]()
+    doubted = set[str]()
     while True:
         answer = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known)
         try:
@@ -109,7 +114,7 @@ def _fetch_members(
                 infos = _choose(archive, choose, pins)
                 needed = [] if tail is None else _stretches(archive, infos, tail)
             _check_space(folder, infos, needed)
-            files = _extract(remote, infos, tail, needed, part, connections, progress)
+            files = _extract(remote, infos, tail, needed, part, folder, connections, progress)
             _check_digests(files, pins)
         except (_OtherFileError, *_DAMAGE) as error:
             remove_part(part)
@@ -187,12 +192,13 @@ def _extract(
     tail: _Tail | None,
     needed: Sequence[Stretch],
     part: Path,
+    folder: Path,
     connections: int,
     progress: Progress,
 ) -> dict[str, JsonFile]:
     if tail is None:
         with zipfile.ZipFile(part) as archive:
-            return _inflate(archive, infos, part.parent, progress)
+            return _inflate(archive, infos, folder, progress)
     if needed:
         # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
         identity = json.dumps([tail.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
@@ -201,7 +207,7 @@ def _extract(
         local = (stack.enter_context(part.open("rb")), needed) if needed else None
         view = Stretches(tail.total, [(tail.start, tail.data)], local)
         archive = stack.enter_context(zipfile.ZipFile(io.BufferedReader(view, 1 << 20)))
-        return _inflate(archive, infos, part.parent, progress)
+        return _inflate(archive, infos, folder, progress)
 
 
 def _inflate(

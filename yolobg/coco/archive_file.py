@@ -32,11 +32,15 @@ def fetch_file(
     remote: Remote,
     folder: Path,
     *,
+    parts: Path | None = None,
     known: Mapping[str, str] | None = None,
     connections: int = CONNECTIONS,
     progress: Progress = no_progress,
 ) -> tuple[Path, Mapping[str, str]]:
-    """Fetch a whole file into `folder`, resuming what an earlier call began; returns its path and validators.
+    """Fetch a whole file into `folder`, resuming what an earlier call began in `parts` (None is `folder`).
+
+    Returns:
+        Its path, and what the server said of it.
 
     Raises:
         UnchangedError: The file is still the one that `known` describes.
@@ -45,15 +49,15 @@ def fetch_file(
         YolobgError: The disk has too little room.
     """
     with contextlib.closing(remote):
-        return _fetch_file(remote, folder, known, connections, progress)
+        return _fetch_file(remote, folder, parts or folder, known, connections, progress)
 
 
 def _fetch_file(
-    remote: Remote, folder: Path, known: Mapping[str, str] | None, connections: int, progress: Progress
+    remote: Remote, folder: Path, parts: Path, known: Mapping[str, str] | None, connections: int, progress: Progress
 ) -> tuple[Path, Mapping[str, str]]:
     url = remote.urls[0]
     name = hashlib.sha256(url.encode()).hexdigest()[:16]
-    part, done = folder / f"{name}.part", folder / f"{name}.json"
+    part, done = parts / f"{name}.part", folder / f"{name}.json"
     answer = ask(remote, {"Range": f"bytes=0-{_FIRST - 1}"}, known)
     if answer.status == WHOLE:
         fetch_whole(remote, answer, part, progress)

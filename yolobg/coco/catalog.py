@@ -9,6 +9,7 @@ The semantics are pycocotools': an image holds a category when any annotation sa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
@@ -158,6 +159,13 @@ class Catalog:
         """
         return self._ask(lambda file: file.captions_at(file.position(image_id)))
 
+    def describe(self, ids: Collection[int]) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """For each id, the categories its image holds and its captions, as `contains` and `captions_of` give them.
+
+        Made for many images at once: a thousand cost little more than one. Ids that no image has are left out.
+        """
+        return self._ask(lambda file: _describe(file, ids))
+
     def caption_examples(self, terms: CaptionTerms, count: int = 3) -> tuple[str, ...]:
         """Up to `count` different captions that name one of the terms, so that a person can see a bad term."""
         return self._ask(lambda file: _examples(file, terms, count))
@@ -215,6 +223,20 @@ def _licensed(file: CatalogFile, license_ids: Collection[int]) -> int:
 def _contains(file: CatalogFile, image_id: int) -> tuple[str, ...]:
     bit = 1 << file.position(image_id)
     return tuple(category.name for category in file.categories if file.holders(category.id) & bit)
+
+
+def _describe(file: CatalogFile, ids: Collection[int]) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+    places: dict[int, int] = {}
+    for image_id in sorted(ids):  # in order, so that each block of captions is unpacked once
+        with contextlib.suppress(KeyError):
+            places[image_id] = file.position(image_id)
+    held: dict[int, list[str]] = {image_id: [] for image_id in places}
+    for category in file.categories:
+        bits = file.holders(category.id).to_bytes((file.images + 7) // 8, "little")
+        for image_id, place in places.items():
+            if bits[place >> 3] >> (place & 7) & 1:
+                held[image_id].append(category.name)
+    return {image_id: (tuple(held[image_id]), file.captions_at(place)) for image_id, place in places.items()}
 
 
 def _examples(file: CatalogFile, terms: CaptionTerms, count: int) -> tuple[str, ...]:

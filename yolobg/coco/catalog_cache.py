@@ -12,6 +12,7 @@ from pathlib import Path
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_store import CacheEntry, Note, Store, cache_folder, content_key, stamp
+from yolobg.errors import YolobgError
 from yolobg.model import Progress, no_progress
 
 __all__ = ["CacheEntry", "build_from", "cache_entries", "cache_folder", "clear_cache", "find_catalog", "open_catalog"]
@@ -94,18 +95,22 @@ def _ready(store: Store, source: AnnotationSource) -> Path | None:
     """The catalog of a source that is known to be unchanged, without reading it or asking anybody."""
     note = store.read_note(source)
     if source.official:
-        path = store.trusted(note) if note else None
-        return path or store.find(_official_key(source))
+        return (store.trusted(note) if note else None) or _find_official(store, source)
     if note is None or source.remote:
         return None
     return store.trusted(note) if _unchanged(note) else None
 
 
-def _official_key(source: AnnotationSource) -> str:
+def _find_official(store: Store, source: AnnotationSource) -> Path | None:
+    """A catalog made from the official files, whoever brought them: their digests are known beforehand."""
     digests = [pin.sha256 for pin in source.pins.values()]
     if not digests or None in digests:
-        return "-"  # a name that no catalog has
-    return content_key(str(digests[0]), digests[1] if len(digests) > 1 else None)
+        return None
+    path = store.find(content_key(str(digests[0]), digests[1] if len(digests) > 1 else None))
+    if path:
+        with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
+            store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    return path
 
 
 def _unchanged(note: Note) -> bool:

@@ -24,8 +24,6 @@ __all__ = ["make", "make_from"]
 
 _log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 900.0
-# What is left of a half-fetched file is kept for the next run; all else in a work folder can be made again.
-_RESUMABLE = (".part", ".journal")
 
 
 def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
@@ -44,9 +42,9 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
     with _lock(store, source) as alone:
         if alone and (path := ready()):
             return path
-        with _work_folder(store, source, stable=alone) as folder:
+        with _work_folder(store) as folder:
             if source.remote:
-                return _make_remote(store, source, folder, progress)
+                return _make_remote(store, source, folder, store.parts(source) if alone else folder, progress)
             return _make_local(store, source, folder, progress)
 
 
@@ -56,7 +54,7 @@ def make_from(store: Store, place: Path, source: AnnotationSource, progress: Pro
     _, member = split_member(source.instances)
     wanted = str(member).rpartition("/")[2]
     local = replace(source, instances=_find_official(place, wanted), captions="", official=False)
-    with _lock(store, source), _work_folder(store, local, stable=False) as folder:
+    with _lock(store, source), _work_folder(store) as folder:
         files = unpack_local(local, folder, progress=progress)
         if verify:
             _verify(files, source, place)
@@ -75,7 +73,7 @@ def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: 
     return path
 
 
-def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> Path:
     from yolobg.coco.annotation_fetch import UnchangedError, fetch_source, local_files  # noqa: PLC0415  # requests
 
     stamps = tuple(stamp(path) for path in local_files(source))
@@ -83,10 +81,12 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress:
     before = store.trusted(note) if note else None
     known = note.validators if note and before and note.stamps == stamps else {}
     try:
-        files, validators = fetch_source(source, folder, known, progress)
+        files, validators = fetch_source(source, folder, parts, known, progress)
     except UnchangedError:
         if before is None:
             raise
+        with contextlib.suppress(OSError):
+            parts.rmdir()
         return before
     except DownloadError as error:
         if before is None:
@@ -94,6 +94,8 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, progress:
         _log.warning("%s. The catalog made from it before is used", error)
         return before
     path = _build(store, source, files, folder, progress)
+    with contextlib.suppress(OSError):
+        parts.rmdir()
     store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
     return path
 
@@ -193,24 +195,12 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _work_folder(store: Store, source: AnnotationSource, *, stable: bool) -> Iterator[Path]:
-    """A folder for unpacked and fetched files.
-
-    Under the lock it has the source's own name, so that what a killed run had fetched is found again; without, a
-    fresh one, so that two writers never share a file.
-    """
-    name = store.source_id(source) + ("" if stable else f"-{uuid.uuid4().hex[:8]}")
-    folder = store.work / name
+def _work_folder(store: Store) -> Iterator[Path]:
+    """A folder of one's own for unpacked files and the catalog in the making; gone afterwards."""
+    folder = store.work / uuid.uuid4().hex
     with store.writing():
         folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
-    except BaseException:
-        for path in folder.iterdir():
-            if not stable or path.suffix not in _RESUMABLE:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,7 @@
     catalogs/{name}-{key}-{digest}.sqlite   a source's catalog; `key` is made from the SHA-256 of its JSON files and the
                                             catalog version, `digest` is the SHA-256 of the catalog file itself
     sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
-    work/{id}/                              unpacked and half-fetched files, removed once the catalog is built
+    work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
@@ -144,9 +144,23 @@ class Store:
         return _read_note(self.sources / f"{self.source_id(source)}.json")
 
     def write_note(self, source: AnnotationSource, note: Note) -> None:
-        """Replace the note on a source."""
+        """Replace the note on a source; a catalog that no note names any more is removed."""
+        before = self.read_note(source)
         with self.writing():
             write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(asdict(note)).encode())
+        if before and before.catalog not in {other.catalog for other in self._notes()}:
+            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                (self.catalogs / before.catalog).unlink()
+
+    def _notes(self) -> list[Note]:
+        return [note for note in map(_read_note, sorted(self.sources.glob("*.json"))) if note]
+
+    def parts(self, source: AnnotationSource) -> Path:
+        """The folder where what is half fetched of a source waits for the next run; made here."""
+        folder = self.work / self.source_id(source)
+        with self.writing():
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     # ------------------------------------------------------------ catalogs
 
@@ -180,8 +194,7 @@ class Store:
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """All catalogs, by name."""
-        notes = [note for note in map(_read_note, sorted(self.sources.glob("*.json"))) if note]
-        by_catalog = {note.catalog: note.source for note in notes}
+        by_catalog = {note.catalog: note.source for note in self._notes()}
         return tuple(
             CacheEntry(p.stem.rsplit("-", 2)[0], p, p.stat().st_size, by_catalog.get(p.name, ""))
             for p in sorted(self.catalogs.glob("*-*-*.sqlite"))
