@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from yolobg.coco.catalog_cache import open_catalog
-from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.homes import home_folders
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold
@@ -20,7 +20,7 @@ from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.model import ImageRecord, Progress, Staged
-from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, home_folders, make_plan
+from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Added, Report
 
 __all__ = ["added_of", "carry_out"]
@@ -47,7 +47,7 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     with hold(plan.root):
         manifest = finish_interrupted(plan.root, home_folders(plan.data))
         if pending or _stamp(plan.root) != seen:
-            plan = make_plan(plan.data.file, plan.request)
+            plan = make_plan(plan.data, plan.request, scan=plan.scan)
         if plan.choice is None:
             return replace(plan.report, dry_run=False)
         return _fetch_and_merge(plan, plan.choice, manifest)
@@ -92,7 +92,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
 def _tell(plan: Plan, choice: Choice, fetched: FetchResult, added: Sequence[Entry]) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
     manifest = read_manifest(plan.root)
-    after = counts_of(scan_split(plan.data, plan.request.split), manifest, plan.root)
+    after = counts_of(plan.scan(plan.data, plan.request), manifest, plan.root)
     used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
     report = replace(
         plan.report,

@@ -13,6 +13,7 @@ from yolobg.classes.map_file import map_text, parse_map
 from yolobg.classes.matcher import match_classes
 from yolobg.classes.resolve import excluded_categories
 from yolobg.coco.catalog_cache import find_catalog
+from yolobg.dataset.homes import home_folders
 from yolobg.dataset.inventory import choose_destination, scan_split
 from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manifest
@@ -28,7 +29,6 @@ from yolobg.planning import (
     Plan,
     ask_catalog,
     counts_of,
-    home_folders,
     make_plan,
     read_dataset,
     source_info,

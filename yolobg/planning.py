@@ -5,7 +5,7 @@ data.yaml → inventory → how many; class names → excluded categories; catal
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from yolobg.classes.resolve import check_resolved, excluded_categories
 from yolobg.coco.catalog import Catalog, parse_license
 from yolobg.coco.catalog_cache import open_catalog
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
+from yolobg.dataset.homes import all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, list_images, scan_split
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
@@ -38,15 +39,18 @@ from yolobg.sources import Source, resolve_source
 __all__ = [
     "Choice",
     "Plan",
+    "Scan",
     "ask_catalog",
     "count_non_commercial",
     "counts_of",
-    "home_folders",
     "make_plan",
     "read_dataset",
     "source_info",
     "source_of",
 ]
+
+# Tells what is in the split that the request names.
+Scan = Callable[[DataYaml, Request], Inventory]
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Choice:
 class Plan:
     """What `augment` would do: a value that can be looked at, and carried out later.
 
-    `choice` is None when the target is reached already: then no source was opened.
+    `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
+    and how it is read again afterwards.
     """
 
     request: Request
@@ -87,6 +92,7 @@ class Plan:
     target: Target
     choice: Choice | None
     warnings: tuple[str, ...]
+    scan: Scan
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -125,32 +131,26 @@ def read_dataset(data_yaml: str | Path) -> tuple[DataYaml, Path]:
     return data, data.root.resolve()
 
 
-def home_folders(data: DataYaml) -> tuple[Path, ...]:
-    """The folders in which images of the dataset lie; yolobg changes nothing outside them and `.yolobg`."""
-    homes: set[Path] = set()
-    for entries in data.splits.values():
-        for entry in map(Path, entries):
-            if entry.is_dir():
-                homes.add(entry)
-            elif entry.is_file():
-                homes.update(Path(image).absolute().parent for image in list_images((str(entry),)))
-    return tuple(sorted(homes))
-
-
 def counts_of(inventory: Inventory, manifest: Manifest, root: Path) -> Counts:
     """The counts of a split, with those that the manifest says are ours."""
     return count_files(inventory, frozenset(str(absolute(entry.image, root)) for entry in manifest.known))
 
 
-def make_plan(data_yaml: str | Path, request: Request) -> Plan:
+def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan | None = None) -> Plan:
     """Find out what the request means for this dataset; reads only.
+
+    Args:
+        data_yaml: Its data.yaml or the folder of that; or the value, where a trainer has resolved it already.
+        request: What is asked for.
+        scan: Reads the split in place of our own reader, where a trainer does that itself.
 
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
     """
-    data, root = read_dataset(data_yaml)
+    data, root = (data_yaml, data_yaml.root.resolve()) if isinstance(data_yaml, DataYaml) else read_dataset(data_yaml)
     manifest = read_manifest(root)
-    inventory = scan_split(data, request.split, progress=request.progress)
+    scan = scan or _scan
+    inventory = scan(data, request)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.count is None:
@@ -171,7 +171,16 @@ def make_plan(data_yaml: str | Path, request: Request) -> Plan:
         target=Target(ratio=ratio, count=request.count, needed=needed),
         choice=choice,
         warnings=data.warnings + inventory.warnings,
+        scan=scan,
     )
+
+
+def _scan(data: DataYaml, request: Request) -> Inventory:
+    """The split's inventory; with a count, a folder that is still empty will do: the stand-alone download begins so."""
+    entries = data.splits.get(request.split, ())
+    if request.count is not None and entries and all(Path(e).is_dir() for e in entries) and not list_images(entries):
+        return Inventory(request.split, entries, ())
+    return scan_split(data, request.split, progress=request.progress)
 
 
 def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -> Choice:
@@ -183,7 +192,7 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
         matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
         eligibility, matches, overall = ask_catalog(catalog, matches, request)
-        known = Known(_all_images(data), manifest, source.name)
+        known = Known(all_images(data), manifest, source.name)
         records = catalog.records(eligibility.ids)
         ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
         if len(ranked) < needed:
@@ -254,15 +263,6 @@ def ask_catalog(
     )
     told = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in judged)
     return eligibility, told, overall
-
-
-def _all_images(data: DataYaml) -> Iterator[str]:
-    for entries in data.splits.values():
-        # A split that cannot be listed holds nothing that could leak; the asked one told its own trouble.
-        try:
-            yield from list_images(entries)
-        except DatasetError:
-            continue
 
 
 def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request) -> PoolError:

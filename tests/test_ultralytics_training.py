@@ -1,0 +1,53 @@
+"""Real short trainings with the hook: the images are there before they are listed, and are trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ultra import BACKGROUNDS, LABELLED, Ground, Said, copy_ground, draw_ground
+
+ALL = LABELLED + BACKGROUNDS
+
+pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return draw_ground(tmp_path_factory.mktemp("ground"))
+
+
+@pytest.fixture
+def ground(drawn: Ground, tmp_path: Path) -> Ground:
+    return copy_ground(drawn, tmp_path)
+
+
+def check_trained(said: Said, ground: Ground, *, labelled: int = LABELLED, added: int = BACKGROUNDS) -> None:
+    """In every training: the loader has them, the scan line tells them, and they went through the network."""
+    names = ground.backgrounds()
+    assert len(names) == added
+    for told in said.told:
+        if "dataset" in told:
+            assert told["dataset"] == labelled + added
+            assert told["backgrounds"] == added
+            assert [name for name in told["seen"] if name.startswith("bg_")] == names
+            assert len(told["seen"]) == labelled + added
+    assert set(said.scans) == {(labelled + added, added, 0)}
+
+
+def test_attach__twice_adds_once_and_the_gradients_see_it(ground: Ground) -> None:
+    said = ground.play("by_attach", trainings=2, gradient=True)
+    check_trained(said, ground)
+    assert len(said.scans) == 2
+    assert said.announced == said.scans
+    first, second = said.ours
+    assert first.startswith(f"added {BACKGROUNDS} backgrounds, 10.0% of the training images are backgrounds: ")
+    assert second.startswith("nothing to add, 10.0% of the training images are backgrounds: ")
+    assert all(told["gradient"] > 0 for told in said.told if "gradient" in told)
+
+
+@pytest.mark.parametrize("way", ["by_add_callback", "by_default_callbacks", "by_eager_call"])
+def test_other_ways__are_trained_on(ground: Ground, way: str) -> None:
+    said = ground.play(way)
+    check_trained(said, ground)
+    assert said.announced == ([] if way == "by_eager_call" else said.scans)

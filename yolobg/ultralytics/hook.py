@@ -1,0 +1,192 @@
+"""The hook that tops a dataset up before Ultralytics lists its images: a value, so that it can travel to a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from yolobg.dataset.listed import count_openable
+from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
+from yolobg.model import DataYaml, Inventory, Link
+from yolobg.report import Report
+from yolobg.request import Request
+from yolobg.ultralytics import trainer as ultra
+
+__all__ = ["EVENT", "BackgroundHook"]
+
+# The last moment before the images are listed, in every release from 8.0 on.
+EVENT = "on_pretrain_routine_start"
+EVERY_S = 10.0
+
+MapPairs = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class BackgroundHook:
+    """Adds backgrounds to the training split when a training begins, until it has the ratio or count asked for.
+
+    A value: two hooks with the same options are equal, and it can be pickled and hashed. Use it with
+    `model.add_callback(EVENT, BackgroundHook(...))`, or for all models made from then on by appending it to
+    `ultralytics.utils.callbacks.default_callbacks[EVENT]`. Called again it adds nothing.
+
+    It passes over resumed trainings and tasks other than detect, segment, obb and pose, and says so.
+
+    Args:
+        on_error: What to do where the backgrounds cannot be had (host down, dataset read-only, too few eligible
+            images): `warn` goes on training with what is there, `raise` ends the training before its first epoch.
+            Class names that nothing resolves and options that make no sense are raised in both cases.
+
+    The other options are those of `yolobg.augment`; see `yolobg.request.Options`.
+
+    Raises:
+        UsageError: An option is out of range or contradicts another.
+    """
+
+    ratio: float | str | None = None
+    count: int | None = None
+    into: str | Path | None = None
+    source: str = "coco2017"
+    annotations: str | Path | None = None
+    images: Sequence[str | Path] = ()
+    map: Mapping[str, Sequence[str]] | MapPairs = ()
+    exclude: Sequence[str] = ()
+    license: str = "any"
+    link: Link = "copy"
+    seed: int = 0
+    jobs: int | None = None
+    unmapped: Literal["stop", "none"] = "stop"
+    lean: bool = False
+    captions: bool = True
+    on_error: Literal["warn", "raise"] = "warn"
+
+    def __post_init__(self) -> None:
+        """Check the options now rather than when the training begins, and make them hashable."""
+        if self.on_error not in ("warn", "raise"):
+            raise UsageError(f"on_error: {self.on_error!r} is not one of warn, raise")
+        for name in ("images", "exclude"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
+        pairs = self.map.items() if isinstance(self.map, Mapping) else self.map
+        told = tuple(sorted((str(k), (v,) if isinstance(v, str) else tuple(v)) for k, v in pairs))
+        object.__setattr__(self, "map", told)
+        self.request()
+
+    def request(self) -> Request:
+        """The options as `augment` takes them."""
+        options: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "on_error"}
+        return Request(**{**options, "map": dict(self.map), "progress": _Patience()})
+
+    def __call__(self, trainer: Any) -> None:
+        """Top up the dataset of a trainer of Ultralytics that has not listed its images yet.
+
+        Raises:
+            YolobgError: The class names are not resolved; or anything else, where `on_error` is `raise`.
+        """
+        reason = ultra.why_not(trainer)
+        if reason is not None:
+            if reason:
+                ultra.logger().info(f"{ultra.prefix()}{reason}")
+            return
+        with ultra.unchanged_chance():
+            self.top_up(ultra.resolve(trainer), fraction=getattr(trainer.args, "fraction", 1.0))
+
+    def prepare(self, data: str | Path) -> Report | None:
+        """Do now, for the data.yaml named, what the hook would do when the training begins; returns as `top_up` does.
+
+        Raises:
+            YolobgError: See `__call__`.
+        """
+        with ultra.unchanged_chance():
+            return self.top_up(ultra.resolve_file(data))
+
+    def top_up(self, data: DataYaml, *, fraction: Any = 1.0) -> Report | None:
+        """Add what a resolved dataset lacks and tell it in one line; None where that failed and training goes on.
+
+        Args:
+            data: The dataset.
+            fraction: The part of its images that the training will use, as Ultralytics takes it.
+
+        Raises:
+            YolobgError: See `__call__`.
+        """
+        seen = _Seen()
+        try:
+            report = self._augment(data, seen)
+        except UnresolvedClassError as error:
+            raise UnresolvedClassError(f"{error}\n{_advice(error)}", error.matches) from error
+        except UsageError:
+            raise
+        except (YolobgError, OSError) as error:
+            if self.on_error == "raise":
+                raise
+            ultra.logger().warning(
+                f"{ultra.prefix()}no backgrounds were added: {error} Training goes on with what is there."
+            )
+            return None
+        _tell(report, seen.inventory, data, fraction)
+        return report
+
+    def _augment(self, data: DataYaml, seen: _Seen) -> Report:
+        # Here and not above: importing this in a training script costs next to nothing.
+        from yolobg.execution import carry_out  # noqa: PLC0415
+        from yolobg.planning import make_plan  # noqa: PLC0415
+
+        return carry_out(make_plan(data, self.request(), scan=seen))
+
+
+class _Seen:
+    """Scans as the trainer will, and keeps the last scan: what the trainer is about to read."""
+
+    def __init__(self) -> None:
+        self.inventory = Inventory(ultra.TRAIN, (), ())
+
+    def __call__(self, data: DataYaml, _request: Request, /) -> Inventory:
+        self.inventory = ultra.scan_as_trained(data)
+        return self.inventory
+
+
+class _Patience:
+    """Tells of a stage that takes long, every ten seconds, in the log of the training."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + EVERY_S
+
+    def __call__(self, stage: str, done: int, total: int | None, /) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY_S
+            of = f" of {total:,}" if total is not None else ""
+            ultra.logger().info(f"{ultra.prefix()}{stage}: {done:,}{of}")
+
+
+def _tell(report: Report, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
+    """One line with the counts that the training's scan line will show, and a warning where `fraction` spoils them."""
+    after = report.after
+    did = f"added {len(report.added):,} backgrounds" if report.added else "nothing to add"
+    files = inventory.files
+    if fraction not in (1, 1.0, None):
+        files = files[: len(ultra.kept_images(data.splits[ultra.TRAIN], fraction=fraction))]
+    backgrounds = sum(entry.state in ("missing", "empty") for entry in files)
+    corrupt = sum(entry.state == "corrupt" for entry in files)
+    ultra.logger().info(
+        f"{ultra.prefix()}{did}, {after.ratio:.1%} of the training images are backgrounds: "
+        f"{count_openable(files)} images, {backgrounds} backgrounds, {corrupt} corrupt"
+    )
+    share = backgrounds / max(1, len(files) - corrupt)
+    if files is not inventory.files and not after.ratio / 2 <= share <= after.ratio * 2:
+        ultra.logger().warning(
+            f"{ultra.prefix()}fraction={fraction} keeps the first part of the sorted list of images: {backgrounds} of "
+            f"its {len(files)} are backgrounds ({share:.1%}), against {after.ratio:.1%} of all. Train on all of them, "
+            "or name the images so that backgrounds lie between the others."
+        )
+
+
+def _advice(error: UnresolvedClassError) -> str:
+    """The `map` to pass, with the nearest known name where there is one."""
+    told = {match.name: list(match.suggestions[:1]) for match in error.matches}
+    return (
+        f"In Python pass map={told} with what each name stands for in COCO, or [] where it stands for nothing there; "
+        'or unmapped="none" to let such names pass.'
+    )
