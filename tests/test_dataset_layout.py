@@ -59,7 +59,7 @@ def test_label_path__any_text(image: str, sep: str) -> None:
     """The last /images/ is replaced, then what follows the last dot."""
     mark = re.escape(sep)
     swapped = re.sub(f"^(.*{mark})images{mark}", lambda match: f"{match[1]}labels{sep}", image, flags=re.DOTALL)
-    assert label_path(image, sep) == re.sub(r"\.[^.]*$|$", ".txt", swapped, count=1, flags=re.DOTALL)
+    assert label_path(image, sep) == re.sub(r"\.[^.]*\Z|\Z", ".txt", swapped, count=1, flags=re.DOTALL)
 
 
 @given(st.lists(PARTS, max_size=6), NAMES, SUFFIXES, SEPS)

@@ -188,6 +188,7 @@ LABELS: dict[str, Layout] = {
             "left_outside": "0 -0.3 0.5 0.4 0.5 0.4 0.9\n",
             "centre_outside": "0 1.0 0.5 1.2 0.5 1.2 0.9\n",
             "too_wide": "0 -0.2 0.5 0.9 0.5 0.9 0.9\n",
+            "centre_rounds_to_101": "0 0.6200000643730164 0.5 1.4 0.5 1.4 0.9\n",
             "just_wide": "0 -0.005 0.5 1.005 0.5 1.005 0.9\n",
             "centre_negative": "0 -0.3 0.5 0.2 0.5 0.2 0.9\n",
             "centre_slightly_negative": "0 -0.1 0.5 0.085 0.5 0.085 0.9\n",

@@ -65,6 +65,14 @@ TREES: dict[str, Layout] = {
         links={"images/train": "../real/images"},
         needs=LINKS,
     ),
+    "link_split_in_list": split(
+        "also as one of a list",
+        ("real/images/a.jpg",),
+        {"real/labels/a.txt": BOX, **LABEL},
+        train="[images/train]",
+        links={"images/train": "../real/images"},
+        needs=LINKS,
+    ),
     "link_split_without_images_in_name": split(
         "the real folder is not below images/",
         ("store/a.jpg",),

@@ -140,11 +140,10 @@ def _wrong_box(box: Sequence[float]) -> str:
 
 
 def _bounds(points: Sequence[float]) -> array.array[float]:
-    """The box around a polygon as centre and size, rounded at each step as 32-bit arithmetic does."""
+    """The box around a polygon as centre and size; halving loses nothing, so to round once is to round at each step."""
     left, right = min(points[::2]), max(points[::2])
     top, bottom = min(points[1::2]), max(points[1::2])
-    sums = _round32([left + right, top + bottom])
-    return _round32([sums[0] / 2, sums[1] / 2, right - left, bottom - top])
+    return _round32([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
 
 
 def _is_number(text: str) -> bool:
