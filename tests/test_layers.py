@@ -21,8 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "model", "report"),
     ("request", "selection", "dataset.layout", "classes"),
     ("files",),
-    ("dataset", "coco", "download", "sources", "convert", "demo"),
-    ("planning", "execution", "pipeline"),
+    ("dataset", "coco", "download", "sources", "convert", "demo", "review"),
+    ("planning", "execution", "pipeline", "review.apply", "review.session", "review.server", "review.again"),
     ("cli", "ultralytics", "__main__", "__init__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -37,7 +37,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "yaml": ("dataset.data_yaml", "dataset.yaml_text"),
     "sqlite3": ("coco.catalog*",),
     "requests": HTTP,
-    "aiohttp": HTTP,
+    "aiohttp": (*HTTP, "review.server*"),
     "urllib3": HTTP,
     "urllib.request": HTTP,
     "urllib.error": HTTP,

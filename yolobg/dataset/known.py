@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from yolobg.dataset.layout import coco_id
 from yolobg.dataset.manifest import Manifest
+from yolobg.dataset.rejected import Rejection
 from yolobg.files import hash_file
 from yolobg.model import ImageRecord, Staged
 
@@ -21,12 +22,18 @@ class Known:
         images: Every image of every split.
         manifest: What yolobg added before, in any split.
         source: The name of the source that candidates come from.
+        rejected: What a person rejected in a review: it counts as if it were there.
     """
 
-    def __init__(self, images: Iterable[str], manifest: Manifest, source: str) -> None:
+    def __init__(
+        self, images: Iterable[str], manifest: Manifest, source: str, rejected: Sequence[Rejection] = ()
+    ) -> None:
         self._images = tuple(dict.fromkeys(images))
         self._coco_ids = {number for image in self._images if (number := coco_id(Path(image).stem)) is not None}
+        self._coco_ids |= {number for r in rejected if (number := coco_id(PurePosixPath(r.image).stem)) is not None}
         self._source_ids = {entry.source_id for entry in manifest.known if entry.source == source}
+        self._source_ids |= {r.source_id for r in rejected if r.source == source}
+        self._rejected_hashes = {r.sha256 for r in rejected}
         self._by_size: dict[int, list[str]] | None = None
         self._hashes: dict[str, str] = {}
 
@@ -38,7 +45,9 @@ class Known:
         return number is not None and number in self._coco_ids
 
     def holds_content(self, staged: Staged) -> str | None:
-        """Why a staged image must not come in: it is byte for byte an image of the dataset. None if it is not."""
+        """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither."""
+        if staged.sha256 in self._rejected_hashes:
+            return "rejected in an earlier review"
         for image in self._of_size(staged.size_bytes):
             if self._hash(image) == staged.sha256:
                 return f"already in the dataset as {image}"

@@ -24,11 +24,14 @@ __all__ = [
     "ListEdit",
     "Manifest",
     "Pending",
+    "Run",
     "absolute",
     "check_entry",
     "manifest_path",
     "read_manifest",
     "relative",
+    "run_of",
+    "with_needed_runs",
     "write_manifest",
 ]
 
@@ -69,6 +72,29 @@ class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     newline_added: bool = False
 
 
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
+
+    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`.
+    """
+
+    added: str
+    split: str
+    source: str
+    annotations: str | None = None
+    images: tuple[str, ...] = ()
+    into: str | None = None
+    map: dict[str, tuple[str, ...]] = {}
+    exclude: tuple[str, ...] = ()
+    license: str = "any"
+    link: Link = "copy"
+    seed: int = 0
+    jobs: int | None = None
+    unmapped: Literal["stop", "none"] = "stop"
+    lean: bool = False
+    captions: bool = True
+
+
 class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The intent of a run, written before its first visible step and taken out after its last.
 
@@ -78,6 +104,7 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         edit: The lines that the run appends, when the split is a list file.
         folders: Folders the run has to create, outermost first.
         staging: Where the staged images lie; entry number N is `{source_id}.staged`.
+        run: What was asked for, when entries are being added.
     """
 
     kind: Literal["add", "remove"]
@@ -85,6 +112,7 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edit: ListEdit | None = None
     folders: tuple[str, ...] = ()
     staging: str = ""
+    run: Run | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +123,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edits: tuple[ListEdit, ...] = ()
     folders: tuple[str, ...] = ()
     pending: Pending | None = None
+    runs: tuple[Run, ...] = ()
 
     @property
     def known(self) -> tuple[Entry, ...]:
@@ -200,6 +229,20 @@ def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | No
     if not any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders)):
         return "it lies outside the folders of this dataset"
     return None
+
+
+def run_of(entry: Entry, manifest: Manifest) -> Run | None:
+    """The run that added an entry; None where it was not recorded."""
+    same = [r for r in manifest.runs if (r.added, r.split, r.source) == (entry.added, entry.split, entry.source)]
+    return same[-1] if same else None
+
+
+def with_needed_runs(manifest: Manifest) -> Manifest:
+    """The manifest less the runs of which no image is left."""
+    needed = {(entry.added, entry.split, entry.source) for entry in manifest.entries}
+    return msgspec.structs.replace(
+        manifest, runs=tuple(run for run in manifest.runs if (run.added, run.split, run.source) in needed)
+    )
 
 
 def without(manifest: Manifest, entries: set[Entry]) -> Manifest:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from yolobg.dataset import list_file
-from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, absolute, write_manifest
+from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, absolute, with_needed_runs, write_manifest
 from yolobg.dataset.on_disk import (
     clear_staging,
     decide,
@@ -92,7 +92,9 @@ def carry_out(root: Path, manifest: Manifest, pending: Pending, *, strict: bool)
         edits=edits,
         folders=manifest.folders + tuple(f for f in pending.folders if f not in manifest.folders),
         pending=None,
+        runs=(*manifest.runs, *([pending.run] if pending.run else [])),
     )
+    merged = with_needed_runs(merged)
     write_or_drop(root, merged)
     clear_staging(staging)
     return merged

@@ -105,9 +105,9 @@ def clear_staging(staging: Path) -> None:
 
 
 def write_or_drop(root: Path, manifest: Manifest) -> None:
-    """Write the manifest, or remove it and the credits when there is nothing left to record."""
+    """Write the manifest, or remove it and all that is made from it when there is nothing left to record."""
     if manifest.entries or manifest.pending or manifest.edits:
         write_manifest(root, manifest)
         return
-    for name in ("ATTRIBUTION.csv", "manifest.json"):
+    for name in ("ATTRIBUTION.csv", "report.html", "review.json", "manifest.json"):
         unlink(manifest_path(root).with_name(name))

@@ -7,8 +7,8 @@ is blank, the name and the place are such as yolobg gives.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from yolobg.dataset.manifest import (
     check_entry,
     manifest_path,
     read_manifest,
+    with_needed_runs,
     without,
     write_manifest,
 )
@@ -36,6 +37,7 @@ from yolobg.dataset.on_disk import (
     unlink,
     write_or_drop,
 )
+from yolobg.dataset.rejected import bring_back, forget_rejections, put_away
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
 
@@ -52,14 +54,22 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Entries to take back, those whose image is gone already, and those to keep."""
+    """Entries to take back, those whose image is gone already, those to keep, and own images to bring back."""
 
     removed: tuple[Entry, ...]
     gone: tuple[Entry, ...]
     kept: tuple[Kept, ...]
+    restored: tuple[str, ...] = ()
 
 
-def plan_removal(root: Path, folders: tuple[Path, ...], manifest: Manifest, *, split: str | None = None) -> Removal:
+def plan_removal(
+    root: Path,
+    folders: tuple[Path, ...],
+    manifest: Manifest,
+    *,
+    split: str | None = None,
+    images: Collection[str] | None = None,
+) -> Removal:
     """Sort out what `remove` would do; reads only.
 
     Args:
@@ -67,38 +77,51 @@ def plan_removal(root: Path, folders: tuple[Path, ...], manifest: Manifest, *, s
         folders: The folders of the dataset's splits.
         manifest: As read; entries of an interrupted run count.
         split: Only this split; None for all.
+        images: Only these, as the manifest writes them; None for all, and then what a review put away comes back.
     """
-    chosen = [(e, _why_keep(e, root, folders)) for e in manifest.known if split in (None, e.split)]
+    wanted = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
+    chosen = [(e, _why_keep(e, root, folders)) for e in wanted]
     ours = [e for e, why in chosen if not why]
     gone = {e for e in ours if not os.path.lexists(absolute(e.image, root))}
     return Removal(
         removed=tuple(e for e in ours if e not in gone),
         gone=tuple(e for e in ours if e in gone),
         kept=tuple(Kept(e.image, why) for e, why in chosen if why),
+        restored=() if images is not None else tuple(m.image for m in put_away(root, split)),
     )
 
 
-def remove(root: Path, folders: tuple[Path, ...], *, split: str | None = None) -> Removal:
+def remove(
+    root: Path, folders: tuple[Path, ...], *, split: str | None = None, images: Collection[str] | None = None
+) -> Removal:
     """Take back exactly what yolobg added, and say what was left and why.
 
     The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
-    has since labelled, changed or replaced.
+    has since labelled, changed or replaced. Own images that a review put away come back, and when nothing of ours is
+    left, the rejections are forgotten with it.
 
     Args:
         root: The dataset root, held by the caller's lock.
         folders: The folders of the dataset's splits.
         split: Only this split; None for all.
+        images: Only these, as the manifest writes them: then nothing comes back and no rejection is forgotten.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
     manifest = finish_interrupted(root, folders)
-    removal = plan_removal(root, folders, manifest, split=split)
+    removal = plan_removal(root, folders, manifest, split=split, images=images)
     ours = removal.removed + removal.gone
     try:
         if ours:
             write_manifest(root, msgspec.structs.replace(manifest, pending=Pending(kind="remove", entries=ours)))
-        _take_back(root, manifest, ours)
+        left = _take_back(root, manifest, ours)
+        if images is None:
+            restored, stuck = bring_back(root, folders, split)
+            kept = tuple(Kept(image, why) for image, why in stuck)
+            removal = replace(removal, restored=restored, kept=removal.kept + kept)
+            if not left.entries:
+                forget_rejections(root)
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Mend this and run "
@@ -149,7 +172,7 @@ def _take_back(root: Path, manifest: Manifest, entries: Sequence[Entry]) -> Mani
             unlink(label)
     flush_folders(entries, root)
     left: Manifest = msgspec.structs.replace(
-        without(manifest, set(entries)), edits=tuple(edit for edit in edits if edit.lines)
+        with_needed_runs(without(manifest, set(entries))), edits=tuple(edit for edit in edits if edit.lines)
     )
     if not left.entries:
         homes = {absolute(e.image, root).parent for e in entries}

@@ -1,0 +1,1 @@
+"""Look before you train: the report, the contact sheet and the review page. Reads the dataset; `apply` changes it."""
