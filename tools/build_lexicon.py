@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from yolobg.classes.lexicon import parse_targets  # noqa: E402 - the tool runs from a checkout
-from yolobg.classes.text import key, singulars  # noqa: E402
+from yolobg.classes.text import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
 
 DICTIONARY = Path("/usr/share/wordnet")
 OUTPUT = ROOT / "yolobg" / "classes" / "lexicon" / "wordnet.txt"
@@ -233,7 +233,7 @@ def lead(visible: list[tuple[int, str]], wordnet: WordNet, meaning: Meaning) -> 
 def person_confidence(
     lemma: str, senses: list[tuple[int, str]], visible: list[tuple[int, str]], wordnet: WordNet, meaning: Meaning
 ) -> int:
-    """Return how sure the leading person reading is: sure if alone, weak where other readings are as common."""
+    """Return how sure the leading person reading is: sure if alone, nothing where another visible one is as common."""
 
     def is_person(synset: str) -> bool:
         return wordnet.synsets[synset].domain in (PERSON, TOPS)
@@ -244,10 +244,9 @@ def person_confidence(
         return SURE
     if mine > rival * 2:
         return LIKELY
-    others_visible = any(not is_person(s) for _, s in visible)
-    if not others_visible and is_person(senses[0][1]):
-        return LIKELY
-    return WEAK
+    if any(not is_person(s) for _, s in visible):
+        return 0
+    return LIKELY if is_person(senses[0][1]) else WEAK
 
 
 def soften_beside_animal(
@@ -294,9 +293,9 @@ def build(wordnet: WordNet, anchors: Anchors) -> Lexicon:
             lexicon.nouns.add(phrase)
     add_multiword(lexicon, multiword)
     add_genera(lexicon, wordnet, meaning)
-    lexicon.others = {k for k in map(key, wordnet.other_words) if " " not in k and len(k) > 2}
-    lexicon.others -= lexicon.nouns | lexicon.entries.keys()
-    lexicon.nouns -= lexicon.entries.keys()
+    others = {phrase for phrase in map(key, wordnet.other_words) if " " not in phrase and len(phrase) > 2}
+    lexicon.others = {w for w in others - lexicon.nouns - lexicon.entries.keys() if not is_form_of_verb(w)}
+    lexicon.nouns = {word for word in lexicon.nouns - lexicon.entries.keys() if not is_abstract(word)}
     return lexicon
 
 

@@ -29,6 +29,7 @@ HINT = 0.45
 
 MAX_WORDS = 12
 
+VEHICLES = frozenset(("car", "truck", "bus", "train", "airplane", "boat", "motorcycle", "bicycle"))
 ANIMALS = frozenset(
     ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear")
 )
@@ -114,17 +115,46 @@ def by_head(phrase: Words) -> Answer | None:
 
 def _compound(modifier: Words, head: Words, found: Answer) -> Answer:
     carrier = _carrier(modifier)
-    if carrier is not None and head[-1] in _attached() and not _is_same_thing(found):
+    is_attached = head[-1] in _attached() and not _is_same_thing(found) and not _is_clothing(found)
+    if carrier is not None and is_attached:
         return _part_of(modifier, head, carrier)
     if carrier is not None and carrier.certain & ANIMALS and _is_worn(found):
         return union((_part_of(modifier, head, carrier), weaken(found, cap=HINT, why="also worn by people")))
     if _is_worn(found) and carrier is not None and found.certain & carrier.certain:
         return _part_of(modifier, head, carrier)
+    if _is_group(found):
+        return _of_group(modifier, head, found)
+    is_of_a_thing = _is_of_body(found) and not carrier and look_up(modifier) == NONE
+    doubtful = roles()["privative"] & set(modifier) or is_of_a_thing or _may_be_a_device(found, head)
     why = f"{' '.join((*modifier, *head))} is a kind of {' '.join(head)}"
-    if roles()["privative"] & set(modifier):
-        return weaken(found, cap=HINT, why=f"{why}, perhaps not a real one")
-    read = weaken(found, cap=HEAD, why=why, rule="head noun") if found.exclusions else found
+    cap, rule = (HINT, None) if doubtful else (HEAD, "head noun")
+    read = weaken(found, cap=cap, why=why, rule=rule) if found.exclusions else found
     return union((read, mention(modifier)))
+
+
+def _is_group(found: Answer) -> bool:
+    """Tell whether a head names a group of things other than vehicles (food, animal, tool)."""
+    return any(e.relation == "superset" for e in found.exclusions) and not found.certain & VEHICLES
+
+
+def _of_group(modifier: Words, head: Words, found: Answer) -> Answer:
+    """`chicken animal` is what its modifier says; `cat food` and `fig fruit` are not the whole group."""
+    narrower = look_up(modifier)
+    why = f"{' '.join((*modifier, *head))} is a kind of {' '.join(head)}"
+    if narrower is None:
+        return weaken(found, cap=HEAD, why=why, rule="head noun")
+    if narrower.certain and narrower.certain <= {e.coco for e in found.exclusions}:
+        return narrower
+    return weaken(found, cap=HINT, why=why)
+
+
+def _may_be_a_device(found: Answer, head: Words) -> bool:
+    """Tell whether a head that WordNet alone calls a person may be a device: `thermal collector`."""
+    return (
+        found.certain == {"person"}
+        and head[-1].endswith(("er", "or", "ers", "ors"))
+        and all(e.rule == "wordnet" and e.relation == "is_a" for e in found.exclusions)
+    )
 
 
 def _attached() -> frozenset[str]:
@@ -133,6 +163,15 @@ def _attached() -> frozenset[str]:
 
 def _is_same_thing(found: Answer) -> bool:
     return any(e.relation in ("same", "is_a") and e.confidence >= HEAD and e.coco != "person" for e in found.exclusions)
+
+
+def _is_clothing(found: Answer) -> bool:
+    """Tell whether the answer is what people wear (a cap, a collar), not a part of their body."""
+    return found.certain == {"person"} and _is_worn(found) and not _is_of_body(found)
+
+
+def _is_of_body(found: Answer) -> bool:
+    return any(e.rule == "body" for e in found.exclusions)
 
 
 def _is_worn(found: Answer) -> bool:

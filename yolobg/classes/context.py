@@ -9,6 +9,7 @@ from typing import cast
 
 from yolobg.classes.answer import NONE, Answer, mapped
 from yolobg.classes.lexicon import Target, parse_targets, read_rows
+from yolobg.classes.roles import is_filler
 from yolobg.classes.text import clean, singulars, words
 from yolobg.model import Exclusion, Relation
 
@@ -49,12 +50,18 @@ class Clue:
 
 def by_context(phrase: tuple[str, ...], context: Context) -> Answer | None:
     """Return what the list as a whole makes of an ambiguous name; None where it decides nothing."""
-    name = " ".join(phrase)
-    for form in (name, *(singulars(name) if len(phrase) == 1 else ())):
+    core = _core(phrase)
+    for form in (core, *singulars(core)):
         for clue in clues().get(form, ()):
             if len(clue.cues & context.words) >= clue.enough:
-                return _answer(name, clue)
+                return _answer(" ".join(phrase), clue)
     return None
+
+
+def _core(phrase: tuple[str, ...]) -> str:
+    """Return the phrase without sizes, sides and numbers (`front_left_door`: door)."""
+    kept = [word for word in phrase if not is_filler(word)]
+    return " ".join(kept) if len(kept) == 1 else " ".join(phrase)
 
 
 def _answer(name: str, clue: Clue) -> Answer:

@@ -28,6 +28,8 @@ ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 
 SHORTEST_STEM = 4
 SHORTEST_HEAD = 4
+COMPOUNDING = frozenset(("de", "nl", "sv", "da", "no", "fi"))
+"""Latin-script languages that write compounds in one word, the head last."""
 LONGEST_ENDING = 3
 
 
@@ -158,9 +160,11 @@ def _near(name: str) -> Iterator[Lexeme]:
     if len(parts) > 1:
         for part in (parts[0], parts[-1], *parts[1:-1]):
             yield from lexicon().get(part, ()) or stems().get(stem(part), ())
-    shortest = SHORTEST_HEAD if is_latin(name) else 1
-    for at in range(1, len(name) - shortest + 1):
-        yield from lexicon().get(name[at:].strip(), ())
+    latin = is_latin(name)
+    shortest = SHORTEST_HEAD if latin else 1
+    for at in range(SHORTEST_HEAD if latin else 1, len(name) - shortest + 1):
+        found = lexicon().get(name[at:].strip(), ())
+        yield from (lexeme for lexeme in found if not latin or lexeme.language in COMPOUNDING)
     if not name.isascii() and not is_latin(name):
         for end in range(len(name) - 1, shortest - 1, -1):
             yield from lexicon().get(name[:end].strip(), ())

@@ -70,8 +70,8 @@ def sense(form: str) -> Entry | None:
 
 
 def in_wordnet(form: str) -> Entry | None:
-    """A word or fixed phrase of WordNet."""
-    return wordnet().entry(form)
+    """A word or fixed phrase of WordNet; a phrase of it written in one word or cut elsewhere counts too."""
+    return wordnet().entry(form) or wordnet().glued_entry(form)
 
 
 DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (

@@ -6,9 +6,10 @@ Pure: word lists in, frozen values out; nothing here asks, prints or touches the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from yolobg.classes.answer import EXCLUDES, LOWEST, Answer
+from yolobg.classes.bridge import Bridge
 from yolobg.classes.context import Context
 from yolobg.classes.lexicon import coco_categories
 from yolobg.classes.rules import answer
@@ -46,15 +47,25 @@ def match_classes(
     source = tuple(coco_categories() if categories is None else categories)
     chosen = _resolve_map(user_map or {}, by_id, source)
     context = Context.of(tuple(by_id.values()))
-    images = {category.name: category.images for category in source}
-    return tuple(_match(class_id, name, chosen.get(key(name)), context, images) for class_id, name in by_id.items())
+    bridge = Bridge.to(source)
+    whole = _Whole(chosen, context, bridge, {category.name: category.images for category in source})
+    return tuple(_match(class_id, name, whole) for class_id, name in by_id.items())
 
 
-def _match(
-    class_id: int, name: str, chosen: tuple[str, ...] | None, context: Context, images: Mapping[str, int]
-) -> ClassMatch:
-    found = answer(name, context) if chosen is None else _by_user(chosen)
-    return _as_match(class_id, name, found, images)
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What holds for all names of a list: the user's map, the list's context, the source and its image counts."""
+
+    chosen: Mapping[str, tuple[str, ...]]
+    context: Context
+    bridge: Bridge
+    images: Mapping[str, int]
+
+
+def _match(class_id: int, name: str, whole: _Whole) -> ClassMatch:
+    chosen = whole.chosen.get(key(name))
+    found = _by_user(chosen) if chosen is not None else whole.bridge.over(name, answer(name, whole.context))
+    return _as_match(class_id, name, found, whole.images)
 
 
 def _by_user(chosen: tuple[str, ...]) -> Answer:

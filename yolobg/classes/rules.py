@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from yolobg.classes.answer import NONE, OPAQUE, UNKNOWN, Answer, union, weaken
-from yolobg.classes.compounds import HEAD, HINT, SUFFIX, mention, resolve
+from yolobg.classes.compounds import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve
 from yolobg.classes.context import Context, by_context
 from yolobg.classes.languages import as_hint, by_certain_language, by_language, by_likely_language
 from yolobg.classes.lookup import in_hand_lists
@@ -66,19 +66,28 @@ def bracketed(text: str, context: Context) -> Answer | None:
 
 
 def _disambiguated(base: Answer, hint: tuple[str, ...]) -> Answer:
-    meant = resolve(hint[1:] if hint[:1] == ("for",) else hint) if hint else None
+    why = f"the bracket says {' '.join(hint)}"
+    if hint[:1] == ("for",):
+        return _for(base, resolve(hint[1:]), why)
+    meant = resolve(hint) if hint else None
     if meant is None or meant.status == "opaque":
         return base
-    why = f"the bracket says {' '.join(hint)}"
     if base.is_certain:
         return _narrowed(base, meant, why)
-    if meant.is_certain and not _is_superset(meant) and hint[0] != "for":
+    if meant.is_certain and not _is_superset(meant) and meant.certain != {"potted plant"}:
         return weaken(meant, cap=HEAD, why=why)
     return NONE if base.status == "unknown" else base
 
 
+def _for(base: Answer, meant: Answer | None, why: str) -> Answer:
+    """`blinder (for horses)` is found with horses; any other purpose says nothing about the thing."""
+    if base.is_certain or meant is None or not meant.certain & ANIMALS:
+        return base
+    return weaken(meant, cap=PART, why=why, relation="part_or_worn")
+
+
 def _narrowed(base: Answer, meant: Answer, why: str) -> Answer:
-    shared = base.certain & meant.certain
+    shared = base.certain & {exclusion.coco for exclusion in meant.exclusions}
     if shared:
         return replace(base, exclusions=tuple(e for e in base.exclusions if e.coco in shared))
     if meant.is_certain:

@@ -13,12 +13,13 @@ from yolobg.classes.text import plural
 
 CONFIDENCE = 0.6
 ALIKE = 0.8
-SHORTEST, LONGEST = 5, 30
+SHORTEST, SHORTEST_LAST, LONGEST = 5, 7, 30
 
 
 def by_spelling(phrase: Words) -> Answer | None:
     """Return what the nearest listed name means, if it is one letter away at either place (`refridgerator`)."""
-    for name in ("".join(phrase), phrase[-1] if phrase else ""):
+    last = phrase[-1] if len(phrase) > 1 and len(phrase[-1]) >= SHORTEST_LAST else ""
+    for name in ("".join(phrase), last):
         near = _nearest(name) if SHORTEST <= len(name) <= LONGEST else None
         found = in_hand_lists(tuple(near.split())) if near else None
         if found is not None and found.is_certain:
@@ -29,6 +30,7 @@ def by_spelling(phrase: Words) -> Answer | None:
 def _nearest(word: str) -> str | None:
     index = _index()
     candidates = {name for form in (word, *_without_one(word)) for name in index.get(form, ())}
+    candidates = {name for name in candidates if name[0] == word[0] or len(word) > SHORTEST_LAST}
     scored = [(difflib.SequenceMatcher(None, word, name.replace(" ", "")).ratio(), name) for name in candidates]
     return max((pair for pair in scored if pair[0] >= ALIKE), default=(0.0, None))[1]
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import cast
 
 from yolobg.classes.lexicon import Entry, Target, parse_targets, read_text
+from yolobg.classes.text import is_abstract
 from yolobg.model import Relation
 
 RULE = "wordnet"
@@ -46,7 +47,13 @@ class WordNet:
         code = self.meanings.get(phrase)
         if code is not None:
             return self._decode(code)
-        return Entry((), RULE, "") if phrase in self.fixed or phrase in self.nouns else None
+        known = phrase in self.fixed or phrase in self.nouns or (" " not in phrase and is_abstract(phrase))
+        return Entry((), RULE, "") if known else None
+
+    def glued_entry(self, word: str) -> Entry | None:
+        """Return what a word means that is a phrase without its spaces."""
+        phrase = None if " " in word else _glued().get(word)
+        return self.entry(phrase) if phrase else None
 
     def _decode(self, code: str) -> Entry:
         found: dict[str, Target] = {}
@@ -71,7 +78,14 @@ class WordNet:
 
     def is_word(self, word: str) -> bool:
         """Tell whether a single word is in WordNet at all."""
-        return word in self.meanings or word in self.nouns or word in self.others
+        known = word in self.meanings or word in self.nouns or word in self.others
+        return known or is_abstract(word)
+
+
+@lru_cache(maxsize=1)
+def _glued() -> dict[str, str]:
+    """Return the phrases with a meaning, by their letters without spaces."""
+    return {phrase.replace(" ", ""): phrase for phrase in wordnet().meanings if " " in phrase}
 
 
 @lru_cache(maxsize=1)
