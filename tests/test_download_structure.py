@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from yolobg.download.verify import BadImageError, check_image, image_suffix
+from yolobg.download.verify import BadImageError, Depth, check_image, image_suffix
 from yolobg.model import ImageRecord
 
 SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
@@ -40,27 +40,27 @@ def record(name: str = "a.jpg", width: int = 64, height: int = 48) -> ImageRecor
         ("JPEG2000", "RGB", "a.jp2"),
     ],
 )
-@pytest.mark.parametrize("decode", [False, True])
-def test_check__whole_images_pass_and_cut_ones_do_not(kind: str, mode: str, name: str, decode: bool) -> None:
+@pytest.mark.parametrize("depth", ["header", "structure", "decode"])
+def test_check__whole_images_pass_and_cut_ones_do_not(kind: str, mode: str, name: str, depth: Depth) -> None:
     content = picture(1, 64, 48, kind, mode)
-    check_image(content, record(name), decode=decode)
-    check_image(content, record(name, 0, 0), decode=decode)
+    check_image(content, record(name), depth=depth)
+    check_image(content, record(name, 0, 0), depth=depth)
     with pytest.raises(BadImageError, match="64x48"):
-        check_image(content, record(name, 65, 48), decode=decode)
+        check_image(content, record(name, 65, 48), depth=depth)
     for cut in (0, 1, 10, len(content) // 2):
         with pytest.raises(BadImageError):
-            check_image(content[:cut], record(name), decode=decode)
+            check_image(content[:cut], record(name), depth=depth)
 
 
 def test_check__progressive_and_multi_picture_jpegs() -> None:
     out = io.BytesIO()
     with Image.open(io.BytesIO(picture(1))) as image:
         image.save(out, "JPEG", progressive=True)
-        check_image(out.getvalue(), record(), decode=True)
+        check_image(out.getvalue(), record(), depth="decode")
         out = io.BytesIO()
         image.save(out, "MPO", save_all=True, append_images=[image.copy()])
-    check_image(out.getvalue(), record(), decode=True)
-    check_image(out.getvalue(), record("a.mpo"), decode=True)
+    check_image(out.getvalue(), record(), depth="decode")
+    check_image(out.getvalue(), record("a.mpo"), depth="decode")
 
 
 @SETTINGS
@@ -68,7 +68,7 @@ def test_check__progressive_and_multi_picture_jpegs() -> None:
 def test_check__a_jpeg_cut_anywhere_is_refused(cut: int) -> None:
     content = picture(2)
     with pytest.raises(BadImageError):
-        check_image(content[: cut % len(content)], record(), decode=False)
+        check_image(content[: cut % len(content)], record(), depth="structure")
 
 
 @SETTINGS
@@ -77,7 +77,7 @@ def test_check__damage_raises_nothing_but_our_own_error(at: int, flip: int, kind
     content = bytearray(picture(3, 64, 48, kind))
     content[at % len(content)] ^= flip
     try:
-        check_image(bytes(content), record("a.jpg" if kind == "JPEG" else "a.png"), decode=True)
+        check_image(bytes(content), record("a.jpg" if kind == "JPEG" else "a.png"), depth="decode")
     except BadImageError:
         return
     assert kind == "JPEG", "every byte of a PNG lies under a CRC"
@@ -88,7 +88,7 @@ def test_check__damage_raises_nothing_but_our_own_error(at: int, flip: int, kind
 def test_check__any_bytes_are_refused_cleanly(content: bytes, suffix: str) -> None:
     for start in (b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\0\0\0WEBP", b"II*\0", b"BM"):
         with pytest.raises(BadImageError):
-            check_image(start + content, record("a" + suffix), decode=True)
+            check_image(start + content, record("a" + suffix), depth="decode")
 
 
 def test_check__damage_within_coded_data_shows_where_it_breaks_the_markers() -> None:
@@ -99,7 +99,7 @@ def test_check__damage_within_coded_data_shows_where_it_breaks_the_markers() -> 
         at = noise.randrange(700, len(content) - 3000)
         broken = content[:at] + noise.randbytes(2000) + content[at + 2000 :]
         try:
-            check_image(broken, record(width=320, height=240), decode=False)
+            check_image(broken, record(width=320, height=240), depth="structure")
         except BadImageError:
             found += 1
     assert found >= 48
@@ -118,16 +118,16 @@ def test_check__damage_within_coded_data_shows_where_it_breaks_the_markers() -> 
 )
 def test_check__says_why(content: bytes, words: str) -> None:
     with pytest.raises(BadImageError, match=words):
-        check_image(content, ImageRecord(1, "a.jpg", 0, 0), decode=False)
+        check_image(content, ImageRecord(1, "a.jpg", 0, 0), depth="structure")
 
 
 def test_check__suffix_and_content_must_agree() -> None:
     with pytest.raises(BadImageError):
-        check_image(picture(1), record("a.png"), decode=True)
+        check_image(picture(1), record("a.png"), depth="decode")
     with pytest.raises(BadImageError, match="decoded"):
-        check_image(picture(1), record("a.webp"), decode=True)
+        check_image(picture(1), record("a.webp"), depth="decode")
     with pytest.raises(BadImageError, match="suffix"):
-        check_image(picture(1), record("a.gif"), decode=True)
+        check_image(picture(1), record("a.gif"), depth="decode")
 
 
 def bomb_png(side: int) -> bytes:
@@ -151,7 +151,7 @@ def bomb_jpeg(side: int) -> bytes:
 @pytest.mark.parametrize(("content", "name"), [(bomb_png(60_000), "a.png"), (bomb_jpeg(60_000), "a.jpg")])
 def test_check__decompression_bombs_are_refused_before_decoding(content: bytes, name: str) -> None:
     with pytest.raises(BadImageError, match="safe to decode"):
-        check_image(content, record(name, 60_000, 60_000), decode=True)
+        check_image(content, record(name, 60_000, 60_000), depth="decode")
 
 
 def test_check__a_turned_image_may_have_its_sides_swapped() -> None:
@@ -160,9 +160,9 @@ def test_check__a_turned_image_may_have_its_sides_swapped() -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
         image.save(out, "JPEG", exif=exif)
-    check_image(out.getvalue(), record(width=48, height=64), decode=False)
+    check_image(out.getvalue(), record(width=48, height=64), depth="structure")
     with pytest.raises(BadImageError):
-        check_image(picture(1), record(width=48, height=64), decode=False)
+        check_image(picture(1), record(width=48, height=64), depth="structure")
 
 
 def test_image_suffix() -> None:

@@ -4,8 +4,9 @@ Owns everything between a candidate's record and a verified file in staging: loc
 checks. It decides nothing about which images are wanted and never touches the dataset. Importing it loads neither
 aiohttp nor Pillow.
 
-`fetch` keeps the count and the order; `local` and `network` bring one image each; `verify` judges content; `staging`
-writes; `addresses`, `hosts` and `pace` hold the rules of the network.
+`fetch` keeps the count and the order, `work` sends each candidate its way; `local` and `network` bring one image each;
+`structure`, `pixels` and `verify` judge content; `staging` writes; `addresses`, `client`, `hosts`, `pace` and `limits`
+hold the rules of the network, `request` makes one request.
 """
 
 from yolobg.download.fetch import FetchResult, fetch_images

@@ -46,8 +46,11 @@ def _is_safe(part: str, *, windows: bool) -> bool:
 
 def image_url(base: str, parts: tuple[str, ...]) -> str:
     """The address of a file below a base; a query of the base (a signature, say) stays at the end."""
+    tail = "/".join(quote(part) for part in parts)
+    if "?" not in base and "#" not in base:
+        return f"{base.rstrip('/')}/{tail}"
     scheme, host, path, query, _ = urlsplit(base)
-    return urlunsplit((scheme, host, path.rstrip("/") + "/" + "/".join(quote(part) for part in parts), query, ""))
+    return urlunsplit((scheme, host, f"{path.rstrip('/')}/{tail}", query, ""))
 
 
 def check_base(base: str) -> None:

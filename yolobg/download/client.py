@@ -68,6 +68,8 @@ class Proxies:
         Raises:
             UsageError: The proxy is of a kind that cannot be used.
         """
+        if not self._by_scheme:
+            return None
         parts = urlsplit(url)
         key = (parts.scheme, parts.netloc)
         if key not in self._known:

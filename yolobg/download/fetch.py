@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from yolobg.download.addresses import check_base, image_url, safe_parts
+from yolobg.download.addresses import check_base
 from yolobg.download.limits import Limits
-from yolobg.download.local import LocalFolders
-from yolobg.download.staging import remove_partial, reuse, staged_path, write_guard
-from yolobg.download.structure import BadImageError
-from yolobg.download.verify import image_suffix
+from yolobg.download.staging import remove_partial, write_guard
+from yolobg.download.work import Outcome, Workshop
 from yolobg.errors import DownloadError, UsageError
 from yolobg.model import Failed, ImageRecord, Origin, Progress, Staged, no_progress
 
-if TYPE_CHECKING:
-    from yolobg.download.network import Network, Outcome
-
 __all__ = ["FetchResult", "fetch_images"]
 
-_WORKERS = 4
 _LOOK_S = 0.1
+_PAUSE_S = 0.005
 _STAGE = "download"
 
 
@@ -91,49 +86,31 @@ def fetch_images(
     with write_guard(staging):
         staging.mkdir(parents=True, exist_ok=True)
     remove_partial(staging)
-    run = _Run(candidates, needed, origin=origin, staging=staging, jobs=jobs, limits=limits or Limits())
+    bounds = limits or Limits()
+    workshop = Workshop(origin, staging, jobs=jobs, limits=bounds)
     try:
+        run = _Run(candidates, needed, workshop, limits=bounds, counts_losses=bool(origin.bases))
         return run.run(accept, progress, stop or threading.Event())
     finally:
-        run.close()
+        workshop.close()
 
 
 class _Run:
     """One fetch: begins candidates in rank order, settles their outcomes in rank order."""
 
     def __init__(
-        self,
-        candidates: Iterable[ImageRecord],
-        needed: int,
-        *,
-        origin: Origin,
-        staging: Path,
-        jobs: int | None,
-        limits: Limits,
+        self, candidates: Iterable[ImageRecord], needed: int, workshop: Workshop, *, limits: Limits, counts_losses: bool
     ) -> None:
         self._candidates = iter(candidates)
-        self._needed, self._origin, self._staging, self._limits = needed, origin, staging, limits
-        self._folders = LocalFolders(origin.folders, staging, origin.link)
-        self._left_over = {path.name for path in staging.glob("*.staged")}
-        self._results: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="yolobg-image")
-        self._jobs = jobs
-        self._network: Network | None = None
-        self._network_lock = threading.Lock()
+        self._needed, self._workshop, self._limits = needed, workshop, limits
+        self._counts_losses = counts_losses
         self._begun = self._settled = 0
         self._outcomes: dict[int, Staged | Failed] = {}
-        self._seen: set[int] = set()
         self._staged: list[Staged] = []
         self._failed: list[Failed] = []
         self._dry = False
         self._good_waiting = 0
         self._lost = self._barren = 0
-
-    def close(self) -> None:
-        """Stop all work and wait for what cannot be stopped half-way."""
-        if self._network is not None:
-            self._network.close()
-        self._workers.shutdown(wait=True, cancel_futures=True)
 
     def run(
         self, accept: Callable[[Staged], str | None] | None, progress: Progress, stop: threading.Event
@@ -142,15 +119,12 @@ class _Run:
         progress(_STAGE, 0, self._needed)
         while len(self._staged) < self._needed:
             self._begin()
+            self._workshop.flush()
             if self._begun == self._settled:
                 break
             if stop.is_set():
                 return FetchResult(tuple(self._staged), tuple(self._failed), stopped=True)
-            try:
-                rank, outcome = self._results.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-            self._take(rank, outcome)
+            self._take_arrived()
             self._settle(accept)
             progress(_STAGE, len(self._staged) + self._good_waiting, self._needed)
         return FetchResult(tuple(self._staged), tuple(self._failed))
@@ -168,82 +142,16 @@ class _Run:
                 return
             rank = self._begun
             self._begun += 1
-            self._route(rank, record)
+            self._workshop.begin(rank, record)
 
-    def _route(self, rank: int, record: ImageRecord) -> None:
-        reason = None
-        if record.id in self._seen:
-            reason = "the source lists it twice"
-        elif safe_parts(record.file_name) is None:
-            reason = f"its file name is not safe to use: {ascii(record.file_name)[:80]}"
-        elif image_suffix(record.file_name) is None:
-            reason = "its name has no suffix of an image that trainers read"
-        self._seen.add(record.id)
-        if reason is not None:
-            self._report(rank, Failed(record.id, reason, 0))
-        elif self._origin.folders or staged_path(self._staging, record.id).name in self._left_over:
-            self._workers.submit(self._on_this_machine, rank, record)
-        else:
-            self._over_network(rank, record)
-
-    def _report(self, rank: int, outcome: Outcome) -> None:
-        self._results.put((rank, outcome))
-
-    def _on_this_machine(self, rank: int, record: ImageRecord) -> None:
-        """In a worker thread: what is staged already, then the folders, then on to the network."""
-        try:
-            outcome = self._bring(record)
-        except Exception as error:  # noqa: BLE001 - the caller's thread raises it
-            self._report(rank, error)
-            return
-        if isinstance(outcome, Failed) and self._origin.bases:
-            self._over_network(rank, record)
-        else:
-            self._report(rank, outcome)
-
-    def _over_network(self, rank: int, record: ImageRecord) -> None:
-        """Hand a candidate on; the network is made when first needed, so that folders alone never load aiohttp."""
-        with self._network_lock:
-            if self._network is None:
-                from yolobg.download.network import Network  # noqa: PLC0415 - see above
-
-                self._network = Network(
-                    self._origin.bases,
-                    self._staging,
-                    workers=self._workers,
-                    report=self._report,
-                    limits=self._limits,
-                    jobs=self._jobs,
-                )
-        self._network.submit(rank, record)
-
-    def _hosts_said(self) -> str:
-        return "no host was asked" if self._network is None else self._network.hosts.describe()
-
-    def _bring(self, record: ImageRecord) -> Staged | Failed:
-        is_left_over = staged_path(self._staging, record.id).name in self._left_over
-        # A file left by a run with another kind of link is made anew where that is as cheap as looking at it.
-        if is_left_over and (self._origin.link == "copy" or not self._origin.folders):
-            kept = reuse(self._staging, record, self._first_address(record))
-            if kept is not None:
-                return kept
-        try:
-            source = self._folders.find(record)
-            if source is not None:
-                return self._folders.bring(record, source)
-        except BadImageError as error:
-            return Failed(record.id, str(error), 1)
-        if is_left_over:
-            kept = reuse(self._staging, record, self._first_address(record))
-            if kept is not None:
-                return kept
-        return Failed(record.id, "no folder given has it", 1)
-
-    def _first_address(self, record: ImageRecord) -> str:
-        parts = safe_parts(record.file_name) or ()
-        if self._origin.bases:
-            return image_url(self._origin.bases[0], parts)
-        return str(self._origin.folders[0].joinpath(*parts))
+    def _take_arrived(self) -> None:
+        """Take what has arrived, waiting a moment for the first."""
+        with contextlib.suppress(queue.Empty):
+            self._take(*self._workshop.results.get(timeout=_LOOK_S))
+            # Not once for each image: a waking thread takes the interpreter's lock from the one that fetches.
+            time.sleep(_PAUSE_S)
+            while True:
+                self._take(*self._workshop.results.get_nowait())
 
     def _take(self, rank: int, outcome: Outcome) -> None:
         """Note one outcome; raises what ends the run."""
@@ -253,7 +161,7 @@ class _Run:
         if isinstance(outcome, Staged):
             self._good_waiting += 1
             self._barren = 0
-        elif outcome.attempts and self._origin.bases:
+        elif outcome.attempts and self._counts_losses:
             self._lost += 1
             self._barren += 1
             self._check_budget(outcome)
@@ -264,7 +172,7 @@ class _Run:
             return
         raise DownloadError(
             f"{self._lost} images could not be had, the last {self._barren} in a row "
-            f"({self._hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
+            f"({self._workshop.hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
         )
 
@@ -281,6 +189,6 @@ class _Run:
             if reason is None:
                 self._staged.append(outcome)
                 continue
-            with write_guard(self._staging):
+            with write_guard(outcome.path.parent):
                 outcome.path.unlink(missing_ok=True)
             self._failed.append(Failed(outcome.record.id, reason, 1))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from yolobg import files
 from yolobg.download.addresses import safe_parts
-from yolobg.download.staging import content_of, create_new, part_path, staged_path, write_guard
-from yolobg.download.structure import BadImageError
+from yolobg.download.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
+from yolobg.download.structure import BadImageError, Data
 from yolobg.download.verify import check_image
 from yolobg.errors import DownloadError, UsageError
 from yolobg.model import ImageRecord, Link, Staged
@@ -22,9 +22,7 @@ __all__ = ["LocalFolders"]
 
 # Below a folder, in this order.
 LAYOUTS = ("", "train2017", "val2017", "images/train2017", "images/val2017", "images")
-_PIECE_BYTES = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-_NO_KERNEL_COPY = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF, errno.EPERM)
 
 
 class LocalFolders:
@@ -81,22 +79,33 @@ class LocalFolders:
         """
         part, target = part_path(self._staging, record.id), staged_path(self._staging, record.id)
         try:
-            if self._link == "copy":
-                _copy(source, part, self._staging)
-            else:
-                self._make_link(source, part)
-            with content_of(part) as data:
-                check_image(data, record, decode=False)
-                size, sha256 = len(data), hashlib.sha256(data).hexdigest()
+            size, sha256 = self._lay(record, source, part)
             with write_guard(self._staging):
                 files.step("rename", target)
                 part.replace(target)
         except OSError as error:
+            part.unlink(missing_ok=True)
             raise BadImageError(f"{source} cannot be read: {error.strerror or error}") from error
-        finally:
+        except BaseException:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+            raise
         return Staged(record, target, size, sha256, str(source))
+
+    def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str]:
+        """Bring a file's content or a link to it to `part`, verified; returns size and SHA-256.
+
+        A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
+        (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
+        """
+        if self._link != "copy":
+            self._make_link(source, part)
+            with content_of(part) as data:
+                return _verify(data, record)
+        with content_of(source) as data:
+            facts = _verify(data, record)
+            _write_new(part, data, self._staging)
+            return facts
 
     def _make_link(self, source: Path, part: Path) -> None:
         part.unlink(missing_ok=True)
@@ -117,44 +126,16 @@ class LocalFolders:
             ) from error
 
 
-def _copy(source: Path, part: Path, staging: Path) -> None:
-    """Copy content, within the kernel where it can (file systems that share blocks then do)."""
-    with source.open("rb") as reader:
-        with write_guard(staging):
-            target = create_new(part)
+def _verify(data: Data, record: ImageRecord) -> tuple[int, str]:
+    check_image(data, record, depth="structure")
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def _write_new(part: Path, data: Data, staging: Path) -> None:
+    with write_guard(staging):
+        target = create_new(part)
         try:
             files.step("write", part)
-            if not _copy_in_kernel(reader.fileno(), target):
-                while piece := reader.read(_PIECE_BYTES):
-                    view = memoryview(piece)
-                    with write_guard(staging):
-                        while view:
-                            view = view[os.write(target, view) :]
-        except OSError as error:
-            if error.errno in _FULL:
-                with write_guard(staging):
-                    raise
-            raise
+            write_all(target, data)
         finally:
             os.close(target)
-
-
-def _copy_in_kernel(source: int, target: int) -> bool:
-    """Whether the kernel copied all; False, with nothing written, where it cannot."""
-    kernel_copy = getattr(os, "copy_file_range", None)
-    if kernel_copy is None:
-        return False
-    left = os.fstat(source).st_size
-    started = False
-    try:
-        while left > 0:
-            done = kernel_copy(source, target, left)
-            if done == 0:
-                # Some special file systems copy nothing and say so only thus.
-                return started
-            started, left = True, left - done
-    except OSError as error:
-        if started or error.errno not in _NO_KERNEL_COPY:
-            raise
-        return False
-    return True

@@ -18,15 +18,14 @@ from yolobg.download.hosts import Fault, Host, Hosts
 from yolobg.download.limits import Limits
 from yolobg.download.pace import Pace, backoff_s
 from yolobg.download.request import Requester
+from yolobg.download.work import Outcome
 from yolobg.errors import DownloadError
 from yolobg.model import Failed, ImageRecord, Staged
 
-__all__ = ["Network", "Outcome"]
+__all__ = ["Network"]
 
 _log = logging.getLogger(__name__)
 _WAIT_FOR_HOST_S = 0.05
-
-Outcome = Staged | Failed | BaseException
 
 
 class Network:

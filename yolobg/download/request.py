@@ -181,11 +181,12 @@ class Requester:
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         """Run blocking work in a worker thread to its end, even when cancelled meanwhile: it has a file open."""
-        future = asyncio.get_running_loop().run_in_executor(self._workers, work)
+        begun = self._workers.submit(work)
         try:
-            return await asyncio.shield(future)
+            return await asyncio.wrap_future(begun)
         except asyncio.CancelledError:
-            await asyncio.wait([future])
+            if not begun.cancelled():
+                await asyncio.wait([asyncio.wrap_future(begun)])
             raise
 
 

@@ -20,17 +20,28 @@ from typing import TYPE_CHECKING
 
 from yolobg import files
 from yolobg.download.structure import BadImageError, Data
-from yolobg.download.verify import check_image
+from yolobg.download.verify import Depth, check_image
 from yolobg.errors import DownloadError
 from yolobg.model import ImageRecord, Staged
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["Incoming", "content_of", "part_path", "remove_partial", "reuse", "staged_path", "write_guard"]
+__all__ = [
+    "Incoming",
+    "content_of",
+    "create_new",
+    "part_path",
+    "remove_partial",
+    "reuse",
+    "staged_path",
+    "write_all",
+    "write_guard",
+]
 
 _PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
 _SMALL_BYTES = 4 << 20
+_WRITE_BYTES = 64 << 20
 
 
 def part_path(staging: Path, source_id: int) -> Path:
@@ -97,7 +108,7 @@ def reuse(staging: Path, record: ImageRecord, url: str) -> Staged | None:
     with contextlib.suppress(OSError, BadImageError):
         if stat.S_ISREG(path.lstat().st_mode):
             with content_of(path) as data:
-                check_image(data, record, decode=True)
+                check_image(data, record, depth="decode")
                 return Staged(record, path, len(data), hashlib.sha256(data).hexdigest(), url)
     files.step("unlink", path)
     with write_guard(staging):
@@ -181,13 +192,13 @@ class Incoming:
         if self._md5 is not None and not proven and self._sha256.hexdigest() not in known:
             raise EtagMismatchError(self._sha256.hexdigest())
         # What a content coding hid from the ETag is decoded like content without one.
-        decode = not proven or bool(self._answer.encoding)
+        depth: Depth = "header" if proven and not self._answer.encoding else "decode"
         if self._handle is None:
-            check_image(content, self._record, decode=decode)
+            check_image(content, self._record, depth=depth)
             self._write(content)
         else:
             self._write(content)
-            self._check_part(decode=decode)
+            self._check_part(depth)
         return self._publish(), proven
 
     def _take(self, piece: bytes | bytearray) -> bytes | bytearray:
@@ -202,15 +213,13 @@ class Incoming:
             if self._handle is None:
                 self._handle = create_new(self._part)
             files.step("write", self._part)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(self._handle, view) :]
+            write_all(self._handle, content)
         self._size += len(content)
 
-    def _check_part(self, *, decode: bool) -> None:
+    def _check_part(self, depth: Depth) -> None:
         try:
             with content_of(self._part) as data:
-                check_image(data, self._record, decode=decode)
+                check_image(data, self._record, depth=depth)
         except OSError as error:
             raise BadImageError(f"it cannot be read back: {error}") from error
 
@@ -233,6 +242,14 @@ class Incoming:
             self._close()
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)
+
+
+def write_all(handle: int, content: Data) -> None:
+    """Write all of it, however little the system takes at a time."""
+    with memoryview(content) as view:
+        written = 0
+        while written < len(view):
+            written += os.write(handle, view[written : written + _WRITE_BYTES])
 
 
 def create_new(path: Path) -> int:

@@ -42,8 +42,8 @@ class Structure:
     height: int
 
 
-def walk_jpeg(data: Data) -> Structure:
-    """Walk a JPEG from its start mark to its end mark, coded data included.
+def walk_jpeg(data: Data, *, coded: bool = True) -> Structure:
+    """Walk a JPEG from its start mark to its end mark, or only through its header when `coded` is false.
 
     Raises:
         BadImageError: A mark is missing, the file is cut or damaged in its structure, something other than a further
@@ -54,31 +54,32 @@ def walk_jpeg(data: Data) -> Structure:
     if data[-2:] != JPEG_END:
         raise BadImageError("it does not end like a JPEG: cut short, or something follows its end")
     try:
-        frame, position = _walk_segments(data, 2, None)
+        frame, position = _walk_segments(data, 2, coded=coded)
     except IndexError:
         raise BadImageError("it is cut short inside its header") from None
     if frame is None:
         raise BadImageError("it has no frame header")
-    if position != len(data) and data[position : position + 2] != JPEG_START:
+    if coded and position != len(data) and data[position : position + 2] != JPEG_START:
         raise BadImageError("data follows its end mark")
     return frame
 
 
-def _walk_segments(data: Data, position: int, frame: Structure | None) -> tuple[Structure | None, int]:
-    """Go from marker to marker until the end mark; returns the frame and the position after the end mark."""
+def _walk_segments(data: Data, position: int, *, coded: bool) -> tuple[Structure | None, int]:
+    """Go from marker to marker until the end mark or the first coded data; returns the frame and the position."""
+    frame: Structure | None = None
     while True:
         marker, position = _next_marker(data, position)
         if marker == _END:
             return frame, position
         if marker in _BARE:
             continue
-        length = data[position] << 8 | data[position + 1]
-        if length < _LENGTH_BYTES or position + length > len(data):
-            raise BadImageError("its structure is damaged: a segment has an impossible length")
+        length = _segment_bytes(data, position)
         if marker in _ALL_FRAMES:
             frame = _frame(data, position, marker)
         position += length
         if marker == _START_OF_SCAN:
+            if not coded:
+                return frame, position
             found = _MARKER.search(data, position)
             if found is None:
                 raise BadImageError("its coded data never ends")
@@ -94,6 +95,13 @@ def _next_marker(data: Data, position: int) -> tuple[int, int]:
     if marker == 0 or marker == JPEG_START[1]:
         raise BadImageError("its structure is damaged: a marker that cannot stand there")
     return marker, position + 1
+
+
+def _segment_bytes(data: Data, position: int) -> int:
+    length = data[position] << 8 | data[position + 1]
+    if length < _LENGTH_BYTES or position + length > len(data):
+        raise BadImageError("its structure is damaged: a segment has an impossible length")
+    return length
 
 
 def _frame(data: Data, position: int, marker: int) -> Structure:

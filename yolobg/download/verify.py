@@ -6,11 +6,14 @@ Reads, never writes. Pillow is loaded at the first image that needs it.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Literal
 
 from yolobg.download.structure import BadImageError, Data, Structure, walk_jpeg, walk_png
 from yolobg.model import ImageRecord
 
-__all__ = ["BadImageError", "check_image", "image_suffix"]
+__all__ = ["BadImageError", "Depth", "check_image", "image_suffix"]
+
+Depth = Literal["header", "structure", "decode"]
 
 # Suffix to the Pillow formats that its content may have: Ultralytics' suffix set. Only these decoders ever see the
 # bytes. Stereo cameras write multi-picture files with the suffix of a JPEG, and every trainer reads them.
@@ -40,18 +43,18 @@ def image_suffix(file_name: str) -> str | None:
     return suffix if suffix in _FORMATS else None
 
 
-def check_image(data: Data, record: ImageRecord, *, decode: bool) -> None:
+def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
     """Check that the content is the whole image that the record describes.
 
-    Always: the format fits the suffix, start and end marks, structure (JPEG markers through all coded data, PNG CRCs),
-    size in pixels equal to the record's where it says one (or turned by EXIF), at least 10 px a side, no decompression
-    bomb, convertible to RGB.
+    Always: the format fits the suffix, start and end marks, header, size in pixels equal to the record's where it says
+    one (or turned by EXIF), at least 10 px a side, no decompression bomb, convertible to RGB.
 
     Args:
         data: The whole content.
         record: What it should be.
-        decode: Whether to decode it as well: a JPEG at 1/8 scale (reads all coded data at half the cost), others in
-            full. Formats without a structure of their own here (neither JPEG nor PNG) are always decoded.
+        depth: How much more: `header` nothing (a digest has proven the rest); `structure` JPEG markers through all
+            coded data and PNG CRCs; `decode` that and a decode, of a JPEG at 1/8 scale (which reads all coded data at
+            half the cost). Formats without a structure of their own here (neither JPEG nor PNG) are always decoded.
 
     Raises:
         BadImageError: It is not; the message is the reason.
@@ -64,12 +67,12 @@ def check_image(data: Data, record: ImageRecord, *, decode: bool) -> None:
     formats = _FORMATS[suffix]
     structure: Structure | None = None
     if "JPEG" in formats:
-        structure = walk_jpeg(data)
+        structure = walk_jpeg(data, coded=depth != "header")
     elif "PNG" in formats:
         structure = walk_png(data)
     if structure is not None:
         _check_size(structure.width, structure.height, record, data)
-    if decode or structure is None:
+    if depth == "decode" or structure is None:
         from yolobg.download import pixels  # noqa: PLC0415 - Pillow is loaded when first needed
 
         pixels_size = pixels.decode(data, formats)
