@@ -3,7 +3,8 @@
 Everything runs on loopback in one run: nginx (Debian's, with `libnginx-mod-http-echo` for the delay and
 `libnginx-mod-stream` for a speed limit per connection) serves the same files to each contender, and each is a process
 of its own, whose wall time, processor time and peak memory the kernel counts. Only ours checks what it gets. Peers:
-`requests` in a loop and in 64 threads, aria2c, img2dataset (named by `--img2dataset`, or `YOLOBG_BENCH_IMG2DATASET`, a Python that has it), `cp`.
+`requests` in a loop and in 64 threads, aria2c, `cp`, and img2dataset (`--img2dataset` or `YOLOBG_BENCH_IMG2DATASET`
+name a Python that has it).
 Contenders take turns within each repeat; the figures are medians. Files lie in memory where there is room (`--work`),
 so that a busy disk does not decide.
 """

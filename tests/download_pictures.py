@@ -16,6 +16,7 @@ from yolobg.model import ImageRecord
 QUICK = Limits(
     connect_s=1.0,
     read_s=1.0,
+    probe_s=0.5,
     attempt_s=3.0,
     image_s=10.0,
     slow_after_s=0.3,

@@ -87,6 +87,7 @@ def test_fetch__accept_is_told_in_rank_order_in_this_thread(tmp_path: Path) -> N
         )
     assert told == sorted(told)
     assert len(result.staged) == 30
+    assert {one.attempts for one in result.failed} > {1}
     refused = [one.source_id for one in result.failed if one.reason == "the same content as b.jpg"]
     assert refused == [i for i in told if i % 3 == 0]
     assert names(tmp_path / "s") == sorted(f"{one.record.id}.staged" for one in result.staged)
@@ -212,6 +213,47 @@ def test_fetch__staging_that_is_a_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("", "utf-8")
     with ImageServer(served(records(3))) as server, pytest.raises(DownloadError, match="cannot write here"):
         fetch_images(records(3), needed=3, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
+
+
+LIMITED = textwrap.dedent(
+    """
+    import resource, sys
+    from pathlib import Path
+    from yolobg.download import fetch_images
+    from yolobg.errors import DownloadError
+    from yolobg.model import ImageRecord, Origin
+    pool = [ImageRecord(i, f"{i:012d}.jpg", 64, 48) for i in range(1, 301)]
+    resource.setrlimit(getattr(resource, sys.argv[3]), (int(sys.argv[4]),) * 2)
+    try:
+        result = fetch_images(pool, needed=300, origin=Origin("x", bases=(sys.argv[1],)), staging=Path(sys.argv[2]),
+                              jobs=int(sys.argv[5]))
+    except DownloadError as error:
+        sys.exit(str(error))
+    print(len(result.staged), len(result.failed))
+    """
+)
+
+
+def limited(server: ImageServer, staging: Path, limit: str, value: int, jobs: int) -> subprocess.CompletedProcess[str]:
+    given = [f"{server.url}/train2017", str(staging), limit, str(value), str(jobs)]
+    return subprocess.run([sys.executable, "-c", LIMITED, *given], check=False, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
+def test_fetch__too_many_open_files_only_slow_it_down(tmp_path: Path) -> None:
+    with ImageServer(served(records(300)), latency_s=0.02) as server:
+        done = limited(server, tmp_path / "s", "RLIMIT_NOFILE", 40, 100)
+    assert (done.returncode, done.stdout) == (0, "300 0\n"), done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX resource limits")
+def test_fetch__a_file_that_may_not_grow_ends_it_with_advice(tmp_path: Path) -> None:
+    with ImageServer(served(records(300))) as server:
+        done = limited(server, tmp_path / "s", "RLIMIT_FSIZE", 1000, 8)
+    assert done.returncode == 1
+    assert "cannot write here" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert names(tmp_path / "s") == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to a child")

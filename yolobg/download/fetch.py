@@ -106,6 +106,7 @@ class _Run:
         self._counts_losses = counts_losses
         self._begun = self._settled = 0
         self._outcomes: dict[int, Staged | Failed] = {}
+        self._attempts: dict[int, int] = {}
         self._staged: list[Staged] = []
         self._failed: list[Failed] = []
         self._dry = False
@@ -153,13 +154,14 @@ class _Run:
             while True:
                 self._take(*self._workshop.results.get_nowait())
 
-    def _take(self, rank: int, outcome: Outcome) -> None:
+    def _take(self, rank: int, outcome: Outcome, attempts: int) -> None:
         """Note one outcome; raises what ends the run."""
         if isinstance(outcome, BaseException):
             raise outcome
         self._outcomes[rank] = outcome
         if isinstance(outcome, Staged):
             self._good_waiting += 1
+            self._attempts[rank] = attempts
             self._barren = 0
         elif outcome.attempts and self._counts_losses:
             self._lost += 1
@@ -180,6 +182,7 @@ class _Run:
         """Settle outcomes in rank order, so that `accept` sees the same sequence in every run."""
         while self._settled in self._outcomes:
             outcome = self._outcomes.pop(self._settled)
+            attempts = self._attempts.pop(self._settled, 0)
             self._settled += 1
             if isinstance(outcome, Failed):
                 self._failed.append(outcome)
@@ -191,4 +194,4 @@ class _Run:
                 continue
             with write_guard(outcome.path.parent):
                 outcome.path.unlink(missing_ok=True)
-            self._failed.append(Failed(outcome.record.id, reason, 1))
+            self._failed.append(Failed(outcome.record.id, reason, attempts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -60,7 +60,6 @@ class Host:
     probing: bool = False
     down: bool = False
     etag_fits: int = 0
-    answered: bool = field(default=False)
 
     @property
     def name(self) -> str:
@@ -108,7 +107,6 @@ class Hosts:
         host.failures = host.probes = 0
         host.stopped_at = None
         host.probing = False
-        host.answered = True
 
     def failed(self, host: Host, fault: Fault) -> None:
         """Note a request that got no answer; stops or gives up the host when it was one too many."""

@@ -14,6 +14,7 @@ class Limits:
     Attributes:
         connect_s: For a connection, name look-up and TLS included.
         read_s: Between two pieces of an answer, and until its first.
+        probe_s: The same for a request that only finds out whether a host is back.
         attempt_s: One request from start to end.
         image_s: All tries of one image together, waits included.
         slow_after_s: From when on an answer must have come with `slow_bytes_per_s`.
@@ -32,7 +33,8 @@ class Limits:
     """
 
     connect_s: float = 5.0
-    read_s: float = 20.0
+    read_s: float = 10.0
+    probe_s: float = 4.0
     attempt_s: float = 60.0
     image_s: float = 120.0
     slow_after_s: float = 10.0

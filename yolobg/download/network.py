@@ -37,7 +37,7 @@ class Network:
         staging: Path,
         *,
         workers: Executor,
-        report: Callable[[int, Outcome], None],
+        report: Callable[[int, Outcome, int], None],
         limits: Limits,
         jobs: int | None,
     ) -> None:
@@ -86,7 +86,7 @@ class Network:
             if not self._started.done():
                 self._started.set_exception(error)
                 return
-            self._report(-1, error)
+            self._report(-1, error, 0)
         finally:
             loop.close()
 
@@ -107,13 +107,14 @@ class Network:
 
     async def _image(self, rank: int, record: ImageRecord) -> None:
         outcome: Outcome
+        tries = _Tries(record, self._requester, self.hosts, self._pace, self._limits)
         try:
-            outcome = await _Tries(record, self._requester, self.hosts, self._pace, self._limits).run()
+            outcome = await tries.run()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the caller's thread raises it
             outcome = error
-        self._report(rank, outcome)
+        self._report(rank, outcome, tries.attempts)
 
 
 class _Tries:
@@ -126,6 +127,11 @@ class _Tries:
         self._gone: set[int] = set()
         self._seen: set[str] = set()
         self._reason = "no host was asked"
+
+    @property
+    def attempts(self) -> int:
+        """Requests made for the image so far."""
+        return self._attempts
 
     async def run(self) -> Staged | Failed:
         """Ask host after host until one has it, none can have it, or the bounds are reached.
@@ -191,11 +197,9 @@ class _Tries:
     def _wait_after(self, host: Host, fault: Fault) -> float:
         self._reason = f"{host.name}: {fault.reason}"
         _log.debug("image %s, try %s: %s", self._record.id, self._attempts, self._reason)
-        if fault.kind in ("connection", "untrusted") or (fault.kind == "slow" and not host.answered):
+        if fault.kind in ("connection", "untrusted", "slow"):
             self._hosts.failed(host, fault)
             self._connections += fault.kind == "connection"
-        elif fault.kind == "slow":
-            self._hosts.failed(host, fault)
         elif fault.kind != "local":
             self._hosts.answered(host, fault.reason)
         if fault.kind in ("busy", "slow", "local"):

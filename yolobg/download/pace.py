@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from email.utils import parsedate_to_datetime
 
 from yolobg.download.limits import Limits
 
-__all__ = ["Pace", "backoff_s", "retry_after_s"]
+__all__ = ["Pace", "backoff_s", "retry_after_s", "socket_room"]
 
 _GROWTH = 1.08  # throughput must rise by this factor for more requests to be worth while
 _ROUND_S = 0.04  # shorter rounds measure noise
+_MANY = 1 << 16
+_OTHER_HANDLES = 32  # standard streams, libraries, the event loop, the caller's own files
 _PATIENCE = 6  # rounds without growth before the next try to grow
 
 
@@ -41,6 +44,16 @@ def retry_after_s(header: str | None, *, limits: Limits, now: datetime | None = 
     return min(max(wait, 0.0), limits.backoff_cap_s)
 
 
+def socket_room() -> int:
+    """Requests at a time for which this process has file handles: each may hold a socket and a file."""
+    if sys.platform == "win32":
+        return _MANY
+    import resource  # noqa: PLC0415 - POSIX only
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MANY if soft == resource.RLIM_INFINITY else max(1, (soft - _OTHER_HANDLES) // 2)
+
+
 class Pace:
     """Slots for requests; their number follows the throughput.
 
@@ -50,8 +63,9 @@ class Pace:
 
     def __init__(self, fixed: int | None, *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._fixed = fixed is not None
-        self._floor, self._ceiling = limits.floor, limits.ceiling
-        self._limit = fixed if fixed is not None else limits.start
+        room = socket_room()
+        self._floor, self._ceiling = min(limits.floor, room), min(limits.ceiling, room)
+        self._limit = min(fixed if fixed is not None else limits.start, room)
         self._clock = clock
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()

@@ -82,7 +82,7 @@ class Requester:
             raise Fault("gone", "its file name is not safe to use")
         first = url = image_url(host.base, parts)
         for _ in range(self._limits.redirects + 1):
-            async with self._open(url) as response:
+            async with self._open(url, is_probe=host.probing) as response:
                 note(response.status)
                 if response.status not in _REDIRECTS:
                     answer = self._judge(response, url)
@@ -92,12 +92,15 @@ class Requester:
             url = target
         raise Fault("gone", f"more than {self._limits.redirects} redirects")
 
-    def _open(self, url: str) -> aiohttp.client._RequestContextManager:
-        proxy = self._proxies.of(url)
+    def _open(self, url: str, *, is_probe: bool) -> aiohttp.client._RequestContextManager:
+        proxy, headers = self._proxies.of(url) or (None, None)
         address = URL(url, encoded=True)
-        if proxy is None:
-            return self._session.get(address, allow_redirects=False)
-        return self._session.get(address, allow_redirects=False, proxy=proxy[0], proxy_headers=proxy[1])
+        if is_probe:
+            quick = aiohttp.ClientTimeout(
+                total=self._limits.attempt_s, sock_connect=self._limits.probe_s, sock_read=self._limits.probe_s
+            )
+            return self._session.get(address, allow_redirects=False, proxy=proxy, proxy_headers=headers, timeout=quick)
+        return self._session.get(address, allow_redirects=False, proxy=proxy, proxy_headers=headers)
 
     async def _check_redirect(self, first: str, target: str) -> None:
         fault = redirect_fault(first, target)

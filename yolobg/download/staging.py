@@ -7,6 +7,7 @@ somebody planted) and honour the umask.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import mmap
 import os
@@ -73,10 +74,13 @@ def write_guard(staging: Path) -> Iterator[None]:
 
     Raises:
         DownloadError: The disk is full, the folder is read-only or the like; nothing else can be staged either.
+        BadImageError: Too many files are open; that passes.
     """
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise BadImageError("this machine has no file handle to spare") from error
         raise DownloadError(
             f"{staging}: cannot write here: {error.strerror or error}; free some space or mend the permissions, then "
             "run again (what was fetched so far is kept)"

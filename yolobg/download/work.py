@@ -33,11 +33,11 @@ class Workshop:
     """Worker threads and, once needed, the network.
 
     Attributes:
-        results: One outcome for each candidate begun, under its rank; an exception ends the run.
+        results: For each candidate begun its rank, its outcome (an exception ends the run), and the tries it took.
     """
 
     def __init__(self, origin: Origin, staging: Path, *, jobs: int | None, limits: Limits) -> None:
-        self.results: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[tuple[int, Outcome, int]] = queue.SimpleQueue()
         self._origin, self._staging, self._jobs, self._limits = origin, staging, jobs, limits
         self._folders = LocalFolders(origin.folders, staging, origin.link)
         self._left_over = {path.name for path in staging.glob("*.staged")}
@@ -83,8 +83,8 @@ class Workshop:
         """Each host and its last answer, for an error."""
         return "no host was asked" if self._network is None else self._network.hosts.describe()
 
-    def _report(self, rank: int, outcome: Outcome) -> None:
-        self.results.put((rank, outcome))
+    def _report(self, rank: int, outcome: Outcome, attempts: int = 1) -> None:
+        self.results.put((rank, outcome, attempts))
 
     def _on_this_machine(self, batch: list[tuple[int, ImageRecord]]) -> None:
         """In a worker thread: what is staged already, then the folders, then on to the network."""
