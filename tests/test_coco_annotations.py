@@ -127,7 +127,7 @@ def test_captions__of_other_images_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     entries = [{"image_id": 2, "caption": "b"}, {"image_id": 2, "caption": "a"}, {"image_id": 99, "caption": "x"}]
     path.write_text(json.dumps({"annotations": entries}), encoding="utf-8")
-    assert read_captions(path, instances).texts == {1: ["a", "b"]}
+    assert read_captions(path, instances).texts == {1: ["b", "a"]}
     path.write_text(json.dumps({"annotations": entries[2:]}), encoding="utf-8")
     with pytest.raises(AnnotationsError, match="none of its 1 captions"):
         read_captions(path, instances)

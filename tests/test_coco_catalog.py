@@ -30,7 +30,7 @@ def make(folder: Path, instances: dict[str, Any], captions: dict[str, Any] | Non
     decoded = parse_instances(json.dumps(instances).encode(), source="instances.json")
     texts = parse_captions(json.dumps(captions).encode(), decoded, source="captions.json") if captions else None
     path = folder / f"{next(_numbers)}.sqlite"
-    build_catalog(path, decoded, texts, key="test")
+    build_catalog(path, decoded, texts)
     return Catalog(path)
 
 
@@ -111,7 +111,7 @@ def test_eligible__equals_pycocotools_on_generated_files(tmp_path: Path, data: s
 def test_eligible__equals_pycocotools_on_real_records(coco_real: Path, tmp_path: Path) -> None:
     path = coco_real / "annotations" / "instances_train2017.json"
     api = reference(path)
-    build_catalog(tmp_path / "c.sqlite", read_instances(path), None, key="real")
+    build_catalog(tmp_path / "c.sqlite", read_instances(path), None)
     rng = random.Random(1)
     names = [category["name"] for category in api.cats.values()]
     with Catalog(tmp_path / "c.sqlite") as catalog:
@@ -128,7 +128,7 @@ def test_eligible__equals_pycocotools_on_real_records(coco_real: Path, tmp_path:
 def test_captions__of_real_records_are_kept_and_veto(coco_real: Path, tmp_path: Path) -> None:
     instances = read_instances(coco_real / "annotations" / "instances_train2017.json")
     path = coco_real / "annotations" / "captions_train2017.json"
-    build_catalog(tmp_path / "c.sqlite", instances, read_captions(path, instances), key="real")
+    build_catalog(tmp_path / "c.sqlite", instances, read_captions(path, instances))
     texts: dict[int, list[str]] = {}
     for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
         texts.setdefault(entry["image_id"], []).append(entry["caption"].strip())
@@ -234,7 +234,7 @@ def test_vetoes__no_text_is_syntax(tmp_path: Path, term: str) -> None:
     if not path.exists():
         decoded = parse_instances(json.dumps(coco({1: [], 2: []}, NAMES)).encode(), source="i")
         texts = parse_captions(json.dumps(said((1, "a dog"))).encode(), decoded, source="c")
-        build_catalog(path, decoded, texts, key="k")
+        build_catalog(path, decoded, texts)
     with Catalog(path) as catalog:
         assert 2 in catalog.eligible([], vetoes=[CaptionTerms("x", (term, "tree"))]).ids
 
@@ -248,11 +248,20 @@ def test_vetoes__but_not_counts_within_the_same_caption(tmp_path: Path) -> None:
 
 
 def test_vetoes__more_captions_than_usual_stay_with_their_image(tmp_path: Path) -> None:
-    captions = said(*((1, f"line {n}") for n in range(100)), (2, "a dog"), (2, "a\ttab\nand line"))
+    captions = said(
+        *((1, f"line {n}") for n in range(100)),
+        (2, "a dog"),
+        (2, "a\ttab\nand line"),
+        (2, "nul\0word"),
+        (2, "\\u0000"),
+        (2, ""),
+    )
     with make(tmp_path, coco({1: [], 2: []}, NAMES), captions) as catalog:
         assert catalog.eligible([], vetoes=[CaptionTerms("x", ("99",))]).ids == (2,)
         assert len(catalog.captions_of(1)) == 100
-        assert catalog.captions_of(2) == ("a tab and line", "a dog")
+        assert set(catalog.captions_of(2)) == {"a tab and line", "a dog", "nul\0word", "\\u0000", ""}
+        for term, ids in (("word", (1,)), ("nul", (1,)), ("u0000", (1,)), ("line", ())):
+            assert catalog.eligible([], vetoes=[CaptionTerms("x", (term,))]).ids == ids
 
 
 def test_vetoes__without_captions_veto_nothing(tmp_path: Path) -> None:
@@ -329,7 +338,7 @@ def test_is_commercial__reads_name_and_address(name: str, url: str, commercial: 
 
 def test_parse_license__any_commercial_ids_and_nonsense(coco_real: Path, tmp_path: Path) -> None:
     instances = read_instances(coco_real / "annotations" / "instances_train2017.json")
-    build_catalog(tmp_path / "c.sqlite", instances, None, key="real")
+    build_catalog(tmp_path / "c.sqlite", instances, None)
     with Catalog(tmp_path / "c.sqlite") as catalog:
         assert parse_license(" Any ", catalog.licenses) is None
         assert parse_license("commercial", catalog.licenses) == frozenset({4, 5, 6, 7, 8})

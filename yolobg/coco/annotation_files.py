@@ -12,7 +12,8 @@ import hashlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,10 +59,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class JsonFile:
-    """A plain JSON file and the SHA-256 of its content."""
+    """A plain JSON file; `digest` gives the SHA-256 of its content, waiting for it if need be."""
 
     path: Path
-    sha256: str
+    digest: Callable[[], str]
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the content as a hex digest.
+
+        Raises:
+            AnnotationsError: The file is gone meanwhile.
+        """
+        with _errors_of(Part(self.path)):
+            return self.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
         with part.path.open("rb") as handle:
             packed = handle.read(2) == b"\x1f\x8b"
         if not packed:
-            return JsonFile(part.path, hash_file(part.path))
+            return JsonFile(part.path, _hash_meanwhile(part.path))
         require_space(target.parent, size * 3, f"unpacking {part}")
         with gzip.open(part.path) as stream:
             return inflate(stream, target, size * MAX_RATIO + _SLACK, str(part), progress)
@@ -147,7 +158,15 @@ def inflate(stream: _Readable, target: Path, limit_bytes: int, source: str, prog
             digest.update(chunk)
             out.write(chunk)
             progress("unpack", done, None)
-    return JsonFile(target, digest.hexdigest())
+    return JsonFile(target, digest.hexdigest)
+
+
+def _hash_meanwhile(path: Path) -> Callable[[], str]:
+    """Begin to hash a file in a thread, which hashing leaves free for others; returns what waits for the digest."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(hash_file, path)
+    pool.shutdown(wait=False)
+    return future.result
 
 
 def check_ratio(info: zipfile.ZipInfo, source: str) -> None:

@@ -24,6 +24,7 @@ PIECE = 1 << 20
 _LOOK_BACK = 256 << 10
 _MAX_KEY = 4096
 _ARRAY = re.compile(rb"\[\s*(\])?")
+_OBJECTS = re.compile(rb"\[\s*\{")
 _OPEN = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _KEY = re.compile(rb'\s*"([^"\\]*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*(,|\})\s*")
@@ -31,6 +32,13 @@ _BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
 _ARRAY_END = re.compile(rb"\}\s*\](?=\s*(?:,\s*\"|\}\s*\Z))")
 _VALUE_END = re.compile(rb'\s*(?=,\s*"[^"\\]*"\s*:|\}\s*\Z)')
 _TRIES = 64
+
+
+class _Nothing(msgspec.Struct):
+    """An object of which nothing is wanted."""
+
+
+_NOTHING: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[_Nothing])
 
 
 class NotStreamableError(Exception):
@@ -138,8 +146,12 @@ def _decode(decoder: msgspec.json.Decoder[list[Any]], piece: bytes) -> list[Any]
 
 
 def _skip(window: _Window) -> None:
-    """Step over a value that nobody asked for; only short ones are understood."""
+    """Step over a value that nobody asked for: an array of objects, or something short."""
     window.fill(_LOOK_BACK)
+    if _OBJECTS.match(window.data, window.at):
+        for _ in _entries(window, _NOTHING):
+            pass
+        return
     for end in islice(_VALUE_END.finditer(window.data, window.at), _TRIES):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             msgspec.json.decode(window.data[window.at : end.start()], type=msgspec.Raw)

@@ -92,7 +92,7 @@ class Instances:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Captions by position of the image in `Instances.images`; each image's captions are sorted."""
+    """Captions by position of the image in `Instances.images`, in the file's order."""
 
     texts: Mapping[int, Sequence[str]]
 
@@ -199,8 +199,6 @@ def _captions(arrays: Iterator[tuple[str, list[Any]]], instances: Instances, *, 
             f"{source}: none of its {count:,} captions belongs to an image of the instances file; "
             "give the captions file of the same split, or leave captions out"
         )
-    for captions in texts.values():
-        captions.sort()
     return Captions(dict(texts))
 
 

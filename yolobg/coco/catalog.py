@@ -241,10 +241,10 @@ def _describe(file: CatalogFile, ids: Collection[int]) -> dict[int, tuple[tuple[
 
 def _examples(file: CatalogFile, terms: CaptionTerms, count: int) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for rowid in file.naming(terms):
+    for caption in file.examples(terms):
         if len(found) >= count:
             break
-        found[file.caption(rowid)] = None
+        found[caption] = None
     return tuple(found)
 
 

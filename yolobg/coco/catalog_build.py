@@ -3,10 +3,6 @@
 Which images hold a category is kept as one bit per image (bit = the image's place among the ascending ids), packed and
 deflated, one row per category: a union over categories is then a few integer operations however many images there are,
 and the rows take 0.4 MB for train2017 where (category, image) pairs took 5 MB and most of the build.
-
-The captions' index is contentless FTS5 (one row per caption, so that "but not" works within a caption); their text lies
-beside it in deflated blocks, 8 MB for train2017, so that a report can quote them. A caption's rowid is
-`position << shift | number`, which saves a table of its own.
 """
 
 from __future__ import annotations
@@ -18,17 +14,19 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolobg.coco.annotations import Captions, ImageRow, Instances, LicenseRow
-from yolobg.coco.catalog_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
-from yolobg.errors import YolobgError
+from yolobg.coco.catalog_captions import caption_blocks, index_captions
+from yolobg.coco.catalog_file import APPLICATION_ID, VERSION
 from yolobg.model import Progress, no_progress
 
 __all__ = ["build_catalog", "is_commercial"]
 
 MIN_SIDE_PX = 10
+# As `Eligibility.few_classes_share` has it.
+FEW_CLASSES = 2
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -41,11 +39,6 @@ CREATE TABLE license (id INTEGER PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT N
 CREATE TABLE mask (name TEXT PRIMARY KEY, bits BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE caption_text (block INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 """
-# Without columnsize and with one big hash the index is written once, in one piece: a third less time and space.
-_CAPTION_TABLE = (
-    "CREATE VIRTUAL TABLE caption USING fts5(text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
-)
-_CAPTION_HASH = "INSERT INTO caption(caption, rank) VALUES ('hashsize', 67108864)"
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
 # Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
 _IMAGE_NAME = re.compile(
@@ -54,7 +47,7 @@ _IMAGE_NAME = re.compile(
 
 
 def build_catalog(
-    path: Path, instances: Instances, captions: Captions | None, *, key: str, progress: Progress = no_progress
+    path: Path, instances: Instances, captions: Captions | None, *, progress: Progress = no_progress
 ) -> None:
     """Write the catalog of `instances` to `path`, which must not exist yet.
 
@@ -62,35 +55,50 @@ def build_catalog(
         path: A temporary file; the caller moves it into place.
         instances: From `read_instances`.
         captions: From `read_captions`; None when the source has none.
-        key: Stored, so that a file can be told from another source's.
         progress: Stage `catalog`, in images and captions.
 
     Raises:
         YolobgError: This Python's SQLite lacks FTS5.
         sqlite3.Error: The disk is full, or the file cannot be written.
     """
-    connection = sqlite3.connect(path, isolation_level=None)
+    # One thread at a time: the one that indexes first, then this one.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         # A kill leaves a temporary file that nobody reads, so nothing here needs a journal or a sync.
         connection.executescript(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536;"
-            f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
+            f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {_TABLES}"
         )
         connection.execute("BEGIN")
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        total = len(instances.images) + sum(map(len, captions.texts.values())) if captions else len(instances.images)
-        progress("catalog", 0, total)
-        base = _write_images(connection, instances.images)
-        _write_bits(connection, instances)
-        progress("catalog", len(instances.images), total)
-        shift = _write_captions(connection, captions, len(instances.images), total, progress) if captions else -1
-        facts = {"key": key, "images": len(instances.images), "coco_url_base": base, "caption_shift": shift}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
+        _fill(connection, instances, captions, progress)
         connection.execute("COMMIT")
-        progress("catalog", total, total)
     finally:
         connection.close()
+
+
+def _fill(connection: sqlite3.Connection, instances: Instances, captions: Captions | None, progress: Progress) -> None:
+    images = len(instances.images)
+    texts = captions.texts if captions else {}
+    total = images + sum(map(len, texts.values()))
+    progress("catalog", 0, total)
+
+    def count(captions_done: int) -> None:
+        progress("catalog", captions_done, total)
+
+    # Indexing happens inside SQLite, which lets go of the interpreter: a second core works out the rest meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        indexing = pool.submit(index_captions, connection, texts, images, count) if captions else None
+        blocks = list(caption_blocks(texts, images)) if captions else []
+        contains, licenses, masks = _holder_rows(instances), _license_rows(instances), _mask_rows(instances)
+        shift = indexing.result() if indexing else -1
+    connection.executemany("INSERT INTO caption_text VALUES (?, ?)", enumerate(blocks))
+    connection.executemany("INSERT INTO contains VALUES (?, ?, ?, ?)", contains)
+    connection.executemany("INSERT INTO license VALUES (?, ?, ?, ?, ?)", licenses)
+    connection.executemany("INSERT INTO mask VALUES (?, ?)", masks)
+    base = _write_images(connection, instances.images)
+    facts = {"images": images, "coco_url_base": base, "caption_shift": shift}
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
+    progress("catalog", total, total)
 
 
 def is_commercial(license_row: LicenseRow) -> bool:
@@ -114,10 +122,6 @@ def _write_images(connection: sqlite3.Connection, images: Sequence[ImageRow]) ->
             for number, name, width, height, license_id, url, flickr_url in images
         ),
     )
-    ids = array.array("q", (r.id for r in images))
-    if sys.byteorder == "big":
-        ids.byteswap()
-    connection.execute("INSERT INTO mask VALUES ('ids', ?)", (zlib.compress(ids.tobytes(), 1),))
     return base
 
 
@@ -130,28 +134,36 @@ def _pack(positions: Iterable[int], images: int) -> bytes:
     return zlib.compress(int(flags or b"0", 2).to_bytes((images + 7) // 8, "little"), 1)
 
 
-def _write_bits(connection: sqlite3.Connection, instances: Instances) -> None:
+def _holder_rows(instances: Instances) -> list[tuple[int, str, int, bytes]]:
     images = len(instances.images)
-    connection.executemany(
-        "INSERT INTO contains VALUES (?, ?, ?, ?)",
-        (
-            (category_id, name, len(instances.holders[category_id]), _pack(instances.holders[category_id], images))
-            for category_id, name in instances.categories.items()
-        ),
-    )
+    return [
+        (category_id, name, len(instances.holders[category_id]), _pack(instances.holders[category_id], images))
+        for category_id, name in instances.categories.items()
+    ]
+
+
+def _license_rows(instances: Instances) -> list[tuple[int, str, str, bool, bytes]]:
     under: dict[int | None, list[int]] = {}
     for position, record in enumerate(instances.images):
         under.setdefault(record.license, []).append(position)
-    connection.executemany(
-        "INSERT INTO license VALUES (?, ?, ?, ?, ?)",
-        ((r.id, r.name, r.url, is_commercial(r), _pack(under.get(r.id, ()), images)) for r in instances.licenses),
-    )
-    connection.execute("INSERT INTO mask VALUES ('usable', ?)", (_pack(_usable(instances.images), images),))
+    images = len(instances.images)
+    return [(r.id, r.name, r.url, is_commercial(r), _pack(under.get(r.id, ()), images)) for r in instances.licenses]
+
+
+def _mask_rows(instances: Instances) -> list[tuple[str, bytes]]:
+    images = len(instances.images)
     held = Counter[int]()
     for holders in instances.holders.values():
         held.update(holders)
-    few = (position for position in range(images) if held[position] <= 2)  # noqa: PLR2004  # "few" is Eligibility's
-    connection.execute("INSERT INTO mask VALUES ('few_classes', ?)", (_pack(few, images),))
+    few = (position for position in range(images) if held[position] <= FEW_CLASSES)
+    ids = array.array("q", (record.id for record in instances.images))
+    if sys.byteorder == "big":
+        ids.byteswap()
+    return [
+        ("ids", zlib.compress(ids.tobytes(), 1)),
+        ("usable", _pack(_usable(instances.images), images)),
+        ("few_classes", _pack(few, images)),
+    ]
 
 
 def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
@@ -165,40 +177,3 @@ def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
         wide, high = record.width or MIN_SIDE_PX, record.height or MIN_SIDE_PX
         if wide >= MIN_SIDE_PX and high >= MIN_SIDE_PX and uses[name] == 1 and _IMAGE_NAME.match(name):
             yield position
-
-
-def _write_captions(
-    connection: sqlite3.Connection, captions: Captions, images: int, total: int, progress: Progress
-) -> int:
-    try:
-        connection.execute(_CAPTION_TABLE)
-    except sqlite3.OperationalError as error:
-        raise YolobgError(
-            f"the SQLite of this Python ({sqlite3.sqlite_version}) cannot index captions: {error}; "
-            "use a Python whose sqlite3 has FTS5"
-        ) from error
-    connection.execute(_CAPTION_HASH)
-    texts = captions.texts
-    shift = max(3, (max(map(len, texts.values()), default=1) - 1).bit_length())
-    rows = (
-        ((position << shift) | number, text)
-        for position in range(images)
-        for number, text in enumerate(texts.get(position, ()))
-    )
-    done = images
-    while batch := list(islice(rows, 50_000)):
-        connection.executemany("INSERT INTO caption(rowid, text) VALUES (?, ?)", batch)
-        done += len(batch)
-        progress("catalog", done, total)
-    for block in range(0, images, CAPTION_BLOCK):
-        packed = zlib.compress(_join([texts.get(p, ()) for p in range(block, block + CAPTION_BLOCK)]), 1)
-        connection.execute("INSERT INTO caption_text VALUES (?, ?)", (block // CAPTION_BLOCK, packed))
-    return shift
-
-
-def _join(block: Sequence[Sequence[str]]) -> bytes:
-    """Captions with a tab between those of one image and a line end between images; both are but white space inside."""
-    block = [[caption.strip() for caption in captions] for captions in block]
-    if not all(caption.isprintable() for captions in block for caption in captions):
-        block = [[" ".join(caption.split()) for caption in captions] for captions in block]
-    return "\n".join(map("\t".join, block)).encode("utf-8", "replace")

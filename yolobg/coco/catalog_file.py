@@ -13,7 +13,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import compress
+from itertools import compress, groupby
 from pathlib import Path
 from urllib.parse import quote
 
@@ -65,7 +65,7 @@ class CatalogFile:
             raise sqlite3.DatabaseError(f"{path.stat().st_size} bytes where {promised} were written")
         meta = dict(one("SELECT key, value FROM meta"))
         try:
-            self.key, self.images = str(meta["key"]), int(meta["images"])
+            self.images = int(meta["images"])
             self._base, self.shift = str(meta["coco_url_base"]), int(meta["caption_shift"])
         except (KeyError, TypeError) as error:
             raise sqlite3.DatabaseError(f"meta lacks {error}") from error
@@ -185,6 +185,15 @@ class CatalogFile:
             if rowid not in harmless:
                 yield rowid
 
+    def examples(self, terms: CaptionTerms) -> Iterator[str]:
+        """Captions that name one of the terms, image by image, sorted within an image."""
+        for position, rowids in groupby(self.naming(terms), key=lambda rowid: rowid >> self.shift):
+            texts = self._line(position).split("\t")
+            numbers = {rowid & ((1 << self.shift) - 1) for rowid in rowids}
+            if max(numbers) >= len(texts):
+                raise sqlite3.DatabaseError(f"image {position} lacks the text of a caption")
+            yield from sorted(texts[number].strip() for number in numbers)
+
     def _matching(self, phrases: Sequence[str]) -> Iterator[int]:
         quoted = [_phrase(phrase) for phrase in dict.fromkeys(phrases)]
         for start in range(0, len(quoted), _BATCH):
@@ -192,20 +201,15 @@ class CatalogFile:
             for (rowid,) in self._connection.execute("SELECT rowid FROM caption WHERE caption MATCH ?", (query,)):
                 yield rowid
 
-    def caption(self, rowid: int) -> str:
-        """The text of one caption."""
-        texts = self.captions_at(rowid >> self.shift)
-        number = rowid & ((1 << self.shift) - 1)
-        if number >= len(texts):
-            raise sqlite3.DatabaseError(f"caption {rowid} has no text")
-        return texts[number]
-
     def captions_at(self, position: int) -> tuple[str, ...]:
-        """The captions of the image at that place."""
+        """The captions of the image at that place, sorted, since their order in the file means nothing."""
         if self.shift < 0:
             return ()
-        line = self._captions_in(position // CAPTION_BLOCK)[position % CAPTION_BLOCK]
-        return tuple(line.split("\t")) if line else ()
+        line = self._line(position)
+        return tuple(sorted(caption.strip() for caption in line.split("\t"))) if line else ()
+
+    def _line(self, position: int) -> str:
+        return self._captions_in(position // CAPTION_BLOCK)[position % CAPTION_BLOCK]
 
     def _read_captions(self, block: int) -> list[str]:
         packed = self._blob("SELECT texts FROM caption_text WHERE block = ?", block)

@@ -116,8 +116,8 @@ def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]
 
 
 def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
-    key = content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
-    if path := store.find(key):
+    # Knowing the key takes a while, and without any catalog there is nothing to look for with it.
+    if store.entries() and (path := store.find(_key(files))):
         return path
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
@@ -126,14 +126,18 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
         with _no_collector():
             instances = read_instances(files.instances.path)
             captions = read_captions(files.captions.path, instances) if files.captions else None
-            build_catalog(built, instances, captions, key=key, progress=progress)
+            build_catalog(built, instances, captions, progress=progress)
     except sqlite3.Error as error:
         raise YolobgError(
             f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
         ) from error
-    path = store.publish(built, source.name, key)
+    path = store.publish(built, source.name, _key(files))
     store.sweep(path)
     return path
+
+
+def _key(files: JsonFiles) -> str:
+    return content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
 
 
 @contextlib.contextmanager
