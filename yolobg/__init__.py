@@ -6,12 +6,16 @@ dataclasses back. They print nothing and raise only `YolobgError`s on purpose.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yolobg.classes.matcher import match_classes
     from yolobg.errors import YolobgError
+    from yolobg.formats.convert import convert
     from yolobg.pipeline import augment, carry_out, classes, plan, remove, status
+    from yolobg.standalone import download
 
 __version__ = "0.1.0"
 
@@ -21,13 +25,39 @@ _HOMES = {
     "augment": "yolobg.pipeline",
     "carry_out": "yolobg.pipeline",
     "classes": "yolobg.pipeline",
+    "convert": "yolobg.formats.convert",
+    "download": "yolobg.standalone",
     "match_classes": "yolobg.classes.matcher",
     "plan": "yolobg.pipeline",
     "remove": "yolobg.pipeline",
     "status": "yolobg.pipeline",
 }
 
-__all__ = ["YolobgError", "__version__", "augment", "carry_out", "classes", "match_classes", "plan", "remove", "status"]
+__all__ = [
+    "YolobgError",
+    "__version__",
+    "augment",
+    "carry_out",
+    "classes",
+    "convert",
+    "download",
+    "match_classes",
+    "plan",
+    "remove",
+    "status",
+]
+
+
+class _Package(ModuleType):
+    """This package, less one habit: importing a sub-package would put it in the place of the function of its name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # `yolobg.classes` and `yolobg.download` are functions to users; the rooms are found by their full names.
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

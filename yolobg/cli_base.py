@@ -13,7 +13,7 @@ from yolobg.errors import YolobgError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from yolobg.report import ClassesReport, RemoveReport, Report
+    from yolobg.report import ClassesReport, ConvertReport, RemoveReport, Report
 
 __all__ = ["INTERRUPTED", "answer", "show", "stderr_console"]
 
@@ -50,7 +50,7 @@ def stderr_console() -> Console:
 
 
 def show(
-    report: Report | RemoveReport | ClassesReport,
+    report: Report | RemoveReport | ClassesReport | ConvertReport,
     text: Callable[[Any], RenderableType],
     *,
     json_: bool,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from yolobg.errors import UsageError
 
 DataYamlArgument = Annotated[
     Path, typer.Argument(metavar="DATA_YAML", help="The dataset's data.yaml, or a folder that holds one.")
@@ -37,3 +39,41 @@ NoCaptionsOption = Annotated[
 LicenseOption = Annotated[
     str, typer.Option("--license", metavar="any|commercial|ID,…", help="Which licences the images may have.")
 ]
+
+RatioOption = Annotated[
+    str | None,
+    typer.Option("--ratio", help="Share (0-1) of backgrounds in the split afterwards.", show_default="0.10"),
+]
+CountOption = Annotated[int | None, typer.Option("--count", help="Number of backgrounds afterwards, instead.")]
+IntoOption = Annotated[Path | None, typer.Option("--into", help="Which folder of the split takes the files.")]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="CLASS", help="Leave out this class too. Repeatable.")
+]
+LinkOption = Annotated[Literal["copy", "hard", "symlink"], typer.Option("--link", help="How local images come in.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Which of the eligible images are chosen.")]
+JobsOption = Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Parallel downloads.")]
+UnmappedOption = Annotated[
+    Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+
+
+def told_map(map_: list[str] | None, map_file: Path | None) -> dict[str, tuple[str, ...]]:
+    """What the user says that class names stand for; the command line wins over the file."""
+    from yolobg.pipeline import read_map
+    from yolobg.request import parse_map_options
+
+    return {**(read_map(map_file) if map_file else {}), **parse_map_options(map_ or [])}
+
+
+def parse_jobs(jobs: str) -> int | None:
+    """`auto` or a number, for `--jobs`.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if jobs == "auto":
+        return None
+    if not jobs.isdecimal():
+        raise UsageError(f"--jobs {jobs}: give a number or auto")
+    return int(jobs)

@@ -132,7 +132,64 @@ class ClassesReport:
     schema: int = SCHEMA
 
 
-def to_builtins(report: Report | RemoveReport | ClassesReport) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class FormatCounts:
+    """What a dataset holds, as `convert` counts it.
+
+    `images` includes `backgrounds`, the images without an object; `boxes` and `polygons` are the objects, of which
+    `key_points` have key points. Crowd regions are no objects. `splits` maps a split to its images, `classes` an id to
+    its name.
+    """
+
+    images: int
+    backgrounds: int
+    boxes: int
+    polygons: int
+    key_points: int
+    crowds: int
+    splits: dict[str, int]
+    classes: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """An image whose name the target format could not hold beside another one's."""
+
+    split: str
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertReport:
+    """What `convert` read, did on purpose and wrote.
+
+    Attributes:
+        source: What was converted, and its format.
+        target: Where it lies now, and its format.
+        before: What the source holds.
+        after: What was counted in the target, read back from disk.
+        changes: What was changed because it was asked for, one sentence each.
+        renamed: Images with a new name.
+        deviation: The largest difference of a coordinate between the two, as a share (0-1) of the image's size.
+        images: How the images came into the target.
+    """
+
+    source: str
+    source_format: str
+    target: str
+    target_format: str
+    before: FormatCounts
+    after: FormatCounts
+    changes: tuple[str, ...]
+    renamed: tuple[Renamed, ...]
+    deviation: float
+    images: str
+    warnings: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+
+def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
     told: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report) and report.files is None:

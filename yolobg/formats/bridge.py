@@ -1,0 +1,281 @@
+"""Formats that datumaro reads and writes, fed from our own readers; the only module that imports it.
+
+datumaro rounds every coordinate to hundredths of a pixel when an annotation is made. That is lifted for as long as we
+use it and put back afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import importlib
+import itertools
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolobg.dataset.layout import is_image
+from yolobg.errors import DatasetError, UsageError
+from yolobg.formats.items import Contents, Item, Meta, Shape, box_around, image_size, item_order, size_of, stem_of
+from yolobg.formats.placing import Placer
+
+__all__ = ["INSTALL", "BridgedContents", "detect", "environment", "read", "version", "writer"]
+
+INSTALL = "pip install 'yolobg[convert]'"
+_DIGITS = 8
+_TRIPLE = 3
+# datumaro's switch belongs to the whole process.
+_SWITCH = threading.RLock()
+
+
+def version() -> str:
+    """The version of the installed datumaro.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    return str(_module("datumaro").__version__)
+
+
+def environment() -> Any:
+    """Datumaro's table of formats.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    return _module("datumaro.components.environment").Environment()
+
+
+def _module(name: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"this format is read and written through datumaro, which is not installed ({error}): {INSTALL}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _exact() -> Iterator[None]:
+    """Datumaro without its rounding and without its remarks, for the time of a block."""
+    annotation = _module("datumaro.components.annotation")
+    root = logging.getLogger()
+    # A handler has to be there, or its calls would set up logging for the whole process.
+    silent, deaf = logging.NullHandler(), _Deaf()
+    with _SWITCH, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = annotation.COORDINATE_ROUNDING_DIGITS
+        annotation.COORDINATE_ROUNDING_DIGITS = _DIGITS
+        root.addHandler(silent)
+        root.addFilter(deaf)
+        try:
+            yield
+        finally:
+            annotation.COORDINATE_ROUNDING_DIGITS = before
+            root.removeFilter(deaf)
+            root.removeHandler(silent)
+
+
+class _Deaf(logging.Filter):
+    """Drops what is logged to the root logger itself, as datumaro does; loggers with a name are not asked."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return False
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True)
+class BridgedContents:
+    """A dataset that datumaro has read."""
+
+    names: Mapping[int, str]
+    splits: tuple[str, ...]
+    listed: Sequence[Item]
+    meta: Meta = field(default_factory=Meta)
+    warnings: tuple[str, ...] = ()
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in `item_order`."""
+        return iter(self.listed)
+
+
+def detect(folder: Path, known: Sequence[str]) -> str | None:
+    """The one of the known formats that datumaro takes the folder for; None where it is none or not one alone.
+
+    Where datumaro is not installed nothing is detected.
+    """
+    try:
+        there = environment()
+    except UsageError:
+        return None
+    with _exact():
+        found = [name for name in there.detect_dataset(str(folder)) if name in known]
+    return found[0] if len(found) == 1 else None
+
+
+def read(folder: Path, name: str) -> BridgedContents:
+    """Read a dataset through datumaro.
+
+    Raises:
+        UsageError: datumaro is not installed.
+        DatasetError: It cannot read this as that format, or read a part only.
+    """
+    dataset_class = _module("datumaro.components.dataset").Dataset
+    try:
+        with _exact():
+            dataset = dataset_class.import_from(str(folder), name)
+            labels = [label.name for label in dataset.categories()[_kind("label")].items]
+            listed = sorted((_item(item, len(labels)) for item in dataset), key=item_order)
+    except DatasetError:
+        raise
+    # What it raises is of many kinds, those of its parsers among them.
+    except Exception as error:
+        raise DatasetError(f"{folder}: datumaro cannot read this as {name}: {error}") from error
+    splits = tuple(sorted({item.split for item in listed}))
+    most = max((len(shape.key_points) // _TRIPLE for item in listed for shape in item.shapes), default=0)
+    return BridgedContents(dict(enumerate(labels)), splits, listed, Meta(kpt_shape=(most, _TRIPLE) if most else None))
+
+
+def _kind(name: str) -> Any:
+    return getattr(_module("datumaro.components.annotation").AnnotationType, name)
+
+
+def _item(item: Any, classes: int) -> Item:
+    path = getattr(item.media, "path", None)
+    image = str(path) if path and os.path.isfile(path) else None  # noqa: PTH113 - as it gives it
+    suffix = os.path.splitext(path)[1] if path else ".jpg"  # noqa: PTH122
+    name = f"{item.id.replace(os.sep, '/')}{suffix}"
+    size = _size(item, image)
+    annotations = [a for a in item.annotations if a.type in (_kind("bbox"), _kind("polygon"), _kind("points"))]
+    if annotations and size is None:
+        raise DatasetError(f"{item.subset}/{name}: the size of the image is not known; give the images as well")
+    shapes = _shapes(annotations, size or (1, 1), classes)
+    return Item(item.subset, name, image, tuple(shapes), size)
+
+
+def _size(item: Any, image: str | None) -> tuple[int, int] | None:
+    if image is not None and item.annotations:
+        return image_size(Path(image))
+    if image is not None or not item.media or not getattr(item.media, "has_size", False):
+        return None
+    height, width = item.media.size
+    return int(width), int(height)
+
+
+def _shapes(annotations: Sequence[Any], size: tuple[int, int], classes: int) -> Iterator[Shape]:
+    """Objects; key points belong to the object of their group."""
+    points = {a.group: a for a in annotations if a.type == _kind("points")}
+    for annotation in annotations:
+        if annotation.type == _kind("points"):
+            continue
+        if annotation.label is None or not 0 <= annotation.label < classes:
+            raise DatasetError(f"an object has no class that the dataset lists ({annotation.label})")
+        crowd = bool(annotation.attributes.get("is_crowd", False))
+        marks = points.get(annotation.group) if annotation.group else None
+        yield _shape(annotation, size, crowd=crowd, marks=marks)
+
+
+def _shape(annotation: Any, size: tuple[int, int], *, crowd: bool, marks: Any) -> Shape:
+    shares = tuple(value / size[i % 2] for i, value in enumerate(annotation.points))
+    key_points: tuple[float, ...] = ()
+    if marks is not None:
+        pairs = [value / size[i % 2] for i, value in enumerate(marks.points)]
+        seen = [float(getattr(v, "value", v)) for v in marks.visibility]
+        key_points = tuple(v for i, s in enumerate(seen) for v in (pairs[2 * i], pairs[2 * i + 1], s))
+    if annotation.type == _kind("polygon"):
+        return Shape(annotation.label, box_around((shares,)), (shares,), key_points, crowd)
+    left, top, right, bottom = shares
+    box = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    return Shape(annotation.label, box, (), key_points, crowd)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def writer(name: str) -> Callable[[Contents, Path, Placer], None]:
+    """The function that writes a format through datumaro.
+
+    Raises:
+        UsageError: datumaro is not installed.
+    """
+    _module("datumaro")
+
+    def write(contents: Contents, target: Path, place: Placer) -> None:
+        dataset_class = _module("datumaro.components.dataset").Dataset
+        media = _module("datumaro.components.media").Image
+        try:
+            with _exact():
+                dataset = dataset_class.from_iterable(
+                    _Handed(contents), categories=list(contents.names.values()), media_type=media
+                )
+                dataset.export(str(target), name, save_media=place.mode != "none")
+        except (DatasetError, UsageError, OSError):
+            raise
+        # What its writers raise is of many kinds.
+        except Exception as error:
+            raise DatasetError(f"datumaro cannot write this dataset as {name}: {error}") from error
+        if place.mode in ("hard", "symlink"):
+            _link(contents, target, place)
+
+    return write
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """Our images as datumaro's; it goes through them more than once."""
+
+    contents: Contents
+
+    def __iter__(self) -> Iterator[Any]:
+        return _items(self.contents)
+
+
+def _items(contents: Contents) -> Iterator[Any]:
+    item_class = _module("datumaro.components.dataset_base").DatasetItem
+    media = _module("datumaro.components.media").Image
+    for item in contents.items():
+        width, height = size_of(item)
+        # Without a file it still wants a name for its records.
+        image = media.from_file(path=item.image or item.name, size=(height, width))
+        objects = [_annotations(shape, width, height, group) for group, shape in enumerate(item.shapes, 1)]
+        annotations = list(itertools.chain.from_iterable(objects))
+        yield item_class(id=stem_of(item.name), subset=item.split, media=image, annotations=annotations)
+
+
+def _annotations(shape: Shape, width: int, height: int, group: int) -> Iterator[Any]:
+    annotation = _module("datumaro.components.annotation")
+    attributes = {"is_crowd": True} if shape.crowd else {}
+    common = {"label": shape.class_id, "id": group, "group": group, "attributes": attributes}
+    if shape.polygons:
+        yield annotation.Polygon([v * (height if i % 2 else width) for i, v in enumerate(shape.polygons[0])], **common)
+    else:
+        x, y, w, h = shape.box
+        yield annotation.Bbox((x - w / 2) * width, (y - h / 2) * height, w * width, h * height, **common)
+    if shape.key_points:
+        triples = [shape.key_points[i : i + _TRIPLE] for i in range(0, len(shape.key_points), _TRIPLE)]
+        points = [value for x, y, _ in triples for value in (x * width, y * height)]
+        yield annotation.Points(points, visibility=[int(v) for _, _, v in triples], **common)
+
+
+def _link(contents: Contents, target: Path, place: Placer) -> None:
+    """Datumaro only copies; a copy that equals its source byte for byte is replaced by a link to it."""
+    copies: dict[str, list[Path]] = {}
+    for path in target.rglob("*"):
+        if is_image(path.name) and path.is_file():
+            copies.setdefault(path.name, []).append(path)
+    for item in contents.items():
+        for copy in list(copies.get(item.name.rpartition("/")[2], [])):
+            if item.image and filecmp.cmp(item.image, copy, shallow=False):
+                copy.unlink()
+                place.put(item, str(copy))
+                copies[copy.name].remove(copy)
+                break

@@ -1,0 +1,183 @@
+"""What is done to a dataset on purpose before it is written: classes left out, outlines to boxes, splits and names.
+
+Nothing here happens unless it was asked for, with one exception that the report lists: an image gets another name where
+the target format has one place for two.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from yolobg.errors import UsageError
+from yolobg.formats.items import Contents, Item, Meta, Shape, box_around, stem_of
+from yolobg.formats.registry import Format
+from yolobg.report import Renamed
+
+__all__ = ["Changed", "Wish", "change_names", "choose_classes", "rename_splits"]
+
+# How splits are called in the wild, for formats that know only some names.
+_SPLITS = {
+    "valid": "val",
+    "validation": "val",
+    "training": "train",
+    "testing": "test",
+    "default": "train",
+    **{f"{split}{year}": split for split in ("train", "val", "test") for year in (2007, 2012, 2014, 2015, 2017)},
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user allows to be changed.
+
+    Attributes:
+        classes: The classes to keep, by name; all when empty.
+        polygons: `to-boxes` keeps the box of each outline; `parts` makes each ring an object of its own.
+        key_points: `drop` leaves key points out.
+        crowds: `drop` leaves crowd regions out.
+        class_order: `lose` lets a format without a list of classes forget ids and unused classes.
+        splits: New names of splits, by old.
+    """
+
+    classes: Sequence[str] = ()
+    polygons: Literal["keep", "to-boxes", "parts"] = "keep"
+    key_points: Literal["keep", "drop"] = "keep"
+    crowds: Literal["keep", "drop"] = "keep"
+    class_order: Literal["keep", "lose"] = "keep"
+    splits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A dataset as it is to be written.
+
+    Attributes:
+        source: The dataset as it is.
+        wish: What is changed.
+        kept: Old class id to new.
+        split_names: Old split name to new.
+        new_names: New names of images, by new split and old name.
+    """
+
+    source: Contents
+    wish: Wish
+    kept: Mapping[int, int]
+    split_names: Mapping[str, str]
+    new_names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """The kept classes, numbered from 0."""
+        return {new: self.source.names[old] for old, new in self.kept.items()}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits under their new names."""
+        return tuple(self.split_names[split] for split in self.source.splits)
+
+    @property
+    def meta(self) -> Meta:
+        """More about the kept classes."""
+        meta = self.source.meta
+        ids = {self.kept[old]: number for old, number in meta.category_ids.items() if old in self.kept}
+        if self.wish.key_points == "drop":
+            return Meta(ids)
+        return replace(meta, category_ids=ids)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know about the source."""
+        return self.source.warnings
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in the order of the source."""
+        for item in self.source.items():
+            split = self.split_names[item.split]
+            name = self.new_names.get((split, item.name), item.name)
+            shapes = tuple(shape for old in item.shapes for shape in self._shapes(old))
+            yield replace(item, split=split, name=name, shapes=shapes)
+
+    def _shapes(self, shape: Shape) -> Iterator[Shape]:
+        if shape.class_id not in self.kept or (shape.crowd and self.wish.crowds == "drop"):
+            return
+        shape = replace(shape, class_id=self.kept[shape.class_id])
+        if self.wish.key_points == "drop" and shape.key_points:
+            shape = replace(shape, key_points=())
+        if self.wish.polygons == "to-boxes" and not shape.crowd:
+            shape = replace(shape, polygons=(), mask=None)
+        if self.wish.polygons == "parts" and len(shape.polygons) > 1:
+            yield from (replace(shape, box=box_around((ring,)), polygons=(ring,)) for ring in shape.polygons)
+            return
+        yield shape
+
+
+def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, int]:
+    """Old class id to new for the classes to keep, in the dataset's own order.
+
+    Raises:
+        UsageError: A name is no class of the dataset.
+    """
+    if not wanted:
+        return {class_id: class_id for class_id in names}
+    unknown = [name for name in wanted if name not in names.values()]
+    if unknown:
+        raise UsageError(f"--classes {unknown[0]}: the dataset has no such class; it has {', '.join(names.values())}")
+    kept = [class_id for class_id, name in names.items() if name in wanted]
+    return {old: new for new, old in enumerate(kept)}
+
+
+def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]) -> dict[str, str]:
+    """Old split name to new: as wished, else under the name that the format knows.
+
+    Raises:
+        UsageError: The format does not know a name, or two splits would become one.
+    """
+    unknown = [split for split in wish if split not in splits]
+    if unknown:
+        raise UsageError(f"--split {unknown[0]}=…: the dataset has the splits {', '.join(splits)}")
+    new = {split: wish.get(split, split) for split in splits}
+    if target.splits:
+        new = {old: name if name in target.splits else _SPLITS.get(name, name) for old, name in new.items()}
+        strange = [old for old, name in new.items() if name not in target.splits]
+        if strange:
+            raise UsageError(
+                f"split '{strange[0]}': {target.name} knows only {', '.join(target.splits)}; say which it is, for "
+                f"example --split {strange[0]}=train"
+            )
+    double = [name for name in new.values() if list(new.values()).count(name) > 1]
+    if double:
+        olds = ", ".join(old for old, name in new.items() if name == double[0])
+        raise UsageError(f"splits {olds}: all of them would become '{double[0]}'; name them with --split OLD=NEW")
+    return new
+
+
+def change_names(contents: Contents, split_names: Mapping[str, str], target: Format) -> tuple[Renamed, ...]:
+    """The images that need another name: the target has one place for them and another image.
+
+    The first one keeps its name. Names that differ only in case or in how letters are composed count as one, since they
+    are one on many disks.
+    """
+    taken: set[tuple[str, str]] = set()
+    renamed = []
+    for item in contents.items():
+        split = split_names[item.split]
+        own = item.name if target.nested else item.name.replace("/", "_")
+        name, number = own, 1
+        while (place := _place(name, split, target)) in taken:
+            number += 1
+            stem, suffix = stem_of(own), own[len(stem_of(own)) :]
+            mark = split if number == 2 and target.unique == "dataset" else f"{split}-{number}"  # noqa: PLR2004
+            name = f"{stem}-{mark}{suffix}"
+        taken.add(place)
+        if name != item.name:
+            renamed.append(Renamed(split, item.name, name))
+    return tuple(renamed)
+
+
+def _place(name: str, split: str, target: Format) -> tuple[str, str]:
+    key = name if target.suffixes else stem_of(name)
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).casefold())
+    return ("" if target.unique == "dataset" else split), folded

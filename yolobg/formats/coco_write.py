@@ -1,0 +1,131 @@
+"""Write COCO: `annotations/instances_<split>.json` and `images/<split>/`.
+
+The JSON is written as it comes, image by image, so memory does not grow with the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from yolobg.formats.items import Contents, Item, Shape, size_of
+from yolobg.formats.placing import Placer
+
+__all__ = ["write_coco"]
+
+# Millionths of a pixel: finer than a millionth of the share on any image of one pixel or more.
+_DIGITS = 6
+_encode = msgspec.json.Encoder().encode
+
+
+def write_coco(contents: Contents, target: Path, place: Placer) -> None:
+    """Write one JSON for each split. Backgrounds are images without annotations; empty splits get a JSON as well."""
+    (target / "annotations").mkdir(parents=True, exist_ok=True)
+    ids = _category_ids(contents)
+    writers: dict[str, _Split] = {}
+    try:
+        for split in contents.splits:
+            writers[split] = _Split(target / "annotations" / f"instances_{split}.json", contents, ids)
+        for item in contents.items():
+            place.put(item, os.path.join(target, "images", item.split, *item.name.split("/")))  # noqa: PTH118
+            writers[item.split].add(item)
+        for writer in writers.values():
+            writer.finish()
+    finally:
+        for writer in writers.values():
+            writer.close()
+
+
+def _category_ids(contents: Contents) -> dict[int, int]:
+    """COCO counts from 1: several tools take category 0 for nothing. A source's own numbers are kept."""
+    own = contents.meta.category_ids
+    numbers = {class_id: own[class_id] for class_id in contents.names if class_id in own}
+    ascending = list(numbers.values()) == sorted(set(numbers.values()))
+    return numbers if len(numbers) == len(contents.names) and ascending else {i: i + 1 for i in contents.names}
+
+
+class _Split:
+    """One JSON under way: images go into it, annotations into a second file that is appended at the end."""
+
+    def __init__(self, file: Path, contents: Contents, ids: dict[int, int]) -> None:
+        self._contents, self._ids = contents, ids
+        self._rest = file.with_suffix(".annotations")
+        self._out: BinaryIO = file.open("xb")
+        self._annotations: BinaryIO = self._rest.open("x+b")
+        self._images = self._objects = 0
+        self._taken: set[int] = set()
+        self._out.write(b'{"info": {"description": "written by yolobg"},\n"licenses": [],\n"images": [')
+
+    def add(self, item: Item) -> None:
+        width, height = size_of(item)
+        image_id = self._image_id(item)
+        record = {"id": image_id, "width": width, "height": height, "file_name": item.name}
+        self._out.write((b",\n" if self._images > 1 else b"\n") + _encode(record))
+        for shape in item.shapes:
+            self._objects += 1
+            told = {"id": self._objects, "image_id": image_id, "category_id": self._ids[shape.class_id]}
+            told |= _annotation(shape, width, height)
+            self._annotations.write((b",\n" if self._objects > 1 else b"\n") + _encode(told))
+
+    def _image_id(self, item: Item) -> int:
+        self._images += 1
+        number = item.source_id
+        if number is None:
+            return self._images
+        if number in self._taken:
+            number = max(self._taken) + 1
+        self._taken.add(number)
+        return number
+
+    def finish(self) -> None:
+        categories: list[dict[str, Any]] = [
+            {"id": self._ids[class_id], "name": name, "supercategory": ""}
+            for class_id, name in self._contents.names.items()
+        ]
+        if self._contents.meta.kpt_shape:
+            points = [f"point_{i}" for i in range(self._contents.meta.kpt_shape[0])]
+            categories = [{**category, "keypoints": points, "skeleton": []} for category in categories]
+        self._out.write(b'\n],\n"annotations": [')
+        self._annotations.seek(0)
+        while piece := self._annotations.read(1 << 20):
+            self._out.write(piece)
+        self._out.write(b'\n],\n"categories": ' + _encode(categories) + b"}\n")
+
+    def close(self) -> None:
+        self._out.close()
+        self._annotations.close()
+        self._rest.unlink(missing_ok=True)
+
+
+def _annotation(shape: Shape, width: int, height: int) -> dict[str, Any]:
+    center_x, center_y, share_w, share_h = shape.box
+    box = [_px(center_x - share_w / 2, width), _px(center_y - share_h / 2, height)]
+    box += [_px(share_w, width), _px(share_h, height)]
+    rings = [[_px(v, height if i % 2 else width) for i, v in enumerate(ring)] for ring in shape.polygons]
+    area = sum(map(_ring_area, rings)) if rings else box[2] * box[3]
+    told: dict[str, Any] = {
+        "bbox": box,
+        "area": round(area, _DIGITS),
+        "segmentation": shape.mask if shape.mask is not None else rings,
+        "iscrowd": int(shape.crowd),
+    }
+    if shape.key_points:
+        told["keypoints"] = [_key_value(i, v, width, height) for i, v in enumerate(shape.key_points)]
+        told["num_keypoints"] = sum(v > 0 for v in shape.key_points[2::3])
+    return told
+
+
+def _key_value(place: int, value: float, width: int, height: int) -> float:
+    return (_px(value, width), _px(value, height), int(value))[place % 3]
+
+
+def _px(share: float, size: int) -> float:
+    return round(share * size, _DIGITS)
+
+
+def _ring_area(ring: list[float]) -> float:
+    xs, ys = ring[::2], ring[1::2]
+    return abs(sum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(len(xs)))) / 2

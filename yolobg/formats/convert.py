@@ -1,0 +1,284 @@
+"""The flow of `convert`: read, say what would be lost, write beside the target, read back, compare, rename.
+
+Nothing is seen at the target before every count is right, and nothing that exists is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from yolobg.errors import DatasetError, MergeError, UsageError
+from yolobg.files import flush_folder, step, temporary_name
+from yolobg.formats import coco_read, coco_write, voc, yolo_folders, yolo_read, yolo_write
+from yolobg.formats.change import Changed, Wish, change_names, choose_classes, rename_splits
+from yolobg.formats.items import Contents, Item, stem_of
+from yolobg.formats.losses import check_held, told_changes
+from yolobg.formats.placing import Images, Placer
+from yolobg.formats.registry import Format, detect_format, get_format
+from yolobg.formats.tally import Comparison, Survey, compare, survey
+from yolobg.model import Progress, no_progress
+from yolobg.report import ConvertReport, Renamed
+
+__all__ = ["convert", "open_contents"]
+
+Writer = Callable[[Contents, Path, Placer], None]
+
+_WRITERS: dict[str, Writer] = {
+    "yolo": yolo_write.write_yolo,
+    "yolo_plain": yolo_write.write_plain,
+    "yolo_darknet": yolo_write.write_darknet,
+    "coco": coco_write.write_coco,
+    "voc": voc.write_voc,
+}
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    to: str,
+    from_: str | None = None,
+    images: Images = "copy",
+    classes: Sequence[str] = (),
+    polygons: Literal["keep", "to-boxes", "parts"] = "keep",
+    key_points: Literal["keep", "drop"] = "keep",
+    crowds: Literal["keep", "drop"] = "keep",
+    class_order: Literal["keep", "lose"] = "keep",
+    splits: Mapping[str, str] | None = None,
+    skip_corrupt: bool = False,
+    progress: Progress = no_progress,
+) -> ConvertReport:
+    """Write a dataset in another format, and prove by reading it back that nothing was lost.
+
+    Promises: images, backgrounds, boxes, polygons, key points, classes with ids and splits are counted in the source
+    and in what was written, image by image, and are the same but for what was asked to be changed; image bytes are
+    untouched; the target appears whole or not at all.
+
+    Args:
+        source: The dataset: a folder, a data.yaml, an annotations file.
+        target: A folder that does not exist or is empty.
+        to: The format to write.
+        from_: The format of the source; None finds out.
+        images: Whether images are copied, linked (`hard`, `symlink`) or left where they are (`none`).
+        classes: The classes to keep, by name; all when empty.
+        polygons: What to do with outlines where the target holds none: `to-boxes`; `parts` makes each ring an object.
+        key_points: `drop` leaves them out.
+        crowds: `drop` leaves crowd regions out.
+        class_order: `lose` lets a format without a list of classes forget ids and unused classes.
+        splits: New names of splits, by old.
+        skip_corrupt: Leave out images whose labels are corrupt, rather than stop.
+        progress: Told about the stages `read`, `write` and `check`, in images.
+
+    Raises:
+        UsageError: The target cannot hold something and the option that allows for it is missing; nothing was written.
+        DatasetError: The source cannot be read, or what was written is not what was meant; no target is left behind.
+        YolobgError: datumaro is needed and not installed, or the target cannot be written.
+    """
+    given, place = Path(source).expanduser(), Path(target).expanduser().absolute()
+    source_format, target_format = _formats(given, from_, to)
+    _check_target(place, given)
+    wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {})
+    contents = open_contents(given, source_format, skip_corrupt=skip_corrupt)
+    before = survey(_Told(contents, progress, "read"))
+    meant, renamed = _plan(contents, wish, target_format)
+    expected = survey(meant) if _alters(wish) else _recounted(before, meant)
+    check_held(expected, meant, target_format, class_order=class_order)
+    comparison = _write_and_check(meant, expected, place, target_format, images, progress)
+    changes = told_changes(before, expected, wish, contents.splits, meant.splits)
+    return ConvertReport(
+        source=str(given),
+        source_format=source_format.name,
+        target=str(place),
+        target_format=target_format.name,
+        before=before.counts,
+        after=comparison.counts,
+        changes=changes,
+        renamed=renamed,
+        deviation=comparison.deviation,
+        images=images,
+        warnings=contents.warnings + _warnings(meant, target_format),
+    )
+
+
+def open_contents(source: Path, format_: Format, *, skip_corrupt: bool = False) -> Contents:
+    """Open a dataset in a known format.
+
+    Raises:
+        DatasetError: It cannot be read.
+        YolobgError: datumaro is needed and not installed.
+    """
+    folder = source.parent if source.is_file() else source
+    match format_.name:
+        case "yolo":
+            return yolo_read.read_yolo(source, skip_corrupt=skip_corrupt)
+        case "yolo_plain":
+            return yolo_folders.read_plain(folder)
+        case "yolo_darknet":
+            return yolo_folders.read_darknet(folder)
+        case "coco":
+            return coco_read.read_coco(source)
+        case "voc":
+            return voc.read_voc(source)
+        case name:
+            from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where it is needed
+
+            return bridge.read(folder, name)
+
+
+def _formats(source: Path, from_: str | None, to: str) -> tuple[Format, Format]:
+    target = get_format(to, "--to")
+    return get_format(from_, "--from") if from_ else detect_format(source), target
+
+
+def _plan(contents: Contents, wish: Wish, target: Format) -> tuple[Changed, tuple[Renamed, ...]]:
+    kept = choose_classes(contents.names, wish.classes)
+    split_names = rename_splits(contents.splits, target, wish.splits)
+    renamed = change_names(contents, split_names, target)
+    new_names = {(change.split, change.name): change.to for change in renamed}
+    return Changed(contents, wish, kept, split_names, new_names), renamed
+
+
+def _alters(wish: Wish) -> bool:
+    """Whether it has to be counted again what is to be written: that costs a reading."""
+    return wish != Wish(splits=wish.splits)
+
+
+def _recounted(before: Survey, meant: Contents) -> Survey:
+    """The survey of a dataset of which only split names changed."""
+    return replace(before, counts=replace(before.counts, classes=dict(meant.names)))
+
+
+def _listed(classes: Sequence[str]) -> tuple[str, ...]:
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def _check_target(target: Path, source: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target}: is there already and not an empty folder; yolobg replaces nothing, choose another")
+    if source.resolve() in target.resolve().parents and source.is_dir():
+        raise UsageError(f"{target}: lies inside the source; choose a folder outside {source}")
+
+
+def _write_and_check(
+    meant: Changed, expected: Survey, target: Path, format_: Format, images: Images, progress: Progress
+) -> Comparison:
+    with _beside(target) as staging:
+        told = _Told(meant, progress, "write", expected.counts.images)
+        _writer(format_)(told, staging, Placer(images))
+        comparison = _check(meant, expected, staging, format_, images, progress)
+        _move(staging, target)
+    return comparison
+
+
+def _writer(format_: Format) -> Writer:
+    if format_.name in _WRITERS:
+        return _WRITERS[format_.name]
+    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where it is needed
+
+    return bridge.writer(format_.name)
+
+
+def _check(
+    meant: Changed, expected: Survey, staging: Path, format_: Format, images: Images, progress: Progress
+) -> Comparison:
+    """Read back what was written and compare; the files are closed again when this returns."""
+    written = _written(staging, format_, images, meant)
+    comparison = compare(
+        _Told(meant, progress, "check", expected.counts.images),
+        written,
+        pixel_digits=format_.pixel_digits,
+        ordered_classes=format_.classes,
+    )
+    wrong = comparison.different or _count_differs(expected, comparison)
+    if wrong:
+        shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected.counts} was meant"
+        raise DatasetError(
+            f"writing {format_.name} would have changed the dataset: {comparison.different:,} images differ ({shown}). "
+            "Nothing was left behind. This is a limit of the format or its writer: choose another format with --to"
+        )
+    return comparison
+
+
+def _written(staging: Path, format_: Format, images: Images, meant: Changed) -> Contents:
+    if images == "none" and format_.name.startswith("yolo"):
+        # These formats list images, and there are none: the labels are sought where they belong.
+        return yolo_folders.read_labels_only(staging, format_.name, meant)
+    if images == "none" and not format_.own:
+        # Their records know an image by its stem alone.
+        return _Suffixed(open_contents(staging, format_), meant)
+    return open_contents(staging, format_)
+
+
+def _count_differs(expected: Survey, comparison: Comparison) -> bool:
+    told = replace(comparison.counts, classes=expected.counts.classes)
+    return told != replace(expected.counts, splits=told.splits)
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A hidden folder beside the target; whatever happens, it is gone afterwards."""
+    staging = temporary_name(target)
+    try:
+        staging.mkdir(parents=True)
+    except OSError as error:
+        raise MergeError(f"{target.parent}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield staging
+    except OSError as error:
+        raise MergeError(f"{error.filename or target}: {error.strerror or error}; nothing was left behind") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move(staging: Path, target: Path) -> None:
+    if target.exists():
+        # Empty, or it was refused; a folder that filled up meanwhile makes this fail and nothing is lost.
+        target.rmdir()
+    step("rename", target)
+    staging.rename(target)
+    flush_folder(target.parent)
+
+
+class _Suffixed:
+    """A dataset without image files, whose images get the suffixes back that they are known to have."""
+
+    def __init__(self, contents: Contents, meant: Contents) -> None:
+        self._contents = contents
+        self._names = {(item.split, stem_of(item.name)): item.name for item in meant.items()}
+        self.names, self.splits = contents.names, contents.splits
+        self.meta, self.warnings = contents.meta, contents.warnings
+
+    def items(self) -> Iterator[Item]:
+        for item in self._contents.items():
+            yield replace(item, name=self._names.get((item.split, stem_of(item.name)), item.name))
+
+
+class _Told:
+    """A dataset whose reading is reported."""
+
+    _STRIDE = 500
+
+    def __init__(self, contents: Contents, progress: Progress, stage: str, total: int | None = None) -> None:
+        self._contents, self._progress, self._stage, self._total = contents, progress, stage, total
+        self.names, self.splits = contents.names, contents.splits
+        self.meta, self.warnings = contents.meta, contents.warnings
+
+    def items(self) -> Iterator[Item]:
+        done = 0
+        for item in self._contents.items():
+            if done % self._STRIDE == 0:
+                self._progress(self._stage, done, self._total)
+            done += 1
+            yield item
+        self._progress(self._stage, done, self._total or done)
+
+
+def _warnings(meant: Contents, target: Format) -> tuple[str, ...]:
+    if target.name == "yolo" and "val" not in meant.splits:
+        return ("there is no val split, which Ultralytics needs to train; name one with --split OLD=val",)
+    return ()

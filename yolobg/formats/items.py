@@ -1,0 +1,166 @@
+"""What readers give and writers take: images with their objects, in shares of the image's size.
+
+Nothing here touches the disk but `image_size`, which reads one header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from yolobg.errors import DatasetError
+
+__all__ = ["Box", "Contents", "Item", "Kind", "Shape", "box_around", "image_size", "item_order", "size_of", "stem_of"]
+
+Kind = Literal["box", "polygon"]
+Box = tuple[float, float, float, float]
+
+_EXIF_ORIENTATION = 0x0112
+_EXIF_TURNED = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One object. All coordinates are shares (0-1) of the image's width and height.
+
+    Attributes:
+        class_id: An id of `Contents.names`.
+        box: Centre x and y, width, height.
+        polygons: The rings of its outline, each `x, y, x, y, …`; empty for a box.
+        key_points: `x, y, visibility` for each; visibility is 0, 1 or 2 as in COCO. Empty where there are none.
+        crowd: Whether it is a region with many objects rather than one object.
+        mask: A crowd region's run-length code as COCO writes it, kept as it came.
+    """
+
+    class_id: int
+    box: Box
+    polygons: tuple[tuple[float, ...], ...] = ()
+    key_points: tuple[float, ...] = ()
+    crowd: bool = False
+    mask: object = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it counts as."""
+        return "polygon" if self.polygons else "box"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image with its objects.
+
+    Attributes:
+        split: The split's name.
+        name: The image's path within the split, with `/` and its suffix; unique in the split.
+        image: The image file; None where only the record is at hand.
+        shapes: Its objects in the order of the file; none but crowd regions make it a background.
+        size: Width and height in pixels; None where it has to be asked of the file.
+        source_id: The source's own number of the image, to be kept where the target has numbers too.
+    """
+
+    split: str
+    name: str
+    image: str | None
+    shapes: tuple[Shape, ...] = ()
+    size: tuple[int, int] | None = None
+    source_id: int | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether it has no object of its own."""
+        return all(shape.crowd for shape in self.shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a format says of its classes besides their names.
+
+    Attributes:
+        category_ids: Class id to the source's own number, where it has one.
+        kpt_shape: Number of key points and their dimensions (2 or 3), where objects have them.
+        flip_idx: Key points after a mirror image, as YOLO pose datasets say it.
+    """
+
+    category_ids: Mapping[int, int] = field(default_factory=dict)
+    kpt_shape: tuple[int, int] | None = None
+    flip_idx: tuple[int, ...] = ()
+
+
+class Contents(Protocol):
+    """A dataset that can be read as often as need be."""
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Class id to name; ids are 0 to n - 1, in ascending order."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits there are, also empty ones."""
+
+    @property
+    def meta(self) -> Meta:
+        """More about the classes."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in `item_order`."""
+
+
+def item_order(item: Item) -> tuple[str, str]:
+    """The order in which all readers give their images."""
+    return item.split, item.name
+
+
+def stem_of(name: str) -> str:
+    """A name without its suffix, folders kept: what formats that name annotation files after images go by."""
+    folder, slash, last = name.rpartition("/")
+    return folder + slash + (last.rpartition(".")[0] or last)
+
+
+def box_around(rings: tuple[tuple[float, ...], ...]) -> Box:
+    """The box around an outline."""
+    xs = [value for ring in rings for value in ring[::2]]
+    ys = [value for ring in rings for value in ring[1::2]]
+    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
+    return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+
+
+def size_of(item: Item) -> tuple[int, int]:
+    """Width and height of an item in pixels, from its record or its file.
+
+    Raises:
+        DatasetError: The image is not at hand or cannot be read.
+    """
+    if item.size is not None:
+        return item.size
+    if item.image is None:
+        raise DatasetError(
+            f"{item.split}/{item.name}: neither its image nor its size is known; give the images as well"
+        )
+    return image_size(Path(item.image))
+
+
+def image_size(path: Path, *, turned: bool = True) -> tuple[int, int]:
+    """Width and height of an image file in pixels, from its header.
+
+    Args:
+        path: The file.
+        turned: As shown, so after the turn that a camera noted; Ultralytics and OpenCV go by that. False: as stored.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    from PIL import Image  # noqa: PLC0415 - only conversions that need sizes pay for it
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turn = image.getexif().get(_EXIF_ORIENTATION) if turned else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path}: its size cannot be read: {error}; replace the image or take it out") from error
+    return (height, width) if turn in _EXIF_TURNED else (width, height)

@@ -1,0 +1,144 @@
+"""The formats there are, what each can hold, and which one a folder is in.
+
+Formats of our own are written down here. Those of datumaro come from `datumaro_formats.json`, which `probe` derives by
+writing a dataset, reading it back and counting: a format that loses an image is not in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from yolobg.dataset.data_yaml import find_data_yaml
+from yolobg.errors import DatasetError, UsageError, YolobgError
+from yolobg.formats.coco_read import find_coco
+
+__all__ = ["OWN", "Format", "all_formats", "detect_format", "get_format"]
+
+_YOLO_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a format can hold.
+
+    Attributes:
+        name: What `--to` and `--from` call it.
+        own: Whether it is read and written here rather than by datumaro.
+        polygons: Whether it holds outlines.
+        parts: Whether an outline may have several rings.
+        mixed: Whether an image may have outlines and boxes.
+        key_points: Whether it holds key points.
+        crowds: Whether it holds crowd regions.
+        classes: Whether it has a list of classes, so that ids and unused classes are kept.
+        unique: Where an image's name must be the only one of its kind.
+        suffixes: Whether `a.jpg` and `a.png` are two names there.
+        splits: The split names it knows; empty for any.
+        pixel_digits: Decimals of a pixel that it writes; None for all.
+        nested: Whether names may have folders.
+    """
+
+    name: str
+    own: bool = True
+    polygons: bool = True
+    parts: bool = False
+    mixed: bool = True
+    key_points: bool = False
+    crowds: bool = False
+    classes: bool = True
+    unique: Literal["split", "dataset"] = "split"
+    suffixes: bool = False
+    splits: tuple[str, ...] = ()
+    pixel_digits: int | None = None
+    nested: bool = True
+
+
+OWN = {
+    format_.name: format_
+    for format_ in (
+        Format("yolo", mixed=False, key_points=True, splits=(*_YOLO_SPLITS, "minival")),
+        Format("yolo_plain", mixed=False, splits=_YOLO_SPLITS),
+        Format("yolo_darknet", polygons=False, splits=_YOLO_SPLITS),
+        Format("coco", parts=True, key_points=True, crowds=True, suffixes=True),
+        Format("voc", polygons=False, unique="dataset"),
+    )
+}
+
+
+@functools.cache
+def all_formats() -> dict[str, Format]:
+    """Every format by name, our own first."""
+    table = json.loads(files("yolobg.formats").joinpath("datumaro_formats.json").read_text(encoding="utf-8"))
+    probed = {name: Format(name, own=False, **held) for name, held in sorted(table["formats"].items())}
+    return OWN | probed
+
+
+def get_format(name: str, option: str) -> Format:
+    """A format by name.
+
+    Raises:
+        UsageError: There is none; the message lists those there are.
+    """
+    known = all_formats()
+    if name not in known:
+        raise UsageError(f"{option} {name}: no such format; there are {', '.join(known)}")
+    return known[name]
+
+
+def detect_format(source: Path) -> Format:
+    """Tell which format a folder or file is in, by what only that format has.
+
+    Raises:
+        DatasetError: It does not exist, or it cannot be told.
+    """
+    if source.is_file():
+        name = {".yaml": "yolo", ".yml": "yolo", ".json": "coco", ".data": "yolo_darknet"}.get(source.suffix.lower())
+    elif source.is_dir():
+        name = _detect_folder(source)
+    else:
+        raise DatasetError(
+            f"{source}: no such file or folder; give the dataset's folder, data.yaml or annotations file"
+        )
+    if name is None:
+        raise DatasetError(
+            f"{source}: cannot tell which format this is; name it with --from, one of {', '.join(all_formats())}"
+        )
+    return all_formats()[name]
+
+
+def _detect_folder(folder: Path) -> str | None:
+    if (folder / "obj.data").is_file():
+        return "yolo_darknet"
+    if _has_data_yaml(folder):
+        return "yolo"
+    if (folder / "Annotations").is_dir() and (folder / "ImageSets").is_dir():
+        return "voc"
+    if _is_coco(folder):
+        return "coco"
+    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+        return "yolo_plain"
+    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where nothing else fits
+
+    return bridge.detect(folder, tuple(name for name, format_ in all_formats().items() if not format_.own))
+
+
+def _has_data_yaml(folder: Path) -> bool:
+    try:
+        find_data_yaml(folder)
+    except DatasetError:
+        return False
+    return True
+
+
+def _is_coco(folder: Path) -> bool:
+    try:
+        found = find_coco(folder)
+    except YolobgError:
+        return False
+    # datumaro's own format lies in annotations/*.json too.
+    with next(iter(found.values())).open("rb") as file:
+        return b'"images"' in file.read(1 << 16) or b'"annotations"' in file.read(1 << 16)

@@ -1,0 +1,203 @@
+"""Pascal VOC: `JPEGImages/`, `Annotations/`, `ImageSets/Main/` and labelmap.txt.
+
+Coordinates are written in full and read as they stand. Tools that know VOC put a class `background` before all others;
+we write it so, and leave it out when reading, so that class ids come back as they were. A dataset's own class of that
+name is kept, by a comment in labelmap.txt.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from yolobg.dataset.layout import is_image
+from yolobg.errors import DatasetError
+from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
+from yolobg.formats.placing import Placer
+
+__all__ = ["VocContents", "read_voc", "write_voc"]
+
+BACKGROUND = "background"
+_OWN = "# background is a class of this dataset"
+_HEAD = "# label:color_rgb:parts:actions"
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class VocContents:
+    """A VOC dataset: the lists in memory, an annotation file read when its image is asked for."""
+
+    root: Path
+    names: Mapping[int, str]
+    splits: tuple[str, ...]
+    listed: Sequence[tuple[str, str, str | None]]
+    meta: Meta = field(default_factory=Meta)
+    warnings: tuple[str, ...] = ()
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in `item_order`."""
+        ids = {name: class_id for class_id, name in self.names.items()}
+        for split, name, image in self.listed:
+            size, shapes = _read_xml(self.root / "Annotations" / f"{stem_of(name)}.xml", ids, image)
+            yield Item(split, name, image, shapes, size)
+
+
+def read_voc(root: Path) -> VocContents:
+    """Open a VOC dataset.
+
+    Raises:
+        DatasetError: It is none, or an annotation file cannot be read.
+    """
+    lists = sorted((root / "ImageSets" / "Main").glob("*.txt")) or sorted((root / "ImageSets").glob("*/*.txt"))
+    # `aeroplane_train.txt` says which images hold a class; the splits are the lists without such a part.
+    plain = [file for file in lists if "_" not in file.stem] or lists
+    stems = {file.stem: _stems(file) for file in plain}
+    # VOC's trainval repeats what train and val list.
+    if {"train", "val"} <= stems.keys():
+        stems.pop("trainval", None)
+    if not stems:
+        raise DatasetError(f"{root}: no lists in ImageSets/Main; expected train.txt, val.txt or the like")
+    images = _images(root / "JPEGImages")
+    listed = []
+    for split, names in stems.items():
+        for stem in dict.fromkeys(names):
+            image = images.get(stem)
+            name = stem + (Path(image).suffix if image else _suffix(root / "Annotations" / f"{stem}.xml"))
+            listed.append((split, name, image))
+    listed.sort(key=lambda entry: entry[:2])
+    return VocContents(root, _read_names(root, listed), tuple(stems), listed)
+
+
+def _stems(file: Path) -> list[str]:
+    # A second column, where there is one, is -1, 0 or 1; names may have blanks.
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    stems = [line.rsplit(None, 1)[0] if line.rsplit(None, 1)[-1] in ("-1", "0", "1") else line for line in lines]
+    return [stem.strip() for stem in stems if stem.strip()]
+
+
+def _images(folder: Path) -> dict[str, str]:
+    """Images by stem with folders."""
+    found = {}
+    start = str(folder) + os.sep
+    for home, _, files in os.walk(folder):
+        for file in files:
+            if is_image(file):
+                path = os.path.join(home, file)  # noqa: PTH118 - plain strings, by the hundred thousand
+                found[stem_of(path[len(start) :].replace(os.sep, "/"))] = path
+    return found
+
+
+def _suffix(xml: Path) -> str:
+    """The suffix that an annotation file gives its image, for conversions without images."""
+    if not xml.is_file():
+        return ".jpg"
+    return Path(_parse(xml).findtext("filename") or "x.jpg").suffix or ".jpg"
+
+
+def _read_names(root: Path, listed: Sequence[tuple[str, str, str | None]]) -> dict[int, str]:
+    file = root / "labelmap.txt"
+    if file.is_file():
+        lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        names = [line.split(":")[0].strip() for line in lines if not line.startswith("#")]
+        if _OWN not in lines and names[:1] == [BACKGROUND]:
+            names = names[1:]
+        return dict(enumerate(names))
+    found: set[str] = set()
+    for _, name, _ in listed:
+        xml = root / "Annotations" / f"{stem_of(name)}.xml"
+        if xml.is_file():
+            found.update(node.text.strip() for node in _parse(xml).iterfind("object/name") if node.text)
+    return dict(enumerate(sorted(found)))
+
+
+def _parse(xml: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(xml).getroot()  # noqa: S314 - the expat that Python requires bounds entity growth
+    except (OSError, ElementTree.ParseError) as error:
+        raise DatasetError(f"{xml}: cannot be read: {error}") from error
+
+
+def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tuple[int, int] | None, tuple[Shape, ...]]:
+    if not xml.is_file():
+        return None, ()
+    root = _parse(xml)
+    objects = root.findall("object")
+    try:
+        size = (int(float(root.findtext("size/width") or 0)), int(float(root.findtext("size/height") or 0)))
+        if objects and not all(size):
+            size = _measure(xml, image)
+        return (size if all(size) else None), tuple(_shape(node, ids, size) for node in objects)
+    except (KeyError, ValueError, TypeError) as error:
+        raise DatasetError(f"{xml}: an object cannot be used: {error}") from error
+
+
+def _measure(xml: Path, image: str | None) -> tuple[int, int]:
+    if image is None:
+        raise DatasetError(f"{xml}: says no image size, and the image is not at hand")
+    return image_size(Path(image))
+
+
+def _shape(node: ElementTree.Element, ids: Mapping[str, int], size: tuple[int, int]) -> Shape:
+    corners = [float(node.findtext(f"bndbox/{side}") or "") for side in ("xmin", "ymin", "xmax", "ymax")]
+    left, top, right, bottom = (value / size[i % 2] for i, value in enumerate(corners))
+    box = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    return Shape(ids[(node.findtext("name") or "").strip()], box)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_voc(contents: Contents, target: Path, place: Placer) -> None:
+    """Write the dataset. A background gets an annotation file without objects.
+
+    Raises:
+        DatasetError: A class name holds what separates the columns of labelmap.txt.
+    """
+    _write_labelmap(contents.names, target)
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        place.folder(str(target / folder))
+    lists: dict[str, list[str]] = {split: [] for split in contents.splits}
+    for item in contents.items():
+        parts = item.name.split("/")
+        place.put(item, os.path.join(target, "JPEGImages", *parts))  # noqa: PTH118
+        xml = target / "Annotations" / f"{stem_of(item.name)}.xml"
+        place.folder(str(xml.parent))
+        with xml.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(_xml(item, contents.names))
+        lists[item.split].append(stem_of(item.name))
+    for split, stems in lists.items():
+        text = "".join(f"{stem}\n" for stem in stems)
+        (target / "ImageSets" / "Main" / f"{split}.txt").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_labelmap(names: Mapping[int, str], target: Path) -> None:
+    bad = next((name for name in names.values() if ":" in name or name.startswith("#")), None)
+    if bad is not None:
+        raise DatasetError(f"class '{bad}': VOC's labelmap.txt cannot hold a colon or a leading #; rename the class")
+    own = BACKGROUND in names.values()
+    lines = [_HEAD, _OWN if own else f"{BACKGROUND}:0,0,0::"]
+    lines += [f"{name}:{(i + 1) & 255},{((i + 1) >> 8) & 255},128::" for i, name in enumerate(names.values())]
+    (target / "labelmap.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def _xml(item: Item, names: Mapping[int, str]) -> str:
+    width, height = size_of(item)
+    folder, _, name = item.name.rpartition("/")
+    parts = [
+        f"<annotation>\n  <folder>{escape(folder)}</folder>\n  <filename>{escape(name)}</filename>\n"
+        f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>\n  <segmented>0</segmented>\n"
+    ]
+    for shape in item.shapes:
+        x, y, w, h = shape.box
+        sides = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+        corners = zip(("xmin", "ymin", "xmax", "ymax"), sides, strict=True)
+        box = "".join(f"<{side}>{round(value, _DIGITS)!r}</{side}>" for side, value in corners)
+        parts.append(
+            f"  <object>\n    <name>{escape(names[shape.class_id])}</name>\n    <difficult>0</difficult>\n"
+            f"    <bndbox>{box}</bndbox>\n  </object>\n"
+        )
+    return "".join([*parts, "</annotation>\n"])

@@ -1,0 +1,179 @@
+"""Read a dataset with a data.yaml, and what all of the YOLO family have in common: rows, lists, checks.
+
+An image without a label file, or with one of blanks, is a background in all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.label_check import label_checker
+from yolobg.dataset.yaml_text import load_yaml
+from yolobg.errors import DatasetError
+from yolobg.formats.items import Item, Meta, Shape, box_around
+from yolobg.model import DataYaml
+
+__all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo"]
+
+_BOX = 5
+_DIMENSIONS_WITH_VISIBILITY = 3
+_SEEN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An image with its label file; `has_label` is false where that is missing."""
+
+    split: str
+    name: str
+    image: str
+    label: str
+    has_label: bool
+
+
+@dataclass(frozen=True)
+class YoloContents:
+    """A dataset of the YOLO family: the list in memory, the labels read anew each time."""
+
+    names: Mapping[int, str]
+    splits: tuple[str, ...]
+    listed: Sequence[Listed]
+    meta: Meta = field(default_factory=Meta)
+    warnings: tuple[str, ...] = ()
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in `item_order`."""
+        for entry in self.listed:
+            rows = _read(entry.label) if entry.has_label else ""
+            yield Item(entry.split, entry.name, entry.image, parse_rows(rows, self.meta.kpt_shape))
+
+
+def parse_rows(text: str, kpt_shape: tuple[int, int] | None = None) -> tuple[Shape, ...]:
+    """Label text to objects; the text has passed the label check."""
+    shapes = []
+    for line in text.splitlines():
+        columns = line.split()
+        if columns:
+            values = [float(column) for column in columns[1:]]
+            shapes.append(_shape(int(float(columns[0])), values, kpt_shape))
+    return tuple(shapes)
+
+
+def _shape(class_id: int, values: list[float], kpt_shape: tuple[int, int] | None) -> Shape:
+    box = (values[0], values[1], values[2], values[3]) if len(values) >= _BOX - 1 else (0.0, 0.0, 0.0, 0.0)
+    if len(values) == _BOX - 1:
+        return Shape(class_id, box)
+    if kpt_shape and len(values) == _BOX - 1 + kpt_shape[0] * kpt_shape[1]:
+        points, dimensions = values[_BOX - 1 :], kpt_shape[1]
+        triples = [
+            (points[i], points[i + 1], points[i + 2] if dimensions == _DIMENSIONS_WITH_VISIBILITY else _SEEN)
+            for i in range(0, len(points), dimensions)
+        ]
+        return Shape(class_id, box, key_points=tuple(value for triple in triples for value in triple))
+    ring = tuple(values)
+    return Shape(class_id, box_around((ring,)), polygons=(ring,))
+
+
+def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
+    """Read a dataset with a data.yaml, as Ultralytics finds its images and labels.
+
+    Raises:
+        DatasetError: It cannot be read, or has corrupt labels and `skip_corrupt` was not asked for.
+    """
+    data = read_data_yaml(data_yaml)
+    listed: list[Listed] = []
+    warnings = list(data.warnings)
+    problems = []
+    for split in data.splits:
+        inventory = scan_split(data, split)
+        warnings += inventory.warnings
+        problems += list(inventory.problems)
+        files = [file for file in dict.fromkeys(inventory.files) if file.state != "corrupt"]
+        names = _names_in_split([file.image for file in files], inventory.entries, split)
+        listed += [
+            Listed(split, name, file.image, file.label, file.state == "found")
+            for name, file in zip(names, files, strict=True)
+        ]
+    if problems and not skip_corrupt:
+        first = "; ".join(f"{p.label}: {p.reason}" for p in problems[:3])
+        raise DatasetError(
+            f"{data.file}: {len(problems):,} labels are corrupt, so trainers drop their images ({first}). Mend them "
+            "(`yolobg status` lists them), or pass --skip-corrupt to leave these images out"
+        )
+    if problems:
+        warnings.append(f"{len(problems):,} images with corrupt labels were left out, as asked for")
+    listed.sort(key=lambda entry: (entry.split, entry.name))
+    return YoloContents(data.names, tuple(data.splits), listed, _read_meta(data), tuple(warnings))
+
+
+def _read_meta(data: DataYaml) -> Meta:
+    if not data.kpt_shape or not data.kpt_shape[0]:
+        return Meta()
+    raw = load_yaml(data.file.read_bytes(), source=str(data.file), repeated_keys=[])
+    flip = raw.get("flip_idx") if isinstance(raw, dict) else None
+    whole = isinstance(flip, list) and all(isinstance(place, int) for place in flip)
+    return Meta(kpt_shape=data.kpt_shape, flip_idx=tuple(flip) if whole and flip else ())
+
+
+def _read(label: str) -> str:
+    try:
+        return Path(label).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{label}: cannot be read: {error}") from error
+
+
+def check_labels(listed: Sequence[Listed], classes: int) -> int:
+    """Check labels as trainers do.
+
+    Args:
+        listed: The images.
+        classes: How many classes there are; 0 where nobody says.
+
+    Returns:
+        The largest class id in use, or -1.
+
+    Raises:
+        DatasetError: A label is one that trainers call corrupt.
+    """
+    largest = -1
+    check = label_checker(classes or 1_000_000)
+    for entry in listed:
+        if not entry.has_label:
+            continue
+        text = _read(entry.label)
+        verdict = check(text.encode("utf-8"))
+        if verdict.state == "corrupt":
+            where = f", line {verdict.line}" if verdict.line else ""
+            raise DatasetError(f"{entry.label}{where}: {verdict.reason}; mend it or take the image out")
+        largest = max([largest, *(int(float(line.split()[0])) for line in text.splitlines() if line.strip())])
+    return largest
+
+
+def _names_in_split(images: Sequence[str], entries: Sequence[str], split: str) -> list[str]:
+    """A name for each image: its path within the split's folder; made unique where several folders have it."""
+    homes = sorted((entry.rstrip(os.sep) + os.sep for entry in entries if os.path.isdir(entry)), key=len, reverse=True)  # noqa: PTH112
+    names, taken = [], set()
+    for image in images:
+        home = next((home for home in homes if image.startswith(home)), None)
+        name = (image[len(home) :] if home else _after_images(image, split)).replace(os.sep, "/")
+        start, number = name, 1
+        while name in taken:
+            number += 1
+            stem, dot, suffix = start.rpartition(".")
+            name = f"{stem}-{number}{dot}{suffix}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _after_images(image: str, split: str) -> str:
+    """What follows the last `/images/` of a listed path, less the split's own folder; else the file name."""
+    _, middle, tail = image.rpartition(f"{os.sep}images{os.sep}")
+    if not middle:
+        return os.path.basename(image)  # noqa: PTH119
+    return tail[len(split) + 1 :] if tail.startswith(split + os.sep) else tail

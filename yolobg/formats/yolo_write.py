@@ -1,0 +1,120 @@
+"""Write the YOLO family.
+
+Every image gets a label file, of 0 bytes where it is a background: other tools drop images without one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from yolobg.dataset.data_yaml import dump_yaml
+from yolobg.errors import DatasetError
+from yolobg.formats.items import Contents, Item, Shape, stem_of
+from yolobg.formats.placing import Placer
+
+__all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
+
+# darknet's own keys; val is called valid there.
+DARKNET_KEYS = {"val": "valid"}
+_DIGITS = 10
+_MOST, _LEAST = 1.01, -0.01
+
+
+def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
+    """Write Ultralytics' layout: `images/<split>`, `labels/<split>`, data.yaml without a `path`."""
+    _write_pairs(contents, target, place, nested=True)
+    splits: dict[str, object] = {split: f"images/{split}" for split in contents.splits}
+    # Trainers ask for both keys; null says that there is no such split.
+    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits})
+
+
+def write_plain(contents: Contents, target: Path, place: Placer) -> None:
+    """Write `images/` and `labels/`: flat where train is the only split, else with a folder for each split.
+
+    The data.yaml beside them holds the names; with it the folder is an Ultralytics dataset as well.
+    """
+    nested = contents.splits != ("train",)
+    _write_pairs(contents, target, place, nested=nested)
+    splits: dict[str, object] = {split: f"images/{split}" if nested else "images" for split in contents.splits}
+    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits})
+
+
+def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
+    """Write darknet's layout: obj.data, obj.names, a list for each split, labels beside the images."""
+    lists: dict[str, list[str]] = {split: [] for split in contents.splits}
+    for item in contents.items():
+        home = f"obj_{DARKNET_KEYS.get(item.split, item.split)}_data"
+        lists[item.split].append(f"data/{home}/{item.name}")
+        image = os.path.join(target, home, *item.name.split("/"))  # noqa: PTH118 - plain strings, by the thousand
+        place.put(item, image)
+        _write_label(item, contents.meta.kpt_shape, stem_of(image) + ".txt", place)
+    names = [DARKNET_KEYS.get(split, split) for split in contents.splits]
+    config = [f"classes = {len(contents.names)}"]
+    config += [f"{name} = data/{name}.txt" for name in names]
+    config += ["names = data/obj.names", "backup = backup/"]
+    _write_text(target / "obj.data", config)
+    _write_text(target / "obj.names", list(contents.names.values()))
+    for name, lines in zip(names, lists.values(), strict=True):
+        _write_text(target / f"{name}.txt", lines)
+
+
+def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
+    for split in contents.splits:
+        for kind in ("images", "labels"):
+            place.folder(str(target / kind / split if nested else target / kind))
+    for item in contents.items():
+        parts = ((item.split,) if nested else ()) + tuple(item.name.split("/"))
+        place.put(item, os.path.join(target, "images", *parts))  # noqa: PTH118 - as above
+        label = stem_of(os.path.join(target, "labels", *parts).replace(os.sep, "/")) + ".txt"  # noqa: PTH118
+        _write_label(item, contents.meta.kpt_shape, label, place)
+
+
+def _write_label(item: Item, kpt_shape: tuple[int, int] | None, label: str, place: Placer) -> None:
+    rows = [_row(shape, kpt_shape, item) for shape in item.shapes]
+    try:
+        place.folder(os.path.dirname(label))  # noqa: PTH120
+        # Exclusive: two images that share a label file would be a mistake of ours.
+        with open(label, "x", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - as above
+            file.writelines(rows)
+    except OSError as error:
+        raise DatasetError(f"{label}: cannot be written: {error.strerror or error}") from error
+
+
+def _row(shape: Shape, kpt_shape: tuple[int, int] | None, item: Item) -> str:
+    values = list(shape.polygons[0]) if shape.polygons else list(shape.box)
+    if max(values) > _MOST or min(values) < _LEAST:
+        raise DatasetError(
+            f"{item.split}/{item.name}: an object of class {shape.class_id} lies outside its image "
+            f"({min(values):.4g} to {max(values):.4g} of its size); trainers would drop the image. Mend it first"
+        )
+    if kpt_shape and not shape.polygons:
+        values += _points(shape, kpt_shape)
+    return " ".join([str(shape.class_id), *map(_text, values)]) + "\n"
+
+
+def _points(shape: Shape, kpt_shape: tuple[int, int]) -> list[float]:
+    count, dimensions = kpt_shape
+    if not shape.key_points:
+        return [0.0] * (count * dimensions)
+    return [value for place, value in enumerate(shape.key_points) if place % 3 < dimensions]
+
+
+def _text(value: float) -> str:
+    text = f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _write_yaml(contents: Contents, target: Path, splits: dict[str, object]) -> None:
+    meta = contents.meta
+    told: dict[str, object] = dict(splits)
+    if meta.kpt_shape:
+        told["kpt_shape"] = list(meta.kpt_shape)
+    if meta.flip_idx:
+        told["flip_idx"] = list(meta.flip_idx)
+    told["names"] = dict(contents.names)
+    (target / "data.yaml").write_text(dump_yaml(told), encoding="utf-8", newline="\n")
+
+
+def _write_text(file: Path, lines: list[str]) -> None:
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -1,0 +1,217 @@
+"""The stand-alone download: background images in a folder of their own, for people who merge or convert by themselves.
+
+The folder is made a small dataset (a data.yaml whose classes are the excluded ones) and filled by the same flow as
+`augment`; so choice, checks, resume, licences, manifest and report are one and the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
+from yolobg.dataset.manifest import FOLDER
+from yolobg.errors import UsageError
+from yolobg.execution import carry_out
+from yolobg.files import write_bytes
+from yolobg.model import Counts, Link, Progress
+from yolobg.planning import Plan, make_plan
+from yolobg.report import Report
+from yolobg.request import Request
+from yolobg.selection import parse_ratio, share
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["DownloadOptions", "download"]
+
+_OURS = {"images", "labels", "data.yaml", FOLDER}
+
+
+class DownloadOptions(TypedDict, total=False):
+    """Those keyword options of `augment` that mean something here; they are described at `request.Options`."""
+
+    source: str
+    annotations: str | Path | None
+    images: Sequence[str | Path]
+    map: Mapping[str, Sequence[str]]
+    license: str
+    link: Link
+    seed: int
+    jobs: int | None
+    unmapped: Literal["stop", "none"]
+    lean: bool
+    captions: bool
+    progress: Progress
+
+
+def download(
+    output: str | Path,
+    *,
+    exclude: Sequence[str],
+    count: int,
+    val: float | str = 0,
+    dry_run: bool = False,
+    **options: Unpack[DownloadOptions],
+) -> Report:
+    """Put background images into a folder: `images/`, a blank file for each in `labels/`, and a data.yaml.
+
+    Promises exactly `count` images in the folder afterwards, those there before counted; the same request twice fetches
+    nothing; a run that was cut off is continued. With `val` the images lie in `images/train` and `images/val`.
+
+    Args:
+        output: A new or empty folder, or one that an earlier download with the same classes made.
+        exclude: The classes that no image may hold.
+        count: How many images the folder has afterwards.
+        val: Share (0-1) of them that goes to a val split; 0 for one flat folder.
+        dry_run: Only tell what would be done; the folder is not made.
+        **options: See `DownloadOptions`.
+
+    Raises:
+        YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
+    """
+    folder = Path(output).expanduser().absolute()
+    wanted = _wanted(count, val)
+    names = _names(exclude)
+    data_yaml = _prepare(folder, names, tuple(wanted), dry_run=dry_run)
+    reports = []
+    for split, number in wanted.items():
+        if dry_run and data_yaml is None:
+            return _imagined(folder, names, count, options)
+        plan = _plan(folder, split, number, options)
+        reports.append(plan.report if dry_run else carry_out(plan))
+    return _joined(reports, count)
+
+
+def _plan(folder: Path, split: str, count: int, options: DownloadOptions) -> Plan:
+    """The plan for one split of a prepared folder; reads only."""
+    return make_plan(folder / "data.yaml", Request(**options, count=count, split=split))
+
+
+def _wanted(count: int, val: float | str) -> dict[str, int]:
+    """Split to number of images; one flat folder goes as `train`."""
+    if count < 1:
+        raise UsageError(f"count: {count} is not a number of images; give at least 1")
+    portion: Fraction = parse_ratio(val)
+    if not portion:
+        return {"train": count}
+    # At least one on either side: an empty split is what the tools trip over that this is for.
+    to_val = min(max(1, round(count * portion)), count - 1)
+    if to_val < 1:
+        raise UsageError(f"val: {count} image cannot be shared out between train and val; ask for more or leave it out")
+    return {"train": count - to_val, "val": to_val}
+
+
+def _names(exclude: Sequence[str]) -> list[str]:
+    listed = [exclude] if isinstance(exclude, str) else list(exclude)
+    names = list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+    if not names:
+        raise UsageError("exclude: name at least one class that the images must not hold, for example person")
+    return names
+
+
+def _prepare(folder: Path, names: list[str], splits: tuple[str, ...], *, dry_run: bool) -> Path | None:
+    """Make the folder a dataset, or check that it is one of ours for the same request; None if a dry run found none."""
+    data_yaml = folder / "data.yaml"
+    if data_yaml.is_file():
+        _check_same(data_yaml, names, splits)
+        return data_yaml
+    strange = sorted(set(os.listdir(folder)) - _OURS) if folder.is_dir() else []  # noqa: PTH208 - names only
+    if strange or (folder.exists() and not folder.is_dir()) or _holds_files(folder):
+        raise UsageError(f"{folder}: is not empty and no earlier download; choose a new folder for --output")
+    if dry_run:
+        return None
+    try:
+        for kind in ("images", "labels"):
+            for split in splits if len(splits) > 1 else ("",):
+                (folder / kind / split).mkdir(parents=True, exist_ok=True)
+        write_bytes(data_yaml, dump_yaml(_content(names, splits)).encode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror or error}; choose another --output") from error
+    return data_yaml
+
+
+def _content(names: list[str], splits: tuple[str, ...]) -> dict[str, object]:
+    # No `path`: the splits then lie beside the yaml, wherever the folder is moved. Trainers ask for the key `val`, so
+    # it is there also where nothing is behind it.
+    flat = len(splits) == 1
+    return {
+        "train": "images" if flat else "images/train",
+        "val": None if flat else "images/val",
+        "names": dict(enumerate(names)),
+    }
+
+
+def _check_same(data_yaml: Path, names: list[str], splits: tuple[str, ...]) -> None:
+    data = read_data_yaml(data_yaml)
+    if tuple(data.splits) != splits:
+        raise UsageError(
+            f"{data_yaml}: has the splits {', '.join(data.splits) or 'none'}, this request has {', '.join(splits)}; "
+            "give --val as before, or a new folder for --output"
+        )
+    if list(data.names.values()) != names:
+        raise UsageError(
+            f"{data_yaml}: this folder's images leave out {', '.join(data.names.values())}; give the same --exclude, "
+            "or a new folder for --output"
+        )
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(path.is_file() for kind in ("images", "labels") for path in (folder / kind).rglob("*"))
+
+
+def _imagined(folder: Path, names: list[str], count: int, options: DownloadOptions) -> Report:
+    """What would be done in a folder that is not there yet, asked in a temporary one."""
+    import tempfile  # noqa: PLC0415 - for dry runs only
+
+    with tempfile.TemporaryDirectory(prefix="yolobg-") as place:
+        there = Path(place).resolve() / folder.name
+        _prepare(there, names, ("train",), dry_run=False)
+        report = _plan(there, "train", count, options).report
+    dataset = replace(
+        report.dataset,
+        data_yaml=str(folder / "data.yaml"),
+        root=str(folder),
+        images_dir=str(folder / "images"),
+        labels_dir=str(folder / "labels"),
+    )
+    return replace(report, dataset=dataset)
+
+
+def _joined(reports: Sequence[Report], count: int) -> Report:
+    """The reports of the splits as one."""
+    first = reports[0]
+    if len(reports) == 1:
+        return first
+    return replace(
+        first,
+        dataset=replace(first.dataset, split="train+val"),
+        before=_sum([report.before for report in reports]),
+        after=_sum([report.after for report in reports]),
+        target=replace(first.target, count=count, needed=sum(report.target.needed for report in reports)),
+        classes=next((report.classes for report in reports if report.classes), ()),
+        source=next((report.source for report in reports if report.source), None),
+        added=tuple(added for report in reports for added in report.added),
+        failed=tuple(failed for report in reports for failed in report.failed),
+        manifest=next((report.manifest for report in reports if report.manifest), None),
+        warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+    )
+
+
+def _sum(counts: Sequence[Counts]) -> Counts:
+    labelled = sum(c.labelled for c in counts)
+    backgrounds = sum(c.backgrounds for c in counts)
+    return Counts(
+        images=sum(c.images for c in counts),
+        labelled=labelled,
+        backgrounds=backgrounds,
+        missing=sum(c.missing for c in counts),
+        empty=sum(c.empty for c in counts),
+        corrupt=sum(c.corrupt for c in counts),
+        ours=sum(c.ours for c in counts),
+        ratio=share(backgrounds, labelled),
+    )
