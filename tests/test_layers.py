@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "execution",
         "pipeline",
         "standalone",
+        "runs",
         "review.apply",
         "review.session",
         "review.server",

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from yolobg.cli_pictures import RatioBar, linked_path
 from yolobg.demo import Demo
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.report import ClassesReport, RemoveReport, Report, SourceInfo
@@ -53,6 +54,8 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         yield _whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
         yield _whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
         yield _whole(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
+        if report.page:
+            yield _whole("Look at   ").append(linked_path(Text(clean(report.page, LONGEST_PATH)), report.page))
 
 
 def _what_happened(report: Report) -> str:
@@ -192,7 +195,8 @@ def status_text(report: Report) -> RenderableType:
     ]
     for name, number in rows:
         table.add_row(name, f"{number:,}")
-    return Group(*_warnings(report.warnings), table, Text(_both_readings(counts), style="bold"), *_status_notes(report))
+    told = Text(_both_readings(counts), style="bold")
+    return Group(*_warnings(report.warnings), table, told, RatioBar(counts), *_status_notes(report))
 
 
 def _status_notes(report: Report) -> Iterator[RenderableType]:
@@ -216,6 +220,9 @@ def remove_text(report: RemoveReport) -> RenderableType:
     parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
     if report.gone:
         parts.append(Text(f"{len(report.gone):,} were gone already."))
+    if report.restored:
+        verb = "Would put back" if report.dry_run else "Put back"
+        parts.append(Text(f"{verb} {len(report.restored):,} images of yours that a review had put away."))
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
         for kept in report.kept[:SHOWN_PROBLEMS]

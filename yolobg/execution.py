@@ -22,6 +22,8 @@ from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.model import ImageRecord, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Added, Report
+from yolobg.review.again import page_of_run
+from yolobg.runs import run_record
 
 __all__ = ["added_of", "carry_out"]
 
@@ -86,7 +88,14 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
         ]
     finally:
         _forget_if_empty(staging)
-    return _tell(plan, choice, fetched, added)
+    return _with_page(plan, _tell(plan, choice, fetched, added))
+
+
+def _with_page(plan: Plan, report: Report) -> Report:
+    if not plan.request.report:
+        return report
+    page, warnings = page_of_run(plan.data, plan.root, report, plan.request.progress)
+    return replace(report, page=page, warnings=report.warnings + warnings)
 
 
 def _tell(plan: Plan, choice: Choice, fetched: FetchResult, added: Sequence[Entry]) -> Report:
@@ -166,6 +175,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         edit=_list_edit(plan, entries),
         folders=_missing_folders(plan.destination.labels_dir, plan.root),
         staging=relative(staging, plan.root),
+        run=run_record(plan.request, choice.source, plan.destination.images_dir, added=now),
     )
 
 

@@ -36,6 +36,7 @@ from yolobg.planning import (
 )
 from yolobg.report import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
 from yolobg.request import Request
+from yolobg.review.report_file import report_path
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -118,6 +119,7 @@ def status(
         warnings=data.warnings + inventory.warnings,
         problems=inventory.problems,
         interrupted=manifest.pending is not None,
+        page=str(report_path(root)) if report_path(root).is_file() else None,
         files=inventory.files if files else None,
     )
 
@@ -148,6 +150,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         removed=tuple(entry.image for entry in removal.removed),
         gone=tuple(entry.image for entry in removal.gone),
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
+        restored=removal.restored,
     )
 
 

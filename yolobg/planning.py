@@ -20,6 +20,7 @@ from yolobg.dataset.homes import all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, list_images, scan_split
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
+from yolobg.dataset.rejected import read_rejections
 from yolobg.errors import DatasetError, PoolError, UsageError
 from yolobg.model import (
     ClassMatch,
@@ -188,11 +189,12 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:
         check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
+    rejected = read_rejections(data.root.resolve()).ours
     with open_catalog(source.annotations, progress=request.progress) as catalog:
         matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
         eligibility, matches, overall = ask_catalog(catalog, matches, request)
-        known = Known(all_images(data), manifest, source.name)
+        known = Known(all_images(data), manifest, source.name, rejected)
         records = catalog.records(eligibility.ids)
         ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
         if len(ranked) < needed:
@@ -270,7 +272,7 @@ def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request)
         f"{eligibility.by_class:,} hold an excluded class",
         f"{eligibility.by_caption:,} have a caption that names one",
         f"{eligibility.by_license:,} are outside --license {request.license}",
-        f"{len(eligibility.ids) - left:,} are in the dataset already",
+        f"{len(eligibility.ids) - left:,} are in the dataset already or were rejected in a review",
         f"{eligibility.unusable:,} cannot be used",
     ]
     return PoolError(

@@ -80,6 +80,7 @@ class Report:
         files: Every image of the split, only from `status` when asked for.
         problems: The corrupt label files of the split, as far as the command looked at them.
         interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
+        page: The page to look at (`.yolobg/report.html`), where this run wrote one or an earlier one lies there.
     """
 
     dry_run: bool
@@ -95,6 +96,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     problems: tuple[LabelProblem, ...] = ()
     interrupted: bool = False
+    page: str | None = None
     files: tuple[FileEntry, ...] | None = None
     schema: int = SCHEMA
 
@@ -109,13 +111,17 @@ class KeptBackground:
 
 @dataclass(frozen=True, slots=True)
 class RemoveReport:
-    """What `remove` took back. `gone` were missing already; a dry run only tells what would be done."""
+    """What `remove` took back. `gone` were missing already; a dry run only tells what would be done.
+
+    `restored` are the user's own backgrounds that a review had put away and that are in their place again.
+    """
 
     dry_run: bool
     root: str
     removed: tuple[str, ...]
     gone: tuple[str, ...]
     kept: tuple[KeptBackground, ...]
+    restored: tuple[str, ...] = ()
     schema: int = SCHEMA
 
 

@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
         unmapped: What to do about a name that nothing resolves.
         lean: Keep images of the categories that a name only may stand for.
         captions: Leave out images whose captions name a class.
+        report: Write `.yolobg/report.html`, a page to look at, after images were added.
         progress: Told how far each stage is.
     """
 
@@ -56,6 +57,7 @@ class Options(TypedDict, total=False):
     unmapped: Literal["stop", "none"]
     lean: bool
     captions: bool
+    report: bool
     progress: Progress
 
 
@@ -83,6 +85,7 @@ class Request:
     unmapped: Literal["stop", "none"] = "stop"
     lean: bool = False
     captions: bool = True
+    report: bool = True
     progress: Progress = no_progress
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["Html", "document", "el", "link", "static_bytes", "static_text", "style_hash"]
 
-_VOID = frozenset({"br", "img", "link", "meta", "rect", "line", "circle"})
+_VOID = frozenset({"br", "img", "link", "meta"})
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 # Not allowed in HTML text, and control characters that could reorder or hide what is read.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -71,19 +72,26 @@ def _head(facts: Facts) -> Html:
     told = f"yolobg added {ours:,} background image{'' if ours == 1 else 's'}"
     if facts.new and len(facts.new) != ours:
         told += f", {len(facts.new):,} of them in the last run"
-    doubt = facts.source.expected_contamination if facts.source else None
-    expected = (
-        f" About {doubt.point * ours:,.1f} of them are expected to show one of your classes all the same: look at them."
-        if doubt
-        else " Look at them before you train."
-    )
     return el(
         "header",
         el("h1", f"Backgrounds of {facts.name}"),
         el("p", el("code", facts.data_yaml)),
         el("p", f"Written {facts.written} by yolobg {__version__}"),
-        el("p", f"{told}.{expected}", class_="lead"),
+        el("p", f"{told}. {_expected(facts.source, ours)}", class_="lead"),
         (el("p", warning, class_="warning") for warning in facts.warnings),
+    )
+
+
+def _expected(source: SourceInfo | None, ours: int) -> str:
+    doubt = source.expected_contamination if source else None
+    if doubt is None:
+        return "Look at them before you train."
+    most = math.ceil(doubt.high * ours)
+    if doubt.point * ours < 1:
+        return f"Probably none of them shows one of your classes after all; up to {most:,} might: look at them."
+    return (
+        f"About {doubt.point * ours:,.0f} of them ({math.floor(doubt.low * ours):,} to {most:,}) are expected to show "
+        "one of your classes after all: look at them."
     )
 
 
@@ -160,7 +168,12 @@ def _use(commercial: bool | None) -> Html:  # noqa: FBT001 - a fact of the licen
 
 
 def _grid(facts: Facts, thumb: Callable[[Card], Thumb | None]) -> Html:
-    cards = el("ul", (_card(card, thumb(card), new=card.image in facts.new) for card in facts.cards), class_="grid")
+    some_new = len(facts.new) < len(facts.cards)
+    cards = el(
+        "ul",
+        (_card(card, thumb(card), new=some_new and card.image in facts.new) for card in facts.cards),
+        class_="grid",
+    )
     return el(
         "section",
         el("h2", f"The images that were added ({len(facts.cards):,})"),

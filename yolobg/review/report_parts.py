@@ -95,7 +95,7 @@ def _exclusions(match: ClassMatch) -> Iterator[list[Html]]:
 
 
 def _caption_row(match: ClassMatch) -> Iterator[list[Html]]:
-    if match.captions is not None:
+    if match.captions:
         yield [
             el("td", "captions that name it", class_="soft"), el("td", "–"), el("td", ""),
             el("td", f"{match.captions:,}", class_="number"),

@@ -1,0 +1,124 @@
+"""The report, written at the end of a run and again whenever the dataset has changed since."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.classes.matcher import match_classes
+from yolobg.coco.catalog_cache import find_catalog
+from yolobg.dataset.homes import home_folders
+from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.lock import hold
+from yolobg.dataset.manifest import FOLDER, Manifest, Run, read_manifest
+from yolobg.dataset.removal import finish_interrupted
+from yolobg.errors import DatasetError, MergeError, YolobgError
+from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
+from yolobg.planning import ask_catalog, counts_of, read_dataset, source_info, source_of
+from yolobg.report import Report, SourceInfo
+from yolobg.review.report_file import write_report
+from yolobg.runs import request_again
+
+__all__ = ["page_of_run", "rewrite_page", "write_page"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What the class names exclude and what that leaves of the source; empty where it cannot be told."""
+
+    classes: tuple[ClassMatch, ...] = ()
+    source: SourceInfo | None = None
+
+
+def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) -> tuple[str | None, tuple[str, ...]]:
+    """Write the page of a run that has just ended; the caller holds the lock.
+
+    Returns:
+        The page's path, or None and a warning why there is none: a run that went well must not fail by its report.
+    """
+    try:
+        page = write_report(
+            root,
+            data,
+            manifest := read_manifest(root),
+            home_folders(data),
+            splits=_split_counts(data, manifest, root, known={report.dataset.split: report.after}),
+            classes=report.classes,
+            source=report.source,
+            new={added.image for added in report.added},
+            warnings=report.warnings,
+            progress=progress,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the images are in
+        _log.debug("the report could not be written", exc_info=True)
+        return None, (f"the images were added, but their report could not be written: {error}",)
+    return str(page), ()
+
+
+def rewrite_page(data_yaml: str | Path, *, progress: Progress = no_progress) -> Path:
+    """Write the report of a dataset as it is now.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
+        MergeError: The report cannot be written.
+    """
+    data, root = read_dataset(data_yaml)
+    if not (root / FOLDER).is_dir():
+        raise DatasetError(f"{root}: yolobg has added nothing here, so there is nothing to report; run augment first")
+    with hold(root):
+        manifest = finish_interrupted(root, home_folders(data))
+        if not manifest.entries:
+            raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to report")
+        return write_page(data, root, manifest, progress=progress)
+
+
+def write_page(
+    data: DataYaml, root: Path, manifest: Manifest, *, new: Collection[str] = (), progress: Progress = no_progress
+) -> Path:
+    """Write the report from what the manifest records; the caller holds the lock.
+
+    Raises:
+        MergeError: It cannot be written.
+    """
+    meaning = _meaning(data, manifest.runs)
+    try:
+        return write_report(
+            root, data, manifest, home_folders(data),
+            splits=_split_counts(data, manifest, root, known={}), classes=meaning.classes, source=meaning.source,
+            new=new, progress=progress,
+        )  # fmt: skip
+    except OSError as error:
+        raise MergeError(f"{root / FOLDER}: the report cannot be written: {error.strerror or error}") from error
+
+
+def _split_counts(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str, Counts]) -> dict[str, Counts]:
+    """The counts of each split that can be read; those in `known` are not counted again."""
+    told: dict[str, Counts] = {}
+    for split in data.splits:
+        with contextlib.suppress(DatasetError):
+            told[split] = known.get(split) or counts_of(scan_split(data, split), manifest, root)
+    return told
+
+
+def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
+    """Ask the source of the last run once more; without the source, or with one that must be fetched, tell nothing."""
+    if not runs:
+        return _Meaning()
+    try:
+        request = request_again(runs[-1], count=0, report=False, progress=no_progress)
+        source = source_of(request)
+        catalog = find_catalog(source.annotations)
+        if catalog is None:
+            return _Meaning(match_classes(data.names, user_map=request.map))
+        with catalog:
+            matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
+            eligibility, matches, overall = ask_catalog(catalog, matches, request)
+    except YolobgError:
+        _log.debug("the source cannot be asked again", exc_info=True)
+        return _Meaning()
+    return _Meaning(matches, source_info(source.name, eligibility, overall=overall))

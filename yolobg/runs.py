@@ -1,0 +1,76 @@
+"""What a run was asked for, written down and read again, so that a rejected image can be replaced later."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from yolobg.coco.annotation_source import is_url, split_member
+from yolobg.dataset.manifest import Run
+from yolobg.model import Progress
+from yolobg.request import Request
+from yolobg.sources import Source
+
+__all__ = ["request_again", "run_record"]
+
+
+def run_record(request: Request, source: Source, images_dir: Path, *, added: str) -> Run:
+    """The record of a run, with every path absolute: it is read from other current folders.
+
+    Args:
+        request: What was asked.
+        source: What it meant.
+        images_dir: The folder that took the images.
+        added: The time that the run's entries carry.
+    """
+    return Run(
+        added=added,
+        split=request.split,
+        source=source.name,
+        annotations=_absolute(str(request.annotations)) if request.annotations is not None else None,
+        images=tuple(str(folder) for folder in source.origin.folders) + (source.origin.bases if request.images else ()),
+        into=str(images_dir) if request.into is not None else None,
+        map={name: tuple(categories) for name, categories in request.map.items()},
+        exclude=tuple(request.exclude),
+        license=request.license,
+        link=request.link,
+        seed=request.seed,
+        jobs=request.jobs,
+        unmapped=request.unmapped,
+        lean=request.lean,
+        captions=request.captions,
+    )
+
+
+def _absolute(annotations: str) -> str:
+    if is_url(annotations):
+        return annotations
+    container, member = split_member(annotations)
+    path = os.path.abspath(Path(container).expanduser())  # noqa: PTH100 - links stay as written: names come from them
+    return f"{path}!{member}" if member else path
+
+
+def request_again(run: Run, *, count: int, report: bool, progress: Progress) -> Request:
+    """The request of an earlier run with another target: `count` backgrounds in the split afterwards.
+
+    Raises:
+        UsageError: The record was changed by somebody, and holds what cannot be asked.
+    """
+    return Request(
+        count=count,
+        split=run.split,
+        into=run.into,
+        annotations=run.annotations,
+        images=run.images,
+        map=run.map,
+        exclude=run.exclude,
+        license=run.license,
+        link=run.link,
+        seed=run.seed,
+        jobs=run.jobs,
+        unmapped=run.unmapped,
+        lean=run.lean,
+        captions=run.captions,
+        report=report,
+        progress=progress,
+    )
