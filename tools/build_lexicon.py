@@ -204,13 +204,12 @@ def choose(lemma: str, wordnet: WordNet, meaning: Meaning) -> Code | None:
     code: dict[int, int] = {}
     for anchor in best:
         code[anchor] = person_confidence(lemma, senses, visible, wordnet, meaning) if rows[anchor].is_person else SURE
-    if len(senses) > 1:
-        code = {a: min(c, LIKELY) for a, c in code.items()}
+    code = {anchor: min(confidence, LIKELY if len(senses) > 1 else SURE) for anchor, confidence in code.items()}
     code = soften_beside_animal(code, visible, wordnet, meaning)
-    for _, synset in visible:
-        for anchor in meaning.of(synset):
-            if not rows[anchor].is_person:
-                code.setdefault(anchor, WEAK)
+    if not any(code.values()):
+        code |= runner_up(visible, wordnet, meaning)
+    for anchor in (anchor for _, synset in visible for anchor in meaning.of(synset) if not rows[anchor].is_person):
+        code.setdefault(anchor, WEAK)
     return tuple(sorted(((a, c) for a, c in code.items() if c), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -261,6 +260,12 @@ def soften_beside_animal(
             for anchor in meaning.of(synset):
                 code.setdefault(anchor, OPEN)
     return code
+
+
+def runner_up(visible: list[tuple[int, str]], wordnet: WordNet, meaning: Meaning) -> dict[int, int]:
+    """Return the reading of the first visible sense that is no person, food or plant, as open."""
+    things = [s for _, s in visible if wordnet.synsets[s].domain not in (PERSON, TOPS, FOOD, PLANT)]
+    return dict.fromkeys(meaning.of(things[0]), OPEN) if things else {}
 
 
 # ---------------------------------------------------------------- output

@@ -98,9 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     captions, presence = read_captions(options.captions), read_presence(options.instances)
     images = set(captions)
-    print(
-        f"{len(images):,} captioned images\n{'category':16}{'term':24}{'support':>8}{'precision':>10}{'base':>8}{'cost':>8}"
-    )
+    print(f"{len(images):,} captioned images")
+    print(f"{'category':16}{'term':24}{'support':>8}{'precision':>10}{'base':>8}{'cost':>8}")
     for category, terms in category_terms().items():
         if category not in presence or (options.category and category not in options.category):
             continue

@@ -62,6 +62,8 @@ def trimmed(phrase: Words) -> Answer | None:
         end -= 1
     while end - start > 1 and is_filler(phrase[start]):
         start += 1
+    if end - start > 1 and phrase[end - 1] == "orange" and (look_up(phrase[start : end - 1]) or NONE).is_certain:
+        end -= 1
     if end - start in (len(phrase), 0) or all(is_filler(word) for word in phrase):
         return None
     return resolve(phrase[start:end])
@@ -106,18 +108,26 @@ def species(phrase: Words) -> Answer | None:
 
 def by_head(phrase: Words) -> Answer | None:
     """The longest known end of the phrase says what it is, or of what it is a part."""
+    is_fixed = wordnet().is_fixed(phrase)
     for at in range(1, len(phrase)):
         found = look_up(phrase[at:])
         if found is not None:
-            return _compound(phrase[:at], phrase[at:], found)
+            read = _compound(phrase[:at], phrase[at:], found)
+            return NONE if is_fixed and not _is_part(read) else read
     return None
+
+
+def _is_part(found: Answer) -> bool:
+    return any(e.rule == "part" and e.relation == "part_or_worn" for e in found.exclusions)
 
 
 def _compound(modifier: Words, head: Words, found: Answer) -> Answer:
     carrier = _carrier(modifier)
-    is_attached = head[-1] in _attached() and not _is_same_thing(found) and not _is_clothing(found)
-    if carrier is not None and is_attached:
-        return _part_of(modifier, head, carrier)
+    if carrier is not None and head[-1] in roles()["collective"] and carrier.certain & ANIMALS:
+        return carrier
+    if carrier is not None and head[-1] in roles()["attached"] and not _is_clothing(found):
+        part = _part_of(modifier, head, carrier)
+        return union((part, found)) if _is_same_thing(found) else part
     if carrier is not None and carrier.certain & ANIMALS and _is_worn(found):
         return union((_part_of(modifier, head, carrier), weaken(found, cap=HINT, why="also worn by people")))
     if _is_worn(found) and carrier is not None and found.certain & carrier.certain:
@@ -153,12 +163,8 @@ def _may_be_a_device(found: Answer, head: Words) -> bool:
     return (
         found.certain == {"person"}
         and head[-1].endswith(("er", "or", "ers", "ors"))
-        and all(e.rule == "wordnet" and e.relation == "is_a" for e in found.exclusions)
+        and all(e.rule == "wordnet" and e.confidence < HEAD for e in found.exclusions)
     )
-
-
-def _attached() -> frozenset[str]:
-    return roles()["attached"]
 
 
 def _is_same_thing(found: Answer) -> bool:

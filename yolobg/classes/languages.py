@@ -26,6 +26,12 @@ last part is known; English knows the word as something else."""
 ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 """So many names, and that share of the list, make a list one of another language."""
 
+HEAD_LAST = frozenset(("de", "nl", "sv", "da", "no", "fi", "tr", "hi", "zh", "ja", "ko", "ru", "uk", "pl", "cs"))
+"""Languages that put the head of a noun phrase last."""
+
+PLURALS = ("lar", "ler", "ات", "ين")
+"""Plural endings longer than the letters that `stem` takes off."""
+
 SHORTEST_STEM = 4
 SHORTEST_HEAD = 4
 COMPOUNDING = frozenset(("de", "nl", "sv", "da", "no", "fi"))
@@ -52,10 +58,11 @@ class Lexeme:
 
 def fold(text: str) -> str:
     """Return text in lower case, without diacritics of Latin and Arabic letters, words separated by one space."""
-    lowered = " ".join(words(clean(text))).replace("ß", "ss").replace("ı", "i").replace("ł", "l").replace("ø", "o")
+    plain_words = " ".join(words(clean(text)))
+    if plain_words.isascii():
+        return plain_words
+    lowered = plain_words.replace("ß", "ss").replace("ı", "i").replace("ł", "l").replace("ø", "o")
     lowered = lowered.replace("æ", "ae").replace("œ", "oe").replace("đ", "d")
-    if not any("\u0300" <= c <= "\u036f" or ord(c) > 127 for c in lowered):  # noqa: PLR2004 - the end of ASCII
-        return lowered
     plain = "".join(c for c in unicodedata.normalize("NFD", lowered) if not _is_accent(c))
     return unicodedata.normalize("NFC", plain)
 
@@ -156,10 +163,10 @@ def _exact(name: str) -> tuple[Lexeme, ...]:
 def _near(name: str) -> Iterator[Lexeme]:
     """Yield lexemes with the same stem, then those at the end (compounds) or start (scripts without spaces)."""
     yield from stems().get(stem(name), ())
-    parts = name.split()
-    if len(parts) > 1:
-        for part in (parts[0], parts[-1], *parts[1:-1]):
-            yield from lexicon().get(part, ()) or stems().get(stem(part), ())
+    for suffix in PLURALS:
+        if name.endswith(suffix):
+            yield from lexicon().get(name.removesuffix(suffix), ())
+    yield from _of_parts(name.split())
     latin = is_latin(name)
     shortest = SHORTEST_HEAD if latin else 1
     for at in range(SHORTEST_HEAD if latin else 1, len(name) - shortest + 1):
@@ -168,6 +175,17 @@ def _near(name: str) -> Iterator[Lexeme]:
     if not name.isascii() and not is_latin(name):
         for end in range(len(name) - 1, shortest - 1, -1):
             yield from lexicon().get(name[:end].strip(), ())
+
+
+def _of_parts(parts: list[str]) -> Iterator[Lexeme]:
+    """Yield the lexemes of the words of a phrase: the head, first or last by language, then any word."""
+    if len(parts) < 2:  # noqa: PLR2004 - one word is no phrase
+        return
+    hits = [lexicon().get(part, ()) or stems().get(stem(part), ()) for part in parts]
+    yield from (lexeme for lexeme in hits[-1] if lexeme.language in HEAD_LAST)
+    yield from (lexeme for lexeme in hits[0] if lexeme.language not in HEAD_LAST)
+    for found in hits:
+        yield from found
 
 
 def stem(word: str) -> str:

@@ -20,18 +20,25 @@ HAND_LISTS = ("alias", "superset", "body", "part", "sense")
 
 
 def look_up(phrase: Words) -> Answer | None:
-    """Return what the first list that knows the phrase says of it; None where none does."""
-    for form in forms(phrase):
+    """Return what the first list that knows the phrase says of it; None where none does.
+
+    That WordNet knows a word without a category counts only if no other spelling of the phrase has one.
+    """
+    known: Answer | None = None
+    for form, is_glued in forms(phrase):
         for rule in DICTIONARIES:
-            entry = rule(form)
-            if entry is not None:
+            entry = wordnet().glued_entry(form) if is_glued and rule is in_wordnet else rule(form)
+            if entry is None:
+                continue
+            if entry.targets or rule is not in_wordnet:
                 return entry_answer(phrase, form, entry)
-    return None
+            known = known or NONE
+    return known
 
 
 def in_hand_lists(phrase: Words) -> Answer | None:
     """Return what the lists written by hand say of a phrase (WordNet not asked)."""
-    for form in forms(phrase):
+    for form, _ in forms(phrase):
         for rule in DICTIONARIES[:-1]:
             entry = rule(form)
             if entry is not None:
@@ -85,14 +92,17 @@ DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
 )
 
 
-def forms(phrase: Words) -> Iterator[str]:
-    """Yield the spellings under which a list may hold a phrase, the closest first: as is, in one word, singular."""
+def forms(phrase: Words) -> Iterator[tuple[str, bool]]:
+    """Yield the spellings under which a list may hold a phrase, the closest first, and whether they were glued.
+
+    As is, in one word, in the singular.
+    """
     if not phrase:
         return
     for last in (phrase[-1], *singulars(phrase[-1])):
-        yield " ".join((*phrase[:-1], last))
+        yield " ".join((*phrase[:-1], last)), False
         if len(phrase) > 1:
-            yield "".join((*phrase[:-1], last))
+            yield "".join((*phrase[:-1], last)), True
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from yolobg.classes.answer import EXCLUDES, LOWEST, Answer
 from yolobg.classes.bridge import Bridge
 from yolobg.classes.context import Context
 from yolobg.classes.lexicon import coco_categories
+from yolobg.classes.neighbours import with_neighbours
 from yolobg.classes.rules import answer
 from yolobg.classes.suggest import nearest
 from yolobg.classes.text import key
@@ -61,10 +62,14 @@ class _Whole:
     bridge: Bridge
     images: Mapping[str, int]
 
+    def answer(self, name: str) -> Answer:
+        """Return what the rules say of a name, in the source's categories."""
+        return self.bridge.over(name, with_neighbours(answer(name, self.context)))
+
 
 def _match(class_id: int, name: str, whole: _Whole) -> ClassMatch:
     chosen = whole.chosen.get(key(name))
-    found = _by_user(chosen) if chosen is not None else whole.bridge.over(name, answer(name, whole.context))
+    found = _by_user(chosen) if chosen is not None else whole.answer(name)
     return _as_match(class_id, name, found, whole.images)
 
 

@@ -41,6 +41,8 @@ IRREGULAR_PLURALS = {
 
 def clean(name: str) -> str:
     """Return the name in Unicode's compatible form, without control and format characters, cut to a sane length."""
+    if name.isascii() and name.isprintable():
+        return name[:MAX_CHARACTERS]
     text = unicodedata.normalize("NFKC", name[:MAX_CHARACTERS])[:MAX_CHARACTERS]
     return "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c for c in text if _is_visible(c))
 
@@ -51,6 +53,8 @@ def _is_visible(character: str) -> bool:
 
 def words(text: str) -> tuple[str, ...]:
     """Return the lower-case words of a name: cut at separators, at camelCase humps and between letters and digits."""
+    if text.isascii() and text.isalpha() and text.islower():
+        return (text,)
     spaced = _DIGITS.sub(" ", _CAMEL.sub(" ", text))
     found = _ASCII_WORD.findall(spaced) if spaced.isascii() else _marked(_APOSTROPHES.sub("", spaced)).split()
     return tuple(_APOSTROPHES.sub("", word).lower() for word in found)

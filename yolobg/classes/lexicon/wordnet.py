@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import cast
 
 from yolobg.classes.lexicon import Entry, Target, parse_targets, read_text
-from yolobg.classes.text import is_abstract
+from yolobg.classes.text import is_abstract, singulars
 from yolobg.model import Relation
 
 RULE = "wordnet"
@@ -47,7 +47,7 @@ class WordNet:
         code = self.meanings.get(phrase)
         if code is not None:
             return self._decode(code)
-        known = phrase in self.fixed or phrase in self.nouns or (" " not in phrase and is_abstract(phrase))
+        known = phrase in self.nouns or (" " not in phrase and is_abstract(phrase))
         return Entry((), RULE, "") if known else None
 
     def glued_entry(self, word: str) -> Entry | None:
@@ -67,6 +67,11 @@ class WordNet:
                 found.setdefault(target.category, Target(target.category, anchor.relation, sure))
         ranked = tuple(sorted(found.values(), key=lambda t: -t.confidence))
         return Entry(ranked, RULE, words[0])
+
+    def is_fixed(self, phrase: tuple[str, ...]) -> bool:
+        """Tell whether words are a fixed phrase that names nothing, in the singular or plural."""
+        lasts = (phrase[-1], *singulars(phrase[-1]))
+        return any(" ".join((*phrase[:-1], last)) in self.fixed for last in lasts)
 
     def genus(self, word: str) -> Entry | None:
         """Return the entry of a genus name: `Turdus` is a genus of birds."""
