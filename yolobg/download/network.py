@@ -200,7 +200,9 @@ class _Tries:
         if fault.kind in ("connection", "untrusted", "slow"):
             self._hosts.failed(host, fault)
             self._connections += fault.kind == "connection"
-        elif fault.kind != "local":
+        elif fault.kind == "local":
+            host.probing = False
+        else:
             self._hosts.answered(host, fault.reason)
         if fault.kind in ("busy", "slow", "local"):
             self._pace.slow_down()
