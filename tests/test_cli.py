@@ -186,6 +186,16 @@ def test_two_at_once__one_waits_and_nothing_is_added_twice(sample: Path) -> None
     assert len(list(data.glob("images/train/bg_*"))) == 2
 
 
+def test_carry_out__makes_a_plan_anew_that_is_out_of_date(sample: Path) -> None:
+    annotations, images = sample / "source/annotations/instances_sample.json", [sample / "source/images"]
+    plan = yolobg.plan(sample / "dataset", annotations=annotations, images=images, ratio=0.3)
+    assert len(yolobg.augment(sample / "dataset", annotations=annotations, images=images).added) == 2
+    report = yolobg.carry_out(plan)
+    assert (len(report.added), report.after.backgrounds) == (6, 8)
+    assert yolobg.carry_out(plan).added == ()
+    assert len({added.sha256 for added in yolobg.status(sample / "dataset").added}) == 8
+
+
 # ---------------------------------------------------------------- classes, maps, questions
 
 

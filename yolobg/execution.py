@@ -31,7 +31,7 @@ __all__ = ["added_of", "carry_out"]
 def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     """Do what a plan says.
 
-    The plan is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+    It is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
 
     Args:
         plan: What `plan` made.
@@ -42,13 +42,11 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     """
     if progress is not None:
         plan = replace(plan, request=replace(plan.request, progress=progress))
-    pending = read_manifest(plan.root).pending is not None
-    if plan.choice is None and not pending:
+    if plan.choice is None and plan.manifest.pending is None:
         return replace(plan.report, dry_run=False)
-    seen = _stamp(plan.root)
     with hold(plan.root):
         manifest = finish_interrupted(plan.root, home_folders(plan.data))
-        if pending or _stamp(plan.root) != seen:
+        if manifest != plan.manifest:
             plan = make_plan(plan.data, plan.request, scan=plan.scan)
         if plan.choice is None:
             return replace(plan.report, dry_run=False)
@@ -247,15 +245,6 @@ def _make_folder(staging: Path) -> None:
 def _forget_if_empty(staging: Path) -> None:
     if staging.is_dir() and not any(staging.iterdir()):
         clear_staging(staging)
-
-
-def _stamp(root: Path) -> tuple[int, int] | None:
-    """Changes whenever the manifest is written."""
-    try:
-        stat = manifest_path(root).stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_ino
 
 
 def added_of(entry: Entry) -> Added:

@@ -81,7 +81,8 @@ class Plan:
     """What `augment` would do: a value that can be looked at, and carried out later.
 
     `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
-    and how it is read again afterwards.
+    and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
+    the plan is out of date.
     """
 
     request: Request
@@ -94,6 +95,7 @@ class Plan:
     choice: Choice | None
     warnings: tuple[str, ...]
     scan: Scan
+    manifest: Manifest
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -173,6 +175,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         choice=choice,
         warnings=data.warnings + inventory.warnings,
         scan=scan,
+        manifest=manifest,
     )
 
 
