@@ -189,7 +189,7 @@ class Requester:
             return await asyncio.wrap_future(begun)
         except asyncio.CancelledError:
             if not begun.cancelled():
-                await asyncio.wait([asyncio.wrap_future(begun)])
+                await asyncio.gather(asyncio.wrap_future(begun), return_exceptions=True)
             raise
 
 
