@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "model", "report"),
     ("request", "selection", "dataset.layout", "classes"),
     ("files",),
-    ("dataset", "coco", "download", "sources", "formats", "demo", "review"),
+    ("dataset", "coco", "download", "sources", "formats", "pool", "demo", "review"),
     (
         "planning",
         "execution",

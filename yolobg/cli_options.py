@@ -21,7 +21,7 @@ MapOption = Annotated[
 MapFileOption = Annotated[
     Path | None, typer.Option("--map-file", help="YAML file with such answers, as `yolobg classes --save` writes it.")
 ]
-SourceOption = Annotated[str, typer.Option("--source", help="Named source of backgrounds.")]
+SourceOption = Annotated[str, typer.Option("--source", help="Named source of backgrounds, or a folder of images.")]
 AnnotationsOption = Annotated[
     str | None,
     typer.Option(

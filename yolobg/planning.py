@@ -17,7 +17,7 @@ from yolobg.coco.catalog import Catalog, parse_license
 from yolobg.coco.catalog_cache import open_catalog
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
 from yolobg.dataset.homes import all_images
-from yolobg.dataset.inventory import Destination, choose_destination, count_files, list_images, scan_split
+from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
 from yolobg.dataset.rejected import read_rejections
@@ -180,10 +180,6 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
 
 
 def _scan(data: DataYaml, request: Request) -> Inventory:
-    """The split's inventory; with a count, a folder that is still empty will do: the stand-alone download begins so."""
-    entries = data.splits.get(request.split, ())
-    if request.count is not None and entries and all(Path(e).is_dir() for e in entries) and not list_images(entries):
-        return Inventory(request.split, entries, ())
     return scan_split(data, request.split, progress=request.progress)
 
 
@@ -194,9 +190,11 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
         check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
     rejected = read_rejections(data.root.resolve()).ours
     with open_catalog(source.annotations, progress=request.progress) as catalog:
-        matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
+        matches: tuple[ClassMatch, ...] = ()
+        if not source.plain:
+            matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
-        eligibility, matches, overall = ask_catalog(catalog, matches, request)
+        eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
         known = Known(all_images(data), manifest, source.name, rejected)
         records = catalog.records(eligibility.ids)
         ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
@@ -256,10 +254,14 @@ def source_of(request: Request) -> Source:
 
 
 def ask_catalog(
-    catalog: Catalog, matches: tuple[ClassMatch, ...], request: Request
+    catalog: Catalog, matches: tuple[ClassMatch, ...], request: Request, *, plain: bool = False
 ) -> tuple[Eligibility, tuple[ClassMatch, ...], Contamination | None]:
-    """What the matches leave of the source; the matches with what was found; the expected contamination in all."""
-    excluded = excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog)
+    """What the matches leave of the source; the matches with what was found; the expected contamination in all.
+
+    Where the source's classes have no names (`plain`), any object rules an image out.
+    """
+    every = frozenset(category.name for category in catalog.categories)
+    excluded = every if plain else excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog)
     vetoes = caption_terms(matches, lean=request.lean) if request.captions and catalog.has_captions else ()
     license_ids = parse_license(request.license, catalog.licenses)
     eligibility = catalog.eligible(excluded, vetoes=vetoes, license_ids=license_ids)

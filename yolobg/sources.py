@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource, parse_source, split_member
+from yolobg.coco.catalog_store import cache_folder
 from yolobg.dataset.layout import source_slug
 from yolobg.errors import UsageError
 from yolobg.model import Link, Origin
@@ -22,11 +23,15 @@ COCO_HOSTS = ("https://s3.amazonaws.com/images.cocodataset.org", "http://images.
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of backgrounds: its name in file names, its annotations, its images."""
+    """A source of backgrounds: its name in file names, its annotations, its images.
+
+    `plain` says that its classes have no names: any object rules an image out.
+    """
 
     name: str
     annotations: AnnotationSource
     origin: Origin
+    plain: bool = False
 
 
 def resolve_source(
@@ -35,7 +40,7 @@ def resolve_source(
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
     Args:
-        source: The named source; only looked at where no annotations are given.
+        source: The named source, or a folder of images; only looked at where no annotations are given.
         annotations: Path or address of a COCO-format instances file.
         images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
         link: How local images come into the dataset.
@@ -54,12 +59,29 @@ def resolve_source(
         name = _stem(str(annotations))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if source != COCO2017.name:
-        raise UsageError(
-            f"--source {source}: no such source; there is {COCO2017.name}, or give --annotations and --images"
-        )
+        return _folder_source(source, images, link)
     if not images:
         bases = tuple(f"{host}/train2017" for host in coco_hosts())
     return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
+
+
+def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Source:
+    """A folder of images, with or without labels, as the source."""
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--source {source}: no such source and no such folder; there is {COCO2017.name}, or give the folder of "
+            "your background images, or --annotations and --images"
+        )
+    if images:
+        raise UsageError(f"--source {source}: the images of a folder are in it, so --images has nothing to say")
+    from yolobg.pool import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
+
+    pool = read_pool(folder, cache_folder())
+    # An absolute path, so that `.` has a name too.
+    name = source_slug(folder.resolve().name)
+    annotations = AnnotationSource(name, str(pool.annotations), captions=None)
+    return Source(name, annotations, Origin(name, (pool.images,), (), link), plain=pool.plain)
 
 
 def coco_hosts() -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
+from yolobg.dataset.inventory import list_images, scan_split
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import UsageError
 from yolobg.execution import carry_out
 from yolobg.files import write_bytes
-from yolobg.model import Counts, Link, Progress
+from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
 from yolobg.planning import Plan, make_plan
 from yolobg.report import Report
 from yolobg.request import Request
@@ -89,7 +90,15 @@ def download(
 
 def _plan(folder: Path, split: str, count: int, options: DownloadOptions) -> Plan:
     """The plan for one split of a prepared folder; reads only."""
-    return make_plan(folder / "data.yaml", Request(**options, count=count, split=split))
+    return make_plan(folder / "data.yaml", Request(**options, count=count, split=split), scan=_scan)
+
+
+def _scan(data: DataYaml, request: Request) -> Inventory:
+    """What is in the folder; at first that is nothing, which would be an error in a dataset."""
+    entries = data.splits[request.split]
+    if not list_images(entries):
+        return Inventory(request.split, entries, ())
+    return scan_split(data, request.split, progress=request.progress)
 
 
 def _wanted(count: int, val: float | str) -> dict[str, int]:
