@@ -17,6 +17,7 @@ import typer
 from yolobg import __version__
 from yolobg.cli_base import answer, show, stderr_console
 from yolobg.cli_cache import cache_app
+from yolobg.cli_convert import register as register_formats
 from yolobg.cli_options import (
     AnnotationsOption,
     DataYamlArgument,
@@ -47,6 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cache_app, name="cache")
+register_formats(app)
 
 
 def main() -> NoReturn:
