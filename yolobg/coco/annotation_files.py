@@ -128,7 +128,7 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
                 check_ratio(info, str(part))
                 require_space(target.parent, info.file_size, f"unpacking {part}")
                 with archive.open(info) as stream:
-                    return inflate(stream, target, info.file_size, str(part), progress)
+                    return inflate(stream, target, info.file_size, str(part), progress, total=info.file_size)
         with part.path.open("rb") as handle:
             packed = handle.read(2) == b"\x1f\x8b"
         if not packed:
@@ -138,7 +138,15 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
             return inflate(stream, target, size * MAX_RATIO + _SLACK, str(part), progress)
 
 
-def inflate(stream: _Readable, target: Path, limit_bytes: int, source: str, progress: Progress) -> JsonFile:
+def inflate(
+    stream: _Readable,
+    target: Path,
+    limit_bytes: int,
+    source: str,
+    progress: Progress,
+    *,
+    total: int | None = None,
+) -> JsonFile:
     """Write a stream to `target`, hashing it on the way.
 
     Raises:
@@ -157,7 +165,7 @@ def inflate(stream: _Readable, target: Path, limit_bytes: int, source: str, prog
                 require_space(target.parent, _CHUNK, f"unpacking {source}")
             digest.update(chunk)
             out.write(chunk)
-            progress("unpack", done, None)
+            progress("unpack", done, total)
     return JsonFile(target, digest.hexdigest)
 
 

@@ -218,7 +218,12 @@ def _inflate(
         # zipfile compares size and CRC-32 with the directory when the last byte is read.
         with archive.open(info) as stream:
             files[info.filename] = inflate(
-                stream, folder / f"member{number}.json", info.file_size, info.filename, progress
+                stream,
+                folder / f"member{number}.json",
+                info.file_size,
+                info.filename,
+                progress,
+                total=info.file_size,
             )
     return files
 
