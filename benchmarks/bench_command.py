@@ -3,7 +3,7 @@
 Peers: the usual script for a dry run, Ultralytics' first scan and labelformat's reader for `status`, `cp` and `touch`
 for copying, a one-command typer program for `--help`. Our side is always the whole process, start included;
 Ultralytics and labelformat are timed inside theirs, without their imports. Where
-`YOLOBG_BENCH_ULTRALYTICS` names a Python with Ultralytics, that one is used for it; `YOLOBG_BENCH_PEERS` for labelformat.
+`YOLOBG_BENCH_ULTRALYTICS` names a Python with Ultralytics, that one runs it; `YOLOBG_BENCH_PEERS` does for labelformat.
 """
 
 from __future__ import annotations

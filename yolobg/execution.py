@@ -141,17 +141,18 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
 
 def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path) -> Pending:
     """Give each staged image its name and write down what is about to happen."""
+    images_dir = relative(plan.destination.images_dir / "x", plan.root)[:-1]
+    labels_dir = relative(plan.destination.labels_dir / "x", plan.root)[:-1]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     names = _names(plan, choice, [image.record for image in staged])
     entries = []
     for image, name in zip(staged, names, strict=True):
-        target = plan.destination.images_dir / name
         record = image.record
         license_ = choice.licenses.get(record.license) if record.license is not None else None
         entries.append(
             Entry(
-                image=relative(target, plan.root),
-                label=relative(_label(plan, target), plan.root),
+                image=f"{images_dir}{name}",
+                label=f"{labels_dir}{_label_name(name)}",
                 split=plan.request.split,
                 source=choice.source.name,
                 source_id=record.id,
@@ -162,7 +163,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
                 license_name=license_.name if license_ else "",
                 license_url=license_.url if license_ else "",
                 flickr_url=record.flickr_url,
-                link=plan.request.link if image.path.is_symlink() or plan.request.link != "symlink" else "copy",
+                link="copy" if image.url.startswith(("http://", "https://")) else plan.request.link,
                 added=now,
                 seed=plan.request.seed,
             )
@@ -170,7 +171,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
     return Pending(
         kind="add",
         entries=tuple(entries),
-        edit=_list_edit(plan, entries),
+        edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.root),
         staging=relative(staging, plan.root),
         run=run_record(plan.request, choice.source, plan.destination.images_dir, added=now),
@@ -180,40 +181,42 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
 def _names(plan: Plan, choice: Choice, records: Iterable[ImageRecord]) -> list[str]:
     """A free file name for each record; a name that is taken gets the record's id as well."""
     taken = {label_key(file.image) for file in plan.inventory.files}
+    folder = os.path.join(plan.destination.images_dir, "")  # noqa: PTH118 - by the ten thousand
     names = []
     for record in records:
         path = PurePosixPath(record.file_name)
         tries = (record.file_name, f"{path.stem}-{record.id}{path.suffix}")
-        images = [plan.destination.images_dir / background_name(choice.source.name, name) for name in tries]
-        free = [image for image in images if label_key(str(image)) not in taken and _is_free(plan, image)]
-        if not free:
-            raise MergeError(f"{images[0]}: this name or its label's is taken; nothing was changed. Move it away.")
-        taken.add(label_key(str(free[0])))
-        names.append(free[0].name)
+        wanted = [background_name(choice.source.name, file_name) for file_name in tries]
+        free = (name for name in wanted if label_key(folder + name) not in taken and _is_free(plan, folder + name))
+        name = next(free, None)
+        if name is None:
+            raise MergeError(
+                f"{folder}{wanted[0]}: this name or its label's is taken; nothing was changed. Move it away."
+            )
+        taken.add(label_key(folder + name))
+        names.append(name)
     return names
 
 
-def _label(plan: Plan, image: Path) -> Path:
-    # Not `label_path(image)`: a list file with relative lines has its labels where those lines say.
-    return plan.destination.labels_dir / f"{image.stem}.txt"
+def _label_name(name: str) -> str:
+    return f"{name.rpartition('.')[0]}.txt"
 
 
-def _is_free(plan: Plan, image: Path) -> bool:
-    places = (image, _label(plan, image), label_path(str(image)))
-    return not any(os.path.lexists(place) for place in places)
+def _is_free(plan: Plan, image: str) -> bool:
+    # Not only `label_path(image)`: a list file with relative lines has its labels where those lines say.
+    label = os.path.join(plan.destination.labels_dir, _label_name(os.path.basename(image)))  # noqa: PTH118, PTH119
+    return not any(os.path.lexists(place) for place in (image, label, label_path(image)))
 
 
-def _list_edit(plan: Plan, entries: Sequence[Entry]) -> ListEdit | None:
+def _list_edit(plan: Plan, entries: Sequence[Entry], names: Sequence[str]) -> ListEdit | None:
     file = plan.destination.list_file
     if file is None:
         return None
-    existing = read_lines(file)
-    lines = {
-        entry.image: list_line(
-            str(plan.root / entry.image), existing_lines=existing, list_file=str(file), cwd=str(Path.cwd())
-        )
-        for entry in entries
-    }
+    sample = plan.destination.images_dir / "x.jpg"
+    # All go into one folder, so the style of the list is worked out once.
+    line = list_line(str(sample), existing_lines=read_lines(file), list_file=str(file), cwd=str(Path.cwd()))
+    start = line.removesuffix(sample.name)
+    lines = {entry.image: f"{start}{name}" for entry, name in zip(entries, names, strict=True)}
     return edit_for(file, relative(file, plan.root), lines)
 
 
