@@ -12,7 +12,7 @@ from yolobg.classes.lexicon import coco_categories, hand_list
 from yolobg.classes.lookup import HAND_LISTS
 from yolobg.classes.matcher import match_classes
 from yolobg.classes.text import key, plural, singulars, words
-from yolobg.classes.typos import by_spelling
+from yolobg.classes.typos import by_spelling, is_one_letter_off
 from yolobg.model import Category, ClassMatch
 
 ANIMALS = {"bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"}
@@ -260,3 +260,21 @@ def test_spelling_guesses_never_touch_known_words() -> None:
     assert by_spelling(("refridgerator",)) is not None
     assert certain("pirson") == {"person"}
     assert certain("bush") == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("helmet", "hlmet", True),
+        ("hlmet", "helmet", True),
+        ("helmet", "helmat", True),
+        ("helmet", "hemlet", True),
+        ("helmet", "helmets", True),
+        ("helmet", "helmet", False),
+        ("helmet", "hamlat", False),
+        ("helmet", "elmet", True),
+        ("ab", "ba", True),
+    ],
+)
+def test_one_letter_off(one: str, other: str, expected: bool) -> None:
+    assert is_one_letter_off(one, other) is expected

@@ -263,7 +263,9 @@ def soften_beside_animal(
 
 
 def runner_up(visible: list[tuple[int, str]], wordnet: WordNet, meaning: Meaning) -> dict[int, int]:
-    """Return the reading of the first visible sense that is no person, food or plant, as open."""
+    """Return, as open, the first thing that a word means whose leading reading, a person, was dropped."""
+    if wordnet.synsets[visible[0][1]].domain != PERSON:
+        return {}
     things = [s for _, s in visible if wordnet.synsets[s].domain not in (PERSON, TOPS, FOOD, PLANT)]
     return dict.fromkeys(meaning.of(things[0]), OPEN) if things else {}
 

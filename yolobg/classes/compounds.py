@@ -113,12 +113,13 @@ def by_head(phrase: Words) -> Answer | None:
         found = look_up(phrase[at:])
         if found is not None:
             read = _compound(phrase[:at], phrase[at:], found)
-            return NONE if is_fixed and not _is_part(read) else read
+            return NONE if is_fixed and not _is_part_of_thing(read) else read
     return None
 
 
-def _is_part(found: Answer) -> bool:
-    return any(e.rule == "part" and e.relation == "part_or_worn" for e in found.exclusions)
+def _is_part_of_thing(found: Answer) -> bool:
+    parts = {e.coco for e in found.exclusions if e.rule == "part" and e.relation == "part_or_worn"}
+    return bool(parts) and "person" not in parts
 
 
 def _compound(modifier: Words, head: Words, found: Answer) -> Answer:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from functools import lru_cache
 
 from yolobg.classes.answer import Answer, weaken
-from yolobg.classes.lexicon import coco_categories, hand_list
+from yolobg.classes.lexicon import Entry, coco_categories, hand_list
 from yolobg.classes.lookup import HAND_LISTS, Words, in_hand_lists
 from yolobg.classes.text import plural
 
 CONFIDENCE = 0.6
-ALIKE = 0.8
+SURE = 0.8
 SHORTEST, SHORTEST_LAST, LONGEST = 5, 7, 30
 
 
@@ -28,31 +27,42 @@ def by_spelling(phrase: Words) -> Answer | None:
 
 
 def _nearest(word: str) -> str | None:
-    index = _index()
-    candidates = {name for form in (word, *_without_one(word)) for name in index.get(form, ())}
-    candidates = {name for name in candidates if name[0] == word[0] or len(word) > SHORTEST_LAST}
-    scored = [(difflib.SequenceMatcher(None, word, name.replace(" ", "")).ratio(), name) for name in candidates]
-    return max((pair for pair in scored if pair[0] >= ALIKE), default=(0.0, None))[1]
+    """Return the listed name that is one letter off (wrong, missing, too many, or two changed about)."""
+    close = [
+        (glued[0] == word[0], name)
+        for length in (len(word), len(word) - 1, len(word) + 1)
+        for glued, name in _by_length().get(length, ())
+        if is_one_letter_off(word, glued) and (glued[0] == word[0] or len(word) > SHORTEST_LAST)
+    ]
+    return max(close, default=(False, None), key=lambda pair: pair[0])[1]
 
 
-def _without_one(word: str) -> set[str]:
-    return {word[:i] + word[i + 1 :] for i in range(len(word))}
+def is_one_letter_off(one: str, other: str) -> bool:
+    """Tell whether two different words differ in one letter, in one letter more or less, or in two that swapped."""
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    rests = one[start:], other[start:]
+    if rests[0][2:] == rests[1][2:] and rests[0][:2] == rests[1][:2][::-1]:
+        return True
+    return rests[0][1:] == rests[1][1:] or rests[0][1:] == rests[1] or rests[0] == rests[1][1:]
 
 
 @lru_cache(maxsize=1)
-def _index() -> dict[str, tuple[str, ...]]:
-    """Return spellings with at most one letter left out, to the listed names; only names that map to a category."""
+def _by_length() -> dict[int, tuple[tuple[str, str], ...]]:
+    """Return length to (letters, name) of the listed names that map to a category; sorted."""
     names = {form for c in coco_categories() for form in (c.name, plural(c.name))}
     for listed in HAND_LISTS:
-        names |= {
-            name
-            for name, entry in hand_list(listed).items()
-            if entry.targets and entry.targets[0].confidence > ALIKE - 0.1
-        }
-    index: dict[str, list[str]] = defaultdict(list)
+        names |= {name for name, entry in hand_list(listed).items() if entry.targets and _is_sure(entry)}
+    table: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for name in sorted(names):
         glued = name.replace(" ", "")
         if SHORTEST <= len(glued) <= LONGEST and glued.isascii():
-            for form in (glued, *_without_one(glued)):
-                index[form].append(name)
-    return {form: tuple(found) for form, found in index.items()}
+            table[len(glued)].append((glued, name))
+    return {length: tuple(found) for length, found in table.items()}
+
+
+def _is_sure(entry: Entry) -> bool:
+    return entry.targets[0].confidence >= SURE
