@@ -51,3 +51,10 @@ def test_other_ways__are_trained_on(ground: Ground, way: str) -> None:
     said = ground.play(way)
     check_trained(said, ground)
     assert said.announced == ([] if way == "by_eager_call" else said.scans)
+
+
+def test_single_cls__does_not_hide_the_class_names(ground: Ground) -> None:
+    """Ultralytics calls every class "item" then; what a background must not show is said by the names in data.yaml."""
+    said = ground.play("by_attach", train={"single_cls": True})
+    check_trained(said, ground)
+    assert said.told[0]["names"] == {"0": "item"}

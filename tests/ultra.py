@@ -41,7 +41,7 @@ def environment(**more: str) -> dict[str, str]:
     return {
         **os.environ, "PYTHONPATH": os.pathsep.join([extra, *paths] if extra else paths), "YOLO_OFFLINE": "1",
         "YOLO_AUTOINSTALL": "False", "YOLO_VERBOSE": "True", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1",
-        "OMP_NUM_THREADS": "2", **more,
+        "OMP_NUM_THREADS": "2", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", **more,
     }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ class Ground:
 
     def job(self, **more: Any) -> dict[str, Any]:
         return {
-            "data": str(self.demo.data_yaml),
+            "data": str(more.pop("data", self.demo.data_yaml)),
             "project": str(self.root / "runs"),
             "options": {**self.options, **more.pop("options", {})},
             **more,

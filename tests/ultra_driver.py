@@ -16,8 +16,10 @@ import os
 import random
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 Job = dict[str, Any]
@@ -193,46 +195,52 @@ def resume(job: Job) -> None:
 
 @scenario
 def worker_file(job: Job) -> None:
-    """Write the file that Ultralytics would start on each GPU, with the hook attached, and train with it elsewhere."""
+    """Write the file that Ultralytics would start on each GPU, as it does after `attach`."""
     from ultralytics.utils.dist import generate_ddp_file
 
     from yolobg.ultralytics import attach
 
     model = make_model(job)
     attach(model, **job["options"])
-    # The launching process makes a trainer and skips the callbacks; here the trainer is made without them.
+    before = len(list(Path(job["data"]).parent.rglob("bg_*.jpg")))
+    # The launching process passes the callbacks over; a trainer for the CPU would not, so it is made without them.
     trainer = model._smart_load("trainer")(overrides={**settings(job), "model": "yolov8n.yaml"})
     trainer.model = trainer.get_model(cfg="yolov8n.yaml", verbose=False)
     trainer.callbacks = model.callbacks
     trainer.hub_session = None
-    tell(file=generate_ddp_file(trainer))
+    tell(file=generate_ddp_file(trainer), before=before)
 
 
 @scenario
 def rank(job: Job) -> None:
-    """One of two processes that train together over gloo; which one is in the environment that torchrun sets."""
+    """One of two processes that train together over gloo; which one is in the environment, as torchrun sets it."""
     import torch
     from ultralytics.engine import trainer as engine
 
     from yolobg.ultralytics import attach
 
-    def set_up(trainer: Any, *_: Any) -> None:
+    def set_up(_trainer: Any) -> None:
         torch.distributed.init_process_group("gloo")
-        trainer.world_size = 2
 
-    # Ultralytics trains in several processes on several GPUs only: here are none, so the set-up chooses the CPU.
+    def on_cpu(module: Any, device_ids: Any = None, **options: Any) -> Any:
+        return torch.nn.parallel.DistributedDataParallel(module, **options)
+
+    # Ultralytics trains in several processes on several GPUs only. Here are none: the processes meet over gloo.
     engine.BaseTrainer._setup_ddp = set_up
+    engine.BaseTrainer.final_eval = lambda _trainer: None  # it asks for the GPU again
+    engine.nn = SimpleNamespace(**{**vars(torch.nn), "parallel": SimpleNamespace(DistributedDataParallel=on_cpu)})
     model = make_model(job)
+    # Whoever comes second must wait, however long the first one takes.
+    model.add_callback(EVENT, lambda _trainer: time.sleep(3))
     attach(model, **job["options"])
-    trainer = model._smart_load("trainer")(
-        overrides={**settings(job), "model": "yolov8n.yaml"}, _callbacks=model.callbacks
-    )
+    overrides = {**settings(job), "model": "yolov8n.yaml"}
+    trainer = model._smart_load("trainer")(overrides=overrides, _callbacks=model.callbacks)
     trainer.model = trainer.get_model(cfg="yolov8n.yaml", verbose=False)
     trainer.world_size, trainer.ddp = 2, False
     trainer.train()
-    tell(
-        rank=int(os.environ["RANK"]), dataset=len(trainer.train_loader.dataset), part=len(trainer.train_loader.sampler)
-    )
+    torch.distributed.destroy_process_group()
+    loader = trainer.train_loader
+    tell(rank=int(os.environ["RANK"]), dataset=len(loader.dataset), part=len(loader.sampler))
 
 
 if __name__ == "__main__":

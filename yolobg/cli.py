@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -20,17 +20,29 @@ from yolobg.cli_cache import cache_app
 from yolobg.cli_convert import register as register_formats
 from yolobg.cli_options import (
     AnnotationsOption,
+    CountOption,
     DataYamlArgument,
+    ExcludeOption,
     ImagesOption,
+    IntoOption,
+    JobsOption,
     JsonOption,
     LeanOption,
     LicenseOption,
+    LinkOption,
     MapFileOption,
     MapOption,
     NoCaptionsOption,
     QuietOption,
+    RatioOption,
+    SeedOption,
     SourceOption,
+    UnmappedOption,
+    YesOption,
+    parse_jobs,
+    told_map,
 )
+from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +61,7 @@ app = typer.Typer(
 )
 app.add_typer(cache_app, name="cache")
 register_formats(app)
+register_train(app)
 
 
 def main() -> NoReturn:
@@ -76,34 +89,25 @@ def _root(
 def augment(
     data_yaml: DataYamlArgument,
     *,
-    ratio: Annotated[
-        str | None,
-        typer.Option("--ratio", help="Share (0-1) of backgrounds in the split afterwards.", show_default="0.10"),
-    ] = None,
-    count: Annotated[int | None, typer.Option("--count", help="Number of backgrounds afterwards, instead.")] = None,
+    ratio: RatioOption = None,
+    count: CountOption = None,
     split: Annotated[str, typer.Option("--split", help="The split that takes them.")] = "train",
-    into: Annotated[Path | None, typer.Option("--into", help="Which folder of the split takes the files.")] = None,
+    into: IntoOption = None,
     source: SourceOption = "coco2017",
     annotations: AnnotationsOption = None,
     images: ImagesOption = None,
     map_: MapOption = None,
     map_file: MapFileOption = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="CLASS", help="Leave out this class too. Repeatable.")
-    ] = None,
+    exclude: ExcludeOption = None,
     license_: LicenseOption = "any",
-    link: Annotated[
-        Literal["copy", "hard", "symlink"], typer.Option("--link", help="How local images come in.")
-    ] = "copy",
-    seed: Annotated[int, typer.Option("--seed", help="Which of the eligible images are chosen.")] = 0,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Parallel downloads.")] = "auto",
-    unmapped: Annotated[
-        Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
-    ] = "stop",
+    link: LinkOption = "copy",
+    seed: SeedOption = 0,
+    jobs: JobsOption = "auto",
+    unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    yes: YesOption = False,
     json_: JsonOption = False,
     quiet: QuietOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the rooms do.")] = False,
@@ -118,10 +122,10 @@ def augment(
     if verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
     console = stderr_console()
-    answers = Answers(_told(map_, map_file), console=console, may_ask=not (yes or json_ or quiet))
+    answers = Answers(told_map(map_, map_file), console=console, may_ask=not (yes or json_ or quiet))
     options = Options(
         ratio=ratio, count=count, split=split, into=into, source=source, annotations=annotations,
-        images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=_jobs(jobs),
+        images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs),
         unmapped=unmapped, lean=lean, captions=not no_captions,
     )  # fmt: skip
 
@@ -205,7 +209,7 @@ def classes(
     with bars(stderr_console()) as progress:
         report = look(
             data_yaml, names=[n.strip() for n in names.split(",")] if names is not None else None, source=source,
-            annotations=annotations, images=images or (), map=_told(map_, map_file), license=license_, lean=lean,
+            annotations=annotations, images=images or (), map=told_map(map_, map_file), license=license_, lean=lean,
             captions=not no_captions, progress=progress,
         )  # fmt: skip
     if save is not None:
@@ -232,19 +236,3 @@ def demo(
         material, report = run_demo(place, progress=progress)
     stderr_console().print(augment_text(report))
     stderr_console().print(demo_text(material, report))
-
-
-def _told(map_: list[str] | None, map_file: Path | None) -> dict[str, tuple[str, ...]]:
-    """What the user says that class names stand for; the command line wins over the file."""
-    from yolobg.pipeline import read_map
-    from yolobg.request import parse_map_options
-
-    return {**(read_map(map_file) if map_file else {}), **parse_map_options(map_ or [])}
-
-
-def _jobs(jobs: str) -> int | None:
-    if jobs == "auto":
-        return None
-    if not jobs.isdecimal():
-        raise UsageError(f"--jobs {jobs}: give a number or auto")
-    return int(jobs)

@@ -35,9 +35,9 @@ class BackgroundHook:
     It passes over resumed trainings and tasks other than detect, segment, obb and pose, and says so.
 
     Args:
-        on_error: What to do where the backgrounds cannot be had (host down, dataset read-only, too few eligible
-            images): `warn` goes on training with what is there, `raise` ends the training before its first epoch.
-            Class names that nothing resolves and options that make no sense are raised in both cases.
+        on_error: What to do where the backgrounds cannot be had (host down, dataset read-only, source gone, too few
+            eligible images): `warn` goes on training with what is there, `raise` ends the training before its first
+            epoch. Class names that nothing resolves are raised in both cases.
 
     The other options are those of `yolobg.augment`; see `yolobg.request.Options`.
 
@@ -117,8 +117,6 @@ class BackgroundHook:
             report = self._augment(data, seen)
         except UnresolvedClassError as error:
             raise UnresolvedClassError(f"{error}\n{_advice(error)}", error.matches) from error
-        except UsageError:
-            raise
         except (YolobgError, OSError) as error:
             if self.on_error == "raise":
                 raise
