@@ -78,16 +78,18 @@ def is_latin(text: str) -> bool:
 
 def language_of(names: Sequence[str]) -> str:
     """Return the language that most names of a list are words of, if there are enough; empty for English."""
-    votes: Counter[str] = Counter()
-    foreign = 0
-    for name in names:
-        found = {lexeme.language for lexeme in _exact(fold(name))}
-        if found and not _is_plain_english(name):
-            votes.update(found)
-            foreign += 1
-    if not votes or foreign < ENOUGH_NAMES or foreign < ENOUGH_SHARE * len(names):
+    foreign = [name for name in names if not _is_plain_english(name)]
+    if not _is_enough(foreign, names):
         return ""
+    hits = [found for found in ({lex.language for lex in _exact(fold(name))} for name in foreign) if found]
+    if not _is_enough(hits, names):
+        return ""
+    votes = Counter(language for found in hits for language in found)
     return max(sorted(votes), key=lambda language: votes[language])
+
+
+def _is_enough(some: Sequence[object], names: Sequence[str]) -> bool:
+    return len(some) >= ENOUGH_NAMES and len(some) >= ENOUGH_SHARE * len(names)
 
 
 def _is_plain_english(name: str) -> bool:

@@ -53,8 +53,8 @@ def _is_visible(character: str) -> bool:
 
 def words(text: str) -> tuple[str, ...]:
     """Return the lower-case words of a name: cut at separators, at camelCase humps and between letters and digits."""
-    if text.isascii() and text.isalpha() and text.islower():
-        return (text,)
+    if text.isascii() and text.islower() and text.replace(" ", "").isalpha():
+        return tuple(text.split())
     spaced = _DIGITS.sub(" ", _CAMEL.sub(" ", text))
     found = _ASCII_WORD.findall(spaced) if spaced.isascii() else _marked(_APOSTROPHES.sub("", spaced)).split()
     return tuple(_APOSTROPHES.sub("", word).lower() for word in found)
