@@ -86,8 +86,9 @@ def test_pace__grows_to_the_ceiling_while_throughput_grows() -> None:
 
 def test_pace__stays_modest_when_more_gives_nothing() -> None:
     clock = Clock()
-    limits = simulate(Pace(None, limits=LIMITS, clock=clock), clock, answers=300, rate=60)
-    assert max(limits) <= 4 * LIMITS.start
+    limits = simulate(Pace(None, limits=LIMITS, clock=clock), clock, answers=20_000, rate=60)
+    assert max(limits) <= 2 * LIMITS.start
+    assert limits[-1] <= 2 * LIMITS.start
 
 
 def test_pace__halves_once_for_a_burst_and_again_for_the_next() -> None:

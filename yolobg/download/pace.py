@@ -57,8 +57,9 @@ def socket_room() -> int:
 class Pace:
     """Slots for requests; their number follows the throughput.
 
-    It starts modest, doubles while each doubling pays, then tries a quarter more now and again, and halves when the
-    host says that it is too much (429, 503) or answers come too late. A fixed number never changes. For one event loop.
+    It starts modest, doubles while each doubling pays, then tries a quarter more now and again (and goes back when that
+    brings nothing), and halves when the host says that it is too much (429, 503) or answers come too late. A fixed
+    number never changes. For one event loop.
     """
 
     def __init__(self, fixed: int | None, *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,8 +71,9 @@ class Pace:
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._factor = 2.0
-        self._best_rate = 0.0
-        self._still = 0
+        self._rate = 0.0
+        self._before: int | None = None
+        self._still = _PATIENCE - 1
         self._halved = False
         self._new_round()
 
@@ -123,22 +125,28 @@ class Pace:
         if self._fixed or (self._halved and self._refused < self._limit):
             return
         self._set(max(self._floor, self._limit // 2))
-        self._factor, self._best_rate, self._still = 1.25, 0.0, 0
+        self._factor, self._before, self._still = 1.25, None, 0
         self._new_round()
         self._halved = True
 
     def _judge(self, rate: float) -> None:
-        if rate > self._best_rate * _GROWTH:
-            self._best_rate, self._still = rate, 0
+        """Judge a full round: the one after a growth decides whether it stays, the others when to try again."""
+        before, self._before = self._before, None
+        if before is None:
+            self._still += 1
+            self._rate = rate
+            if self._still >= _PATIENCE:
+                self._grow()
+        elif rate > self._rate * _GROWTH:
+            self._rate = rate
             self._grow()
-            return
-        self._factor = 1.25
-        self._still += 1
-        if self._still >= _PATIENCE:
-            self._still, self._best_rate = 0, rate
-            self._grow()
+        else:
+            # More requests that bring nothing only cost memory, here and at the host.
+            self._factor = 1.25
+            self._set(before)
 
     def _grow(self) -> None:
+        self._before, self._still = self._limit, 0
         self._set(min(self._ceiling, max(self._limit + 1, int(self._limit * self._factor))))
 
     def _set(self, limit: int) -> None:
