@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from pathlib import Path
@@ -9,7 +10,16 @@ from typing import Any
 
 import pytest
 
-PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+PROXY_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -44,6 +54,15 @@ def private_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(home / "config"))
     monkeypatch.delenv("YOLOBG_COCO_URL", raising=False)
     return home
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs datumaro where it is not installed."""
+    if importlib.util.find_spec("datumaro") is None:
+        missing = pytest.mark.skip(reason="datumaro is not installed")
+        for item in items:
+            if item.get_closest_marker("datumaro"):
+                item.add_marker(missing)
 
 
 @pytest.fixture
