@@ -133,9 +133,15 @@ def _read(name: str, language: str, sure: float) -> Answer | None:
     if not name:
         return None
     found = [lexeme for lexeme in _exact(name) if language in ("", lexeme.language)]
-    if not found:
+    if not found and (language or not is_latin(name) or not _is_loose(name)):
         found, sure = [x for x in _near(name) if language in ("", x.language)][:1], STEM
     return _answer(name, found, sure) if found else None
+
+
+def _is_loose(name: str) -> bool:
+    """Tell whether a Latin name is too short, or too English, to be guessed at by a stem or by one of its words."""
+    parts = name.split()
+    return any(len(part) <= SHORTEST_STEM + 1 or wordnet().is_word(part) for part in parts)
 
 
 def _answer(name: str, found: Sequence[Lexeme], sure: float) -> Answer:
