@@ -215,7 +215,7 @@ def writer(name: str) -> Callable[[Contents, Path, Placer], None]:
         try:
             with _exact():
                 dataset = dataset_class.from_iterable(
-                    _Handed(contents), categories=list(contents.names.values()), media_type=media
+                    _Handed(contents, place.mode == "none"), categories=list(contents.names.values()), media_type=media
                 )
                 dataset.export(str(target), name, save_media=place.mode != "none")
         except (DatasetError, UsageError, OSError):
@@ -234,18 +234,20 @@ class _Handed:
     """Our images as datumaro's; it goes through them more than once."""
 
     contents: Contents
+    bare: bool
 
     def __iter__(self) -> Iterator[Any]:
-        return _items(self.contents)
+        return _items(self.contents, bare=self.bare)
 
 
-def _items(contents: Contents) -> Iterator[Any]:
+def _items(contents: Contents, *, bare: bool) -> Iterator[Any]:
     item_class = _module("datumaro.components.dataset_base").DatasetItem
     media = _module("datumaro.components.media").Image
     for item in contents.items():
         width, height = size_of(item)
-        # Without a file it still wants a name for its records.
-        image = media.from_file(path=item.image or item.name, size=(height, width))
+        # Without files it still wants names for its records; it refuses to read back one that leads elsewhere.
+        path = item.image if item.image and not bare else item.name
+        image = media.from_file(path=path, size=(height, width))
         objects = [_annotations(shape, width, height, group) for group, shape in enumerate(item.shapes, 1)]
         annotations = list(itertools.chain.from_iterable(objects))
         yield item_class(id=stem_of(item.name), subset=item.split, media=image, annotations=annotations)
@@ -268,14 +270,14 @@ def _annotations(shape: Shape, width: int, height: int, group: int) -> Iterator[
 
 def _link(contents: Contents, target: Path, place: Placer) -> None:
     """Datumaro only copies; a copy that equals its source byte for byte is replaced by a link to it."""
-    copies: dict[str, list[Path]] = {}
+    copies: dict[int, list[Path]] = {}
     for path in target.rglob("*"):
         if is_image(path.name) and path.is_file():
-            copies.setdefault(path.name, []).append(path)
+            copies.setdefault(path.stat().st_size, []).append(path)
     for item in contents.items():
-        for copy in list(copies.get(item.name.rpartition("/")[2], [])):
-            if item.image and filecmp.cmp(item.image, copy, shallow=False):
-                copy.unlink()
-                place.put(item, str(copy))
-                copies[copy.name].remove(copy)
-                break
+        alike = copies.get(Path(item.image).stat().st_size, []) if item.image else []
+        copy = next((path for path in alike if filecmp.cmp(str(item.image), path, shallow=False)), None)
+        if copy is not None:
+            alike.remove(copy)
+            copy.unlink()
+            place.put(item, str(copy))

@@ -179,5 +179,7 @@ def change_names(contents: Contents, split_names: Mapping[str, str], target: For
 
 def _place(name: str, split: str, target: Format) -> tuple[str, str]:
     key = name if target.suffixes else stem_of(name)
+    # datumaro's own formats write a/b and a_b to one file.
+    key = key if target.own else key.replace("/", "_")
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).casefold())
     return ("" if target.unique == "dataset" else split), folded

@@ -16,7 +16,7 @@ from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.files import flush_folder, step, temporary_name
 from yolobg.formats import coco_read, coco_write, voc, yolo_folders, yolo_read, yolo_write
 from yolobg.formats.change import Changed, Wish, change_names, choose_classes, rename_splits
-from yolobg.formats.items import Contents, Item, stem_of
+from yolobg.formats.items import Contents, Item, Suffixed
 from yolobg.formats.losses import check_held, told_changes
 from yolobg.formats.placing import Images, Placer
 from yolobg.formats.registry import Format, detect_format, get_format
@@ -87,7 +87,7 @@ def convert(
     before = survey(_Told(contents, progress, "read"))
     meant, renamed = _plan(contents, wish, target_format)
     expected = survey(meant) if _alters(wish) else _recounted(before, meant)
-    check_held(expected, meant, target_format, class_order=class_order)
+    check_held(expected, meant, target_format, class_order=class_order, images=images)
     comparison = _write_and_check(meant, expected, place, target_format, images, progress)
     changes = told_changes(before, expected, wish, contents.splits, meant.splits)
     return ConvertReport(
@@ -210,7 +210,7 @@ def _written(staging: Path, format_: Format, images: Images, meant: Changed) -> 
         return yolo_folders.read_labels_only(staging, format_.name, meant)
     if images == "none" and not format_.own:
         # Their records know an image by its stem alone.
-        return _Suffixed(open_contents(staging, format_), meant)
+        return Suffixed(open_contents(staging, format_), meant)
     return open_contents(staging, format_)
 
 
@@ -242,20 +242,6 @@ def _move(staging: Path, target: Path) -> None:
     step("rename", target)
     staging.rename(target)
     flush_folder(target.parent)
-
-
-class _Suffixed:
-    """A dataset without image files, whose images get the suffixes back that they are known to have."""
-
-    def __init__(self, contents: Contents, meant: Contents) -> None:
-        self._contents = contents
-        self._names = {(item.split, stem_of(item.name)): item.name for item in meant.items()}
-        self.names, self.splits = contents.names, contents.splits
-        self.meta, self.warnings = contents.meta, contents.warnings
-
-    def items(self) -> Iterator[Item]:
-        for item in self._contents.items():
-            yield replace(item, name=self._names.get((item.split, stem_of(item.name)), item.name))
 
 
 class _Told:

@@ -6,13 +6,25 @@ Nothing here touches the disk but `image_size`, which reads one header.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from yolobg.errors import DatasetError
 
-__all__ = ["Box", "Contents", "Item", "Kind", "Shape", "box_around", "image_size", "item_order", "size_of", "stem_of"]
+__all__ = [
+    "Box",
+    "Contents",
+    "Item",
+    "Kind",
+    "Shape",
+    "Suffixed",
+    "box_around",
+    "image_size",
+    "item_order",
+    "size_of",
+    "stem_of",
+]
 
 Kind = Literal["box", "polygon"]
 Box = tuple[float, float, float, float]
@@ -109,6 +121,21 @@ class Contents(Protocol):
 
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
+
+
+class Suffixed:
+    """A dataset without image files, whose images get the suffixes back that they are known to have."""
+
+    def __init__(self, contents: Contents, meant: Contents) -> None:
+        self._contents = contents
+        self._names = {(item.split, stem_of(item.name)): item.name for item in meant.items()}
+        self.names, self.splits = contents.names, contents.splits
+        self.meta, self.warnings = contents.meta, contents.warnings
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in `item_order`."""
+        for item in self._contents.items():
+            yield replace(item, name=self._names.get((item.split, stem_of(item.name)), item.name))
 
 
 def item_order(item: Item) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from yolobg.formats.tally import Survey
 __all__ = ["check_held", "told_changes"]
 
 
-def check_held(expected: Survey, meant: Contents, target: Format, *, class_order: str) -> None:
+def check_held(expected: Survey, meant: Contents, target: Format, *, class_order: str, images: str) -> None:
     """Refuse what the target would lose without a word.
 
     Args:
@@ -21,11 +21,14 @@ def check_held(expected: Survey, meant: Contents, target: Format, *, class_order
         meant: The same, to be read.
         target: The format.
         class_order: `lose` if ids and unused classes may be lost.
+        images: `none` if no images are to be written.
 
     Raises:
         UsageError: Something does not fit; the message names all of it and the options that say what to do about it.
     """
     lost = [*_objects(expected, meant, target), *_names(expected, meant, target, class_order)]
+    if images == "none" and not target.bare:
+        lost.append(("annotations without their images: it cannot be read so", "--images hard takes no space"))
     if lost:
         lines = "\n".join(f"  {what}: {remedy}" for what, remedy in lost)
         raise UsageError(f"{target.name} cannot hold everything that is in this dataset; nothing was written\n{lines}")

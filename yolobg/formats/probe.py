@@ -16,8 +16,8 @@ from typing import Any
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, write_bytes
 from yolobg.formats import bridge
-from yolobg.formats.items import Item, Meta, Shape, item_order
-from yolobg.formats.placing import Placer
+from yolobg.formats.items import Contents, Item, Meta, Shape, Suffixed, item_order
+from yolobg.formats.placing import Images, Placer
 from yolobg.formats.tally import compare
 
 __all__ = ["RESULT", "derive", "probe_format"]
@@ -27,7 +27,7 @@ RESULT = Path(__file__).with_name("datumaro_formats.json")
 # Ours under other names; the YOLO importer must not be used, and these of ours are exact.
 _OURS = ("coco", "voc", "yolo")
 _SIZE = (97, 61)
-_NAMES = {0: "zebra", 1: "apple", 2: "mango"}
+_NAMES = {0: "big cat", 1: "Äpfel", 2: "mango"}
 # Class 1 comes first and class 2 never, so that an order of appearance shows.
 _BOXES = (
     Shape(1, (0.31, 0.42, 0.211, 0.303)),
@@ -105,6 +105,7 @@ def probe_format(name: str, place: Path, pictures: Mapping[str, str]) -> dict[st
         "nested": holds(here("train", "sub a/deep", _BOXES[0]), here("val", "sub a/none")),
         "splits": [] if holds(here("extra", "odd", _BOXES[0])) else _known_splits(holds, here),
         "pixel_digits": digits,
+        "bare": _passes(name, place, base, digits=digits, ordered=ordered, images="none"),
     }
 
 
@@ -146,18 +147,22 @@ def _digits(name: str, place: Path, base: _Drawn, *, ordered: bool) -> int | boo
     return False
 
 
-def _passes(name: str, place: Path, dataset: _Drawn, *, digits: int | None, ordered: bool) -> bool:
+def _passes(
+    name: str, place: Path, dataset: _Drawn, *, digits: int | None, ordered: bool, images: Images = "copy"
+) -> bool:
     with tempfile.TemporaryDirectory(dir=place) as folder:
         try:
-            bridge.writer(name)(dataset, Path(folder), Placer())
-            found = bridge.read(Path(folder), name)
+            bridge.writer(name)(dataset, Path(folder), Placer(images))
+            found: Contents = bridge.read(Path(folder), name)
         except YolobgError:
             return False
+        if images == "none":
+            found = Suffixed(found, dataset)
         comparison = compare(dataset, found, pixel_digits=digits, ordered_classes=ordered)
-        return not comparison.different and _same_bytes(dataset, found)
+        return not comparison.different and (images == "none" or _same_bytes(dataset, found))
 
 
-def _same_bytes(dataset: _Drawn, found: bridge.BridgedContents) -> bool:
+def _same_bytes(dataset: _Drawn, found: Contents) -> bool:
     theirs = {(item.split, item.name): item.image for item in found.items()}
     for item in dataset.items():
         image = theirs.get((item.split, item.name))

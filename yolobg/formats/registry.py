@@ -40,6 +40,7 @@ class Format:
         splits: The split names it knows; empty for any.
         pixel_digits: Decimals of a pixel that it writes; None for all.
         nested: Whether names may have folders.
+        bare: Whether it can be read without its images.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Format:
     splits: tuple[str, ...] = ()
     pixel_digits: int | None = None
     nested: bool = True
+    bare: bool = True
 
 
 OWN = {

@@ -8,7 +8,8 @@ name is kept, by a comment in labelmap.txt.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -55,13 +56,14 @@ def read_voc(root: Path) -> VocContents:
     lists = sorted((root / "ImageSets" / "Main").glob("*.txt")) or sorted((root / "ImageSets").glob("*/*.txt"))
     # `aeroplane_train.txt` says which images hold a class; the splits are the lists without such a part.
     plain = [file for file in lists if "_" not in file.stem] or lists
-    stems = {file.stem: _stems(file) for file in plain}
+    images = _images(root / "JPEGImages")
+    xmls = {path.relative_to(root / "Annotations").as_posix()[:-4] for path in (root / "Annotations").rglob("*.xml")}
+    stems = {file.stem: _stems(file, images.keys() | xmls) for file in plain}
     # VOC's trainval repeats what train and val list.
     if {"train", "val"} <= stems.keys():
         stems.pop("trainval", None)
     if not stems:
         raise DatasetError(f"{root}: no lists in ImageSets/Main; expected train.txt, val.txt or the like")
-    images = _images(root / "JPEGImages")
     listed = []
     for split, names in stems.items():
         for stem in dict.fromkeys(names):
@@ -72,11 +74,10 @@ def read_voc(root: Path) -> VocContents:
     return VocContents(root, _read_names(root, listed), tuple(stems), listed)
 
 
-def _stems(file: Path) -> list[str]:
-    # A second column, where there is one, is -1, 0 or 1; names may have blanks.
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
-    stems = [line.rsplit(None, 1)[0] if line.rsplit(None, 1)[-1] in ("-1", "0", "1") else line for line in lines]
-    return [stem.strip() for stem in stems if stem.strip()]
+def _stems(file: Path, known: Set[str]) -> list[str]:
+    """The images of a list. A second column, where there is one, is -1, 0 or 1; but names may end so as well."""
+    lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    return [line if line in known else re.sub(r"\s+(-1|0|1)$", "", line) for line in lines]
 
 
 def _images(folder: Path) -> dict[str, str]:
