@@ -42,6 +42,7 @@ from yolobg.cli_options import (
     parse_jobs,
     told_map,
 )
+from yolobg.cli_review import register as register_review
 from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
 
@@ -62,6 +63,7 @@ app = typer.Typer(
 app.add_typer(cache_app, name="cache")
 register_formats(app)
 register_train(app)
+register_review(app)
 
 
 def main() -> NoReturn:
@@ -106,6 +108,9 @@ def augment(
     unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Do not write the page to look at (.yolobg/report.html).")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     yes: YesOption = False,
     json_: JsonOption = False,
@@ -126,7 +131,7 @@ def augment(
     options = Options(
         ratio=ratio, count=count, split=split, into=into, source=source, annotations=annotations,
         images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs),
-        unmapped=unmapped, lean=lean, captions=not no_captions,
+        unmapped=unmapped, lean=lean, captions=not no_captions, report=not no_report,
     )  # fmt: skip
 
     def decide(told: Mapping[str, Sequence[str]]) -> Plan:

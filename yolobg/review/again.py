@@ -19,10 +19,12 @@ from yolobg.errors import DatasetError, MergeError, YolobgError
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.planning import ask_catalog, counts_of, read_dataset, source_info, source_of
 from yolobg.report import Report, SourceInfo
+from yolobg.review.cards import Catalogs, cards_of
 from yolobg.review.report_file import write_report
+from yolobg.review.sheet import draw_sheet
 from yolobg.runs import request_again
 
-__all__ = ["page_of_run", "rewrite_page", "write_page"]
+__all__ = ["draw_contact_sheet", "page_of_run", "rewrite_page", "write_page"]
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,24 @@ def rewrite_page(data_yaml: str | Path, *, progress: Progress = no_progress) -> 
         if not manifest.entries:
             raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to report")
         return write_page(data, root, manifest, progress=progress)
+
+
+def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress = no_progress) -> Path:
+    """Draw every background that yolobg added into one picture; reads the dataset only.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
+        UsageError: The picture cannot be written.
+    """
+    data, root = read_dataset(data_yaml)
+    manifest = read_manifest(root)
+    with Catalogs() as catalogs:
+        cards = cards_of(manifest.entries, manifest, root, home_folders(data), catalogs)
+    if not cards:
+        raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to draw")
+    title = f"{root.name}: {len(cards):,} background{'' if len(cards) == 1 else 's'} added by yolobg"
+    draw_sheet(cards, image, title=title, progress=progress)
+    return image
 
 
 def write_page(

@@ -1,0 +1,222 @@
+"""Carry a review out: rejected images leave the dataset, the next candidates take their places, the count is exact.
+
+The new ones come in first. So where there are none to be had, nothing has been removed; and a kill between the two
+leaves more backgrounds than asked for, never fewer, and the number to come back to is in the review's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+
+from yolobg.dataset.homes import home_folders
+from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.lock import hold
+from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, read_manifest, run_of
+from yolobg.dataset.rejected import PutAway, Rejection, put_image_away, remember
+from yolobg.dataset.removal import plan_removal
+from yolobg.dataset.removal import remove as take_back
+from yolobg.errors import DatasetError, MergeError, UsageError, YolobgError
+from yolobg.execution import carry_out
+from yolobg.files import hash_file
+from yolobg.model import DataYaml, Progress
+from yolobg.planning import make_plan, read_dataset
+from yolobg.review.again import write_page
+from yolobg.review.state import State, write_state
+from yolobg.runs import request_again
+
+__all__ = ["Applied", "apply_review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an `apply` did.
+
+    Attributes:
+        removed: Images of ours that left the dataset.
+        added: Images that took their places.
+        put_away: Images of the user that lie in `.yolobg/rejected/` now.
+        kept: Rejected images that are where they were, each with the reason.
+        warnings: For a person to read.
+    """
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    put_away: tuple[str, ...]
+    kept: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """The rejected images, sorted out: entries of ours that can go, and images of the user with their split."""
+
+    ours: tuple[Entry, ...]
+    mine: dict[str, str]
+
+
+def apply_review(
+    data_yaml: str | Path, state: State, *, mine: Collection[str] = (), replace_them: bool = True, progress: Progress
+) -> Applied:
+    """Do what a review decided.
+
+    Promises: only images that are proved to be ours are removed; an image of the user is moved into `.yolobg/rejected/`
+    and never deleted; each is remembered with its reason first; with `replace_them` the split holds as many backgrounds
+    afterwards as before, or nothing was removed.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        state: What was decided.
+        mine: Images of the user that may be put away.
+        replace_them: Whether the next candidates take the places.
+        progress: Told how far it is.
+
+    Raises:
+        YolobgError: No candidates, no network, no disk: the dataset is valid, the decisions are kept, nothing is lost.
+    """
+    data, root = read_dataset(data_yaml)
+    manifest = read_manifest(root)
+    rejected = _sort_out(data, root, manifest, state, mine)
+    added: list[str] = []
+    warnings: list[str] = []
+    if replace_them:
+        orders, warnings = _orders(rejected, manifest)
+        state = _with_base(root, data, state, [split for split, _, _ in orders])
+        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(root, state))
+    done = _take_out(root, data, state, rejected)
+    write_state(root, msgspec.structs.replace(state, rejected={}, steps=(), base={}))
+    with hold(root):
+        left = read_manifest(root)
+        if left.entries:
+            try:
+                write_page(data, root, left, new=added, progress=progress)
+            except MergeError as error:
+                warnings.append(str(error))
+    return Applied(done.removed, tuple(added), done.put_away, done.kept, tuple(warnings))
+
+
+def _sort_out(data: DataYaml, root: Path, manifest: Manifest, state: State, mine: Collection[str]) -> _Rejected:
+    removal = plan_removal(root, home_folders(data), manifest, images=set(state.rejected))
+    wanted = {image for image in state.rejected if image in mine}
+    own: dict[str, str] = {}
+    for split in data.splits if wanted else ():
+        for file in scan_split(data, split).files:
+            for image in wanted & {file.image, _below(file.image, root)}:
+                own.setdefault(image, split)
+    return _Rejected(removal.removed, own)
+
+
+def _below(image: str, root: Path) -> str:
+    try:
+        return Path(image).relative_to(root).as_posix()
+    except ValueError:
+        return image
+
+
+# ---------------------------------------------------------------- the new ones
+
+
+def _orders(rejected: _Rejected, manifest: Manifest) -> tuple[list[tuple[str, Run, int]], list[str]]:
+    """How many images each run has to give once more, by split; and what cannot be replaced, as warnings."""
+    numbers: dict[int, int] = {}
+    lost = 0
+    for entry in rejected.ours:
+        run = run_of(entry, manifest)
+        place = manifest.runs.index(run) if run else None
+        if place is None:
+            lost += 1
+        else:
+            numbers[place] = numbers.get(place, 0) + 1
+    for split in rejected.mine.values():
+        places = [place for place, run in enumerate(manifest.runs) if run.split == split]
+        if places:
+            numbers[places[-1]] = numbers.get(places[-1], 0) + 1
+    warnings = []
+    if lost:
+        warnings.append(f"{lost:,} were removed but not replaced: how they were chosen is not recorded. Run augment.")
+    unasked = sum(all(run.split != split for run in manifest.runs) for split in rejected.mine.values())
+    if unasked:
+        warnings.append(f"{unasked:,} of yours were not replaced: yolobg has added nothing to their split")
+    return [(manifest.runs[place].split, manifest.runs[place], n) for place, n in sorted(numbers.items())], warnings
+
+
+def _with_base(root: Path, data: DataYaml, state: State, splits: Sequence[str]) -> State:
+    """The state with the number of backgrounds to come back to; it is on disk before anything is added."""
+    base = dict(state.base)
+    for split in splits:
+        if split not in base:
+            files = scan_split(data, split).files
+            base[split] = sum(file.state in ("missing", "empty") for file in files)
+    based: State = msgspec.structs.replace(state, base=base)
+    write_state(root, based)
+    return based
+
+
+def _forget_base(root: Path, state: State) -> None:
+    write_state(root, msgspec.structs.replace(state, base={}))
+
+
+def _add(
+    data_yaml: str | Path,
+    state: State,
+    orders: Sequence[tuple[str, Run, int]],
+    progress: Progress,
+    nothing_added: Callable[[], None],
+) -> list[str]:
+    """Fetch the next candidates of each run, on top of what is there."""
+    added: list[str] = []
+    wanted = dict(state.base)
+    for split, run, number in orders:
+        wanted[split] += number
+        try:
+            request = request_again(run, count=wanted[split], report=False, progress=progress)
+            report = carry_out(make_plan(data_yaml, request))
+        except YolobgError as error:
+            if not added:
+                nothing_added()
+            raise type(error)(f"nothing was removed, since the replacements could not be had: {error}") from error
+        added += [one.image for one in report.added]
+    return added
+
+
+# ---------------------------------------------------------------- the rejected ones
+
+
+def _take_out(root: Path, data: DataYaml, state: State, rejected: _Rejected) -> Applied:
+    """Remember the rejected images, then take them out: a later run must never find one forgotten and gone."""
+    folders = home_folders(data)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    with hold(root):
+        remember(
+            root,
+            [
+                Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now)
+                for e in rejected.ours
+            ],
+        )
+        removal = take_back(root, folders, images=set(state.rejected))
+        kept = [(one.image, one.reason) for one in removal.kept]
+        put_away: list[str] = []
+        for image, split in rejected.mine.items():
+            try:
+                _put_away(root, data, folders, image, split, state.rejected[image], now)
+            except (OSError, DatasetError, UsageError) as error:
+                kept.append((image, (error.strerror if isinstance(error, OSError) else None) or str(error)))
+            else:
+                put_away.append(image)
+    return Applied(tuple(e.image for e in removal.removed), (), tuple(put_away), tuple(kept))
+
+
+def _put_away(
+    root: Path, data: DataYaml, folders: tuple[Path, ...], image: str, split: str, reason: str, now: str
+) -> None:
+    if any(Path(entry).is_file() for entry in data.splits[split]):
+        raise UsageError(
+            "its split is a list file, and yolobg takes no line of yours out of it; edit the list yourself"
+        )
+    path = absolute(image, root)
+    put_image_away(root, folders, PutAway(image, split, hash_file(path), reason, now, ""))

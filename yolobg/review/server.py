@@ -1,0 +1,279 @@
+"""The review page's server: 127.0.0.1 only, for one browser, with one choke point that every request passes.
+
+What keeps others out: the Host header must be ours (DNS rebinding); the address carries a token that works once and is
+exchanged for a cookie no script can read; the cookie is bound to a path nobody can guess, since cookies do not know
+ports; what changes anything must come from our own origin and be JSON (CSRF); a page names images by number, never by
+path; pictures are decoded and written anew, so that no file's bytes are handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from yolobg.errors import UsageError, YolobgError
+from yolobg.review.apply import Applied
+from yolobg.review.markup import static_bytes
+from yolobg.review.session import Session
+from yolobg.review.state import Act
+from yolobg.review.thumbs import shrink
+
+__all__ = ["Review", "serve"]
+
+_log = logging.getLogger(__name__)
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+STATIC = {
+    "review.js": "text/javascript",
+    "cards.js": "text/javascript",
+    "store.js": "text/javascript",
+    "review.css": "text/css",
+    "tokens.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
+EDGES_PX = {"small": 480, "large": 1600}
+LARGEST_REQUEST_BYTES = 1 << 18
+CACHED_PICTURES = 600
+COOKIE = "yolobg"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Action(msgspec.Struct, forbid_unknown_fields=True):
+    """What a page may ask to be done."""
+
+    kind: Act
+    numbers: list[int]
+    reason: str = ""
+
+
+class _Apply(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the next candidates take the places."""
+
+    replace: bool = True
+
+
+class Review:
+    """A review served to one browser.
+
+    Args:
+        session: What is reviewed.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.port = 0
+        self.ended = asyncio.Event()
+        self._token: str | None = secrets.token_urlsafe(32)
+        self._cookie = secrets.token_urlsafe(32)
+        self._base = f"/r/{secrets.token_urlsafe(16)}"
+        self._outcome: dict[str, Any] | None = None
+        self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(_picture)
+
+    @property
+    def address(self) -> str:
+        """The address to open; it works once."""
+        return f"{self._origin}/?token={self._token}"
+
+    @property
+    def _origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def app(self) -> web.Application:
+        """The application with its one choke point."""
+        app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_REQUEST_BYTES)
+        app.on_response_prepare.append(_add_headers)
+        base = self._base
+        app.add_routes(
+            [
+                web.get("/", self._enter),
+                web.get(f"{base}/", self._page),
+                web.get(f"{base}/static/{{name}}", self._static),
+                web.get(f"{base}/picture/{{size}}/{{number:[0-9]+}}", self._send_picture),
+                web.get(f"{base}/api/everything", self._everything),
+                web.get(f"{base}/api/changes", self._changes),
+                web.post(f"{base}/api/act", self._act),
+                web.post(f"{base}/api/undo", self._undo),
+                web.post(f"{base}/api/apply", self._begin_apply),
+                web.post(f"{base}/api/end", self._end),
+            ]
+        )
+        return app
+
+    # ------------------------------------------------------------ who may come in
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every request passes here, also one for a page that does not exist."""
+        if request.headers.getall("Host", []) != [f"127.0.0.1:{self.port}"]:
+            raise web.HTTPForbidden(text="yolobg: this server answers to 127.0.0.1 only")
+        if request.path != "/":
+            shown = request.cookies.get(COOKIE, "")
+            if not hmac.compare_digest(shown.encode("utf-8", "replace"), self._cookie.encode()):
+                raise web.HTTPForbidden(text="yolobg: open the address that the terminal shows; it works once")
+            if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+                raise web.HTTPForbidden(text="yolobg: not from another site")
+        if request.method not in ("GET", "HEAD"):
+            self._check_origin(request)
+        try:
+            return await handler(request)
+        except YolobgError as error:
+            return web.json_response({"error": str(error)}, status=409)
+
+    def _check_origin(self, request: web.Request) -> None:
+        if request.headers.getall("Origin", []) != [self._origin]:
+            raise web.HTTPForbidden(text="yolobg: not from another site")
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="yolobg: expected JSON")
+
+    async def _enter(self, request: web.Request) -> web.StreamResponse:
+        """Exchange the token for the cookie; it works once."""
+        shown = request.query.get("token", "")
+        if self._token is None or not hmac.compare_digest(shown.encode("utf-8", "replace"), self._token.encode()):
+            raise web.HTTPForbidden(
+                text="yolobg: this address is used up or wrong. End the review in the terminal with Ctrl-C and start "
+                "it again for a new one; what was decided is kept."
+            )
+        self._token = None
+        response = web.HTTPSeeOther(f"{self._base}/")
+        response.set_cookie(COOKIE, self._cookie, path=f"{self._base}/", httponly=True, samesite="Strict")
+        raise response
+
+    # ------------------------------------------------------------ pages and pictures
+
+    async def _page(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=static_bytes("review.html"), content_type="text/html", charset="utf-8")
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in STATIC:
+            raise web.HTTPNotFound
+        return web.Response(body=static_bytes(name), content_type=STATIC[name], charset="utf-8")
+
+    async def _send_picture(self, request: web.Request) -> web.StreamResponse:
+        size, number = request.match_info["size"], request.match_info["number"]
+        path = self.session.picture(int(number)) if size in EDGES_PX and len(number) < 10 else None  # noqa: PLR2004 - digits
+        if path is None:
+            raise web.HTTPNotFound
+        try:
+            stat = path.stat()
+            make = functools.partial(self._picture, str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size])
+            jpeg = await asyncio.to_thread(make)
+        except OSError as error:
+            raise web.HTTPNotFound(text="yolobg: this picture cannot be shown") from error
+        # The address holds a tag of the content, so it may be kept; no other program shares this cache.
+        kept = {"Cache-Control": "private, max-age=3600, immutable"} if request.query.get("tag") else {}
+        return web.Response(body=jpeg, content_type="image/jpeg", headers=kept)
+
+    # ------------------------------------------------------------ what a page asks
+
+    async def _everything(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response({**await asyncio.to_thread(self.session.everything), "outcome": self._outcome})
+
+    async def _changes(self, request: web.Request) -> web.StreamResponse:
+        since = request.query.get("since", "")
+        version = int(since) if since.isascii() and since.isdecimal() and len(since) < 10 else -1  # noqa: PLR2004 - digits
+        changes = await asyncio.to_thread(self.session.changes, version)
+        return web.json_response({**changes, "outcome": self._outcome})
+
+    async def _act(self, request: web.Request) -> web.StreamResponse:
+        asked = _decoded(await request.read(), _Action)
+        return web.json_response(await asyncio.to_thread(self.session.act, asked.kind, asked.numbers, asked.reason))
+
+    async def _undo(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(await asyncio.to_thread(self.session.undo))
+
+    async def _begin_apply(self, request: web.Request) -> web.StreamResponse:
+        asked = _decoded(await request.read(), _Apply)
+        await asyncio.to_thread(self.session.begin_apply)
+        self._outcome = None
+        # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
+        threading.Thread(target=self._apply, args=(asked.replace,), name="apply", daemon=True).start()
+        return web.json_response({"started": True}, status=202)
+
+    def _apply(self, replace: bool) -> None:  # noqa: FBT001 - the target of a thread
+        try:
+            self._outcome = _outcome(self.session.apply(replace=replace))
+        except YolobgError as error:
+            self._outcome = {"error": str(error)}
+        except Exception as error:  # noqa: BLE001 - the page must be told, whatever it is
+            _log.exception("apply failed")
+            self._outcome = {"error": f"unexpected: {error!r}; the dataset is valid, apply again"}
+
+    async def _end(self, _request: web.Request) -> web.StreamResponse:
+        if self.session.stage is not None:
+            raise UsageError("the rejections are being applied; wait for that to end")
+        asyncio.get_running_loop().call_later(0.2, self.ended.set)
+        return web.json_response({"ended": True})
+
+
+def _decoded(raw: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise web.HTTPBadRequest(text=f"yolobg: not what was expected: {error}") from error
+
+
+def _outcome(applied: Applied) -> dict[str, Any]:
+    return {
+        "removed": len(applied.removed),
+        "added": len(applied.added),
+        "put_away": len(applied.put_away),
+        "kept": [{"image": image, "reason": reason} for image, reason in applied.kept],
+        "warnings": list(applied.warnings),
+    }
+
+
+def _picture(path: str, _changed_ns: int, _size_bytes: int, edge_px: int) -> bytes:
+    return shrink(Path(path), edge_px=edge_px, quality=82)[0]
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.pop("Server", None)
+
+
+async def serve(session: Session, ready: Callable[[Review], None]) -> None:
+    """Serve a review until it is told to end.
+
+    Args:
+        session: What is reviewed.
+        ready: Called once, when the address can be opened.
+
+    Raises:
+        OSError: No port of 127.0.0.1 can be had.
+    """
+    review = Review(session)
+    runner = web.AppRunner(review.app(), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        review.port = runner.addresses[0][1]
+        ready(review)
+        await review.ended.wait()
+    finally:
+        await runner.cleanup()

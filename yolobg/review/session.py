@@ -1,0 +1,260 @@
+"""One review under way: the images there are, what has been decided, and how an action changes that.
+
+The server asks, from several threads; the rules are in `state`, the changes of the dataset in `apply`. Every action is
+on disk before it is answered, so a crash of the page or of the server loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from yolobg.dataset.homes import home_folders
+from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest, relative
+from yolobg.errors import DatasetError, UsageError
+from yolobg.model import DataYaml
+from yolobg.planning import read_dataset
+from yolobg.review.apply import Applied, apply_review
+from yolobg.review.cards import Card, Catalogs, cards_of
+from yolobg.review.state import Act, State, act, read_state, undo, without_images, write_state
+
+__all__ = ["ANY_CLASS", "Session"]
+
+ANY_CLASS = "any"
+MOST_OWN = 5000
+"""Backgrounds of the user that are shown; somebody with more has other ways to look at them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A card under a number of its own, by which alone a page names it."""
+
+    number: int
+    card: Card
+
+
+class Session:
+    """See the module.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        mine_too: Whether the user's own backgrounds may be rejected as well.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read, or has no background at all.
+    """
+
+    def __init__(self, data_yaml: str | Path, *, mine_too: bool = False) -> None:
+        self.data_yaml = data_yaml
+        self.mine_too = mine_too
+        self.data, self.root = read_dataset(data_yaml)
+        self.version = 0
+        self.generation = 0
+        self.stage: tuple[str, int, int | None] | None = None
+        self._lock = threading.RLock()
+        self._numbers: dict[str, int] = {}
+        self._load()
+        if not self.items:
+            raise DatasetError(f"{self.root}: no split has a background image, so there is nothing to look at")
+
+    # ------------------------------------------------------------ what there is
+
+    def _load(self) -> None:
+        manifest = read_manifest(self.root)
+        self._stamp = _stamp(self.root)
+        folders = home_folders(self.data)
+        with Catalogs() as catalogs:
+            cards = cards_of(manifest.entries, manifest, self.root, folders, catalogs)
+        cards += _own_cards(self.data, self.root, manifest)
+        self.items: dict[int, Item] = {}
+        for card in cards:
+            number = self._numbers.setdefault(card.image, len(self._numbers))
+            self.items[number] = Item(number, card)
+        self.state = without_images(read_state(self.root), {card.image for card in cards})
+        if not self.state.rejected:
+            self.state = msgspec.structs.replace(self.state, base={})
+        self.version += 1
+        self.generation += 1
+
+    def _refresh(self) -> None:
+        """Look again where another yolobg has changed the dataset meanwhile."""
+        if _stamp(self.root) != self._stamp:
+            self._load()
+
+    def reasons(self) -> dict[str, str]:
+        """Code to text of the reasons that a page may give."""
+        told = {ANY_CLASS: "shows one of the classes"}
+        told |= {f"class-{number}": f"shows {name}" for number, name in self.data.names.items()}
+        return told | {"picture": "bad picture", "other": "other reason"}
+
+    def everything(self) -> dict[str, Any]:
+        """What a page needs to begin with."""
+        with self._lock:
+            self._refresh()
+            return {
+                **self.decisions(),
+                "dataset": self.root.name,
+                "mine_too": self.mine_too,
+                "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
+                "items": [_told(item, read_only=not self._may_reject(item)) for item in self.items.values()],
+            }
+
+    def decisions(self) -> dict[str, Any]:
+        """What has been decided so far, by number."""
+        with self._lock:
+            numbers = {item.card.image: item.number for item in self.items.values()}
+            return {
+                "version": self.version,
+                "generation": self.generation,
+                "looked": [numbers[image] for image in self.state.looked],
+                "rejected": {numbers[image]: reason for image, reason in self.state.rejected.items()},
+                "can_undo": bool(self.state.steps),
+                "stage": self.stage,
+                "unfinished": bool(self.state.base),
+            }
+
+    def changes(self, since: int) -> dict[str, Any]:
+        """The decisions if they have changed since a version, else only how far an `apply` is."""
+        with self._lock:
+            if self.stage is None:
+                self._refresh()
+            return self.decisions() if self.version != since else {"version": self.version, "stage": self.stage}
+
+    # ------------------------------------------------------------ actions
+
+    def act(self, kind: Act, numbers: Sequence[int], reason: str) -> dict[str, Any]:
+        """Carry out one action on images and tell what is decided now.
+
+        Raises:
+            UsageError: There is no such image or reason, an image is read-only, or an `apply` is under way.
+        """
+        with self._lock:
+            self._check_free()
+            reasons = self.reasons()
+            if kind == "reject" and reason not in reasons:
+                raise UsageError("no such reason")
+            items = [self.items[number] for number in numbers if number in self.items]
+            if len(items) != len(numbers):
+                raise UsageError("the dataset has changed: some of these images are not there any more")
+            if kind == "reject" and not all(self._may_reject(item) for item in items):
+                raise UsageError("a background of yours is read-only here; start the review with --mine-too")
+            text = reasons.get(reason, "")
+            self._save(act(self.state, kind, [item.card.image for item in items], reason=text))
+            return self.decisions()
+
+    def undo(self) -> dict[str, Any]:
+        """Take the last step back; tells what is decided now and which images it was about."""
+        with self._lock:
+            self._check_free()
+            state, images = undo(self.state)
+            self._save(state)
+            numbers = {item.card.image: item.number for item in self.items.values()}
+            return {**self.decisions(), "about": [numbers[image] for image in images if image in numbers]}
+
+    def _save(self, state: State) -> None:
+        if state != self.state:
+            write_state(self.root, state)
+            self.state = state
+            self.version += 1
+
+    def _check_free(self) -> None:
+        if self.stage is not None:
+            raise UsageError("the rejections are being applied; wait for that to end")
+        self._refresh()
+
+    def _may_reject(self, item: Item) -> bool:
+        return item.card.entry is not None or self.mine_too
+
+    # ------------------------------------------------------------ apply
+
+    def begin_apply(self) -> None:
+        """Bar all other actions until `apply` has ended.
+
+        Raises:
+            UsageError: Another `apply` is under way, or nothing is rejected.
+        """
+        with self._lock:
+            self._check_free()
+            if not self.state.rejected:
+                raise UsageError("nothing is rejected, so there is nothing to apply")
+            self.stage = ("prepare", 0, None)
+
+    def apply(self, *, replace: bool) -> Applied:
+        """Take the rejected images out, replaced by the next candidates; after `begin_apply`.
+
+        Raises:
+            YolobgError: It cannot be done; the dataset is valid and the decisions are kept.
+        """
+        try:
+            return apply_review(
+                self.data_yaml, self.state, mine=self._mine(), replace_them=replace, progress=self._progress
+            )
+        finally:
+            with self._lock:
+                self.stage = None
+                self._load()
+
+    def _mine(self) -> Collection[str]:
+        return {item.card.image for item in self.items.values() if item.card.entry is None} if self.mine_too else ()
+
+    def _progress(self, stage: str, done: int, total: int | None, /) -> None:
+        self.stage = (stage, done, total)
+
+    # ------------------------------------------------------------ pictures
+
+    def picture(self, number: int) -> Path | None:
+        """The file of an image; None where there is no such number."""
+        with self._lock:
+            item = self.items.get(number)
+            return item.card.path if item else None
+
+
+def _own_cards(data: DataYaml, root: Path, manifest: Manifest) -> list[Card]:
+    """The backgrounds that were there before us, each once."""
+    ours = {str(absolute(entry.image, root)) for entry in manifest.known}
+    cards: dict[str, Card] = {}
+    for split in data.splits:
+        try:
+            inventory = scan_split(data, split)
+        except DatasetError:
+            continue
+        for file in inventory.files:
+            if file.state in ("missing", "empty") and file.image not in ours and len(cards) < MOST_OWN:
+                image = relative(file.image, root)
+                cards.setdefault(image, Card(image, Path(file.image), split, None))
+    return list(cards.values())
+
+
+def _told(item: Item, *, read_only: bool) -> dict[str, Any]:
+    card, entry = item.card, item.card.entry
+    return {
+        "number": item.number,
+        "title": card.title,
+        "image": card.image,
+        "split": card.split,
+        "ours": entry is not None,
+        "read_only": read_only,
+        "contains": card.contains,
+        "captions": card.captions,
+        "license": entry.license_name if entry else "",
+        "license_url": entry.license_url if entry else "",
+        "page": entry.flickr_url if entry else "",
+        "commercial": card.commercial,
+        "added": entry.added if entry else "",
+        "tag": entry.sha256[:16] if entry else "",
+    }
+
+
+def _stamp(root: Path) -> tuple[int, int] | None:
+    """Changes whenever the manifest is written."""
+    try:
+        stat = manifest_path(root).stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
