@@ -3,8 +3,8 @@
     python tools/hook_versions.py FOLDER [--torch PYTHON] [VERSION ...]
 
 FOLDER keeps the environments (a few hundred MB, and 5 GB for torch unless `--torch` names an interpreter that has
-torch, torchvision and OpenCV; its packages are then seen by all of them). The tests are run with this interpreter, which
-needs pytest and the `dev` extra. Exit code 0 when all releases pass.
+torch, torchvision and OpenCV; its packages are then seen by all of them). The tests are run with this interpreter,
+which needs pytest and the `dev` extra. Exit code 0 when all releases pass.
 """
 
 # ruff: noqa: S603 - what is run is an interpreter that the caller names
