@@ -45,14 +45,14 @@ class Truth:
 Truths = dict[tuple[str, str], list[Truth]]
 
 
-def make_yolo(root: Path, *, polygons: bool) -> Truths:
-    """Write the dataset; with `polygons`, every third labelled image holds outlines instead of boxes."""
+def make_yolo(root: Path, *, polygons: bool, every: bool = False) -> Truths:
+    """Write the dataset; with `polygons`, every third labelled image, or every one, holds outlines instead of boxes."""
     random_ = random.Random(7)
     truths: Truths = {key: [] for key in sorted({*LABELLED, *BACKGROUNDS})}
     for place, key in enumerate(LABELLED):
         # Class 1 is met first and class 2 never.
         ids = [(1, 0, 3)[(place + i) % 3] for i in range(1 + place % 3)]
-        outlines = polygons and place % 3 == 1
+        outlines = polygons and (every or place % 3 == 1)
         truths[key] = [_ring(random_, i) if outlines else _box(random_, i) for i in ids]
     for number, (split, name) in enumerate(truths):
         image = root / "images" / split / name
