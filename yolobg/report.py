@@ -201,7 +201,7 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -
     if isinstance(report, Report) and report.files is None:
         del told["files"]
     source = told.get("source")
-    if source:
+    if source and not isinstance(report, ConvertReport):
         # `class` is no name for a Python attribute.
         source["left_out"] = {"class": source["left_out"].pop("class_"), **source["left_out"]}
     return {"schema": told.pop("schema"), **told}

@@ -74,7 +74,9 @@ def _shape(class_id: int, values: list[float], kpt_shape: tuple[int, int] | None
             (points[i], points[i + 1], points[i + 2] if dimensions == _DIMENSIONS_WITH_VISIBILITY else _SEEN)
             for i in range(0, len(points), dimensions)
         ]
-        return Shape(class_id, box, key_points=tuple(value for triple in triples for value in triple))
+        # Nobody marked a point: the columns are there for their form only.
+        marked = any(points)
+        return Shape(class_id, box, key_points=tuple(v for triple in triples for v in triple) if marked else ())
     ring = tuple(values)
     return Shape(class_id, box_around((ring,)), polygons=(ring,))
 
