@@ -69,8 +69,15 @@ class Said:
     @property
     def scans(self) -> list[tuple[int, ...]]:
         """Images, backgrounds and corrupt of each scan of a training split, as Ultralytics printed them."""
-        found = [SCAN.search(line) for line in self.lines if line.startswith("train: Scanning")]
-        return [tuple(map(int, match.groups())) for match in found if match]
+        found: list[tuple[int, ...]] = []
+        # Older releases draw the finished line twice; what a training told lies between two trainings.
+        previous = ""
+        for line in self.lines:
+            match = SCAN.search(line) if line.startswith("train: Scanning") else None
+            if match and match[0] != previous:
+                found.append(tuple(map(int, match.groups())))
+            previous = match[0] if match else "" if line.startswith("TOLD ") else previous
+        return found
 
     @property
     def announced(self) -> list[tuple[int, ...]]:

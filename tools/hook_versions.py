@@ -16,8 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The newest before each change of what a hook meets, and the oldest that is promised.
-VERSIONS = ("8.3.253", "8.3.0", "8.2.0")
+# One on each side of every change in what a hook meets, and the oldest that is promised. In 8.3.183 the dataset is
+# resolved before the hook runs, and `single_cls` has replaced the class names.
+VERSIONS = ("8.3.253", "8.3.183", "8.3.0", "8.2.0")
 TORCH = ("torch==2.14.1", "torchvision==0.29.1", "opencv-python-headless")
 # What the older releases import and the newest does not bring, and what yolobg itself needs.
 NEEDS = (

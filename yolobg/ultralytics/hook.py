@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,10 +129,16 @@ class BackgroundHook:
 
     def _augment(self, data: DataYaml, seen: _Seen) -> Report:
         # Here and not above: importing this in a training script costs next to nothing.
-        from yolobg.execution import carry_out  # noqa: PLC0415
+        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
         from yolobg.planning import make_plan  # noqa: PLC0415
 
-        return carry_out(make_plan(data, self.request(), scan=seen))
+        plan = make_plan(data, self.request(), scan=seen)
+        if plan.choice is None and read_manifest(plan.root).pending is None:
+            # The usual case; what fetches images need not even be imported.
+            return replace(plan.report, dry_run=False)
+        from yolobg.execution import carry_out  # noqa: PLC0415
+
+        return carry_out(plan)
 
 
 class _Seen:
