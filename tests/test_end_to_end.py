@@ -183,13 +183,13 @@ def test_unresolved_class__stops_and_shows_the_line_to_type(
     tmp_path: Path, real: CocoReal, server: ImageServer
 ) -> None:
     data_yaml = make_dataset(tmp_path, real, ("person",))
-    data_yaml.write_text(data_yaml.read_text().replace("0: person", "0: xqzzperson"))
+    data_yaml.write_text(data_yaml.read_text().replace("0: person", "0: xqzzvrt"))
     with unchanged(tmp_path):
         result = run("augment", data_yaml, "--annotations", real.annotations, "--images", server.url)
-        check_refused(result, 4, '--map "xqzzperson=', '--map "xqzzperson=none"', "person")
+        check_refused(result, 4, '--map "xqzzvrt=', '--map "xqzzvrt=none"')
     mapped = run(
         "augment", data_yaml, "--annotations", real.annotations, "--images", f"{server.url}/train2017",
-        "--map", "xqzzperson=person", "--json",
+        "--map", "xqzzvrt=person", "--json",
     )  # fmt: skip
     assert mapped.returncode == 0, mapped.stderr
     assert all("person" not in real.holds[added["source_id"]] for added in json.loads(mapped.stdout)["added"])
