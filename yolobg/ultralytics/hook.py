@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from yolobg.dataset.inventory import count_files
 from yolobg.dataset.listed import count_openable
 from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
-from yolobg.model import DataYaml, Inventory, Link
-from yolobg.report import Report
+from yolobg.model import Counts, DataYaml, Inventory, Link
 from yolobg.request import Request
+from yolobg.selection import backgrounds_needed
 from yolobg.ultralytics import trainer as ultra
 
 __all__ = ["EVENT", "BackgroundHook"]
@@ -93,7 +94,7 @@ class BackgroundHook:
         with ultra.unchanged_chance():
             self.top_up(ultra.resolve(trainer), fraction=getattr(trainer.args, "fraction", 1.0))
 
-    def prepare(self, data: str | Path) -> Report | None:
+    def prepare(self, data: str | Path) -> Counts | None:
         """Do now, for the data.yaml named, what the hook would do when the training begins; returns as `top_up` does.
 
         Raises:
@@ -102,8 +103,11 @@ class BackgroundHook:
         with ultra.unchanged_chance():
             return self.top_up(ultra.resolve_file(data))
 
-    def top_up(self, data: DataYaml, *, fraction: Any = 1.0) -> Report | None:
-        """Add what a resolved dataset lacks and tell it in one line; None where that failed and training goes on.
+    def top_up(self, data: DataYaml, *, fraction: Any = 1.0) -> Counts | None:
+        """Add what a resolved dataset lacks and tell it in one line.
+
+        Returns:
+            What is in the training split then; None where nothing could be added and training goes on all the same.
 
         Args:
             data: The dataset.
@@ -114,7 +118,7 @@ class BackgroundHook:
         """
         seen = _Seen()
         try:
-            report = self._augment(data, seen)
+            added, after = self._augment(data, seen)
         except UnresolvedClassError as error:
             raise UnresolvedClassError(f"{error}\n{_advice(error)}", error.matches) from error
         except (YolobgError, OSError) as error:
@@ -124,21 +128,26 @@ class BackgroundHook:
                 f"{ultra.prefix()}no backgrounds were added: {error} Training goes on with what is there."
             )
             return None
-        _tell(report, seen.inventory, data, fraction)
-        return report
+        _tell(added, after, seen.inventory, data, fraction)
+        return after
 
-    def _augment(self, data: DataYaml, seen: _Seen) -> Report:
-        # Here and not above: importing this in a training script costs next to nothing.
-        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
+    def _augment(self, data: DataYaml, seen: _Seen) -> tuple[int, Counts]:
+        """Add what is missing; returns how many that were, and the counts afterwards."""
+        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415 - a script that imports the hook pays nothing
+
+        request = self.request()
+        there = count_files(seen(data, request))
+        needed = backgrounds_needed(there.labelled, there.backgrounds, ratio=request.ratio, count=request.count)
+        if there.labelled and not needed and read_manifest(data.root.resolve()).pending is None:
+            # Nearly every training: what knows sources and classes need not even be imported.
+            return 0, there
+        from yolobg.execution import carry_out  # noqa: PLC0415
         from yolobg.planning import make_plan  # noqa: PLC0415
 
-        plan = make_plan(data, self.request(), scan=seen)
-        if plan.choice is None and read_manifest(plan.root).pending is None:
-            # The usual case; what fetches images need not even be imported.
-            return replace(plan.report, dry_run=False)
-        from yolobg.execution import carry_out  # noqa: PLC0415
-
-        return carry_out(plan)
+        report = carry_out(make_plan(data, request, scan=seen))
+        for warning in report.warnings:
+            ultra.logger().warning(f"{ultra.prefix()}{warning}")
+        return len(report.added), report.after
 
 
 class _Seen:
@@ -165,10 +174,9 @@ class _Patience:
             ultra.logger().info(f"{ultra.prefix()}{stage}: {done:,}{of}")
 
 
-def _tell(report: Report, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
+def _tell(added: int, after: Counts, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
     """One line with the counts that the training's scan line will show, and a warning where `fraction` spoils them."""
-    after = report.after
-    did = f"added {len(report.added):,} backgrounds" if report.added else "nothing to add"
+    did = f"added {added:,} backgrounds" if added else "nothing to add"
     files = inventory.files
     if fraction not in (1, 1.0, None):
         files = files[: len(ultra.kept_images(data.splits[ultra.TRAIN], fraction=fraction))]
