@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import yaml
 
 import yolobg
 from yolobg.demo.material import Demo, Size, write_material
+from yolobg.ultralytics import BackgroundHook
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "recipes.md"
 LABELLED, ADDED = 18, 2
@@ -156,3 +158,16 @@ def test_slurm__adds_when_handed_in_and_only_trains_as_a_job(project: Path) -> N
     call(project, "bash", "-c", 'PATH="$PWD/tools:$PATH" exec bash ./train.sh dataset/data.yaml')
     assert (project / "arguments").read_text().split()[:2] == ["train", "data=dataset/data.yaml"]
     assert json.loads((project / "seen.json").read_text())["after"]["backgrounds"] == ADDED
+
+
+def test_ultralytics_page__shows_calls_that_exist() -> None:
+    """Its Python compiles, and every hook that it makes takes the options given there."""
+    page = DOCUMENT.with_name("ultralytics.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    calls = [node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    made = 0
+    for call_ in calls:
+        if isinstance(call_.func, ast.Name) and call_.func.id in ("attach", "BackgroundHook"):
+            BackgroundHook(**{str(word.arg): ast.literal_eval(word.value) for word in call_.keywords})
+            made += 1
+    assert made == 3
