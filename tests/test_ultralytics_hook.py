@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from yolobg.dataset.inventory import count_files, scan_split
 from yolobg.dataset.listed import count_openable, scan_listed
-from yolobg.errors import UsageError
+from yolobg.errors import LockedError, UsageError
 from yolobg.model import DataYaml
 from yolobg.ultralytics import EVENT, BackgroundHook, attach
 from yolobg.ultralytics.trainer import read_resolved
+from yolobg.ultralytics.waiting import when_free
 
 NAMES = st.text(min_size=1, max_size=8)
 OPTIONS = st.fixed_dictionaries(
@@ -115,6 +116,27 @@ def test_import__is_cheap_and_needs_no_ultralytics() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_when_free__tries_until_the_other_is_done() -> None:
+    tries = iter([LockedError("held"), LockedError("held"), None])
+    told: list[str] = []
+
+    def work() -> str:
+        if error := next(tries):
+            raise error
+        return "done"
+
+    assert when_free(work, told.append) == "done"
+    assert told == ["held; waiting"] * 2
+
+
+def test_when_free__gives_up_at_last() -> None:
+    def work() -> None:
+        raise LockedError("held")
+
+    with pytest.raises(LockedError):
+        when_free(work, print, longest_s=0)
 
 
 # ---------------------------------------------------------------- Ultralytics' resolved dataset

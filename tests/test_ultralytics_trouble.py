@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +15,9 @@ import pytest
 from image_server import ImageServer
 from merging import tree
 from test_ultralytics_training import check_trained
-from ultra import LABELLED, Ground, copy_ground, draw_ground
+from ultra import LABELLED, Ground, Said, copy_ground, draw_ground, environment, python_with_ultralytics
+
+from yolobg.dataset.lock import hold
 
 pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
 
@@ -120,3 +125,24 @@ def test_classify__knows_no_backgrounds(ground: Ground) -> None:
     said = ground.play("classify", data=str(ground.root / "sorted"))
     assert said.told == [{"dataset": LABELLED}]
     assert said.ours == ["task 'classify' knows no background images; nothing was added"]
+
+
+def test_another_at_work__is_waited_for(ground: Ground) -> None:
+    """Two trainings of a sweep begin at once: the second must not train on half of what the first one adds."""
+    driver = Path(__file__).with_name("ultra_driver.py")
+    held = contextlib.ExitStack()
+    held.enter_context(hold(ground.dataset))
+    with (
+        held,
+        subprocess.Popen(
+            [python_with_ultralytics(), driver, "by_attach", json.dumps(ground.job())],
+            cwd=ground.root, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        waits = next((line for line in process.stdout if "another yolobg is at work" in line), "")
+        assert waits.rstrip().endswith("waiting")
+        assert not ground.backgrounds()
+        held.close()
+        output = process.communicate(timeout=100)[0]
+    check_trained(Said(process.returncode, output), ground)

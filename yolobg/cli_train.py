@@ -123,6 +123,7 @@ def _add(
     from yolobg.cli_text import augment_text
     from yolobg.pipeline import carry_out, plan
     from yolobg.request import Options
+    from yolobg.ultralytics.waiting import when_free
 
     console = stderr_console()
 
@@ -132,7 +133,9 @@ def _add(
 
     decided = Answers(told, console=console, may_ask=may_ask).ask_until_clear(decide)
     with bars(console, wanted=not quiet) as progress:
-        report = carry_out(decided, progress=progress)
+        report = when_free(
+            lambda: carry_out(decided, progress=progress), lambda line: typer.echo(f"yolobg: {line}", err=True)
+        )
     show(report, augment_text, json_=False, quiet=quiet)
 
 

@@ -15,6 +15,7 @@ from yolobg.model import Counts, DataYaml, Inventory, Link
 from yolobg.request import Request
 from yolobg.selection import backgrounds_needed
 from yolobg.ultralytics import trainer as ultra
+from yolobg.ultralytics.waiting import when_free
 
 __all__ = ["EVENT", "BackgroundHook"]
 
@@ -144,7 +145,10 @@ class BackgroundHook:
         from yolobg.execution import carry_out  # noqa: PLC0415
         from yolobg.planning import make_plan  # noqa: PLC0415
 
-        report = carry_out(make_plan(data, request, scan=seen))
+        report = when_free(
+            lambda: carry_out(make_plan(data, request, scan=seen)),
+            lambda line: ultra.logger().info(f"{ultra.prefix()}{line}"),
+        )
         for warning in report.warnings:
             ultra.logger().warning(f"{ultra.prefix()}{warning}")
         return len(report.added), report.after
