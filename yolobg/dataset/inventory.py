@@ -1,7 +1,6 @@
 """Scan a split: which images it has, where their labels lie and what these hold, exactly as Ultralytics sees it.
 
-Reads only, and never opens an image: what a trainer rejects for its pixels still counts here. Also decides where new
-files of a split belong.
+Reads only, and never opens an image: what a trainer rejects for its pixels still counts here.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.label_check import Verdict, label_checker
 from yolobg.dataset.label_files import judge_labels
-from yolobg.dataset.layout import label_path, list_line, parse_list
-from yolobg.dataset.listing import Folders, Walk
+from yolobg.dataset.layout import label_path, parse_list
+from yolobg.dataset.listing import Folders, Walk, read_list
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 
@@ -83,7 +82,7 @@ class _Listing:
                 self.walk.add(entry)
             elif os.path.isfile(entry):  # noqa: PTH113
                 self.has_lists = True
-                listed += parse_list(_read_list(entry), list_file=entry)
+                listed += parse_list(read_list(entry), list_file=entry)
             else:
                 known = "".join(f"\n  {hint}" for hint in hints)
                 raise DatasetError(f"{what}: '{entry}' does not exist; expected a folder or a list file{known}")
@@ -107,18 +106,6 @@ def _entries(data: DataYaml, split: str) -> tuple[str, ...]:
         there = ", ".join(data.splits) or "none"
         raise DatasetError(f"{data.file}: no split '{split}' (there: {there}); name one of those or add the key")
     return entries
-
-
-def _read_list(file: str) -> str:
-    try:
-        return Path(file).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{file}: the list file cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{file}: not a list file: expected UTF-8 text with one image path on each line; "
-            f"a split must be a folder, a list file, or a list of those"
-        ) from error
 
 
 def _judge_files(
@@ -167,71 +154,4 @@ def count_files(inventory: Inventory, ours: Collection[str] = ()) -> Counts:
         corrupt=states["corrupt"],
         ours=sum(entry.image in mine or entry.label in mine for entry in inventory.files) if mine else 0,
         ratio=backgrounds / trained if trained else 0.0,
-    )
-
-
-# ---------------------------------------------------------------- where new files go
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where the new files of a split go.
-
-    Attributes:
-        images_dir: The folder of the images.
-        labels_dir: The folder in which a trainer seeks their labels; it need not exist yet.
-        list_file: The list file that must name them, where the split is one.
-    """
-
-    images_dir: Path
-    labels_dir: Path
-    list_file: Path | None = None
-
-
-def choose_destination(
-    data: DataYaml, inventory: Inventory, *, into: Path | None = None, cwd: Path | None = None
-) -> Destination:
-    """Decide where new files belong: in the first folder of the split, or beside most of the images of a list file.
-
-    Args:
-        data: The dataset.
-        inventory: The scan of the split.
-        into: The user's wish: one of the split's folders, or a folder below one; relative to `cwd` or to the root.
-        cwd: What relative paths refer to; default the process's current folder.
-
-    Raises:
-        DatasetError: `into` is no folder of the split, or there is none that could be meant.
-    """
-    here = (cwd or Path()).absolute()
-    folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
-    if folders:
-        folder = folders[0] if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)
-        return Destination(folder, Path(label_path(str(folder / "x.jpg"))).parent)
-    list_file = inventory.entries[0]
-    counts = Counter(os.path.split(entry.image)[0] for entry in inventory.files)
-    common = max(counts, key=lambda name: counts[name])
-    if into is not None:
-        common = str(_wished_folder(into, [Path(name) for name in counts], (here, data.root), inventory.split))
-    if not os.path.isdir(common):  # noqa: PTH112
-        raise DatasetError(
-            f"{list_file}: most of its images should be in {common}, which does not exist; mend the list"
-        )
-    existing = _read_list(list_file).strip().splitlines()
-    image = os.path.join(common, "x.jpg")  # noqa: PTH118
-    line = list_line(image, existing_lines=existing, list_file=list_file, cwd=str(here))
-    label = label_path(parse_list(line, list_file=list_file)[0])
-    return Destination(Path(common), (here / label).parent, Path(list_file))
-
-
-def _wished_folder(into: Path, folders: list[Path], bases: tuple[Path, ...], split: str) -> Path:
-    for base in bases:
-        wish = (base / into).resolve()
-        for folder in folders:
-            if wish == folder or folder in wish.parents:
-                hidden = any(part.startswith(".") for part in wish.relative_to(folder).parts)
-                if wish.is_dir() and not hidden:
-                    return wish
-    names = ", ".join(str(folder) for folder in folders[:5])
-    raise DatasetError(
-        f"--into {into}: not a folder of the split '{split}'; it must be one of these or below one: {names}"
     )

@@ -7,10 +7,29 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from pathlib import Path
 
 from yolobg.dataset.layout import is_image
+from yolobg.errors import DatasetError
 
-__all__ = ["Folders", "Walk"]
+__all__ = ["Folders", "Walk", "read_list"]
+
+
+def read_list(file: str) -> str:
+    """The text of a list file.
+
+    Raises:
+        DatasetError: It cannot be read as UTF-8 text.
+    """
+    try:
+        return Path(file).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"{file}: the list file cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"{file}: not a list file: expected UTF-8 text with one image path on each line; "
+            f"a split must be a folder, a list file, or a list of those"
+        ) from error
 
 
 class Walk:

@@ -1,0 +1,104 @@
+"""Where new files of a split go: whatever the spelling of its lines, and where the same folder is listed twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from merging import tree
+from test_cli import run, source
+from test_dataset_inventory import POSIX, choose, make
+
+from yolobg.dataset.inventory import Destination, choose_destination, scan_split
+from yolobg.errors import DatasetError
+
+SAMPLE = Path(__file__).resolve().parents[1] / "sample_data"
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the sample data."""
+    return Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
+
+
+# ---------------------------------------------------------------- what a list names
+
+
+@POSIX
+def test_choose_destination__lines_written_on_windows_name_nothing(tmp_path: Path) -> None:
+    images = ["images/train/a.jpg", "images/train/b.jpg"]
+    lines = "images\\train\\a.jpg\nimages\\train\\b.jpg\n"
+    data = make(tmp_path, "t.txt", images=images, labels={"t.txt": lines})
+    with pytest.raises(DatasetError, match=r"none of these 2 can be used.*backslashes.*write / instead"):
+        choose(data)
+
+
+def test_choose_destination__images_that_are_gone_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    lines = "./old/1.jpg\n./old/2.jpg\n./images/a/3.jpg\n"
+    data = make(tmp_path, "t.txt", images=["images/a/3.jpg"], labels={"t.txt": lines})
+    assert choose(data).images_dir == data.root / "images/a"
+    with pytest.raises(DatasetError, match="not a folder of the split"):
+        choose(data, "old")
+
+
+def test_choose_destination__relative_lines_say_where_was_looked(tmp_path: Path) -> None:
+    data = make(tmp_path / "set", "t.txt", images=["images/a.jpg"], labels={"t.txt": "images/a.jpg\n"})
+    inventory = scan_split(data, "train", cwd=tmp_path)
+    with pytest.raises(DatasetError, match=f"relative to the current folder, .*looked in {tmp_path}$"):
+        choose_destination(data, inventory, cwd=tmp_path)
+
+
+# ---------------------------------------------------------------- how lines are spelled
+
+SPELLINGS: dict[str, tuple[Callable[[Path], str], str]] = {
+    "beside, climbing": (lambda data: f"./../{data.name}/images/train/", "labels"),
+    "beside, plain": (lambda _: "./images/train/", "labels"),
+    "beside, doubled": (lambda _: "./images//./train/", "labels"),
+    "absolute": (lambda data: f"{data}/images/train/", "labels"),
+    "absolute, climbing": (lambda data: f"{data}/images/../images/train/", "labels"),
+    "relative, climbing": (lambda data: f"../{data.name}/images/train/", "images"),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_augment_and_remove__however_lines_are_spelled(sample: Path, spelling: str) -> None:
+    """New files are counted, found with their labels, and taken back whole."""
+    data = sample / "dataset"
+    prefix, home = SPELLINGS[spelling]
+    lines = [f"{prefix(data)}{image.name}" for image in sorted((data / "images/train").glob("*.jpg"))]
+    (data / "train.txt").write_text("\n".join(lines) + "\n")
+    (data / "data.yaml").write_text((data / "data.yaml").read_text().replace("train: images/train", "train: train.txt"))
+    before = tree(data)
+    done = run("augment", "data.yaml", *source(sample), "--json", cwd=data)
+    assert done.returncode == 0, done.stderr
+    for added in json.loads(done.stdout)["added"]:
+        assert Path(added["image"]).parent.as_posix() == "images/train"
+        assert Path(added["label"]).parent.as_posix() == f"{home}/train"
+    after = json.loads(run("status", "data.yaml", "--json", cwd=data).stdout)["after"]
+    assert (after["labelled"], after["empty"], after["missing"], after["corrupt"], after["ours"]) == (18, 2, 0, 0, 2)
+    taken = run("remove", "data.yaml", "--json", cwd=data)
+    assert json.loads(taken.stdout)["kept"] == []
+    assert tree(data) == before
+
+
+@POSIX
+def test_choose_destination__a_root_behind_a_link_is_the_root(tmp_path: Path) -> None:
+    data = make(tmp_path / "real", "t.txt", images=["images/a.jpg"])
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (data.root / "t.txt").write_text(f"{tmp_path}/link/images/a.jpg\n")
+    assert choose(data) == Destination(data.root / "images", data.root / "labels", data.root / "t.txt")
+
+
+@POSIX
+def test_choose_destination__a_linked_image_folder_keeps_its_labels_in_the_dataset(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/a.jpg").write_bytes(b"")
+    data = make(tmp_path / "set", "t.txt", labels={"images/x.md": "", "t.txt": "./images/train/a.jpg\n"})
+    (data.root / "images/train").symlink_to(tmp_path / "shared")
+    wanted = Destination(data.root / "images/train", data.root / "labels/train", data.root / "t.txt")
+    assert choose(data) == choose(data, "images/train") == wanted

@@ -1,0 +1,132 @@
+"""Decide where the new files of a split go: where a trainer finds each with its own label, and finds it once.
+
+Reads only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.dataset.layout import label_path, list_line, parse_list
+from yolobg.dataset.listing import read_list
+from yolobg.errors import DatasetError
+from yolobg.model import DataYaml, Inventory
+
+__all__ = ["Destination", "choose_destination"]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the new files of a split go. Both folders are absolute and hold no `..`.
+
+    Attributes:
+        images_dir: The folder of the images.
+        labels_dir: The folder in which a trainer seeks their labels; it need not exist yet.
+        list_file: The list file that must name them, where the split is one.
+    """
+
+    images_dir: Path
+    labels_dir: Path
+    list_file: Path | None = None
+
+
+def choose_destination(
+    data: DataYaml, inventory: Inventory, *, into: Path | None = None, cwd: Path | None = None
+) -> Destination:
+    """Decide where new files belong: in the first folder of the split, or beside most of the images of a list file.
+
+    Args:
+        data: The dataset.
+        inventory: The scan of the split.
+        into: The user's wish: one of the split's folders, or a folder below one; relative to `cwd` or to the root.
+        cwd: What relative paths refer to; default the process's current folder.
+
+    Raises:
+        DatasetError: `into` is no folder of the split, or there is none that could be meant.
+    """
+    here = (cwd or Path()).absolute()
+    folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
+    if folders:
+        folder = folders[0] if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)
+        return Destination(folder, Path(label_path(str(folder / "x.jpg"))).parent)
+    list_file = inventory.entries[0]
+    folder = _folder_of_list(inventory, list_file, data.root, into, here)
+    existing = read_list(list_file).strip().splitlines()
+    line = list_line(str(folder / "x.jpg"), existing_lines=existing, list_file=list_file, cwd=str(here))
+    label = label_path(parse_list(line, list_file=list_file)[0])
+    return Destination(folder, (here / label).parent, Path(list_file))
+
+
+def _folder_of_list(inventory: Inventory, list_file: str, root: Path, into: Path | None, here: Path) -> Path:
+    """The wished one of the folders that hold the images of a list, else the one that holds most of them.
+
+    An image that is not there says nothing about where images are, so what is corrupt does not count.
+    """
+    counts = Counter(os.path.split(entry.image)[0] for entry in inventory.files if entry.state != "corrupt")
+    folders = Counter[Path]()
+    for name, images in counts.items():
+        folders[_plain(Path(name), root.resolve())] += images
+    if not folders:
+        raise DatasetError(_nothing_usable(inventory, list_file, here))
+    if into is not None:
+        return _wished_folder(into, list(folders), (here, root), inventory.split)
+    return max(folders, key=lambda folder: folders[folder])
+
+
+def _nothing_usable(inventory: Inventory, list_file: str, here: Path) -> str:
+    first = inventory.files[0].image
+    why = "has a corrupt label" if os.path.isfile(first) else "does not exist"  # noqa: PTH113
+    lines = read_list(list_file).splitlines()
+    hint = ""
+    if os.sep == "/" and any("\\" in line for line in lines):
+        hint = "; its lines have backslashes, which separate folders on Windows only: write / instead"
+    elif any(_is_relative(line) for line in lines):
+        hint = f"; {RELATIVE_LINES.format(here=here)}"
+    return (
+        f"{list_file}: new images go beside those it names, and none of these {len(inventory.files)} can be used: the "
+        f"first, {first}, {why}; mend the list{hint}"
+    )
+
+
+RELATIVE_LINES = (
+    "lines that do not begin with './' or '/' are relative to the current folder, for a trainer too: looked in {here}"
+)
+
+
+def _is_relative(line: str) -> bool:
+    return not line.startswith("./") and not os.path.isabs(line)  # noqa: PTH117
+
+
+def _plain(folder: Path, root: Path) -> Path:
+    """The same folder without `..`, and as a path below the root where it lies there.
+
+    Other links stay: a trainer seeks labels by the text of a path, and that of a link may be the one that has `images`.
+    """
+    climbs = [i for i, part in enumerate(folder.parts) if part == ".."]
+    if climbs:
+        end = climbs[-1] + 1
+        folder = Path(*folder.parts[:end]).resolve().joinpath(*folder.parts[end:])
+    for above in (folder, *folder.parents):
+        if above == root:
+            break
+        if above.exists() and root.exists() and above.samefile(root):
+            return root / folder.relative_to(above)
+    return folder
+
+
+def _wished_folder(into: Path, folders: list[Path], bases: tuple[Path, ...], split: str) -> Path:
+    for base in bases:
+        wish = (base / into).resolve()
+        for folder in folders:
+            home = folder.resolve()
+            if wish == home or home in wish.parents:
+                below = wish.relative_to(home)
+                if wish.is_dir() and not any(part.startswith(".") for part in below.parts):
+                    return folder / below
+    names = ", ".join(str(folder) for folder in folders[:5])
+    raise DatasetError(
+        f"--into {into}: not a folder of the split '{split}'; it must be one of these or below one: {names}"
+    )
