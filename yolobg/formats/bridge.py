@@ -103,6 +103,10 @@ class BridgedContents:
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order."""
+        return ((item.split, item.name) for item in self.listed)
+
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         return iter(self.listed)

@@ -92,13 +92,21 @@ class Changed:
         """What a person should know about the source."""
         return self.source.warnings
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image under their new names, in the order of the source."""
+        for old, name in self.source.listing():
+            split = self.split_names[old]
+            yield split, self.new_names.get((split, name), name)
+
     def items(self) -> Iterator[Item]:
         """Every image, in the order of the source."""
-        for item in self.source.items():
-            split = self.split_names[item.split]
-            name = self.new_names.get((split, item.name), item.name)
-            shapes = tuple(shape for old in item.shapes for shape in self._shapes(old))
-            yield replace(item, split=split, name=name, shapes=shapes)
+        as_they_are = Wish(splits=self.wish.splits) == self.wish
+        for item, (split, name) in zip(self.source.items(), self.listing(), strict=True):
+            if as_they_are and (split, name) == (item.split, item.name):
+                yield item
+                continue
+            shapes = item.shapes if as_they_are else (shape for old in item.shapes for shape in self._shapes(old))
+            yield replace(item, split=split, name=name, shapes=tuple(shapes))
 
     def _shapes(self, shape: Shape) -> Iterator[Shape]:
         if shape.class_id not in self.kept or (shape.crowd and self.wish.crowds == "drop"):
@@ -162,9 +170,9 @@ def change_names(contents: Contents, split_names: Mapping[str, str], target: For
     """
     taken: set[tuple[str, str]] = set()
     renamed = []
-    for item in contents.items():
-        split = split_names[item.split]
-        own = item.name if target.nested else item.name.replace("/", "_")
+    for old_split, old_name in contents.listing():
+        split = split_names[old_split]
+        own = old_name if target.nested else old_name.replace("/", "_")
         name, number = own, 1
         while (place := _place(name, split, target)) in taken:
             number += 1
@@ -172,8 +180,8 @@ def change_names(contents: Contents, split_names: Mapping[str, str], target: For
             mark = split if number == 2 and target.unique == "dataset" else f"{split}-{number}"  # noqa: PLR2004
             name = f"{stem}-{mark}{suffix}"
         taken.add(place)
-        if name != item.name:
-            renamed.append(Renamed(split, item.name, name))
+        if name != old_name:
+            renamed.append(Renamed(split, old_name, name))
     return tuple(renamed)
 
 

@@ -87,6 +87,10 @@ class CocoContents:
         """The splits, one for each file."""
         return tuple(part.name for part in self.parts)
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order."""
+        return ((part.name, _name(record.file_name)) for part in self.parts for record in part.images)
+
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         class_ids = {number: class_id for class_id, number in self.meta.category_ids.items()}

@@ -254,6 +254,9 @@ class _Told:
         self.names, self.splits = contents.names, contents.splits
         self.meta, self.warnings = contents.meta, contents.warnings
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        return self._contents.listing()
+
     def items(self) -> Iterator[Item]:
         done = 0
         for item in self._contents.items():

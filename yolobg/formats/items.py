@@ -119,6 +119,9 @@ class Contents(Protocol):
     def warnings(self) -> tuple[str, ...]:
         """What a person should know."""
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order, without reading any annotation."""
+
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
 
@@ -128,9 +131,13 @@ class Suffixed:
 
     def __init__(self, contents: Contents, meant: Contents) -> None:
         self._contents = contents
-        self._names = {(item.split, stem_of(item.name)): item.name for item in meant.items()}
+        self._names = {(split, stem_of(name)): name for split, name in meant.listing()}
         self.names, self.splits = contents.names, contents.splits
         self.meta, self.warnings = contents.meta, contents.warnings
+
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image."""
+        return ((item.split, item.name) for item in self.items())
 
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""

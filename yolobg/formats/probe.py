@@ -52,6 +52,9 @@ class _Drawn:
     def splits(self) -> tuple[str, ...]:
         return tuple(sorted({item.split for item in self.listed}))
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        return ((item.split, item.name) for item in self.items())
+
     def items(self) -> Iterator[Item]:
         return iter(sorted(self.listed, key=item_order))
 

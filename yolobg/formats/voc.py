@@ -39,6 +39,10 @@ class VocContents:
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order."""
+        return ((split, name) for split, name, _ in self.listed)
+
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         ids = {name: class_id for class_id, name in self.names.items()}

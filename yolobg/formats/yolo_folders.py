@@ -129,11 +129,11 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
     homes = {split: _label_home(root, format_name, split, meant.splits) for split in meant.splits}
     left = {file for home in homes.values() for file in home.rglob("*.txt")}
     listed = []
-    for item in meant.items():
-        label = homes[item.split].joinpath(*f"{stem_of(item.name)}.txt".split("/"))
+    for split, name in meant.listing():
+        label = homes[split].joinpath(*f"{stem_of(name)}.txt".split("/"))
         if label in left:
             left.discard(label)
-            listed.append(Listed(item.split, item.name, "", str(label), has_label=True))
+            listed.append(Listed(split, name, "", str(label), has_label=True))
     listed += [Listed("?", label.name, "", str(label), has_label=True) for label in sorted(left)]
     check_labels(listed, len(meant.names))
     return YoloContents(meant.names, meant.splits, listed, meant.meta)

@@ -46,6 +46,10 @@ class YoloContents:
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order."""
+        return ((entry.split, entry.name) for entry in self.listed)
+
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         for entry in self.listed:
@@ -124,7 +128,8 @@ def _read_meta(data: DataYaml) -> Meta:
 
 def _read(label: str) -> str:
     try:
-        return Path(label).read_text(encoding="utf-8-sig")
+        with open(label, "rb") as file:  # noqa: PTH123 - by the hundred thousand
+            return file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{label}: cannot be read: {error}") from error
 
