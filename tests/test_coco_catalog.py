@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from yolobg.coco.annotations import LicenseRow, parse_captions, parse_instances, read_captions, read_instances
 from yolobg.coco.catalog import Catalog, parse_license
-from yolobg.coco.catalog_build import build_catalog, is_commercial
+from yolobg.coco.catalog_build import _LAYOUTS, build_catalog, is_commercial
+from yolobg.download.local import LAYOUTS
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.model import CaptionTerms, ImageRecord
 
@@ -299,6 +300,50 @@ def test_eligible__a_file_that_two_records_share_is_not_trusted(tmp_path: Path) 
     document["images"][1]["file_name"] = document["images"][0]["file_name"]
     with make(tmp_path, document) as catalog:
         assert catalog.eligible(["person"]).ids == (3,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "./im1.jpg",
+        ".//im1.jpg",
+        "a/../im1.jpg",
+        "./a/..//im1.jpg",
+        ".\\im1.jpg",
+        "IM1.JPG",
+        "train2017/im1.jpg",
+        "images/im1.jpg",
+        "images\\val2017/IM1.jpg",
+    ],
+)
+def test_eligible__two_spellings_of_one_file_are_not_trusted(tmp_path: Path, other: str) -> None:
+    """The first says that nobody is there, the second that somebody is."""
+    document = coco({1: [], 2: [1], 3: []}, NAMES)
+    document["images"][0]["file_name"], document["images"][1]["file_name"] = "im1.jpg", other
+    with make(tmp_path, document) as catalog:
+        assert catalog.eligible(["person"]).ids == (3,)
+        assert catalog.eligible([]).unusable == 2
+
+
+def test_eligible__composed_and_decomposed_names_are_one_file(tmp_path: Path) -> None:
+    document = coco({1: [], 2: [1], 3: []}, NAMES)
+    document["images"][0]["file_name"], document["images"][1]["file_name"] = "caf\u00e9.jpg", "cafe\u0301.jpg"
+    with make(tmp_path, document) as catalog:
+        assert catalog.eligible(["person"]).ids == (3,)
+
+
+def test_eligible__one_name_in_several_folders_is_several_files(tmp_path: Path) -> None:
+    document = coco({1: [], 2: [1], 3: [], 4: []}, NAMES)
+    for record, name in zip(
+        document["images"], ("a/1.jpg", "b/1.jpg", "train2017/1.jpg", "val2017/1.jpg"), strict=True
+    ):
+        record["file_name"] = name
+    with make(tmp_path, document) as catalog:
+        assert catalog.eligible(["person"]).ids == (1, 3, 4)
+
+
+def test_layouts__are_those_that_folders_are_searched_in() -> None:
+    assert {f"{layout}/" for layout in LAYOUTS if layout} == set(_LAYOUTS)
 
 
 def test_catalog__of_no_images_answers(tmp_path: Path) -> None:

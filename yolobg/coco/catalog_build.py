@@ -8,9 +8,11 @@ and the rows take 0.4 MB for train2017 where (category, image) pairs took 5 MB a
 from __future__ import annotations
 
 import array
+import posixpath
 import re
 import sqlite3
 import sys
+import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +29,9 @@ __all__ = ["build_catalog", "is_commercial"]
 MIN_SIDE_PX = 10
 # As `Eligibility.few_classes_share` has it.
 FEW_CLASSES = 2
+
+# As `download.local` tries them below a folder, each with a separator at its end.
+_LAYOUTS = ("train2017/", "val2017/", "images/train2017/", "images/val2017/", "images/")
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -171,9 +176,22 @@ def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
 
     A file that two records share is not: what the one says is absent the other may say is there.
     """
-    names = [record.file_name.replace("\\", "/").casefold() for record in images]
+    written = [record.file_name.replace("\\", "/").casefold() for record in images]
+    names = list(map(_one_spelling, written))
     uses = Counter(names)
-    for position, (name, record) in enumerate(zip(names, images, strict=True)):
+    shared = {name for name, count in uses.items() if count > 1}
+    for name in uses:
+        # A folder of images is searched in COCO's own layouts, so this may be the file of the shorter name as well.
+        shorter = {name[len(layout) :] for layout in _LAYOUTS if name.startswith(layout)} if "/" in name else ()
+        shared.update(pair for other in shorter if other in uses for pair in (name, other))
+    for position, (text, name, record) in enumerate(zip(written, names, images, strict=True)):
         wide, high = record.width or MIN_SIDE_PX, record.height or MIN_SIDE_PX
-        if wide >= MIN_SIDE_PX and high >= MIN_SIDE_PX and uses[name] == 1 and _IMAGE_NAME.match(name):
+        if wide >= MIN_SIDE_PX and high >= MIN_SIDE_PX and name not in shared and _IMAGE_NAME.match(text):
             yield position
+
+
+def _one_spelling(name: str) -> str:
+    """The same text for all names of one file: without `.`, `..` and doubled separators, composed as NFC."""
+    if "/" in name:
+        name = posixpath.normpath(name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
