@@ -192,6 +192,15 @@ def test_convert__names_that_one_disk_takes_for_one_are_kept_apart(tmp_path: Pat
     assert len(set(written)) == len(written)
 
 
+def test_detect__several_data_yamls_are_not_guessed_at(tmp_path: Path, source: Path) -> None:
+    (source / "other.yaml").write_bytes((source / "data.yaml").read_bytes())
+    with pytest.raises(DatasetError, match="2 YAML files"):
+        convert(source, tmp_path / "out", to="coco")
+    assert convert(source / "data.yaml", tmp_path / "out", to="coco").source_format == "yolo"
+    (tmp_path / "out" / "images" / "notes.yaml").write_text("a: 1\n")
+    assert convert(tmp_path / "out", tmp_path / "back", to="yolo").source_format == "coco"
+
+
 @pytest.fixture
 def without_datumaro(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "datumaro"]:

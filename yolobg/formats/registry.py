@@ -129,10 +129,10 @@ def _detect_folder(folder: Path) -> str | None:
 
 
 def _has_data_yaml(folder: Path) -> bool:
-    try:
-        find_data_yaml(folder)
-    except DatasetError:
+    """Whether a yaml at the top says that this is a dataset; several of which none is meant are an error, not a no."""
+    if not any(file.suffix.lower() in (".yaml", ".yml") for file in folder.iterdir()):
         return False
+    find_data_yaml(folder)
     return True
 
 
