@@ -167,7 +167,7 @@ def test_interrupted__says_so_and_the_next_run_goes_on(sample: Path) -> None:
         assert "interrupted" in told
         assert "Traceback" not in told
         assert {k: v for k, v in tree(data).items() if not k.startswith(".yolobg")} == before
-        had = len(list((data / ".yolobg/staging").glob("*.staged")))
+        had = len(list((data / ".yolobg/staging").rglob("*.staged")))
         assert had > 0
         assert not list((data / ".yolobg").rglob("*.part"))
         asked = len(server.log)

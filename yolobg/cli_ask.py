@@ -37,6 +37,7 @@ class Answers:
         self._console = console
         self._may_ask = may_ask and console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
         self._asked = False
+        self._fresh: set[str] = set()
 
     def ask_until_clear(self, run: Callable[[Mapping[str, Sequence[str]]], Plan]) -> Plan:
         """Run with the answers there are; where names stay unresolved, ask and run again.
@@ -51,15 +52,27 @@ class Answers:
                 if not (self._may_ask and error.matches):
                     raise
                 self._ask_all(error)
+            except UsageError as error:
+                self._forget_slips(error)
             else:
                 if self._asked and result.choice is not None:
                     self._offer_to_save(result.choice.matches)
                 return result
 
+    def _forget_slips(self, error: UsageError) -> None:
+        """A slip of the fingers in an answer is asked again; what was given in options stops the run."""
+        if not self._fresh:
+            raise error
+        self._console.print(f"  {clean(error)}")
+        for name in self._fresh:
+            del self._map[name]
+        self._fresh.clear()
+
     def _ask_all(self, error: UnresolvedClassError) -> None:
         self._console.print(
             "Some class names stand for nothing known. Images of a class must not become its backgrounds."
         )
+        self._fresh.clear()
         for match in error.matches:
             hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
             self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
@@ -72,15 +85,23 @@ class Answers:
             if not answer.strip():
                 raise error
             try:
-                self._map.update(parse_map_options([f"{match.name}={answer}"]))
+                told = parse_map_options([f"{match.name}={answer}"])
             except UsageError as problem:
                 self._console.print(f"  {clean(problem)}")
                 continue
+            self._map.update(told)
+            self._fresh.update(told)
             self._asked = True
 
     def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
-        place = typer.prompt(
-            "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
-        )
-        if place.strip():
-            save_map(matches, Path(place.strip()))
+        while True:
+            place = typer.prompt(
+                "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
+            )
+            try:
+                if place.strip():
+                    save_map(matches, Path(place.strip()))
+            except UsageError as problem:
+                self._console.print(f"  {clean(problem)}")
+            else:
+                return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -35,7 +36,7 @@ def answer(command: Callable[P, None]) -> Callable[P, None]:
             lines = "\n".join(clean(line, 2000) for line in str(error).splitlines())
             typer.echo(f"yolobg: error: {lines}", err=True)
             raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
+        except (KeyboardInterrupt, typer.Abort) as error:
             typer.echo("yolobg: interrupted; the dataset is valid, run again to continue", err=True)
             raise typer.Exit(INTERRUPTED) from error
 
@@ -63,6 +64,13 @@ def show(
         from yolobg.report import to_builtins
 
         # ASCII, since a pipe's encoding is not known; one newline at the end for line tools.
-        typer.echo(json.dumps(to_builtins(report), indent=2))
+        text_ = json.dumps(to_builtins(report), indent=2)
+        try:
+            typer.echo(text_)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise YolobgError(f"standard output: cannot be written: {error.strerror}; the work is done") from error
     elif not quiet:
         stderr_console().print(text(report))

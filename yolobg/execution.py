@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from yolobg.coco.catalog_cache import open_catalog
 from yolobg.dataset.homes import home_folders
+from yolobg.dataset.known import Known
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold
@@ -19,7 +21,7 @@ from yolobg.dataset.on_disk import clear_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.errors import DownloadError, MergeError, PoolError
-from yolobg.model import ImageRecord, Progress, Staged
+from yolobg.model import ImageRecord, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Added, Report
 from yolobg.review.again import page_of_run
@@ -54,39 +56,58 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
 
 
 def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
-    for folder in (plan.destination.images_dir, plan.destination.labels_dir):
-        _check_writable(folder)
-    staging = staging_folder(plan.root, plan.destination.images_dir)
-    _make_folder(staging)
-    doubles: set[int] = set()
-
-    def accept(staged: Staged) -> str | None:
-        why = choice.known.holds_content(staged)
-        if why is not None:
-            doubles.add(staged.record.id)
-        return why
-
-    try:
-        with open_catalog(choice.source.annotations) as catalog:
+    for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
+        if place is not None:
+            _check_writable(place)
+    doubles = _Doubles(choice.known)
+    with open_catalog(choice.source.annotations) as catalog:
+        part = _source_key(catalog.path, choice.source.origin)
+        staging = staging_folder(plan.root, plan.destination.images_dir) / part
+        _make_folder(staging)
+        try:
             fetched = fetch_images(
                 catalog.records(choice.ranked),
                 needed=plan.target.needed,
                 origin=choice.source.origin,
                 staging=staging,
                 jobs=plan.request.jobs,
-                accept=accept,
+                accept=doubles.refuse,
                 progress=plan.request.progress,
             )
-        choice = _without_doubles(choice, doubles)
-        fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles))
-        if len(fetched.staged) < plan.target.needed:
-            raise _ran_dry(plan, choice, fetched)
-        added = add(plan.root, manifest, _intent(plan, choice, fetched.staged, staging)).entries[
-            len(manifest.entries) :
-        ]
-    finally:
-        _forget_if_empty(staging)
+            choice = _without_doubles(choice, doubles.found)
+            fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
+            if len(fetched.staged) < plan.target.needed:
+                raise _ran_dry(plan, choice, fetched)
+            merged = add(plan.root, manifest, _intent(plan, choice, fetched.staged, staging))
+        finally:
+            _forget_if_empty(staging)
+    added = merged.entries[len(manifest.entries) :]
     return _with_page(plan, _tell(plan, choice, fetched, added))
+
+
+class _Doubles:
+    """Tells which staged images are in the dataset already, or came in before in this very run."""
+
+    def __init__(self, known: Known) -> None:
+        self.found: set[int] = set()
+        self._known = known
+        self._seen: dict[str, int] = {}
+
+    def refuse(self, staged: Staged) -> str | None:
+        """Why a staged image must not come in; None if it may."""
+        why = self._known.holds_content(staged)
+        first = self._seen.setdefault(staged.sha256, staged.record.id)
+        if why is None and first != staged.record.id:
+            why = f"the same picture as image {first} of the source"
+        if why is not None:
+            self.found.add(staged.record.id)
+        return why
+
+
+def _source_key(catalog: Path, origin: Origin) -> str:
+    """A name for the staged images of one source: an id means another picture in another source."""
+    parts = (catalog.stem.rpartition("-")[0], *map(str, origin.folders), *origin.bases, origin.link)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _with_page(plan: Plan, report: Report) -> Report:
@@ -205,7 +226,9 @@ def _label_name(name: str) -> str:
 def _is_free(plan: Plan, image: str) -> bool:
     # Not only `label_path(image)`: a list file with relative lines has its labels where those lines say.
     label = os.path.join(plan.destination.labels_dir, _label_name(os.path.basename(image)))  # noqa: PTH118, PTH119
-    return not any(os.path.lexists(place) for place in (image, label, label_path(image)))
+    # Beside it a trainer's cache would lie, which `remove` takes away with the image.
+    decoded = f"{image.rpartition('.')[0]}.npy"
+    return not any(os.path.lexists(place) for place in (image, decoded, label, label_path(image)))
 
 
 def _list_edit(plan: Plan, entries: Sequence[Entry], names: Sequence[str]) -> ListEdit | None:
@@ -228,8 +251,11 @@ def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _check_writable(folder: Path) -> None:
-    """Say before anything is fetched what the merge would say after it."""
+def _check_writable(place: Path) -> None:
+    """Say before anything is fetched what the merge would say after it; of a list file its folder counts too."""
+    if place.is_file() and not os.access(place, os.W_OK):
+        raise MergeError(f"{place}: cannot be written, and new images have to be listed there; nothing was changed")
+    folder = place.resolve().parent if place.is_file() else place
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -241,7 +267,7 @@ def _make_folder(staging: Path) -> None:
         staging.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MergeError(f"{staging}: cannot be made: {error.strerror}; nothing was changed") from error
-    if staging.is_symlink() or staging.parent.is_symlink():
+    if any(folder.is_symlink() for folder in (staging, staging.parent, staging.parent.parent)):
         raise MergeError(f"{staging}: is a link, so yolobg will not write through it; remove it and run again")
 
 

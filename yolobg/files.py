@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,10 +86,22 @@ def replace_when_done(destination: Path) -> Iterator[Path]:
             step("fsync", part)
             os.fsync(handle.fileno())
         step("rename", destination)
-        part.replace(destination)
+        _replace(part, destination)
         flush_folder(destination.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _replace(part: Path, destination: Path) -> None:
+    """Rename over `destination`. On Windows that fails while a virus scanner or a reader has the file open."""
+    for wait_s in (0.05, 0.1, 0.2, 0.4, 0.8) if sys.platform == "win32" else ():
+        try:
+            part.replace(destination)
+        except PermissionError:
+            time.sleep(wait_s)
+        else:
+            return
+    part.replace(destination)
 
 
 def write_bytes(destination: Path, data: bytes) -> None:

@@ -99,6 +99,7 @@ def status(
     inventory = scan_split(data, split, progress=progress)
     destination = choose_destination(data, inventory)
     counts = counts_of(inventory, manifest, root)
+    listed = {file.image for file in inventory.files}
     return Report(
         dry_run=False,
         dataset=DatasetInfo(
@@ -112,7 +113,7 @@ def status(
         target=Target(ratio=None, count=None, needed=0),
         classes=(),
         source=None,
-        added=tuple(added_of(e) for e in manifest.known if e.split == split and absolute(e.image, root).exists()),
+        added=tuple(added_of(e) for e in manifest.known if str(absolute(e.image, root)) in listed),
         failed=(),
         after=counts,
         manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,

@@ -34,7 +34,7 @@ from yolobg.model import (
 )
 from yolobg.report import DatasetInfo, LeftOut, Report, SourceInfo, Target
 from yolobg.request import Request
-from yolobg.selection import backgrounds_needed, rank_images, share
+from yolobg.selection import backgrounds_needed, parse_ratio, rank_images, share
 from yolobg.sources import Source, resolve_source
 
 __all__ = [
@@ -162,7 +162,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
             "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
         )
     needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
-    ratio = float(request.ratio) if request.ratio is not None else None
+    ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
     choice = _choose(request, data, manifest, needed) if needed else None
     return Plan(
         request=request,

@@ -15,6 +15,7 @@ __all__ = ["DEFAULT_RATIO", "Options", "Request", "parse_map_options"]
 
 DEFAULT_RATIO = 0.10
 MOST_JOBS = 256
+LARGEST = 2**63
 
 
 class Options(TypedDict, total=False):
@@ -90,6 +91,10 @@ class Request:
 
     def __post_init__(self) -> None:
         """Check each option as far as it can be checked without the dataset."""
+        for name in ("count", "seed", "jobs"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or abs(value) > LARGEST):
+                raise UsageError(f"{name}: {value!r} is not a whole number, or too large")
         if self.count is None and self.ratio is None:
             object.__setattr__(self, "ratio", DEFAULT_RATIO)
         # Asked here for the sake of its errors: a wrong target should be told before the dataset is read.

@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import platform
+import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,44 +44,67 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
             holder.write_text(json.dumps(_me()), encoding="utf-8")
         yield folder
     finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
-        _tidy(folder)
+        _let_go(lock, folder)
 
 
-def _acquire(folder: Path, wait_s: float) -> FileLock:
-    lock = FileLock(folder / "lock")
+class _Lock(FileLock):
+    """A lock that can tell whether its file is still the one that others find under its name."""
+
+    def is_current(self) -> bool:
+        handle = self._context.lock_file_fd
+        try:
+            return handle is not None and os.path.samestat(os.fstat(handle), Path(self.lock_file).stat())
+        except OSError:
+            return False
+
+
+def _acquire(folder: Path, wait_s: float) -> _Lock:
+    lock, until = _Lock(folder / "lock"), time.monotonic() + wait_s
     while True:
         _make(folder)
         try:
-            lock.acquire(timeout=wait_s)
+            lock.acquire(timeout=max(0.0, until - time.monotonic()))
         except Timeout as error:
             raise LockedError(
                 f"{folder.parent}: another yolobg is at work here ({_holder(folder)}); wait for it to end and run again"
             ) from error
         except OSError as error:
-            # The holder before us may have tidied the folder away between our mkdir and our open.
-            if isinstance(error, FileNotFoundError) and not folder.exists():
+            # The holder before us tidies the folder away, so between our mkdir and our open it may be gone.
+            if isinstance(error, (FileNotFoundError, FileExistsError)) and time.monotonic() < until:
                 continue
             raise MergeError(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
-        # A lock on a file that the holder before us has since deleted excludes nobody: take it anew.
-        if os.path.lexists(folder / "lock"):
+        # A lock on a file that the holder before us has deleted excludes nobody: take it anew.
+        if lock.is_current():
             return lock
         lock.release()
 
 
 def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise MergeError(
-            f"{folder}: cannot be made: {error.strerror}. yolobg stages and records its work there; make the dataset's "
-            "folder writable, or use a copy of the dataset. Nothing was changed."
-        ) from error
-    if folder.is_symlink() or not folder.is_dir():
-        raise MergeError(
-            f"{folder}: is a link or no folder, so yolobg will not write through it; remove it and run again"
-        )
+    with contextlib.suppress(FileExistsError):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise MergeError(
+                f"{folder}: cannot be made: {error.strerror}. yolobg stages and records its work there; make the "
+                "dataset's folder writable, or use a copy of the dataset. Nothing was changed."
+            ) from error
+    if folder.is_symlink() or folder.is_file():
+        raise MergeError(f"{folder}: is a link or a file, so yolobg will not write there; remove it and run again")
+
+
+def _let_go(lock: _Lock, folder: Path) -> None:
+    """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
+    with contextlib.suppress(OSError):
+        (folder / "holder.json").unlink(missing_ok=True)
+    # An open file cannot be deleted on Windows; elsewhere it must be deleted while it is held, see `is_current`.
+    if sys.platform == "win32":
+        lock.release()
+        _tidy(folder)
+    else:
+        _tidy(folder)
+        lock.release()
 
 
 def _me() -> dict[str, str | int]:
@@ -96,9 +121,7 @@ def _holder(folder: Path) -> str:
 
 
 def _tidy(folder: Path) -> None:
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if names <= {"lock"}:
-        # Somebody may take the lock right now; then the file is theirs to delete and the folder is not empty.
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {"lock"}:
             (folder / "lock").unlink(missing_ok=True)
             folder.rmdir()

@@ -50,26 +50,28 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
     for entry in pending.entries:
         if os.path.lexists(absolute(entry.image, root)) or os.path.lexists(absolute(entry.label, root)):
             raise MergeError(f"{absolute(entry.image, root)}: this name or its label's is taken; nothing was changed")
+    made: set[Path] = set()
     try:
         _flush_staged(pending, root)
         write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
-        return carry_out(root, manifest, pending, strict=True)
+        return carry_out(root, manifest, pending, made=made)
     except BaseException as error:
-        _undo(root, manifest, pending)
+        _undo(root, manifest, pending, made)
         if isinstance(error, OSError):
             place = error.filename2 or error.filename or root
             raise MergeError(f"{place}: {error.strerror or error}; rolled back, the dataset is as it was") from error
         raise
 
 
-def carry_out(root: Path, manifest: Manifest, pending: Pending, *, strict: bool) -> Manifest:
+def carry_out(root: Path, manifest: Manifest, pending: Pending, *, made: set[Path] | None = None) -> Manifest:
     """Do what an intent says, from wherever an earlier try stopped.
 
     Args:
         root: The dataset root.
         manifest: What is recorded besides the intent.
         pending: The intent; it is in the manifest on disk.
-        strict: Whether a taken path or a lost staged image is an error (a fresh merge) or drops its entry (recovery).
+        made: Where a fresh merge notes the labels it makes; a taken path or a lost staged image is an error then. None
+            for recovery, which drops such an entry.
 
     Returns:
         The manifest as written, with nothing pending.
@@ -78,7 +80,7 @@ def carry_out(root: Path, manifest: Manifest, pending: Pending, *, strict: bool)
         step("mkdir", absolute(folder, root))
         absolute(folder, root).mkdir(exist_ok=True)
     staging = absolute(pending.staging, root)
-    done = tuple(e for e in pending.entries if _place(e, root, staging, strict=strict))
+    done = tuple(e for e in pending.entries if _place(e, root, staging, made))
     flush_folders(done, root)
     edits = manifest.edits
     if pending.edit is not None and done:
@@ -100,16 +102,18 @@ def carry_out(root: Path, manifest: Manifest, pending: Pending, *, strict: bool)
     return merged
 
 
-def _place(entry: Entry, root: Path, staging: Path, *, strict: bool) -> bool:
+def _place(entry: Entry, root: Path, staging: Path, made: set[Path] | None) -> bool:
     """Bring one entry to its place; False when it had to be dropped."""
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     staged = staging / f"{entry.source_id}.staged"
     there = look_label(label)
     action = decide(image=look_image(image, entry), label=there, staged=os.path.lexists(staged))
-    if strict and (action != "publish" or there != "absent"):
+    if made is not None and (action != "publish" or there != "absent"):
         raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")
     if action in ("publish", "done") and there == "absent":
         create_empty(label)
+        if made is not None:
+            made.add(label)
     if action == "publish":
         publish_new(staged, image)
     elif action == "drop" and there == "blank":
@@ -117,12 +121,12 @@ def _place(entry: Entry, root: Path, staging: Path, *, strict: bool) -> bool:
     return action in ("publish", "done")
 
 
-def _undo(root: Path, manifest: Manifest, pending: Pending) -> None:
+def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> None:
     """Bring back the state before `add`; images go back to staging so that nothing is fetched twice."""
     staging = absolute(pending.staging, root)
     with contextlib.suppress(OSError):
         if pending.edit is not None:
-            list_file.take_out(absolute(pending.edit.file, root), pending.edit)
+            list_file.take_out(absolute(pending.edit.file, root), pending.edit, root)
     for entry in pending.entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         staged = staging / f"{entry.source_id}.staged"
@@ -131,20 +135,12 @@ def _undo(root: Path, manifest: Manifest, pending: Pending) -> None:
                 step("rename", image)
                 # Both names are there when the old one could not be removed.
                 image.unlink() if os.path.lexists(staged) else image.rename(staged)
+            # A label that was there before is not among those made, even if it is empty.
+            if label in made and not os.path.lexists(image) and look_label(label) == "blank":
                 unlink(label)
-    _undo_labels(root, pending)
     remove_folders(root, pending.folders)
     with contextlib.suppress(OSError):
         write_or_drop(root, manifest)
-
-
-def _undo_labels(root: Path, pending: Pending) -> None:
-    """Remove the one label whose image did not follow: it is empty and its image is not there."""
-    for entry in pending.entries:
-        label = absolute(entry.label, root)
-        with contextlib.suppress(OSError):
-            if not os.path.lexists(absolute(entry.image, root)) and look_label(label) == "blank":
-                unlink(label)
 
 
 def _flush_staged(pending: Pending, root: Path) -> None:

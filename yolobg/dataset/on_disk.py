@@ -96,12 +96,16 @@ def staging_folder(root: Path, images_dir: Path) -> Path:
 
 
 def clear_staging(staging: Path) -> None:
-    """Remove a staging folder with all that is in it, and its parent when that is empty."""
-    if staging.parent.name != FOLDER or staging.is_symlink() or staging.parent.is_symlink():
+    """Remove a staging folder, or a source's part of it, with all in it, and the parents that are empty then."""
+    homes = [folder for folder in (staging.parent, staging.parent.parent) if folder.name == FOLDER]
+    if not homes or any(folder.is_symlink() for folder in (staging, staging.parent, *homes)):
         return
     shutil.rmtree(staging, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        staging.parent.rmdir()
+    for folder in (staging, *staging.parents):
+        if folder == homes[0].parent:
+            return
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def write_or_drop(root: Path, manifest: Manifest) -> None:

@@ -149,7 +149,7 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
         for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
             sweep_parts(absolute(edit.file, root).resolve().parent)
         if pending.kind == "add":
-            return carry_out(root, rest, pending, strict=False)
+            return carry_out(root, rest, pending)
         return _take_back(root, rest, pending.entries)
     except OSError as error:
         raise MergeError(
@@ -161,7 +161,7 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
 def _take_back(root: Path, manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
     # The lines go first: a trainer must never find a listed image missing.
     images = {e.image for e in entries}
-    edits = tuple(list_file.take_out(absolute(edit.file, root), edit, images=images) for edit in manifest.edits)
+    edits = tuple(list_file.take_out(absolute(edit.file, root), edit, root, images=images) for edit in manifest.edits)
     for entry in entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         if look_image(image, entry) == "ours":
