@@ -239,5 +239,5 @@ def demo(
     place = folder or Path(tempfile.mkdtemp(prefix="yolobg-demo-"))
     with bars(stderr_console()) as progress:
         material, report = run_demo(place, progress=progress)
-    stderr_console().print(augment_text(report))
-    stderr_console().print(demo_text(material, report))
+    stderr_console().print(augment_text(report), crop=False)
+    stderr_console().print(demo_text(material, report), crop=False)

@@ -73,4 +73,5 @@ def show(
         except OSError as error:
             raise YolobgError(f"standard output: cannot be written: {error.strerror}; the work is done") from error
     elif not quiet:
-        stderr_console().print(text(report))
+        # Lines that must stay whole, paths and commands, may be longer than the window.
+        stderr_console().print(text(report), crop=False)

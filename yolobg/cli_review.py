@@ -89,4 +89,4 @@ def report(
         else:
             written = draw_contact_sheet(data_yaml, image, progress=progress)
     shown = linked_path(Text(clean(written, 4096)), str(written))
-    console.print(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown))
+    console.print(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown), crop=False)

@@ -139,13 +139,14 @@ def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
     image = absolute(away.image, root)
     _check_home(away, root, folders)
     read = read_rejections(root)
+    begun = next((a for a in read.theirs if (a.image, a.sha256) == (away.image, away.sha256)), None)
     names = (f"{away.sha256}.{number}.put-away" for number in itertools.count())
-    stored = next(name for name in names if not os.path.lexists(_store(root) / name))
-    away = msgspec.structs.replace(away, stored=stored)
+    stored = begun.stored if begun else next(n for n in names if not os.path.lexists(_store(root) / n))
     _store(root).mkdir(exist_ok=True)
-    _write(root, msgspec.structs.replace(read, theirs=(*read.theirs, away)))
+    if begun is None:
+        _write(root, msgspec.structs.replace(read, theirs=(*read.theirs, msgspec.structs.replace(away, stored=stored))))
     try:
-        publish_new(image, _store(root) / stored)
+        _move(image, _store(root) / stored)
     except OSError:
         _write(root, read)
         with contextlib.suppress(OSError):
@@ -191,9 +192,20 @@ def _bring_one_back(root: Path, homes: tuple[Path, ...], away: PutAway) -> None:
     stored, image = _store(root) / away.stored, absolute(away.image, root)
     if not os.path.lexists(stored) and os.path.lexists(image):
         return  # a kill came before the move, or between the move back and its record
-    publish_new(stored, image)
+    _move(stored, image)
     with contextlib.suppress(OSError):
         flush_folder(image.parent)
+
+
+def _move(old: Path, new: Path) -> None:
+    """Move a file, replacing nothing; goes on where a kill left one file under both names."""
+    try:
+        publish_new(old, new)
+    except FileExistsError:
+        if old.is_symlink() or new.is_symlink() or not old.samefile(new):
+            raise
+        step("unlink", old)
+        old.unlink()
 
 
 def _check_home(away: PutAway, root: Path, folders: Iterable[Path]) -> None:

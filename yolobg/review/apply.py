@@ -18,7 +18,7 @@ from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, read_manifest, run_of
 from yolobg.dataset.rejected import PutAway, Rejection, put_image_away, remember
-from yolobg.dataset.removal import plan_removal
+from yolobg.dataset.removal import finish_interrupted, plan_removal
 from yolobg.dataset.removal import remove as take_back
 from yolobg.errors import DatasetError, MergeError, UsageError, YolobgError
 from yolobg.execution import carry_out
@@ -79,7 +79,9 @@ def apply_review(
         YolobgError: No candidates, no network, no disk: the dataset is valid, the decisions are kept, nothing is lost.
     """
     data, root = read_dataset(data_yaml)
-    manifest = read_manifest(root)
+    with hold(root):
+        # First of all: an interrupted removal changes how many there are to replace.
+        manifest = finish_interrupted(root, home_folders(data))
     rejected = _sort_out(data, root, manifest, state, mine)
     added: list[str] = []
     warnings: list[str] = []

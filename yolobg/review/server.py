@@ -15,6 +15,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ EDGES_PX = {"small": 480, "large": 1600}
 LARGEST_REQUEST_BYTES = 1 << 18
 CACHED_PICTURES = 600
 COOKIE = "yolobg"
+PAINTERS = 4
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -90,6 +92,8 @@ class Review:
         self._cookie = secrets.token_urlsafe(32)
         self._base = f"/r/{secrets.token_urlsafe(16)}"
         self._outcome: dict[str, Any] | None = None
+        # Threads of their own: what a key asks for must not queue behind pictures.
+        self._painters = ThreadPoolExecutor(max_workers=PAINTERS, thread_name_prefix="picture")
         self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(_picture)
 
     @property
@@ -100,6 +104,10 @@ class Review:
     @property
     def _origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        """Give the threads back; pictures that nobody waits for any more are not made."""
+        self._painters.shutdown(wait=False, cancel_futures=True)
 
     def app(self) -> web.Application:
         """The application with its one choke point."""
@@ -180,7 +188,7 @@ class Review:
         try:
             stat = path.stat()
             make = functools.partial(self._picture, str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size])
-            jpeg = await asyncio.to_thread(make)
+            jpeg = await asyncio.get_running_loop().run_in_executor(self._painters, make)
         except OSError as error:
             raise web.HTTPNotFound(text="yolobg: this picture cannot be shown") from error
         # The address holds a tag of the content, so it may be kept; no other program shares this cache.
@@ -277,3 +285,4 @@ async def serve(session: Session, ready: Callable[[Review], None]) -> None:
         await review.ended.wait()
     finally:
         await runner.cleanup()
+        review.close()

@@ -72,10 +72,8 @@ class Session:
         with Catalogs() as catalogs:
             cards = cards_of(manifest.entries, manifest, self.root, folders, catalogs)
         cards += _own_cards(self.data, self.root, manifest)
-        self.items: dict[int, Item] = {}
-        for card in cards:
-            number = self._numbers.setdefault(card.image, len(self._numbers))
-            self.items[number] = Item(number, card)
+        numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
+        self.items = {number: Item(number, card) for number, card in zip(numbers, cards, strict=True)}
         self.state = without_images(read_state(self.root), {card.image for card in cards})
         if not self.state.rejected:
             self.state = msgspec.structs.replace(self.state, base={})
@@ -210,9 +208,9 @@ class Session:
 
     def picture(self, number: int) -> Path | None:
         """The file of an image; None where there is no such number."""
-        with self._lock:
-            item = self.items.get(number)
-            return item.card.path if item else None
+        # Without the lock: the server asks from its event loop, which must never wait for a disk.
+        item = self.items.get(number)
+        return item.card.path if item else None
 
 
 def _own_cards(data: DataYaml, root: Path, manifest: Manifest) -> list[Card]:

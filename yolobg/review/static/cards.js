@@ -35,7 +35,7 @@ export function licence(item) {
 
 // The card of an image; `paint` shows the state that changes.
 export function makeCard(item) {
-  const image = el("img", { src: source(item, "small"), alt: "", loading: "lazy", decoding: "async", draggable: false });
+  const image = el("img", { src: source(item, "small"), alt: "", loading: "lazy", decoding: "async", fetchPriority: "low", draggable: false });
   const open = el("button", { type: "button", className: "open", tabIndex: -1 }, image);
   const reject = el("button", { type: "button", className: "reject danger", tabIndex: -1, hidden: item.read_only }, "Reject");
   const badge = el("p", { className: "badge" });
@@ -58,8 +58,8 @@ export function paint(card, item, state, why) {
   card.querySelector(".open").setAttribute("aria-label", `${item.title}: ${shows(item)}. ${told}. Enlarge`);
   const reject = card.querySelector(".reject");
   reject.setAttribute("aria-pressed", String(state === "rejected"));
-  reject.setAttribute("aria-label", `Reject ${item.title}`);
   reject.textContent = state === "rejected" ? "Rejected" : "Reject";
+  reject.setAttribute("aria-label", `${reject.textContent}: ${item.title}`);
 }
 
 export function facts(item) {

@@ -90,7 +90,7 @@ function makePage(place, total) {
   const numbers = shown.slice(place * PAGE, (place + 1) * PAGE);
   const first = place * PAGE + 1;
   const name = `Page ${place + 1} of ${total}`;
-  const accept = el("button", { type: "button", className: "accept", "aria-label": `Accept ${name}` }, "Accept page ", el("kbd", {}, "a"));
+  const accept = el("button", { type: "button", className: "accept" }, "Accept page ", el("kbd", {}, "a"));
   const page = el("section", { className: "page", "aria-label": name },
     el("div", { className: "page-head" }, el("h2", {}, `${name} · ${first}–${first + numbers.length - 1}`), accept),
     el("ul", { className: "grid" }, ...numbers.map(cardOf)));

@@ -6,7 +6,7 @@ async function ask(path, body) {
   };
   let response;
   try {
-    response = await fetch(`api/${path}`, { ...options, cache: "no-store", credentials: "same-origin" });
+    response = await fetch(`api/${path}`, { ...options, cache: "no-store", credentials: "same-origin", priority: "high" });
   } catch {
     throw new Error("The server does not answer. Start “yolobg review” again in the terminal; what you decided is kept.");
   }

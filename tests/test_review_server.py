@@ -1,0 +1,234 @@
+"""The review's server: only the browser that was given the address comes in, and only pictures go out."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reviewing import HOSTILE, Client, add_backgrounds, chosen, make_sample, reviewing
+
+from yolobg.review.state import read_state
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A dataset with eight backgrounds; one class name is hostile. Only for tests that apply nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YOLOBG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        data = make_sample(tmp_path_factory.mktemp("review") / "s", names=f"names:\n  0: dog\n  1: '{HOSTILE}'\n")
+        add_backgrounds(data, map={HOSTILE: ()})
+        yield data
+
+
+@pytest.fixture(scope="module")
+def running(place: Path) -> Iterator[str]:
+    with reviewing(place) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(running: str) -> Client:
+    client = Client(running)
+    client.enter()
+    return client
+
+
+def test_token__works_once_and_nothing_is_told_without_it(client: Client) -> None:
+    query = client.address.partition("/?")[2]
+    stranger = Client(client.address)
+    for path in (f"/?{query}", "/", "/?token=", "/?token=%C3%A9", "/?token=" + "a" * 43):
+        status, _, body = stranger.ask("GET", path)
+        assert status == 403, path
+        assert b"dog" not in body
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/everything", "/picture/small/0", "/static/review.js", "/api/changes?since=0", "/nowhere"]
+)
+def test_cookie__every_path_needs_it(client: Client, path: str) -> None:
+    for cookie in ("", "yolobg=", "yolobg=" + "a" * 43, client.cookie[:-1], client.cookie + "a", "other=1"):
+        stranger = Client(client.address, cookie=cookie)
+        assert stranger.ask("GET", f"{client.base}{path}")[0] == 403, cookie
+        assert stranger.ask("GET", path if path != "/" else "/x")[0] == 403, cookie
+
+
+def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Path) -> None:
+    with reviewing(place) as (_, address):
+        client = Client(address)
+        status, headers, _ = client.ask("GET", "/?" + address.partition("?")[2])
+    assert status == 303
+    assert headers["location"].startswith("/r/")
+    parts = {part.strip() for part in headers["set-cookie"].split(";")[1:]}
+    # Cookies know no ports: the path that nobody can guess keeps it from other servers of this machine.
+    assert parts == {"HttpOnly", "SameSite=Strict", f"Path={headers['location']}"}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "evil.example", "127.0.0.1", "evil.example:{port}", "127.0.0.1:1", "[::1]:{port}", "", None]
+)
+def test_host__any_other_is_refused(client: Client, host: str | None) -> None:
+    told = host.format(port=client.origin.rpartition(":")[2]) if host is not None else None
+    for path in ("/", f"{client.base}/", f"{client.base}/api/everything"):
+        assert client.ask("GET", path, headers={"Host": told})[0] in (400, 403), path
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://evil.example", "http://127.0.0.1", "http://127.0.0.1:1", "https://{own}", ""]
+)
+@pytest.mark.parametrize("path", ["act", "undo", "apply", "end"])
+def test_origin__any_other_changes_nothing(client: Client, place: Path, origin: str | None, path: str) -> None:
+    before = read_state(place)
+    told = origin.format(own=client.origin.partition("//")[2]) if origin is not None else None
+    body = {"kind": "reject", "numbers": [0], "reason": "any"}
+    assert client.post(path, body, Origin=told)[0] == 403
+    assert read_state(place) == before
+
+
+def test_forms_and_other_sites__are_refused(client: Client, place: Path) -> None:
+    before = read_state(place)
+    body = {"kind": "reject", "numbers": [0], "reason": "any"}
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        assert client.post("act", body, **{"Content-Type": kind})[0] == 415
+    assert client.post("act", body, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert client.ask("GET", f"{client.base}/api/everything", headers={"Sec-Fetch-Site": "same-site"})[0] == 403
+    assert client.ask("GET", f"{client.base}/api/act")[0] == 405
+    assert read_state(place) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "picture/small/../../../../etc/passwd", "picture/small/%2e%2e%2fdata.yaml", "picture/small/-1",
+        "picture/small/999", "picture/small/00000000000000000001", "picture/huge/0", "picture/small/0/../1",
+        "static/../server.py", "static/%2e%2e/server.py", "static/..%2fserver.py", "static/report.css", "static/",
+        "picture/small/data.yaml", "../../data.yaml", "picture/small/١",
+    ],
+)  # fmt: skip
+def test_path__leads_nowhere_but_to_a_picture_by_number(client: Client, path: str) -> None:
+    quoted = path if path.isascii() else path.replace("١", "%D9%A1")
+    status, _, body = client.ask("GET", f"{client.base}/{quoted}")
+    assert status in (400, 403, 404), body[:80]
+    assert b"root:" not in body
+    assert b"names:" not in body
+    assert b"import" not in body
+
+
+def test_picture__is_made_anew_and_never_a_file_as_it_came(client: Client, place: Path) -> None:
+    told = client.everything()["items"]
+    for size in ("small", "large"):
+        status, headers, body = client.get(f"picture/{size}/{told[0]['number']}")
+        assert status == 200
+        assert headers["content-type"] == "image/jpeg"
+        assert body.startswith(b"\xff\xd8\xff")
+        assert body != (place / told[0]["image"]).read_bytes()
+
+
+def test_picture__a_manifest_that_names_other_files_shows_none(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 3)
+    secret = tmp_path / "bg_secret.jpg"
+    secret.write_bytes((data / chosen(data)[0]).read_bytes())
+    manifest = data / ".yolobg/manifest.json"
+    for strange in (str(secret), "images/train/../../../bg_secret.jpg"):
+        text = manifest.read_text()
+        manifest.write_text(text.replace(chosen(data)[0], strange))
+        with reviewing(data) as (_, address):
+            client = Client(address)
+            client.enter()
+            items = client.everything()["items"]
+            assert [i for i in items if "secret" in i["image"]] == []
+            assert sum(i["ours"] for i in items) == 2
+        manifest.write_text(text)
+
+
+def test_headers__are_strict_everywhere(client: Client) -> None:
+    for path in ("", "static/review.js", "api/everything", "nowhere"):
+        _, headers, _ = client.get(path)
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "*" not in policy
+        for needed in ("frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'"):
+            assert needed in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+    page = client.get("")[2].decode()
+    assert "<script>" not in page
+    assert "style=" not in page
+    assert not re.search(r"\son\w+\s*=", page), "a handler in the markup"
+
+
+def test_hostile_names__go_out_as_json_only(client: Client) -> None:
+    status, headers, body = client.get("api/everything")
+    assert (status, headers["content-type"]) == (200, "application/json; charset=utf-8")
+    assert f"shows {HOSTILE}" in [reason["text"] for reason in json.loads(body)["reasons"]]
+    assert b"hacked" not in client.get("")[2]
+
+
+def test_act__bad_requests_are_told_and_change_nothing(client: Client, place: Path) -> None:
+    before = read_state(place)
+    own = next(item["number"] for item in client.everything()["items"] if item["ours"])
+    strange: tuple[object, ...] = (
+        None, [], {}, {"kind": "delete", "numbers": [0]}, {"kind": "reject", "numbers": ["0"], "reason": "any"},
+        {"kind": "reject", "numbers": [0], "reason": "any", "path": "/etc/passwd"},
+    )  # fmt: skip
+    for body in strange:
+        assert client.post("act", body)[0] == 400, body
+    for numbers, reason in (([10**9], "any"), ([-1], "any"), ([own], "nothing of the kind"), ([own], HOSTILE)):
+        status, told = client.post("act", {"kind": "reject", "numbers": numbers, "reason": reason})
+        assert status == 409
+        assert told["error"]
+    assert client.post("act", {"kind": "look", "numbers": list(range(200_000))})[0] == 413
+    json_ = {"Origin": client.origin, "Content-Type": "application/json"}
+    assert client.ask("POST", f"{client.base}/api/act", b"{", json_)[0] == 400
+    assert read_state(place) == before
+
+
+def test_state__is_on_disk_before_the_answer_and_survives_a_kill(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data)
+    with reviewing(data) as (process, address):
+        client = Client(address)
+        client.enter()
+        numbers = [item["number"] for item in client.everything()["items"] if item["ours"]]
+        assert client.post("act", {"kind": "reject", "numbers": numbers[:1], "reason": "class-0"})[0] == 200
+        assert client.post("act", {"kind": "accept", "numbers": numbers[1:4]})[0] == 200
+        process.kill()
+        process.wait()
+    assert len(read_state(data).looked) == 4
+    with reviewing(data) as (_, address):
+        client = Client(address)
+        client.enter()
+        told = client.everything()
+        assert len(told["looked"]) == 4
+        assert list(told["rejected"].values()) == ["shows Pedestrian"]
+        status, undone = client.post("undo", {})
+        assert (status, len(undone["looked"]), len(undone["rejected"])) == (200, 1, 1)
+        assert len(undone["about"]) == 3
+
+
+def test_end__the_page_or_an_interrupt_ends_the_process(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 2)
+    with reviewing(data) as (process, address):
+        client = Client(address)
+        client.enter()
+        assert client.post("end", {}) == (200, {"ended": True})
+        assert process.wait(timeout=20) == 0
+    if sys.platform != "win32":
+        with reviewing(data) as (process, _):
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 0
+
+
+def test_listens__on_loopback_only(client: Client) -> None:
+    assert client.address.startswith("http://127.0.0.1:")
+    assert len(client.address.partition("token=")[2]) >= 40
