@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import sqlite3
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -292,6 +293,54 @@ def test_clear__removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     assert cache_entries() == ()
     assert [path.name for path in cache_folder().iterdir()] == ["notes.txt"]
     assert clear_cache() == 0
+
+
+def test_clear__leaves_what_a_person_keeps_in_our_folders(tmp_path: Path) -> None:
+    """`YOLOBG_CACHE_DIR` may name a folder that is used for other things as well."""
+    work(parse_source(str(place(tmp_path, instances_a__json=instances()))))
+    catalog = next(iter(cache_entries())).path
+    cache, outside = cache_folder(), tmp_path / "outside.sqlite"
+    outside.write_text("mine", encoding="utf-8")
+    ours = [
+        cache / "work" / ("0" * 32) / "built.sqlite",
+        cache / "work" / ("1" * 16) / "archive.part",
+        cache / "work" / ("1" * 16) / "archive.journal",
+        cache / "catalogs" / f".yolobg-{'2' * 32}.part",
+        cache / "pools" / f"{'3' * 16}.json",
+    ]
+    theirs = [
+        cache / "catalogs/spring-2024.sqlite",
+        cache / "catalogs/furniture/chairs.txt",
+        cache / "sources/notes.json",
+        cache / "work/thesis/chapter.tex",
+        cache / "work" / ("1" * 16) / "chapter.tex",
+        cache / "locks/front-door.txt",
+        cache / "work" / ("4" * 32),
+    ]
+    for path in [*ours, *theirs]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+    linked = cache / "catalogs" / f"a-{'5' * 16}-{'6' * 16}.sqlite"
+    if sys.platform != "win32":
+        linked.symlink_to(outside)
+        theirs.append(linked)
+    assert clear_cache() > len(ours)
+    assert [path for path in [*ours, catalog] if os.path.lexists(path)] == []
+    assert [path for path in theirs if not os.path.lexists(path)] == []
+    assert outside.read_text(encoding="utf-8") == "mine"
+    assert sorted(path for path in cache.rglob("*") if not path.is_dir()) == sorted(theirs)
+
+
+def test_sweep__leaves_what_a_person_keeps_in_our_folders(tmp_path: Path) -> None:
+    cache = cache_folder()
+    theirs = [cache / "work/thesis/chapter.tex", cache / "catalogs/a-notes.sqlite"]
+    ours = cache / "work" / ("0" * 32) / "built.sqlite"
+    for path in [*theirs, ours]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+        os.utime(path.parent, (0, 0))
+    Store(cache).sweep(cache / "catalogs" / f"a-{'1' * 16}-{'2' * 16}.sqlite")
+    assert [path.exists() for path in [*theirs, ours.parent]] == [True, True, False]
 
 
 # ---------------------------------------------------------------- several at once

@@ -5,6 +5,7 @@
     sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
     work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
+    pools/{id}.json                         what is in a folder of the user's own images (`pool` writes it)
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
 what is in it, and a note is only a short cut that is checked against the files.
@@ -13,10 +14,11 @@ what is in it, and a note is only a short cut that is checked against the files.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -31,6 +33,17 @@ __all__ = ["CacheEntry", "Note", "Stamp", "Store", "cache_folder", "content_key"
 
 _PARTS = ("catalogs", "sources", "work", "locks")
 _KEY_DIGITS = 16
+_HEX = f"[0-9a-f]{{{_KEY_DIGITS}}}"
+_PART = r"\.yolobg-[0-9a-f]{32}\.part"
+# Folder to the names of the files that we put there; `pools` is where lists of a user's own images are kept.
+_OURS = {
+    "catalogs": re.compile(rf".+-{_HEX}-{_HEX}\.sqlite|{_PART}", re.DOTALL),
+    "sources": re.compile(rf"{_HEX}\.json|{_PART}"),
+    "locks": re.compile(rf"{_HEX}\.lock"),
+    "pools": re.compile(rf"{_HEX}\.json|{_PART}"),
+}
+_WORK_FOLDER = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
+_WORK_FILE = re.compile(r".+\.(?:json|unpacked|part|journal|sqlite|sqlite-journal)", re.DOTALL)
 _STALE_S = 7 * 86_400
 # A file changed twice within one tick of its clock looks unchanged (FAT ticks in 2 s), so younger stamps prove nothing.
 _TICK_NS = 2_000_000_000
@@ -201,26 +214,57 @@ class Store:
         )
 
     def clear(self) -> int:
-        """Remove everything that is ours from the cache folder and nothing else; returns the bytes that were freed."""
+        """Remove every file that has a name we give from the cache folder; returns the bytes that were freed.
+
+        Whatever else somebody keeps there stays, and so do the folders that hold it; links are left alone.
+        """
         freed = 0
         with self.writing():
-            for part in _PARTS:
-                for path in (self.root / part).rglob("*"):
-                    freed += path.lstat().st_size if path.is_file() else 0
-                shutil.rmtree(self.root / part, ignore_errors=True)
+            for part, names in _OURS.items():
+                freed += _remove_ours(self.root / part, names)
+            for folder in _work_folders(self.work):
+                freed += _remove_ours(folder, _WORK_FILE)
+            _remove_if_empty(self.work)
         return freed
 
     def sweep(self, keep: Path) -> None:
         """Remove work folders that somebody left a week ago, and catalogs of the same source that `keep` replaces."""
-        for folder in self.work.glob("*"):
+        for folder in _work_folders(self.work):
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > _STALE_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove_ours(folder, _WORK_FILE)
         name = keep.stem.rsplit("-", 1)[0]
-        for other in self.catalogs.glob(f"{name}-*.sqlite"):
-            if other != keep:
+        for other in self.catalogs.glob(f"{glob.escape(name)}-*.sqlite"):
+            if other != keep and _OURS["catalogs"].fullmatch(other.name):
                 with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
                     other.unlink()
+
+
+def _work_folders(work: Path) -> list[Path]:
+    """The folders below `work/` that have a name we give."""
+    if work.is_symlink() or not work.is_dir():
+        return []
+    return [p for p in work.iterdir() if _WORK_FOLDER.fullmatch(p.name) and p.is_dir() and not p.is_symlink()]
+
+
+def _remove_ours(folder: Path, names: re.Pattern[str]) -> int:
+    """Remove the ordinary files of a folder with such names, then the folder if it is empty; returns the bytes."""
+    if folder.is_symlink() or not folder.is_dir():
+        return 0
+    freed = 0
+    for path in folder.iterdir():
+        if names.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                size = path.stat().st_size
+                path.unlink()
+                freed += size
+    _remove_if_empty(folder)
+    return freed
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _read_stamp(raw: Sequence[object]) -> Stamp:
