@@ -138,18 +138,19 @@ def read_anchors(wordnet: WordNet, path: Path = ANCHORS) -> Anchors:
         anchors.rows.append(row)
         for name in synsets.split():
             table = anchors.alone if name.endswith("!") else anchors.deep
-            table[find_synset(wordnet, name.rstrip("!"))] = len(anchors.rows) - 1
+            table[find_synset(wordnet, name.rstrip("!"), is_thing=not is_person)] = len(anchors.rows) - 1
     return anchors
 
 
-def find_synset(wordnet: WordNet, name: str) -> str:
-    """Return the id of `lemma.sense`, or of the first concrete sense of `lemma`."""
+def find_synset(wordnet: WordNet, name: str, *, is_thing: bool) -> str:
+    """Return the id of `lemma.sense`, or of the first concrete sense: no individual and, for a thing, no person."""
     lemma, _, number = name.partition(".")
     senses = wordnet.senses.get(lemma, ())
     if number:
         return senses[int(number) - 1]
     for sense in senses:
-        if wordnet.synsets[sense].domain in CONCRETE:
+        synset = wordnet.synsets[sense]
+        if synset.domain in CONCRETE and not synset.is_instance and not (is_thing and synset.domain == PERSON):
             return sense
     raise SystemExit(f"{ANCHORS.name}: {name}: no concrete sense in WordNet")
 

@@ -149,7 +149,7 @@ class ClassMatch:
         status: `mapped`; `none` (a real word without a counterpart); `opaque` (says nothing); `unknown` (no such word).
         exclude: Categories with confidence of at least 0.5, best first.
         maybe: Categories with confidence from 0.35 to 0.5, best first.
-        suggestions: Nearest category names, for `unknown` and `opaque` names.
+        suggestions: Nearest category names, for `unknown` names.
         captions: Images left out only because a caption names the class, once the catalog was asked; else None.
         expected_contamination: The figure for this class; None where no category or carrier covers it.
         warnings: For a person to read.

@@ -16,6 +16,8 @@ from yolobg.classes.lexicon.wordnet import wordnet
 from yolobg.classes.lookup import Words, entry_answer, look_up
 from yolobg.classes.roles import is_filler, roles
 from yolobg.classes.text import is_abstract, is_form_of_verb, singulars
+from yolobg.classes.typos import own_name_near
+from yolobg.model import Exclusion
 
 HEAD = 0.85
 """Confidence of a reading by the head noun alone."""
@@ -104,6 +106,39 @@ def species(phrase: Words) -> Answer | None:
     """`Turdus philomelos`: a Latin name whose genus WordNet knows."""
     entry = wordnet().genus(phrase[0]) if len(phrase) in (2, 3) else None
     return entry_answer(phrase, phrase[0], entry) if entry else None
+
+
+def of_an_event(phrase: Words) -> Answer | None:
+    """`car crash`, `knife attack`: what takes part in an event is in the box."""
+    if len(phrase) == 1 or phrase[-1] not in roles()["event"]:
+        return None
+    found = resolve(phrase[:-1])
+    why = f"{phrase[-1]} of a {' '.join(phrase[:-1])}"
+    return weaken(found, cap=HEAD, why=why) if found is not None and found.is_certain else None
+
+
+def of_a_maker(phrase: Words) -> Answer | None:
+    """`toyota corolla`: the model of a maker of cars is a car, unless it is said to be another vehicle."""
+    if phrase[0] not in roles()["maker"]:
+        return None
+    rest = resolve(phrase[1:]) if len(phrase) > 1 else None
+    if rest is not None and rest.certain & VEHICLES and rest.certain <= VEHICLES and not _is_wordnet_only(rest):
+        return rest
+    cap = HINT if roles()["privative"] & set(phrase) else HEAD
+    return mapped([Exclusion("car", "is_a", cap, "alias", f"{phrase[0]} is a maker of cars")])
+
+
+def _is_wordnet_only(found: Answer) -> bool:
+    return all(e.rule == "wordnet" for e in found.exclusions)
+
+
+def inverted(phrase: Words) -> Answer | None:
+    """`ball_soccer`, `bottle_plastic`: sorted names put the head first."""
+    if len(phrase) != 2 or (look_up(phrase[1:]) or NONE).is_certain:  # noqa: PLR2004 - two words to turn
+        return None
+    turned = look_up(phrase[::-1])
+    why = f"read as {' '.join(phrase[::-1])}"
+    return weaken(turned, cap=HEAD, why=why) if turned is not None and turned.is_certain else None
 
 
 def by_head(phrase: Words) -> Answer | None:
@@ -221,6 +256,13 @@ def by_start(phrase: Words) -> Answer | None:
     return weaken(found, cap=SUFFIX if by_hand else HINT, why=f"{last} is no word; the rest", rule="head noun")
 
 
+def misspelt_own_name(phrase: Words) -> Answer | None:
+    """`bananna`: a word that nothing knows, one letter away from a category's own name."""
+    near = own_name_near(phrase[-1]) if not wordnet().is_word(phrase[-1]) else None
+    found = resolve((*phrase[:-1], near)) if near else None
+    return found and weaken(found, cap=SUFFIX, why=f"read as a misspelling of {near}", rule="spelling")
+
+
 def in_one_word(phrase: Words) -> Answer | None:
     """`trafficcone`, `nohelmet`: words written together."""
     parts = unglue(phrase[-1])
@@ -244,6 +286,7 @@ def only_words(phrase: Words) -> Answer | None:
 
 
 PHRASE_RULES: tuple[Callable[[Words], Answer | None], ...] = (
-    look_up, negated, trimmed, joined, species, by_head, by_start, in_one_word, only_words,
+    look_up, negated, trimmed, joined, species, of_a_maker, of_an_event, inverted, by_head, by_start,
+    misspelt_own_name, in_one_word, only_words,
 )  # fmt: skip
 """The rules for a phrase, in the order they are asked."""

@@ -1,4 +1,4 @@
-"""Class names in other languages: about 150 notions, used where the name or its list is not English."""
+"""Class names in other languages: about 120 notions in 22 languages, used where the name or its list is not English."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ last part is known; English knows the word as something else."""
 
 ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 """So many names, and that share of the list, make a list one of another language."""
+
+LANGUAGES = {
+    "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch", "pl": "Polish",
+    "ru": "Russian", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "tr": "Turkish", "ar": "Arabic",
+    "sv": "Swedish", "fi": "Finnish", "cs": "Czech", "da": "Danish", "no": "Norwegian", "uk": "Ukrainian",
+    "hi": "Hindi", "id": "Indonesian", "vi": "Vietnamese",
+}  # fmt: skip
+"""The languages of languages.tsv, for the reason."""
 
 HEAD_LAST = frozenset(("de", "nl", "sv", "da", "no", "fi", "tr", "hi", "zh", "ja", "ko", "ru", "uk", "pl", "cs"))
 """Languages that put the head of a noun phrase last."""
@@ -145,22 +153,12 @@ def _is_loose(name: str) -> bool:
 
 
 def _answer(name: str, found: Sequence[Lexeme], sure: float) -> Answer:
-    exclusions = [
-        Exclusion(
-            t.category,
-            t.relation,
-            min(sure, t.confidence),
-            "language",
-            f"{name} is {lex.language} for {lex.notion.english}",
-        )
-        for lex in found
-        for t in lex.notion.targets
-    ]
+    exclusions = [_exclusion(name, lexeme, target, sure) for lexeme in found for target in lexeme.notion.targets]
     return mapped(exclusions) if exclusions else NONE
 
 
 def _exclusion(name: str, lexeme: Lexeme, target: Target, sure: float) -> Exclusion:
-    why = f"{name} is {lexeme.language} for {lexeme.notion.english}"
+    why = f"{name} is {LANGUAGES[lexeme.language]} for {lexeme.notion.english}"
     return Exclusion(target.category, target.relation, min(sure, target.confidence), "language", why)
 
 

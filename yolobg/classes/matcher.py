@@ -88,7 +88,7 @@ def _as_match(class_id: int, name: str, found: Answer, images: Mapping[str, int]
         status=status,
         exclude=tuple(e for e in counted if e.confidence >= EXCLUDES),
         maybe=tuple(e for e in counted if e.confidence < EXCLUDES),
-        suggestions=nearest(name, tuple(images)) if status in ("opaque", "unknown") else (),
+        suggestions=nearest(name, tuple(images)) if status == "unknown" else (),
         warnings=found.warnings,
     )
 

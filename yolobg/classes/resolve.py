@@ -54,12 +54,12 @@ def _message(stuck: tuple[ClassMatch, ...]) -> str:
     lines = [f"{len(stuck)} class name(s) cannot be resolved, so no image can be called background:"]
     for match in stuck:
         why = "says nothing about what is in the box" if match.status == "opaque" else "is in no word list"
-        lines.append(f"  {match.id}: {match.name!r} {why}; nearest: {', '.join(match.suggestions) or 'nothing'}")
+        near = f"; nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
+        lines.append(f"  {match.id}: {match.name!r} {why}{near}")
     lines.append("Say what each stands for (a category, several with commas, or none), for example:")
     for match in stuck:
-        lines.append(f"  {map_option(match.name, match.suggestions[0] if match.suggestions else 'none')}")
-        if match.suggestions:
-            lines.append(f"  {map_option(match.name, 'none')}")
+        lines.append(f"  {map_option(match.name, match.suggestions[0] if match.suggestions else 'CATEGORY')}")
+        lines.append(f"  {map_option(match.name, 'none')}")
     if all(match.status == "unknown" for match in stuck):
         lines.append("or pass --unmapped none to let unknown names pass.")
     return "\n".join(lines)

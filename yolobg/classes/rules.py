@@ -18,6 +18,7 @@ from yolobg.classes.typos import by_spelling
 _BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]?")
 _ALTERNATIVES = re.compile(r"[/,;&+|]")
 _LEVELS = re.compile(r"--|::|->|__|[.:>]")
+_CAPITALS = re.compile(r"\b([A-Z]{2,})(?=[a-z]{3})")
 _SHORT_WITH = re.compile(r"\bw/o?\b|\bw/(?=\w)", re.IGNORECASE)
 
 
@@ -90,9 +91,11 @@ def _narrowed(base: Answer, meant: Answer, why: str) -> Answer:
     shared = base.certain & {exclusion.coco for exclusion in meant.exclusions}
     if shared:
         return replace(base, exclusions=tuple(e for e in base.exclusions if e.coco in shared))
+    if meant.is_certain and not _is_superset(meant):
+        kept = base if meant.certain == {"person"} else weaken(base, cap=HINT, why=why)
+        return union((weaken(meant, cap=HEAD, why=why), kept))
     if meant.is_certain:
-        is_person = meant.certain == {"person"} and all(e.relation == "is_a" for e in meant.exclusions)
-        return base if is_person else weaken(base, cap=HINT, why=why)
+        return weaken(base, cap=HINT, why=why)
     return weaken(base, cap=HINT if base.certain == {"person"} else SUFFIX, why=why)
 
 
@@ -113,8 +116,20 @@ def levels(text: str, _context: Context) -> Answer | None:
     for at in range(len(parts) - 1, -1, -1):
         found = resolve(parts[at])
         if found is not None and found.is_certain:
-            return found if at == len(parts) - 1 else _of_level(parts, at, found)
+            return _among(parts, found) if at == len(parts) - 1 else _of_level(parts, at, found)
     return resolve(parts[-1])
+
+
+def _among(parts: list[tuple[str, ...]], found: Answer) -> Answer:
+    """`vehicle.emergency.police`: the last level names a person, a level above it a thing: both count."""
+    if found.certain != {"person"}:
+        return found
+    above = next((a for a in map(resolve, parts[-2::-1]) if a is not None and a.is_certain), None)
+    if above is None or above.certain & found.certain:
+        return found
+    turned = resolve((*parts[-1], *parts[0]))
+    kind = turned if turned is not None and turned.is_certain and turned.certain <= above.certain else above
+    return union((found, weaken(kind, cap=HEAD, why=f"{' '.join(parts[-1])} is listed below it")))
 
 
 def _of_level(parts: list[tuple[str, ...]], at: int, found: Answer) -> Answer:
@@ -135,6 +150,12 @@ def phrase(text: str, _context: Context) -> Answer | None:
     """The rules for words and compounds."""
     found = resolve(words(text))
     return (as_hint(text) or found) if found is not None and found.status == "none" else found
+
+
+def after_capitals(text: str, _context: Context) -> Answer | None:
+    """`TVremote`: capitals that are a word of their own before a lower-case one."""
+    spaced = _CAPITALS.sub(r"\1 ", text)
+    return resolve(words(spaced)) if spaced != text else None
 
 
 def no_english(text: str, context: Context) -> Answer | None:
@@ -160,6 +181,6 @@ def literal(text: str, _context: Context) -> Answer | None:
 
 NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
     contextual, in_the_lists_language, listed, no_english, opaque, bracketed, alternatives, levels, phrase,
-    likely_language, misspelt, literal,
+    after_capitals, likely_language, misspelt, literal,
 )  # fmt: skip
 """The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

@@ -128,8 +128,6 @@ _ABSTRACT = (
     "ency",
     "ance",
     "ence",
-    "hood",
-    "ship",
     "trophy",
     "plasia",
     "sclerosis",

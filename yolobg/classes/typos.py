@@ -37,6 +37,14 @@ def _nearest(word: str) -> str | None:
     return max(close, default=(False, None), key=lambda pair: pair[0])[1]
 
 
+def own_name_near(word: str) -> str | None:
+    """Return the one-word name of a category that an unlisted word is one letter off from."""
+    if len(word) < SHORTEST or in_hand_lists((word,)) is not None:
+        return None
+    own = [c.name for c in coco_categories() if len(c.name) >= SHORTEST and c.name[0] == word[0]]
+    return next((name for name in own if is_one_letter_off(word, name)), None)
+
+
 def is_one_letter_off(one: str, other: str) -> bool:
     """Tell whether two different words differ in one letter, in one letter more or less, or in two that swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
