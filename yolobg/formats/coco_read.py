@@ -153,8 +153,7 @@ def read_coco(place: Path) -> CocoContents:
 
 def _open(split: str, file: Path, root: Path) -> tuple[_Split, list[_Category]]:
     try:
-        with file.open("rb") as handle:
-            data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        data = _content(file)
         decoded = msgspec.json.decode(data, type=_File, strict=False)
         rows = msgspec.json.decode(data, type=_Rows).annotations
     except (OSError, ValueError, msgspec.MsgspecError) as error:
@@ -171,6 +170,14 @@ def _open(split: str, file: Path, root: Path) -> tuple[_Split, list[_Category]]:
     decoded.images.sort(key=lambda image: _name(image.file_name))
     folders = (root / "images" / split, root / split, root / "images", file.parent, root)
     return _Split(split, file, folders, decoded.images, rows, first), decoded.categories
+
+
+def _content(file: Path) -> bytes | mmap.mmap:
+    # Windows can neither move nor remove a folder while a file in it is mapped, and this one may be in staging.
+    if os.name == "nt":
+        return file.read_bytes()
+    with file.open("rb") as handle:
+        return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _split_of(file: Path) -> str:
