@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from yolobg.dataset.inventory import list_images
-from yolobg.errors import DatasetError
+from yolobg.dataset.inventory import list_images, list_readable
 from yolobg.model import DataYaml
 
-__all__ = ["all_images", "home_folders"]
+__all__ = ["AllImages", "all_images", "home_folders", "read_all_images"]
 
 
 def home_folders(data: DataYaml) -> tuple[Path, ...]:
@@ -24,11 +24,33 @@ def home_folders(data: DataYaml) -> tuple[Path, ...]:
     return tuple(sorted(homes))
 
 
+@dataclass(frozen=True, slots=True)
+class AllImages:
+    """The images of all splits.
+
+    Attributes:
+        images: Absolute paths, duplicates kept.
+        warnings: What could not be read, so that an image in it may come in a second time.
+    """
+
+    images: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_all_images(data: DataYaml) -> AllImages:
+    """The images of every split; an entry that cannot be read hides none of the others."""
+    images: list[str] = []
+    warnings: list[str] = []
+    for split, entries in data.splits.items():
+        listed, troubles = list_readable(entries, what=f"{data.file}: key '{split}'")
+        images += listed
+        warnings += (
+            f"{trouble}; images in it are not known, so one of them could be added to another split"
+            for trouble in troubles
+        )
+    return AllImages(tuple(images), tuple(warnings))
+
+
 def all_images(data: DataYaml) -> Iterator[str]:
-    """Every image of every split."""
-    for entries in data.splits.values():
-        # A split that cannot be listed holds nothing that could leak; the asked one tells its own trouble.
-        try:
-            yield from list_images(entries)
-        except DatasetError:
-            continue
+    """Every image of every split that can be read; `read_all_images` also says what cannot."""
+    return iter(read_all_images(data).images)

@@ -19,7 +19,7 @@ from yolobg.dataset.listing import Folders, Walk, read_list
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 
-__all__ = ["Destination", "choose_destination", "count_files", "list_images", "scan_split"]
+__all__ = ["Destination", "choose_destination", "count_files", "list_images", "list_readable", "scan_split"]
 
 _STRIDE = 2000
 
@@ -67,6 +67,30 @@ def list_images(entries: Iterable[str], *, cwd: Path | None = None) -> tuple[str
         DatasetError: An entry does not exist or cannot be read.
     """
     return tuple(_Listing(tuple(entries), str((cwd or Path()).absolute()), "split").images)
+
+
+def list_readable(
+    entries: Iterable[str], *, what: str, cwd: Path | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Like `list_images`, each entry for itself; returns the images, and what could not be read and was passed over.
+
+    Args:
+        entries: Resolved folders and list files, as in `DataYaml.splits`.
+        what: What the entries are, for messages.
+        cwd: What relative lines of list files refer to; default the process's current folder.
+    """
+    here = str((cwd or Path()).absolute())
+    images: list[str] = []
+    troubles: list[str] = []
+    for entry in entries:
+        try:
+            listing = _Listing((entry,), here, what)
+        except DatasetError as error:
+            troubles.append(str(error))
+        else:
+            images += listing.images
+            troubles += listing.walk.warnings
+    return tuple(images), tuple(troubles)
 
 
 class _Listing:

@@ -1,0 +1,32 @@
+"""The images of all splits together, against which leaks are looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from test_dataset_inventory import make
+
+from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.homes import all_images, read_all_images
+
+
+def test_read_all_images__an_entry_that_is_missing_hides_no_other(tmp_path: Path) -> None:
+    make(tmp_path, images=["images/train/a.jpg", "images/val/b.jpg", "images/more/c.jpg"])
+    (tmp_path / "data.yaml").write_text(
+        "names: [cat]\ntrain: images/train\nval: [images/gone, images/val, bad.txt]\ntest: images/more\n"
+    )
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\x00")
+    data = read_data_yaml(tmp_path, cwd=tmp_path)
+    found = read_all_images(data)
+    assert {Path(image).name for image in found.images} == {"a.jpg", "b.jpg", "c.jpg"}
+    assert sorted(all_images(data)) == sorted(found.images)
+    gone, bad = found.warnings
+    assert "key 'val': '" in gone
+    assert "gone' does not exist" in gone
+    assert "bad.txt: not a list file" in bad
+    assert all(warning.endswith("one of them could be added to another split") for warning in found.warnings)
+
+
+def test_read_all_images__says_nothing_where_all_can_be_read(tmp_path: Path) -> None:
+    data = make(tmp_path, images=["images/train/a.jpg"])
+    assert read_all_images(data).warnings == ()
