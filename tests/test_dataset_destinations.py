@@ -14,6 +14,7 @@ from test_dataset_inventory import POSIX, choose, make
 
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError
+from yolobg.model import DataYaml
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data"
 
@@ -102,3 +103,71 @@ def test_choose_destination__a_linked_image_folder_keeps_its_labels_in_the_datas
     (data.root / "images/train").symlink_to(tmp_path / "shared")
     wanted = Destination(data.root / "images/train", data.root / "labels/train", data.root / "t.txt")
     assert choose(data) == choose(data, "images/train") == wanted
+
+
+# ---------------------------------------------------------------- folders that are listed twice
+
+OVERLAPS = [
+    ("[images/train, images/train, images/val]", "images/val"),
+    ("[images/train, images]", "images"),
+    ("[images, images/train]", "images"),
+    ("[images/train, images/link, images/val]", "images/val"),
+    ("[images/all, images/train, images/val]", "images/all"),
+    ("[images/.old/x, images]", "images/.old/x"),
+    ("[t.txt, images/train]", "images/train"),
+]
+
+
+def overlapping(tmp_path: Path, train: str) -> DataYaml:
+    names = ["train/a", "val/b", ".old/x/c", "all/d"]
+    data = make(tmp_path, train, images=[f"images/{name}.jpg" for name in names])
+    (data.root / "t.txt").write_text("./images/train/a.jpg\n")
+    (data.root / "images/link").symlink_to(data.root / "images/train")
+    (data.root / "images/all/train").symlink_to(data.root / "images/train")
+    return data
+
+
+def gained(data: DataYaml, place: Destination) -> int:
+    """How many images more a scan finds once there is one more at the destination."""
+    before = len(scan_split(data, "train").files)
+    (place.images_dir / "bg_new.jpg").write_bytes(b"")
+    return len(scan_split(data, "train").files) - before
+
+
+@POSIX
+@pytest.mark.parametrize(("train", "wanted"), OVERLAPS)
+def test_choose_destination__a_new_file_counts_once(tmp_path: Path, train: str, wanted: str) -> None:
+    data = overlapping(tmp_path, train)
+    place = choose(data)
+    assert place.images_dir == data.root / wanted
+    assert gained(data, place) == 1
+
+
+@POSIX
+@pytest.mark.parametrize("train", ["[images/train, images/train]", "[images/train, images/link]", "[images, images]"])
+def test_choose_destination__no_folder_that_is_listed_once(tmp_path: Path, train: str) -> None:
+    data = overlapping(tmp_path, train)
+    with pytest.raises(
+        DatasetError, match=r"key 'train' lists a folder more than once.*is listed by .* and by .*--into"
+    ):
+        choose(data)
+
+
+@POSIX
+def test_choose_destination__into_a_folder_that_is_listed_twice(tmp_path: Path) -> None:
+    data = overlapping(tmp_path, "[images/train, images]")
+    for wish in ("images/train", "images/link"):
+        with pytest.raises(DatasetError, match="more than once"):
+            choose(data, wish)
+    place = choose(data, "images/val")
+    assert place.images_dir == data.root / "images/val"
+    assert gained(data, place) == 1
+
+
+def test_choose_destination__a_list_file_that_is_named_twice(tmp_path: Path) -> None:
+    lists = {"t.txt": "./images/a.jpg\n", "u.txt": "./images/b.jpg\n"}
+    data = make(tmp_path, "[t.txt, t.txt, u.txt]", images=["images/a.jpg", "images/b.jpg"], labels=lists)
+    assert choose(data).list_file == data.root / "u.txt"
+    data = make(tmp_path, "[t.txt, t.txt]")
+    with pytest.raises(DatasetError, match=r"t\.txt more than once.*name it once"):
+        choose(data)

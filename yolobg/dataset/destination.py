@@ -38,6 +38,9 @@ def choose_destination(
 ) -> Destination:
     """Decide where new files belong: in the first folder of the split, or beside most of the images of a list file.
 
+    What the split lists twice, as such or below another of its folders, is passed over: a new file there would count
+    and train twice.
+
     Args:
         data: The dataset.
         inventory: The scan of the split.
@@ -45,19 +48,62 @@ def choose_destination(
         cwd: What relative paths refer to; default the process's current folder.
 
     Raises:
-        DatasetError: `into` is no folder of the split, or there is none that could be meant.
+        DatasetError: `into` is no folder of the split or is listed more than once, or there is no folder that could be
+            meant.
     """
     here = (cwd or Path()).absolute()
     folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
     if folders:
-        folder = folders[0] if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)
+        wish = None if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)
+        folder = _listed_once(inventory, folders if wish is None else [wish], folders, f"{data.file}")
         return Destination(folder, Path(label_path(str(folder / "x.jpg"))).parent)
-    list_file = inventory.entries[0]
+    uses = Counter(inventory.entries)
+    list_file = next((entry for entry in uses if uses[entry] == 1), None)
+    if list_file is None:
+        raise DatasetError(
+            f"{data.file}: key '{inventory.split}' names {inventory.entries[0]} more than once, so a new line in it "
+            "would count and train as often; name it once"
+        )
     folder = _folder_of_list(inventory, list_file, data.root, into, here)
     existing = read_list(list_file).strip().splitlines()
     line = list_line(str(folder / "x.jpg"), existing_lines=existing, list_file=list_file, cwd=str(here))
     label = label_path(parse_list(line, list_file=list_file)[0])
     return Destination(folder, (here / label).parent, Path(list_file))
+
+
+def _listed_once(inventory: Inventory, wanted: list[Path], folders: list[Path], file: str) -> Path:
+    """The first of the wanted folders in which the split finds a new file once."""
+    spellings = _spellings(inventory)
+    overlaps = []
+    for folder in wanted:
+        spelled = {str(folder), *spellings.get(os.path.realpath(folder), ())}
+        listing = [entry for entry in folders for name in spelled if _lists(str(entry), name)]
+        if len(listing) == 1:
+            return folder
+        overlaps.append(f"{folder} is listed by {' and by '.join(map(str, listing))}")
+    raise DatasetError(
+        f"{file}: key '{inventory.split}' lists a folder more than once, so a new file in it would count and train as "
+        f"often: {'; '.join(dict.fromkeys(overlaps))}. Take one of these out of data.yaml, or name a folder of the "
+        "split that is listed once with --into"
+    )
+
+
+def _spellings(inventory: Inventory) -> dict[str, set[str]]:
+    """The paths under which the scan met each real folder; a link makes a second one."""
+    found: dict[str, set[str]] = {}
+    for name in {os.path.split(entry.image)[0] for entry in inventory.files}:
+        # Only list files have other spellings, and they do not bring new files in.
+        if os.path.normpath(name) == name:
+            found.setdefault(os.path.realpath(name), set()).add(name)
+    return found
+
+
+def _lists(entry: str, folder: str) -> bool:
+    """Whether listing `entry` comes through a folder of that path; what is hidden is not entered."""
+    if folder == entry:
+        return True
+    start = entry.rstrip(os.sep) + os.sep
+    return folder.startswith(start) and f"{os.sep}." not in os.sep + folder[len(start) :]
 
 
 def _folder_of_list(inventory: Inventory, list_file: str, root: Path, into: Path | None, here: Path) -> Path:
