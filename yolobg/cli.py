@@ -173,7 +173,11 @@ def remove(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Take back exactly what yolobg added."""
+    """Take back exactly what yolobg added.
+
+    When nothing of it is left, the folder is byte for byte as before: what a review rejected is forgotten, and your own
+    images that it put away are back in their places.
+    """
     from yolobg.cli_text import remove_text
     from yolobg.pipeline import remove as take_back
 

@@ -59,12 +59,15 @@ def _bar(when: str, labelled: int, theirs: int, ours: int, longest: int) -> Html
 
 def classes_table(classes: Sequence[ClassMatch]) -> Html:
     """What each class excludes, why, and at what cost."""
-    heads = ("class", "excludes", "relation", "confidence", "images left out", "why")
+    heads = (
+        ("class", None), ("excludes", None), ("relation", None), ("confidence", "number"),
+        ("images left out", "number"), ("why", None),
+    )  # fmt: skip
     return el(
         "div",
         el(
             "table",
-            el("thead", el("tr", (el("th", head, scope="col") for head in heads))),
+            el("thead", el("tr", (el("th", head, scope="col", class_=kind) for head, kind in heads))),
             el("tbody", (_class_rows(match) for match in classes)),
         ),
         class_="scroll", tabindex="0", role="region", aria_label="What each class excludes",
