@@ -17,7 +17,7 @@ ENDLESS = "link_loop"
 
 
 @pytest.mark.ultralytics
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_counts__are_those_of_the_scan_for_every_layout(tmp_path: Path) -> None:
     """Images, backgrounds, corrupt and the total; by the hook's lists everywhere, by our reader where it agrees."""
     said = run([Path(__file__).with_name("ultra_scans.py"), tmp_path], cwd=tmp_path)

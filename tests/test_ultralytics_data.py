@@ -12,7 +12,7 @@ from ultra import BACKGROUNDS, LABELLED, Ground, copy_ground, draw_ground
 
 import yolobg
 
-pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

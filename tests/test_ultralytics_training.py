@@ -9,7 +9,7 @@ from ultra import BACKGROUNDS, LABELLED, Ground, Said, copy_ground, draw_ground
 
 NAMES = {"0": "Pedestrian", "1": "cars", "2": "traffic_light", "3": "dog"}
 
-pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from ultra import LABELLED, Ground, Said, copy_ground, draw_ground, environment,
 
 from yolobg.dataset.lock import hold
 
-pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -144,5 +144,5 @@ def test_another_at_work__is_waited_for(ground: Ground) -> None:
         assert waits.rstrip().endswith("waiting")
         assert not ground.backgrounds()
         held.close()
-        output = process.communicate(timeout=100)[0]
+        output = process.communicate(timeout=280)[0]
     check_trained(Said(process.returncode, output), ground)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ultra import BACKGROUNDS, LABELLED, Ground, Said, draw_ground, run
 
-pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(600)]
 TRAVELS_FROM = (8, 4, 140)
 
 

@@ -90,7 +90,7 @@ def run(arguments: Sequence[str | Path], *, cwd: Path, prefix: Sequence[str] = (
     done = subprocess.run(
         [*prefix, python_with_ultralytics(), *map(str, arguments)],
         cwd=cwd, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", errors="replace", check=False, timeout=110,
+        encoding="utf-8", errors="replace", check=False, timeout=300,
     )  # fmt: skip
     return Said(done.returncode, done.stdout)
 
