@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,8 +50,27 @@ def test_choose_destination__images_that_are_gone_do_not_count(tmp_path: Path) -
 def test_choose_destination__relative_lines_say_where_was_looked(tmp_path: Path) -> None:
     data = make(tmp_path / "set", "t.txt", images=["images/a.jpg"], labels={"t.txt": "images/a.jpg\n"})
     inventory = scan_split(data, "train", cwd=tmp_path)
-    with pytest.raises(DatasetError, match=f"relative to the current folder, .*looked in {tmp_path}$"):
+    with pytest.raises(DatasetError, match=f"relative to the current folder, .*looked in {re.escape(str(tmp_path))}$"):
         choose_destination(data, inventory, cwd=tmp_path)
+    (warning,) = inventory.warnings
+    assert warning.startswith(f"{data.root / 't.txt'}: 1 images do not exist, for example images")
+    assert f"relative to the current folder, for a trainer too: looked in {tmp_path}. Run from" in warning
+    assert scan_split(data, "train", cwd=data.root).warnings == ()
+
+
+def test_augment_here_remove_elsewhere__with_relative_lines(sample: Path, tmp_path: Path) -> None:
+    data = sample / "dataset"
+    for label in (data / "labels/train").iterdir():
+        shutil.copyfile(label, data / "images/train" / label.name)
+    lines = [f"images/train/{image.name}" for image in sorted((data / "images/train").glob("*.jpg"))]
+    (data / "train.txt").write_text("\n".join(lines) + "\n")
+    (data / "data.yaml").write_text((data / "data.yaml").read_text().replace("train: images/train", "train: train.txt"))
+    before = tree(data)
+    assert run("augment", "data.yaml", *source(sample), cwd=data).returncode == 0
+    taken = run("remove", data, "--json", cwd=tmp_path)
+    assert taken.returncode == 0, taken.stderr
+    assert json.loads(taken.stdout)["kept"] == []
+    assert tree(data) == before
 
 
 # ---------------------------------------------------------------- how lines are spelled

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.dataset.layout import label_path, list_line, parse_list
-from yolobg.dataset.listing import read_list
+from yolobg.dataset.listing import is_relative, read_list, relative_lines
 from yolobg.errors import DatasetError
 from yolobg.model import DataYaml, Inventory
 
@@ -129,21 +129,12 @@ def _nothing_usable(inventory: Inventory, list_file: str, here: Path) -> str:
     hint = ""
     if os.sep == "/" and any("\\" in line for line in lines):
         hint = "; its lines have backslashes, which separate folders on Windows only: write / instead"
-    elif any(_is_relative(line) for line in lines):
-        hint = f"; {RELATIVE_LINES.format(here=here)}"
+    elif any(map(is_relative, lines)):
+        hint = f"; {relative_lines(str(here))}"
     return (
         f"{list_file}: new images go beside those it names, and none of these {len(inventory.files)} can be used: the "
         f"first, {first}, {why}; mend the list{hint}"
     )
-
-
-RELATIVE_LINES = (
-    "lines that do not begin with './' or '/' are relative to the current folder, for a trainer too: looked in {here}"
-)
-
-
-def _is_relative(line: str) -> bool:
-    return not line.startswith("./") and not os.path.isabs(line)  # noqa: PTH117
 
 
 def _plain(folder: Path, root: Path) -> Path:

@@ -13,14 +13,19 @@ __all__ = ["AllImages", "all_images", "home_folders", "read_all_images"]
 
 
 def home_folders(data: DataYaml) -> tuple[Path, ...]:
-    """The folders in which images of the dataset lie; yolobg changes nothing outside them and `.yolobg`."""
+    """The folders in which images of the dataset lie; yolobg changes nothing outside them and `.yolobg`.
+
+    Relative lines of a list file mean the current folder, and mostly they are written for the dataset's root. Both
+    count, so that what was added from there can be taken back from anywhere.
+    """
     homes: set[Path] = set()
     for entries in data.splits.values():
         for entry in map(Path, entries):
             if entry.is_dir():
                 homes.add(entry)
             elif entry.is_file():
-                homes.update(Path(image).absolute().parent for image in list_images((str(entry),)))
+                for base in (Path(), data.root):
+                    homes.update(Path(image).parent for image in list_images((str(entry),), cwd=base))
     return tuple(sorted(homes))
 
 

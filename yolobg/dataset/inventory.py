@@ -8,14 +8,14 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.label_check import Verdict, label_checker
 from yolobg.dataset.label_files import judge_labels
 from yolobg.dataset.layout import label_path, parse_list
-from yolobg.dataset.listing import Folders, Walk, read_list
+from yolobg.dataset.listing import Folders, Walk, is_relative, read_list, relative_lines
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 
@@ -48,8 +48,10 @@ def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress:
     labels = list(map(label_path, raw))
     if listing.has_lists:
         labels = [os.path.join(here, path) for path in labels]  # noqa: PTH118
-    files, problems = _judge_files(listing, labels, label_checker(len(data.names), data.kpt_shape), progress)
-    warnings = list(listing.walk.warnings)
+    unusable = listing.unusable()
+    check = label_checker(len(data.names), data.kpt_shape)
+    files, problems = _judge_files(listing, labels, unusable, check, progress)
+    warnings = listing.walk.warnings + listing.hints(unusable)
     repeated = len(raw) - len(set(raw))
     if repeated:
         warnings.append(f"{split}: {repeated} images are listed more than once; they count and train as often")
@@ -97,6 +99,7 @@ class _Listing:
     """The images of a split: `raw` as written, which is what trainers sort and make labels from, `images` absolute."""
 
     def __init__(self, entries: tuple[str, ...], cwd: str, what: str, hints: tuple[str, ...] = ()) -> None:
+        self._entries = entries
         self.walk = Walk()
         self.folders = Folders()
         self.has_lists = False
@@ -114,6 +117,17 @@ class _Listing:
         self.images = [os.path.join(cwd, path) for path in self.raw] if listed else self.raw  # noqa: PTH118
         self._listed = listed
         self._cwd = cwd
+
+    def hints(self, unusable: Container[str]) -> list[str]:
+        """What a person should know of relative lines whose images are not there."""
+        lost = [path for path in set(self._listed) if is_relative(path) and os.path.join(self._cwd, path) in unusable]  # noqa: PTH118
+        if not lost:
+            return []
+        lists = ", ".join(entry for entry in self._entries if os.path.isfile(entry))  # noqa: PTH113
+        return [
+            f"{lists}: {len(lost)} images do not exist, for example {min(lost)}; {relative_lines(self._cwd)}. Run from "
+            "the folder that is meant"
+        ]
 
     def unusable(self) -> dict[str, str]:
         """The images that are no file, with the reason."""
@@ -133,12 +147,15 @@ def _entries(data: DataYaml, split: str) -> tuple[str, ...]:
 
 
 def _judge_files(
-    listing: _Listing, labels: Sequence[str], check: Callable[[bytes], Verdict], progress: Progress
+    listing: _Listing,
+    labels: Sequence[str],
+    unusable: Mapping[str, str],
+    check: Callable[[bytes], Verdict],
+    progress: Progress,
 ) -> tuple[tuple[FileEntry, ...], tuple[LabelProblem, ...]]:
     """Each image with its label's state; images that share a label (duplicates, a.jpg and a.png) lie side by side."""
     files: list[FileEntry] = []
     problems: list[LabelProblem] = []
-    unusable = listing.unusable()
     total = len(labels)
     verdicts = judge_labels([label for label, _ in itertools.groupby(labels)], listing.folders, check)
     previous, verdict = None, Verdict("missing")

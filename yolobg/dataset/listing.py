@@ -12,7 +12,7 @@ from pathlib import Path
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 
-__all__ = ["Folders", "Walk", "read_list"]
+__all__ = ["Folders", "Walk", "is_relative", "read_list", "relative_lines"]
 
 
 def read_list(file: str) -> str:
@@ -30,6 +30,19 @@ def read_list(file: str) -> str:
             f"{file}: not a list file: expected UTF-8 text with one image path on each line; "
             f"a split must be a folder, a list file, or a list of those"
         ) from error
+
+
+def is_relative(line: str) -> bool:
+    """Whether a line of a list file means a place below the current folder."""
+    return not line.startswith("./") and not os.path.isabs(line)  # noqa: PTH117 - plain strings, by the hundred thousand
+
+
+def relative_lines(cwd: str) -> str:
+    """What to know of such lines, for a message; `cwd` is the folder that was tried."""
+    return (
+        "lines that begin with neither './' nor the root of a disk are relative to the current folder, for a trainer "
+        f"too: looked in {cwd}"
+    )
 
 
 class Walk:
