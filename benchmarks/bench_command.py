@@ -148,7 +148,16 @@ def bench_copy(folder: Path, repeats: int, images: int = 10_000) -> list[Row]:
     data_yaml = make_dataset(folder / "target", 100)
     target = folder / "copied"
     command = yolobg(
-        "augment", data_yaml, "--annotations", source, "--images", source.parent, "--count", str(images), "--quiet", "--no-report"
+        "augment",
+        data_yaml,
+        "--annotations",
+        source,
+        "--images",
+        source.parent,
+        "--count",
+        str(images),
+        "--quiet",
+        "--no-report",
     )
 
     def ours() -> Cost:
