@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -140,3 +147,49 @@ def test_label_check__says_where_and_why(content: bytes, line: int, reason: str)
 
 def test_label_check__a_hostile_token_does_not_flood_the_message() -> None:
     assert len(label_checker(2)(b"0 0.5 0.5 0.1 " + b"x" * 100_000).reason) < 100
+
+
+# ---------------------------------------------------------------- folders that cannot be read
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights")
+@pytest.mark.parametrize(
+    ("where", "rights", "told"),
+    [
+        ("labels", 0o000, None),
+        ("labels", 0o666, None),
+        ("labels/train", 0o000, None),
+        ("labels", 0o333, (1, 0, 1)),
+        ("labels/train", 0o333, (1, 0, 1)),
+        ("labels/train", 0o666, (0, 1, 1)),
+    ],
+)
+def test_scan__a_label_folder_that_cannot_be_read(
+    tmp_path: Path, where: str, rights: int, told: tuple[int, int, int] | None
+) -> None:
+    """Its labels must not count as missing; a folder that can be entered but not listed has its labels all the same."""
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("as root this needs setpriv")
+        # Root may read anything, so it gives that right away for this one command.
+        prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    for name in ("images/train/a.jpg", "images/train/b.jpg", "labels/train/a.txt", "data.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "labels/train/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: images/train\nval: images/train\n")
+    (tmp_path / where).chmod(rights)
+    try:
+        done = subprocess.run(
+            [*prefix, sys.executable, "-m", "yolobg", "status", str(tmp_path), "--json"],
+            capture_output=True, encoding="utf-8", check=False, timeout=100,
+        )  # fmt: skip
+    finally:
+        (tmp_path / where).chmod(0o755)
+    if told is None:
+        assert done.returncode == 3, done.stderr
+        assert re.search(r"a\.txt: cannot find out whether this label is there: Permission denied", done.stderr)
+        return
+    after = json.loads(done.stdout)["after"]
+    assert (after["labelled"], after["corrupt"], after["missing"]) == told

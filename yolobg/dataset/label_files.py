@@ -29,13 +29,16 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
         labels: Absolute paths.
         folders: Knows which of them are there.
         check: Judges the content of one.
+
+    Raises:
+        DatasetError: It cannot be found out whether one of them is there.
     """
 
     def judge(chunk: Sequence[str]) -> list[Verdict]:
         return [_judge(label, check) if label else _MISSING for label in chunk]
 
     chunks = (
-        [label if folders.has_file(label) else "" for label in labels[start : start + _CHUNK_FILES]]
+        [label if folders.has_label(label) else "" for label in labels[start : start + _CHUNK_FILES]]
         for start in range(0, len(labels), _CHUNK_FILES)
     )
     if len(labels) <= _CHUNK_FILES:

@@ -5,6 +5,7 @@ The walk gives what Ultralytics' recursive glob gives; nothing here knows about 
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from pathlib import Path
@@ -106,14 +107,54 @@ class Folders:
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
         self._folded: dict[str, frozenset[str]] = {}
+        self._closed: set[str] = set()
 
     def has_file(self, path: str) -> bool:
-        """Whether a file (or a link to one) is at an absolute `path`, on the file system's own terms of equal names."""
+        """Whether a file (or a link to one) is at an absolute `path`, on the file system's own terms of equal names.
+
+        What cannot be looked at is not there, as for Ultralytics.
+        """
         folder, _, name = path.rpartition(os.sep)
         names = self._names.get(folder)
         if names is None:
-            names = self._names[folder] = _file_names(folder)
-        return name in names or (bool(names) and self._alike(folder, name) and os.path.isfile(path))  # noqa: PTH113
+            names = self._names[folder] = self._list(folder)
+        if name in names:
+            return True
+        asks = folder in self._closed or (bool(names) and self._alike(folder, name))
+        return asks and os.path.isfile(path)  # noqa: PTH113
+
+    def has_label(self, path: str) -> bool:
+        """Whether a label file is at `path`, like `has_file`.
+
+        Raises:
+            DatasetError: That cannot be found out. Ultralytics takes such a label for a missing one and trains on its
+                image as background, which nobody means.
+        """
+        if self.has_file(path):
+            return True
+        if path.rpartition(os.sep)[0] in self._closed:
+            try:
+                os.stat(path)  # noqa: PTH116 - plain strings in this class
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except OSError as error:
+                raise DatasetError(
+                    f"{path}: cannot find out whether this label is there: {error.strerror or error}; a trainer would "
+                    "take its image for a background. Give yourself the right to read its folder"
+                ) from error
+        return False
+
+    def _list(self, folder: str) -> frozenset[str]:
+        try:
+            # With the separator, for a drive or the root is none without it.
+            with os.scandir(folder + os.sep) as entries:
+                return frozenset(entry.name for entry in entries if entry.is_file())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return frozenset()
+        except OSError as error:
+            if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+                self._closed.add(folder)
+            return frozenset()
 
     def _alike(self, folder: str, name: str) -> bool:
         """Whether a file system that folds case or normalises names could mean a file of this folder by `name`."""
@@ -121,15 +162,6 @@ class Folders:
         if folded is None:
             folded = self._folded[folder] = frozenset(map(_fold, self._names[folder]))
         return _fold(name) in folded
-
-
-def _file_names(folder: str) -> frozenset[str]:
-    try:
-        # With the separator, for a drive or the root is none without it.
-        with os.scandir(folder + os.sep) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file())
-    except (OSError, ValueError):
-        return frozenset()
 
 
 def _fold(name: str) -> str:
