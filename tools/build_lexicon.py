@@ -13,14 +13,16 @@ import argparse
 import hashlib
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from yolobg.classes.lexicon import parse_targets  # noqa: E402 - the tool runs from a checkout
+from yolobg.classes.lexicon import Entry, hand_list, parse_targets  # noqa: E402 - the tool runs from a checkout
+from yolobg.classes.lexicon.wordnet import BUCKET, FIXED, GENUS, NOUN, OTHER, TWIN  # noqa: E402
+from yolobg.classes.lookup import HAND_LISTS, in_hand_lists  # noqa: E402
 from yolobg.classes.text import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
 
 DICTIONARY = Path("/usr/share/wordnet")
@@ -36,8 +38,9 @@ SURE, LIKELY, OPEN, WEAK = 95, 80, 60, 42
 
 HEADER = """\
 # Derived from WordNet 3.0 by tools/build_lexicon.py; licence: WORDNET_NOTICE.txt. Do not edit.
-# A: anchor (categories, relation, word for the reason). E: one meaning (anchor:confidence in percent; phrases).
-# G: genus names of an anchor. X: fixed phrases that mean nothing else. N: nouns, M: other words, without a category.
+# A: anchor (categories, relation, word for the reason), counted from 0. Then a line for each first two letters:
+# codes with their phrases. anchor:confidence in percent; G and an anchor: genus names; X: fixed phrases that mean
+# nothing else; N: nouns, M: other words, without a category; = and a phrase of the hand lists: other words for it.
 """
 
 
@@ -280,6 +283,7 @@ class Lexicon:
 
     entries: dict[str, Code] = field(default_factory=dict)
     genera: dict[str, int] = field(default_factory=dict)
+    twins: dict[str, str] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     nouns: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
@@ -301,6 +305,7 @@ def build(wordnet: WordNet, anchors: Anchors) -> Lexicon:
             lexicon.nouns.add(phrase)
     add_multiword(lexicon, multiword)
     add_genera(lexicon, wordnet, meaning)
+    add_twins(lexicon, wordnet)
     others = {phrase for phrase in map(key, wordnet.other_words) if " " not in phrase and len(phrase) > 2}
     lexicon.others = {w for w in others - lexicon.nouns - lexicon.entries.keys() if not is_form_of_verb(w)}
     lexicon.nouns = {word for word in lexicon.nouns - lexicon.entries.keys() if not is_abstract(word)}
@@ -347,24 +352,57 @@ def add_genera(lexicon: Lexicon, wordnet: WordNet, meaning: Meaning) -> None:
                 lexicon.genera[key(lemma)] = next(iter(found))[0]
 
 
+def add_twins(lexicon: Lexicon, wordnet: WordNet) -> None:
+    """Add the words that share their only meaning with a phrase of the hand lists and have no category otherwise."""
+    listed: dict[str, Entry] = {}
+    for name in HAND_LISTS:
+        listed = hand_list(name) | listed
+    for phrase in sorted(phrase for phrase, entry in listed.items() if is_certain(entry)):
+        senses = wordnet.senses.get(phrase.replace(" ", "_"), ())
+        is_plural = any(in_hand_lists((singular,)) for singular in singulars(phrase))
+        if len(senses) != 1 or is_plural or wordnet.synsets[senses[0]].is_instance:
+            continue
+        if wordnet.synsets[senses[0]].domain in CONCRETE:
+            add_twins_of(phrase, wordnet.synsets[senses[0]], lexicon, wordnet)
+
+
+def add_twins_of(phrase: str, synset: Synset, lexicon: Lexicon, wordnet: WordNet) -> None:
+    """Add the other words of a synset that mean nothing else and have no category yet."""
+    for lemma in synset.lemmas:
+        other = key(lemma)
+        if len(wordnet.senses.get(lemma.lower(), ())) != 1 or len(other) < 3 or in_hand_lists(tuple(other.split())):
+            continue
+        code = lexicon.entries.get(other) or (head_code(other, lexicon) if " " in other else ())
+        if not anchors_of(code):
+            lexicon.twins.setdefault(other, phrase)
+
+
+def is_certain(entry: Entry) -> bool:
+    """Tell whether an entry of a hand list names a category for sure."""
+    return bool(entry.targets) and entry.targets[0].confidence >= 0.5
+
+
 def render(lexicon: Lexicon, anchors: Anchors) -> str:
     """Return the text of wordnet.txt: sorted, so that equal lexicons give equal bytes."""
+    pieces: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for phrase, code in coded(lexicon):
+        pieces[phrase.replace(" ", "")[:BUCKET]][code].append(phrase)
     lines = [f"A\t{row.line}" for row in anchors.rows]
-    by_code: dict[str, list[str]] = defaultdict(list)
-    for phrase, code in lexicon.entries.items():
-        by_code[",".join(f"{anchor}:{confidence}" for anchor, confidence in code)].append(phrase)
-    lines += [f"E\t{code}\t{';'.join(sorted(phrases))}" for code, phrases in sorted(by_code.items())]
-    by_anchor: dict[int, list[str]] = defaultdict(list)
-    for genus, anchor in lexicon.genera.items():
-        by_anchor[anchor].append(genus)
-    lines += [f"G\t{anchor}\t{';'.join(sorted(genera))}" for anchor, genera in sorted(by_anchor.items())]
-    lines += [f"X\t{joined(lexicon.fixed)}", f"N\t{joined(lexicon.nouns)}", f"M\t{joined(lexicon.others)}"]
+    for start, by_code in sorted(pieces.items()):
+        cells = (f"{code} {';'.join(sorted(phrases))}" for code, phrases in sorted(by_code.items()))
+        lines.append("\t".join((start, *cells)))
     return HEADER + "\n".join(lines) + "\n"
 
 
-def joined(phrases: Iterable[str]) -> str:
-    """Return phrases in one cell, sorted."""
-    return ";".join(sorted(phrases))
+def coded(lexicon: Lexicon) -> Iterator[tuple[str, str]]:
+    """Yield each phrase with its code, as the head of wordnet.txt tells."""
+    for phrase, code in lexicon.entries.items():
+        if phrase not in lexicon.twins:
+            yield phrase, ",".join(f"{anchor}:{confidence}" for anchor, confidence in code)
+    yield from ((genus, f"{GENUS}{anchor}") for genus, anchor in lexicon.genera.items())
+    yield from ((phrase, TWIN + other.replace(" ", "_")) for phrase, other in lexicon.twins.items())
+    for mark, phrases in ((FIXED, lexicon.fixed), (NOUN, lexicon.nouns), (OTHER, lexicon.others)):
+        yield from ((phrase, mark) for phrase in phrases if phrase not in lexicon.twins)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -245,9 +245,9 @@ def mention(words: Words) -> Answer:
 def by_start(phrase: Words) -> Answer | None:
     """`person standing`, `car xyz`: the last word is no noun, or no word at all."""
     last = phrase[-1]
-    if len(phrase) == 1 or last in wordnet().nouns:
+    if len(phrase) == 1 or wordnet().is_noun(last):
         return None
-    if last in wordnet().others or is_form_of_verb(last):
+    if wordnet().is_other(last) or is_form_of_verb(last):
         return resolve(phrase[:-1])
     found = look_up(phrase[:-1])
     if found is None or not found.is_certain or phrase[0] == "orange":
@@ -276,10 +276,10 @@ def only_words(phrase: Words) -> Answer | None:
     """Known words that name nothing of COCO; adjectives alone say nothing at all."""
     last = phrase[-1]
     forms = (last, *singulars(last))
-    if any(form in wordnet().nouns for form in forms) or is_abstract(last):
+    if any(wordnet().is_noun(form) for form in forms) or is_abstract(last):
         return union((NONE, mention(phrase[:-1])))
     if all(
-        any(f in wordnet().others for f in (w, *singulars(w))) or is_form_of_verb(w) or is_filler(w) for w in phrase
+        any(wordnet().is_other(f) for f in (w, *singulars(w))) or is_form_of_verb(w) or is_filler(w) for w in phrase
     ):
         return OPAQUE
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from yolobg.classes.answer import NONE, Answer, mapped
+from yolobg.classes.folding import fold, fold_list, fold_word, is_latin
 from yolobg.classes.lexicon import Target, parse_targets, read_rows
 from yolobg.classes.lexicon.wordnet import wordnet
 from yolobg.classes.lookup import in_hand_lists
@@ -57,37 +57,16 @@ class Notion:
 
 @dataclass(frozen=True, slots=True)
 class Lexeme:
-    """A word of one language with its notion."""
+    """What a word means in one language."""
 
     language: str
-    word: str
     notion: Notion
-
-
-def fold(text: str) -> str:
-    """Return text in lower case, without diacritics of Latin and Arabic letters, words separated by one space."""
-    plain_words = " ".join(words(clean(text)))
-    if plain_words.isascii():
-        return plain_words
-    lowered = plain_words.replace("ß", "ss").replace("ı", "i").replace("ł", "l").replace("ø", "o")
-    lowered = lowered.replace("æ", "ae").replace("œ", "oe").replace("đ", "d")
-    plain = "".join(c for c in unicodedata.normalize("NFD", lowered) if not _is_accent(c))
-    return unicodedata.normalize("NFC", plain)
-
-
-def _is_accent(character: str) -> bool:
-    return "\u0300" <= character <= "\u036f" or "\u064b" <= character <= "\u0652" or character == "\u0640"
-
-
-def is_latin(text: str) -> bool:
-    """Tell whether all letters are Latin."""
-    return all(not c.isalpha() or ord(c) < 0x250 or 0x1E00 <= ord(c) < 0x1F00 for c in text)  # noqa: PLR2004
 
 
 def language_of(names: Sequence[str]) -> str:
     """Return the language that most names of a list are words of, if there are enough; empty for English."""
     foreign = [name for name in names if not _is_plain_english(name)]
-    if not _is_enough(foreign, names):
+    if not _is_enough(foreign, names) or all(_is_english(name) for name in foreign):
         return ""
     hits = [found for found in ({lex.language for lex in _exact(fold(name))} for name in foreign) if found]
     if not _is_enough(hits, names):
@@ -103,6 +82,10 @@ def _is_enough(some: Sequence[object], names: Sequence[str]) -> bool:
 def _is_plain_english(name: str) -> bool:
     found = in_hand_lists(words(clean(name)))
     return found is not None and found.is_certain
+
+
+def _is_english(name: str) -> bool:
+    return all(wordnet().is_word(word) or word.isdigit() for word in words(clean(name)))
 
 
 def by_language(text: str, context: Context) -> Answer | None:
@@ -209,10 +192,10 @@ _ENDINGS = frozenset("aeiousnrtmйьъыиаяоеёуюівхмтыїєyhåäö
 def lexicon() -> dict[str, tuple[Lexeme, ...]]:
     """Return folded word to its lexemes. English words of the same spelling are not asked here."""
     table: dict[str, tuple[Lexeme, ...]] = {}
-    for lexeme in _read_list():
-        key = fold(lexeme.word)
-        if all(lexeme.language != other.language for other in table.get(key, ())):
-            table[key] = (*table.get(key, ()), lexeme)
+    for word, lexeme in _read_list():
+        others = table.get(word, ())
+        if all(lexeme.language != other.language for other in others):
+            table[word] = (*others, lexeme)
     return table
 
 
@@ -227,11 +210,12 @@ def stems() -> dict[str, tuple[Lexeme, ...]]:
     return table
 
 
-def _read_list() -> Iterator[Lexeme]:
+def _read_list() -> Iterator[tuple[str, Lexeme]]:
     (_, _, _, header), *rows = read_rows("languages.tsv")
-    for english, spec, relation, cells in rows:
+    folded = fold_list("\n".join(cells for *_, cells in rows)).split("\n")
+    languages = header.split("|")
+    for (english, spec, relation, _), cells in zip(rows, folded, strict=True):
         notion = Notion(parse_targets(spec, cast("Relation", relation)), english)
-        for language, cell in zip(header.split("|"), cells.split("|"), strict=True):
-            for word in cell.split(","):
-                if word.strip() not in ("", "-"):
-                    yield Lexeme(language, word.strip(), notion)
+        for language, cell in zip(languages, cells.split("|"), strict=True):
+            lexeme = Lexeme(language, notion)
+            yield from ((word, lexeme) for word in map(fold_word, cell.split(",")) if word)

@@ -6,6 +6,7 @@ Each rule takes one spelling of the phrase; `look_up` tries the closest spelling
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 from yolobg.classes.answer import NONE, Answer, mapped
@@ -39,7 +40,7 @@ def look_up(phrase: Words) -> Answer | None:
 def in_hand_lists(phrase: Words) -> Answer | None:
     """Return what the lists written by hand say of a phrase (WordNet not asked)."""
     for form, _ in forms(phrase):
-        for rule in DICTIONARIES[:-1]:
+        for rule in DICTIONARIES[:-2]:
             entry = rule(form)
             if entry is not None:
                 return entry_answer(phrase, form, entry)
@@ -76,6 +77,13 @@ def sense(form: str) -> Entry | None:
     return hand_list("sense").get(form)
 
 
+def twin(form: str) -> Entry | None:
+    """Another word, by WordNet, for a phrase of the hand lists: `bandanna` for `bandana`."""
+    other = wordnet().twin(form)
+    found = other and next((listed[other] for listed in map(hand_list, HAND_LISTS) if other in listed), None)
+    return replace(found, note=f"another word for {other}: {found.note}") if found else None
+
+
 def in_wordnet(form: str) -> Entry | None:
     """A word or fixed phrase of WordNet; a phrase of it written in one word or cut elsewhere counts too."""
     return wordnet().entry(form) or wordnet().glued_entry(form)
@@ -88,6 +96,7 @@ DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
     body,
     part_or_worn,
     sense,
+    twin,
     in_wordnet,
 )
 

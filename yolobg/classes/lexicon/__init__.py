@@ -92,9 +92,20 @@ def hand_list(name: str) -> dict[str, Entry]:
             raise ValueError(f"{name}.tsv: {phrases}: unknown relation {relation!r}")
         entry = Entry(parse_targets(spec, cast("Relation", relation)), name, note)
         for phrase in phrases.split(";"):
-            if entries.setdefault(key(phrase), entry) is not entry:
+            if entries.setdefault(_listed_key(phrase), entry) is not entry:
                 raise ValueError(f"{name}.tsv: {phrase.strip()!r} stands twice")
     return entries
+
+
+def _listed_key(phrase: str) -> str:
+    """Return the key of a listed phrase; most are written as it is."""
+    plain = " ".join(phrase.split())
+    return plain if plain.isascii() and plain.islower() and plain.replace(" ", "").isalpha() else key(plain)
+
+
+@lru_cache(maxsize=1)
+def _category_names() -> frozenset[str]:
+    return frozenset(category.name for category in coco_categories())
 
 
 def parse_targets(spec: str, relation: Relation) -> tuple[Target, ...]:
@@ -104,7 +115,7 @@ def parse_targets(spec: str, relation: Relation) -> tuple[Target, ...]:
         ValueError: It names no category of COCO and no group.
     """
     targets: dict[str, Target] = {}
-    known = {category.name for category in coco_categories()}
+    known = _category_names()
     for part in () if spec.strip() == "-" else spec.split(","):
         name, maybe = part.strip().removesuffix("?"), part.strip().endswith("?")
         confidence = MAYBE if maybe else CONFIDENCE[relation]
