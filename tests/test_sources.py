@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolobg.errors import UsageError
+from yolobg.coco.annotation_source import choose_member, coco_bases, parse_source, source_stem
+from yolobg.errors import AnnotationsError, UsageError
 from yolobg.request import DEFAULT_RATIO, Options, Request, parse_map_options
-from yolobg.sources import COCO_HOSTS, resolve_source
+from yolobg.sources import resolve_source
 
 
 def resolve(**options: Any) -> Any:
@@ -21,9 +22,9 @@ def resolve(**options: Any) -> Any:
 def test_resolve_source__default_is_coco_over_https_first(monkeypatch: pytest.MonkeyPatch) -> None:
     source = resolve()
     assert (source.name, source.annotations.official) == ("coco2017", True)
-    assert source.origin.bases == tuple(f"{host}/train2017" for host in COCO_HOSTS)
+    assert source.origin.bases == tuple(f"{host}/train2017" for host in coco_bases())
     assert source.origin.bases[0].startswith("https://s3.amazonaws.com/")
-    monkeypatch.setenv("YOLOBG_COCO_URL", "http://mirror.test/coco/")
+    monkeypatch.setenv("YOLOBG_COCO_URL", " http://mirror.test/coco/ ")
     assert resolve().origin.bases[0] == "http://mirror.test/coco/train2017"
 
 
@@ -61,11 +62,70 @@ def test_resolve_source__is_called_like_its_file(tmp_path: Path, annotations: st
         ({"images": ("file:///etc",)}, "http"),
         ({"images": ("ftp://x.test/",)}, "http"),
         ({"annotations": "s3://bucket/x.json", "images": ("https://x.test",)}, "http"),
+        ({"annotations": "https://x.test/a.json#part", "images": ("https://x.test",)}, "%23"),
+        ({"annotations": "https://x.test/a.zip#part!b.json", "images": ("https://x.test",)}, "%23"),
+        ({"annotations": "a.json", "images": ("https://x.test/#part",)}, "%23"),
     ],
 )
 def test_resolve_source__refuses(options: dict[str, Any], word: str) -> None:
     with pytest.raises(UsageError, match=word):
         resolve(**options)
+
+
+def test_resolve_source__a_signature_after_the_base_stays_whole() -> None:
+    given = ("https://x.test/a/?sig=a/b/", "https://x.test/b?sig=c==")
+    assert resolve(images=given).origin.bases == ("https://x.test/a?sig=a/b/", "https://x.test/b?sig=c==")
+
+
+@pytest.mark.parametrize(
+    ("text", "stem"),
+    [
+        ("a/b.json", "b"),
+        ("a\\b.JSON.GZ", "b"),
+        ("folder/", "folder"),
+        ("https://x.test/a/b%20c.zip?x=1", "b c"),
+        ("a.zip!in/c.json", "c"),
+        ("a.zip", "a"),
+    ],
+)
+def test_source_stem__is_the_rule_of_both_rooms(tmp_path: Path, text: str, stem: str) -> None:
+    assert source_stem(text) == stem
+    assert parse_source(text).name == stem.replace(" ", "_")
+    assert resolve(annotations=text, images=(tmp_path,)).name == stem.replace(" ", "-")
+
+
+COCO = ["annotations/instances_train2017.json", "annotations/instances_val2017.json"]
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (COCO, COCO[0]),
+        ([*COCO, "annotations/captions_train2017.json", "annotations/person_keypoints_val2017.json"], COCO[0]),
+        (["instances_train2014.json.gz", "instances_val2014.json.gz"], "instances_train2014.json.gz"),
+        (["a/instances_default.json", "a/x.json"], "a/instances_default.json"),
+        (["x.json", "__MACOSX/x.json"], "x.json"),
+    ],
+)
+def test_choose_member__the_obvious_one(names: list[str], chosen: str) -> None:
+    assert choose_member(reversed(names), None, source="a.zip") == chosen
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["instances_train.json", "instances_val.json"],
+        [*COCO, "annotations/instances_extra.json"],
+        ["a/instances_train2017.json", "b/instances_val2017.json"],
+        ["instances_train2014.json", "instances_val2017.json"],
+    ],
+)
+def test_choose_member__asks_rather_than_take_train_alone(names: list[str]) -> None:
+    for source, mark in (("a.zip", "!"), ("https://x.test/a.zip?token=1", "!"), ("some/folder", "/")):
+        with pytest.raises(AnnotationsError, match="cannot tell which file is meant") as caught:
+            choose_member(names, None, source=source)
+        assert all(name in str(caught.value) for name in names)
+        assert str(caught.value).endswith(f"for example {source}{mark}{min(names)}")
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from yolobg.coco.annotation_source import COCO2017, AnnotationSource, parse_source, split_member
+from yolobg.coco.annotation_source import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
 from yolobg.coco.catalog_store import cache_folder
 from yolobg.dataset.layout import source_slug
 from yolobg.errors import UsageError
 from yolobg.model import Link, Origin
 
-__all__ = ["COCO_HOSTS", "Source", "resolve_source"]
-
-# The path-style host has a valid certificate; the vanity host has none for its own name but serves the same bytes.
-COCO_HOSTS = ("https://s3.amazonaws.com/images.cocodataset.org", "http://images.cocodataset.org")
+__all__ = ["Source", "resolve_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +41,23 @@ def resolve_source(
         link: How local images come into the dataset.
 
     Raises:
-        UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s), or
-            the images of a user's own annotations are not named.
+        UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s) or has
+            a fragment, or the images of a user's own annotations are not named.
     """
     folders = tuple(_folder(place) for place in images if not _is_url(place))
-    bases = tuple(str(place).rstrip("/") for place in images if _is_url(place))
+    bases = tuple(_base(str(place)) for place in images if _is_url(place))
     if annotations is not None:
         if not images:
             raise UsageError(
                 f"--annotations {annotations}: say where its images are, with --images FOLDER or --images https://…"
             )
-        name = _stem(str(annotations))
+        _is_url(annotations)  # an address of another kind is refused, not taken for a path
+        name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if source != COCO2017.name:
         return _folder_source(source, images, link)
     if not images:
-        bases = tuple(f"{host}/train2017" for host in coco_hosts())
+        bases = tuple(f"{host}/train2017" for host in coco_bases())
     return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
 
 
@@ -84,12 +80,6 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Sou
     return Source(name, annotations, Origin(name, (pool.images,), (), link), plain=pool.plain)
 
 
-def coco_hosts() -> tuple[str, ...]:
-    """COCO's hosts in the order to be tried; the mirror named by `YOLOBG_COCO_URL` comes first."""
-    mirror = os.environ.get("YOLOBG_COCO_URL", "").rstrip("/")
-    return (mirror, *COCO_HOSTS) if mirror else COCO_HOSTS
-
-
 def _is_url(place: str | Path) -> bool:
     text = str(place)
     # One letter before the colon is a Windows drive.
@@ -97,7 +87,18 @@ def _is_url(place: str | Path) -> bool:
         return False
     if not re.match(r"(?i)https?://[^/]", text):
         raise UsageError(f"{text}: only http and https addresses can be fetched from; for a folder give its plain path")
+    if "#" in text:
+        raise UsageError(
+            f"{text}: what follows a '#' in an address never reaches the server; leave it out, or write %23 where "
+            "a name has this sign"
+        )
     return True
+
+
+def _base(address: str) -> str:
+    """Without a slash at the end of its path; a query (a signature, say) stays as it is."""
+    path, mark, query = address.partition("?")
+    return path.rstrip("/") + mark + query
 
 
 def _folder(place: str | Path) -> Path:
@@ -107,10 +108,3 @@ def _folder(place: str | Path) -> Path:
             f"--images {place}: no such folder; give the folder that holds the source's images, or an address"
         )
     return folder.resolve()
-
-
-def _stem(annotations: str) -> str:
-    container, member = split_member(annotations)
-    path = member or (unquote(urlsplit(container).path) if _is_url(container) else container)
-    name = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
-    return source_slug(re.sub(r"(?i)\.(json|json\.gz|gz|zip)$", "", name))

@@ -27,10 +27,15 @@ __all__ = [
     "coco_bases",
     "is_url",
     "parse_source",
+    "source_stem",
     "split_member",
 ]
 
 _JSON = (".json", ".json.gz")
+_OFFICIAL = re.compile(
+    r"(?P<folder>.*/|)instances_(?P<part>train|val)(?P<year>2014|2017)\.json(?P<packed>\.gz|)", re.DOTALL
+)
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +122,20 @@ def parse_source(text: str, *, captions: str | None = "", name: str | None = Non
         captions: As in `AnnotationSource`.
         name: The source's name; None makes it from the file's.
     """
+    safe = re.sub(r"[^\w.-]+", "_", source_stem(text)).strip("._")
+    return AnnotationSource(name or safe or "source", text, captions)
+
+
+def source_stem(text: str) -> str:
+    """What a source is called by its file's name: the member's of a zip, without the suffix; not made safe for any use.
+
+    Args:
+        text: As for `parse_source`.
+    """
     container, member = split_member(text)
     path = unquote(urlsplit(container).path) if is_url(container) else container
-    stem = PurePosixPath((member or path).replace("\\", "/")).name
-    stem = re.sub(r"\.(json|json\.gz|zip)$", "", stem, flags=re.IGNORECASE)
-    safe = re.sub(r"[^\w.-]+", "_", stem).strip("._")
-    return AnnotationSource(name or safe or "source", text, captions)
+    name = re.split(r"[/\\]", (member or path).rstrip("/\\"))[-1]
+    return re.sub(r"(?i)\.(json|json\.gz|gz|zip)$", "", name)
 
 
 def is_url(text: str) -> bool:
@@ -149,8 +162,9 @@ def captions_name(instances: str) -> str | None:
 def choose_member(names: Iterable[str], wanted: str | None, *, source: str) -> str:
     """Choose the instances file of a zip or folder.
 
-    The one wanted; else the only `instances*.json`; else the only one of these with `train` in its name; else the only
-    JSON file there is.
+    The one wanted; else the only `instances*.json`; else, of COCO's own two (`instances_train2017.json` beside
+    `instances_val2017.json`, or 2014) that of train, as the named source `coco2017` means it; else the only JSON file
+    there is.
 
     Raises:
         AnnotationsError: There is no such file or more than one; the message lists what is there.
@@ -159,16 +173,24 @@ def choose_member(names: Iterable[str], wanted: str | None, *, source: str) -> s
     if wanted is not None:
         if wanted in found:
             return wanted
-        raise AnnotationsError(f"{source}: has no {wanted}; {_listing(found)}")
+        raise AnnotationsError(f"{source}: has no {wanted}; {_listing(found, source)}")
     instances = [n for n in found if PurePosixPath(n).name.lower().startswith("instances")]
-    training = [n for n in instances if "train" in PurePosixPath(n).name.lower()]
-    for choice in (instances, training, found):
+    for choice in (instances, _official_train(instances), found):
         if len(choice) == 1:
             return choice[0]
-    raise AnnotationsError(f"{source}: cannot tell which file is meant; {_listing(found)}")
+    raise AnnotationsError(f"{source}: cannot tell which file is meant; {_listing(instances or found, source)}")
 
 
-def _listing(names: list[str]) -> str:
+def _official_train(instances: list[str]) -> list[str]:
+    """COCO's own train file, where nothing but COCO's own pair is there: one folder, one year."""
+    matches = [_OFFICIAL.fullmatch(name) for name in instances]
+    homes = {match.group("folder", "year", "packed") if match else None for match in matches}
+    return [m.string for m in matches if m and m.group("part") == "train"] if len(homes) == 1 else []
+
+
+def _listing(names: list[str], source: str) -> str:
     if not names:
         return "it holds no .json file at all"
-    return f"name one of its files after a '!': {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"  # noqa: PLR2004  # enough to choose from
+    mark = "!" if (urlsplit(source).path if is_url(source) else source).lower().endswith(".zip") else "/"
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"it holds {shown}; name one, for example {source}{mark}{names[0]}"
