@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from download_pictures import QUICK, names, picture, records, served
 from image_server import LASTING, PASSING, ImageServer
 
 from yolobg.download import fetch_images
-from yolobg.errors import DownloadError
+from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import ImageRecord, Origin, Staged
 
 ONE = records(1)[0]
@@ -259,3 +260,44 @@ def test_faults__a_body_larger_than_memory_pieces_is_streamed(tmp_path: Path) ->
             result = fetch_images([large], needed=1, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         assert_all_true(result.staged, tmp_path / "s")
         result.staged[0].path.unlink()
+
+
+# ---------------------------------------------------------------- records that are wrong
+
+
+def wrong_sizes(count: int) -> list[ImageRecord]:
+    return [replace(record, width=record.width + 100) for record in records(count)]
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_records__of_other_sizes_are_told_as_such(count: int, tmp_path: Path) -> None:
+    """Also where so many fail in a row that the run is given up."""
+    with ImageServer(served(records(count))) as server, pytest.raises(AnnotationsError) as caught:
+        fetch_images(wrong_sizes(count), needed=2, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
+    assert re.search(r"none is what its record says \(image 1: http\S+ it is ", str(caught.value))
+    assert str(caught.value).count(", but the record says ") == 3
+    assert caught.value.exit_code == 3
+
+
+def test_records__of_other_sizes_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for record in records(4):
+        (tmp_path / "images" / record.file_name).write_bytes(picture(record.id, record.width, record.height))
+    local = Origin("x", folders=(tmp_path / "images",))
+    with pytest.raises(AnnotationsError, match="4 images were tried"):
+        fetch_images(wrong_sizes(4), needed=2, origin=local, staging=tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["../../etc/x.jpg", "/x.jpg", "con.jpg", "x.gif"])
+def test_records__with_names_that_cannot_be_used(name: str, tmp_path: Path) -> None:
+    pool = [replace(record, file_name=name) for record in records(5)]
+    with pytest.raises(AnnotationsError, match=r"5 images were tried.*image 1: .*image 2: .*image 3: .*file_name"):
+        fetch_images(pool, needed=2, origin=Origin("x", bases=("http://127.0.0.1:1/x",)), staging=tmp_path / "s")
+
+
+def test_records__one_failure_of_the_host_is_the_hosts(tmp_path: Path) -> None:
+    with ImageServer(served(records(2))) as server:
+        pool = [*wrong_sizes(2), records(3)[2]]
+        result = fetch_images(pool, needed=2, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
+    assert [one.source_id for one in result.failed] == [1, 2, 3]
+    assert "404" in result.failed[2].reason

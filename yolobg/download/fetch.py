@@ -6,15 +6,16 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.download.addresses import check_base
 from yolobg.download.limits import Limits
 from yolobg.download.staging import remove_partial, write_guard
+from yolobg.download.verify import is_records_fault
 from yolobg.download.work import Outcome, Workshop
-from yolobg.errors import DownloadError, UsageError
+from yolobg.errors import AnnotationsError, DownloadError, UsageError
 from yolobg.model import Failed, ImageRecord, Origin, Progress, Staged, no_progress
 
 __all__ = ["FetchResult", "fetch_images"]
@@ -73,6 +74,7 @@ def fetch_images(
 
     Raises:
         DownloadError: The hosts are down, answer with nothing usable, or staging cannot be written.
+        AnnotationsError: No candidate can be used, and it is their records that are wrong: unsafe names, other sizes.
         UsageError: The origin names nothing, or something that cannot be used.
     """
     if not origin.folders and not origin.bases:
@@ -128,6 +130,7 @@ class _Run:
             self._take_arrived()
             self._settle(accept)
             progress(_STAGE, len(self._staged) + self._good_waiting, self._needed)
+        self._check_records(self._failed)
         return FetchResult(tuple(self._staged), tuple(self._failed))
 
     def _begin(self) -> None:
@@ -172,10 +175,22 @@ class _Run:
         limits = self._limits
         if self._barren < limits.barren_images and self._lost < limits.lost_images + 4 * self._needed:
             return
+        arrived = (outcome for _, outcome in sorted(self._outcomes.items()) if isinstance(outcome, Failed))
+        self._check_records([*self._failed, *arrived])
         raise DownloadError(
             f"{self._lost} images could not be had, the last {self._barren} in a row "
             f"({self._workshop.hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
+        )
+
+    def _check_records(self, failed: Sequence[Failed]) -> None:
+        """Raise an error about the records where nothing can be used and all of it is their fault."""
+        if self._staged or self._good_waiting or not failed or not all(map(is_records_fault, failed)):
+            return
+        told = "; ".join(f"image {one.source_id}: {one.reason}" for one in failed[:3])
+        raise AnnotationsError(
+            f"{len(failed):,} images were tried, and none is what its record says ({told}); check that the annotations "
+            "belong to these images, and that every file_name is a plain path below their folder"
         )
 
     def _settle(self, accept: Callable[[Staged], str | None] | None) -> None:

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from yolobg.download.structure import BadImageError, Data, Structure, walk_jpeg, walk_png
-from yolobg.model import ImageRecord
+from yolobg.model import Failed, ImageRecord
 
-__all__ = ["BadImageError", "Depth", "check_image", "image_suffix"]
+__all__ = ["BadImageError", "Depth", "check_image", "image_suffix", "is_records_fault"]
 
 Depth = Literal["header", "structure", "decode"]
 
@@ -32,6 +32,7 @@ _FORMATS: dict[str, tuple[str, ...]] = {
     ".heic": ("HEIF",),
     ".heif": ("HEIF",),
 }
+_DISAGREES = ", but the record says "
 MIN_SIDE_PX = 10
 # Pillow's own bound against decompression bombs; above it Pillow warns, at twice it refuses.
 MAX_PIXELS = 89_478_485
@@ -92,4 +93,12 @@ def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> Non
 
         if pixels.is_turned(data):
             return
-    raise BadImageError(f"it is {width}x{height} px, but the record says {record.width}x{record.height}")
+    raise BadImageError(f"it is {width}x{height} px{_DISAGREES}{record.width}x{record.height}")
+
+
+def is_records_fault(failed: Failed) -> bool:
+    """Whether an image failed for what its record says of it, so that neither a network nor a disk is to blame.
+
+    Without any try: its name cannot be used. With one: its size is another.
+    """
+    return failed.attempts == 0 or _DISAGREES in failed.reason
