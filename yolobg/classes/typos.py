@@ -31,7 +31,7 @@ def _nearest(word: str) -> str | None:
     close = [
         (glued[0] == word[0], name)
         for length in (len(word), len(word) - 1, len(word) + 1)
-        for glued, name in _by_length().get(length, ())
+        for glued, name in listed_by_length().get(length, ())
         if is_one_letter_off(word, glued) and (glued[0] == word[0] or len(word) > SHORTEST_LAST)
     ]
     return max(close, default=(False, None), key=lambda pair: pair[0])[1]
@@ -59,7 +59,7 @@ def is_one_letter_off(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _by_length() -> dict[int, tuple[tuple[str, str], ...]]:
+def listed_by_length() -> dict[int, tuple[tuple[str, str], ...]]:
     """Return length to (letters, name) of the listed names that map to a category; sorted."""
     names = {form for c in coco_categories() for form in (c.name, plural(c.name))}
     for listed in HAND_LISTS:
