@@ -534,12 +534,13 @@ def test_cache_folder__follows_the_environment(tmp_path: Path, monkeypatch: pyte
 def test_work__left_by_a_killed_run_is_swept_after_a_week(tmp_path: Path) -> None:
     store = Store(cache_folder())
     store.prepare()
-    for name, days in (("old", 8), ("young", 1)):
+    old, young = "0" * 32, "1" * 32
+    for name, days in ((old, 8), (young, 1)):
         (store.work / name).mkdir()
         (store.work / name / "x.part").write_bytes(b"x")
         age(store.work / name, days * 86_400)
     work(parse_source(str(place(tmp_path, instances_a__json=instances()))))
-    assert [path.name for path in store.work.iterdir()] == ["young"]
+    assert [path.name for path in store.work.iterdir()] == [young]
 
 
 def test_lock__is_waited_for_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
