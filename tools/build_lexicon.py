@@ -322,10 +322,16 @@ def add_multiword(lexicon: Lexicon, multiword: dict[str, Code]) -> None:
     """Add phrases that do not mean what their last word does, and those that mean nothing although it does."""
     for phrase, code in multiword.items():
         head = head_code(phrase, lexicon)
-        if code and anchors_of(code) != anchors_of(head):
+        if code and (anchors_of(code) != anchors_of(head) or is_doubted(phrase)):
             lexicon.entries[phrase] = code
         elif not code and head:
             lexicon.fixed.add(phrase)
+
+
+def is_doubted(phrase: str) -> bool:
+    """Tell whether the matcher reads the last word otherwise: by a hand list, or as what may be a device (`miner`)."""
+    last = phrase.rsplit(" ", 1)[1]
+    return last.endswith(("er", "or")) or in_hand_lists((last,)) is not None
 
 
 def head_code(phrase: str, lexicon: Lexicon) -> Code:
