@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,12 @@ PROXY_VARIABLES = (
     "CURL_CA_BUNDLE",
 )
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+# A CI that starts us in the background may have us ignore Ctrl-C, and all that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

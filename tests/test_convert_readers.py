@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from format_data import BACKGROUNDS, NAMES, Truth, Truths, boxes_only, make_coco, make_yolo
 from PIL import Image
 from pycocotools.coco import COCO
+from ultra import python_with_ultralytics
 
 from yolobg.formats.convert import convert
 
@@ -176,7 +176,7 @@ def test_yolo__as_ultralytics_reads_it(tmp_path: Path, way: tuple[str, ...], out
     environment = {**os.environ, "YOLO_CONFIG_DIR": str(tmp_path), "YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "False"}
     task = "segment" if outlines else "detect"
     run = subprocess.run(
-        [sys.executable, "-c", ULTRALYTICS, str(place / "data.yaml"), task, str(out)],
+        [python_with_ultralytics(), "-c", ULTRALYTICS, str(place / "data.yaml"), task, str(out)],
         capture_output=True, text=True, check=False, env=environment, cwd=tmp_path, timeout=100,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

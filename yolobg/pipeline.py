@@ -13,15 +13,16 @@ from yolobg.classes.map_file import map_text, parse_map
 from yolobg.classes.matcher import match_classes
 from yolobg.classes.resolve import excluded_categories
 from yolobg.coco.catalog_cache import find_catalog
+from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.homes import home_folders
-from yolobg.dataset.inventory import choose_destination, scan_split
+from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manifest
 from yolobg.dataset.removal import plan_removal
 from yolobg.dataset.removal import remove as take_back
 from yolobg.dataset.yaml_text import load_yaml
 from yolobg.demo import Demo, write_demo
-from yolobg.errors import UsageError
+from yolobg.errors import DatasetError, UsageError
 from yolobg.execution import added_of, carry_out
 from yolobg.files import write_bytes
 from yolobg.model import ClassMatch, Progress, no_progress
@@ -97,7 +98,12 @@ def status(
     data, root = read_dataset(data_yaml)
     manifest = read_manifest(root)
     inventory = scan_split(data, split, progress=progress)
-    destination = choose_destination(data, inventory)
+    warnings: tuple[str, ...] = ()
+    try:
+        destination = choose_destination(data, inventory)
+    except DatasetError as error:
+        # There is no place for new files, which is no reason not to tell what is there.
+        destination, warnings = Destination(Path(inventory.entries[0]), Path(inventory.entries[0])), (str(error),)
     counts = counts_of(inventory, manifest, root)
     listed = {file.image for file in inventory.files}
     return Report(
@@ -117,7 +123,7 @@ def status(
         failed=(),
         after=counts,
         manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,
-        warnings=data.warnings + inventory.warnings,
+        warnings=data.warnings + inventory.warnings + warnings,
         problems=inventory.problems,
         interrupted=manifest.pending is not None,
         page=str(report_path(root)) if report_path(root).is_file() else None,

@@ -16,7 +16,7 @@ from yolobg.classes.resolve import check_resolved, excluded_categories
 from yolobg.coco.catalog import Catalog, parse_license
 from yolobg.coco.catalog_cache import open_catalog
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
-from yolobg.dataset.homes import all_images
+from yolobg.dataset.homes import read_all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
@@ -63,9 +63,9 @@ class Choice:
         info: What was left of it and why.
         matches: What each class name excludes.
         ranked: Eligible images that are not in the dataset yet, best first.
-        non_commercial: Ids of the source's licences with an NC part.
         licenses: The source's licences by id.
         known: What is in the dataset already.
+        warnings: What could not be looked at for images that are in the dataset already.
     """
 
     source: Source
@@ -74,6 +74,7 @@ class Choice:
     ranked: tuple[int, ...]
     licenses: dict[int, License]
     known: Known
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         before=before,
         target=Target(ratio=ratio, count=request.count, needed=needed),
         choice=choice,
-        warnings=data.warnings + inventory.warnings,
+        warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()),
         scan=scan,
         manifest=manifest,
     )
@@ -195,7 +196,8 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
             matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
         eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
-        known = Known(all_images(data), manifest, source.name, rejected)
+        found = read_all_images(data)
+        known = Known(found.images, manifest, source.name, rejected)
         records = catalog.records(eligibility.ids)
         ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
         if len(ranked) < needed:
@@ -205,7 +207,7 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
         in_dataset = len(eligibility.ids) - len(ranked)
         info = source_info(source.name, eligibility, in_dataset=in_dataset, overall=overall)
         info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
-    return Choice(source, info, matches, tuple(ranked), licenses, known)
+    return Choice(source, info, matches, tuple(ranked), licenses, known, found.warnings)
 
 
 def source_info(
@@ -248,9 +250,8 @@ def _further(exclude: Collection[str], catalog: Catalog) -> frozenset[str]:
 
 def source_of(request: Request) -> Source:
     """The source that the request names."""
-    return resolve_source(
-        source=request.source, annotations=request.annotations, images=request.images, link=request.link
-    )
+    r = request
+    return resolve_source(source=r.source, annotations=r.annotations, images=r.images, link=r.link)
 
 
 def ask_catalog(
@@ -258,7 +259,7 @@ def ask_catalog(
 ) -> tuple[Eligibility, tuple[ClassMatch, ...], Contamination | None]:
     """What the matches leave of the source; the matches with what was found; the expected contamination in all.
 
-    Where the source's classes have no names (`plain`), any object rules an image out.
+    Where its classes have no names (`plain`), any object rules an image out.
     """
     every = frozenset(category.name for category in catalog.categories)
     excluded = every if plain else excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog)
