@@ -1,0 +1,83 @@
+"""Families of names, each with the rule that explains it, and the limits of time on hostile ones."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yolobg.classes.matcher import match_classes
+from yolobg.classes.resolve import check_resolved
+from yolobg.errors import UnresolvedClassError
+
+NO_LIMIT_S = 2.0
+
+
+def certain(name: str) -> set[str]:
+    return {e.coco for e in match_classes([name])[0].exclude}
+
+
+def maybe(name: str) -> set[str]:
+    return {e.coco for e in match_classes([name])[0].maybe}
+
+
+@pytest.mark.parametrize("name", ["helmet", "no_helmet", "safety vest", "mask"])
+def test_what_people_wear_suggests_no_neighbour_of_theirs(name: str) -> None:
+    assert certain(name) == {"person"}
+    assert maybe(name) == set()
+
+
+@pytest.mark.parametrize("name", ["forklift", "tractor", "crane truck part excavator"])
+def test_machines_are_no_bicycles(name: str) -> None:
+    assert "bicycle" not in certain(name) | maybe(name)
+
+
+@pytest.mark.parametrize(("name", "category"), [("desk", "dining table"), ("goat", "sheep"), ("plate", "bowl")])
+def test_habits_of_coco_are_a_maybe(name: str, category: str) -> None:
+    assert category in maybe(name)
+    assert category not in certain(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("jinrikisha", "motorcycle"),  # WordNet's other word for rickshaw
+        ("bandanna", "person"),
+        ("aeronautical engineer", "person"),  # a phrase of WordNet whose head alone may be a device
+        ("coal miner", "person"),
+        ("Erlenmeyer flask", "bottle"),
+        ("ball soccer", "sports ball"),  # sorted names
+        ("knife attack", "knife"),  # events
+        ("Kia Sportage", "car"),  # makers of cars
+    ],
+)
+def test_a_family_is_read(name: str, category: str) -> None:
+    assert category in certain(name)
+
+
+def test_both_map_lines_are_shown_for_an_opaque_name() -> None:
+    with pytest.raises(UnresolvedClassError) as caught:
+        check_resolved(match_classes(["0", "xqzzt"]))
+    message = str(caught.value)
+    for line in ('--map "0=CATEGORY"', '--map "0=none"', '--map "xqzzt=none"'):
+        assert line in message
+    assert "nothing;" not in message
+    assert "nearest: nothing" not in message
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(min_size=1000, max_size=10_000))
+def test_any_long_text_takes_bounded_time_and_always_the_same_answer(name: str) -> None:
+    start = time.process_time()
+    first = match_classes([name])
+    assert time.process_time() - start < NO_LIMIT_S
+    assert match_classes([name]) == first
+
+
+@pytest.mark.parametrize("unit", ["car ", "a/", "no_", "(", "ab", "person of ", "Aa", "--x", "犬", "ch", "\u0301"])
+def test_repeated_pieces_take_bounded_time(unit: str) -> None:
+    start = time.process_time()
+    match_classes([unit * (10_000 // len(unit))])
+    assert time.process_time() - start < NO_LIMIT_S
