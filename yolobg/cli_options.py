@@ -25,7 +25,9 @@ SourceOption = Annotated[str, typer.Option("--source", help="Named source of bac
 AnnotationsOption = Annotated[
     str | None,
     typer.Option(
-        "--annotations", metavar="FILE_OR_URL", help="COCO-format instances file instead (.json, .json.gz, in a .zip)."
+        "--annotations",
+        metavar="FILE_OR_URL",
+        help="COCO-format instances file instead: .json, .json.gz, file.zip or file.zip!member.json.",
     ),
 ]
 ImagesOption = Annotated[

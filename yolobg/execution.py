@@ -20,6 +20,7 @@ from yolobg.dataset.merge import add
 from yolobg.dataset.on_disk import clear_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
+from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.model import ImageRecord, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
@@ -148,10 +149,12 @@ def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
 
 
 def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError | PoolError:
-    if not fetched.failed:
+    if all(map(is_records_fault, fetched.failed)):
+        unusable = f", and {len(fetched.failed):,} do not fit their records" if fetched.failed else ""
         return PoolError(
             f"{plan.target.needed:,} backgrounds are needed, and only {choice.info.eligible:,} eligible images of the "
-            "source are not in the dataset already. Ask for a smaller --ratio or --count, or give a larger source."
+            f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
+            "source."
         )
     told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
     return DownloadError(
