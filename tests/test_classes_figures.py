@@ -75,3 +75,36 @@ def test_a_list_in_another_language_is_read_in_it(language: str) -> None:
     matches = match_classes([row["name"] for row in rows])
     right = [set(row["coco"]) <= certain(match) for row, match in zip(rows, matches, strict=True) if row["coco"]]
     assert sum(right) >= 0.9 * len(right)
+
+
+def fresh_rows() -> list[dict[str, Any]]:
+    """The names that were frozen before the matcher was run on them, but those of other languages and opaque ones."""
+    files = sorted(path.stem for path in ROWS.glob("fresh_*.jsonl"))
+    return [row for file in files if "languages" not in file and "opaque" not in file for row in read(file)]
+
+
+def test_fresh_names_are_covered() -> None:
+    rows = [row for row in fresh_rows() if row["coco"]]
+    covered, precise = covered_and_precise(rows)
+    assert len(rows) >= 2500
+    assert covered >= 0.95
+    assert precise >= 0.98
+
+
+def test_fresh_names_that_need_nothing_lose_nothing() -> None:
+    rows = [row for row in fresh_rows() if not row["coco"]]
+    alarms = [r["name"] for r in rows if certain(match_classes([r["name"]])[0]) - set(r.get("accept", ()))]
+    assert len(rows) >= 1000
+    assert len(alarms) <= 0.02 * len(rows), alarms
+
+
+def test_fresh_names_of_other_languages_are_covered_in_their_lists() -> None:
+    rows = read("fresh_languages") + read("fresh_more_languages")
+    covered = wanted = 0
+    for language in sorted({row["lang"] for row in rows}):
+        listed = [row for row in rows if row["lang"] == language]
+        for row, match in zip(listed, match_classes([row["name"] for row in listed]), strict=True):
+            wanted += bool(row["coco"])
+            covered += bool(row["coco"]) and set(row["coco"]) <= certain(match)
+    assert wanted >= 700
+    assert covered / wanted >= 0.97

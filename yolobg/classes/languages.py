@@ -1,4 +1,4 @@
-"""Class names in other languages: about 120 notions in 22 languages, used where the name or its list is not English."""
+"""Class names in other languages: 128 notions in 22 languages, used where the name or its list is not English."""
 
 from __future__ import annotations
 
@@ -90,9 +90,13 @@ def _is_english(name: str) -> bool:
 
 def by_language(text: str, context: Context) -> Answer | None:
     """Return what a name means in the list's language, or in its script where that is not Latin."""
-    if not is_latin(text):
-        return _read(fold(text), "", SURE)
-    return _read(fold(text), context.language, SURE) if context.language else None
+    name = fold(text)
+    if not context.language:
+        return None if is_latin(text) else _read(name, "", SURE)
+    found = _read(name, context.language, SURE)
+    if found is not None or is_latin(text):
+        return found
+    return _answer(name, _exact(name), LIKELY) if _exact(name) else None
 
 
 def by_certain_language(text: str, _context: Context) -> Answer | None:
@@ -108,8 +112,13 @@ def _forms(name: str) -> tuple[str, ...]:
     return () if " " in name else (name, *singulars(name))
 
 
-def by_likely_language(text: str, _context: Context) -> Answer | None:
-    """Return what a name means that is no English word but one of another language."""
+def by_likely_language(text: str, context: Context) -> Answer | None:
+    """Return what a name means that is no English word but one of another language.
+
+    A name in the script of the list's own language was read before: parts of it mean something else in others.
+    """
+    if context.language and not is_latin(text):
+        return None
     return _read(fold(text), "", LIKELY)
 
 
