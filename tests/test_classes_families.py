@@ -57,6 +57,14 @@ def test_a_family_is_read(name: str, category: str) -> None:
     assert category in certain(name)
 
 
+def test_most_names_of_a_list_decide_a_rarer_reading() -> None:
+    birds = ["Baltimore Oriole", "House Sparrow", "Blue Jay", "Mallard", "Cedar Waxwing", "Painted Bunting"]
+    assert "bird" not in certain("Painted Bunting")
+    assert {e.coco for e in match_classes(birds)[-1].exclude} == {"bird"}
+    tools = ["hammer", "pliers", "saw", "wrench", "drill", "nutcracker"]
+    assert not match_classes(tools)[-1].exclude
+
+
 def test_both_map_lines_are_shown_for_an_opaque_name() -> None:
     with pytest.raises(UnresolvedClassError) as caught:
         check_resolved(match_classes(["0", "xqzzt"]))

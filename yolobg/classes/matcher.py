@@ -12,6 +12,7 @@ from yolobg.classes.answer import EXCLUDES, LOWEST, Answer
 from yolobg.classes.bridge import Bridge
 from yolobg.classes.context import Context
 from yolobg.classes.lexicon import coco_categories
+from yolobg.classes.majority import agreed
 from yolobg.classes.neighbours import with_neighbours
 from yolobg.classes.rules import answer
 from yolobg.classes.suggest import nearest
@@ -49,27 +50,23 @@ def match_classes(
     chosen = _resolve_map(user_map or {}, by_id, source)
     context = Context.of(tuple(by_id.values()))
     bridge = Bridge.to(source)
-    whole = _Whole(chosen, context, bridge, {category.name: category.images for category in source})
-    return tuple(_match(class_id, name, whole) for class_id, name in by_id.items())
+    whole = _Whole(chosen, bridge, {category.name: category.images for category in source})
+    read = dict(zip(by_id, agreed([answer(name, context) for name in by_id.values()]), strict=True))
+    return tuple(_match(class_id, name, read[class_id], whole) for class_id, name in by_id.items())
 
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """What holds for all names of a list: the user's map, the list's context, the source and its image counts."""
+    """What holds for all names of a list: the user's map, the source and its image counts."""
 
     chosen: Mapping[str, tuple[str, ...]]
-    context: Context
     bridge: Bridge
     images: Mapping[str, int]
 
-    def answer(self, name: str) -> Answer:
-        """Return what the rules say of a name, in the source's categories."""
-        return self.bridge.over(name, with_neighbours(answer(name, self.context)))
 
-
-def _match(class_id: int, name: str, whole: _Whole) -> ClassMatch:
+def _match(class_id: int, name: str, read: Answer, whole: _Whole) -> ClassMatch:
     chosen = whole.chosen.get(key(name))
-    found = _by_user(chosen) if chosen is not None else whole.answer(name)
+    found = _by_user(chosen) if chosen is not None else whole.bridge.over(name, with_neighbours(read))
     return _as_match(class_id, name, found, whole.images)
 
 
