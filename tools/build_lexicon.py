@@ -20,13 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import yolobg  # noqa: E402 - lies in the checkout
 from yolobg.classes.lexicon import Entry, hand_list, parse_targets  # noqa: E402 - the tool runs from a checkout
 from yolobg.classes.lexicon.wordnet import BUCKET, FIXED, GENUS, NOUN, OTHER, TWIN  # noqa: E402
 from yolobg.classes.lookup import HAND_LISTS, in_hand_lists  # noqa: E402
 from yolobg.classes.text import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
 
 DICTIONARY = Path("/usr/share/wordnet")
-OUTPUT = ROOT / "yolobg" / "classes" / "lexicon" / "wordnet.txt"
+# Of the package that is imported: the checkout's, or where its tests run against a wheel, the installed one.
+OUTPUT = Path(yolobg.__file__).parent / "classes" / "lexicon" / "wordnet.txt"
 ANCHORS = Path(__file__).with_name("wordnet_anchors.tsv")
 
 TOPS, ANIMAL, ARTIFACT, BODY, FOOD, PERSON, PLANT = 3, 5, 6, 8, 13, 18, 20
