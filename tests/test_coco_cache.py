@@ -368,7 +368,7 @@ def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Pat
     ]
     for child in children:
         child.start()
-    found = {answers.get(timeout=30) for _ in children}
+    found = {answers.get(timeout=110) for _ in children}
     for child in children:
         child.join(20)
         assert child.exitcode == 0
