@@ -155,3 +155,23 @@ def test_full_stdout__is_told(dataset: Path) -> None:
     assert code == 1
     assert "standard output" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("what", ["create", "link"])
+def test_add__a_file_that_appears_in_the_very_last_moment_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    place = make_place(tmp_path / "data")
+    before = visible(place.root)
+    theirs: dict[str, bytes] = {}
+
+    def appear(name: str, path: Path) -> None:
+        if name == what and not theirs:
+            path.write_bytes(b"theirs")
+            theirs[path.relative_to(place.root).as_posix()] = b"theirs"
+
+    monkeypatch.setattr(files, "on_step", appear)
+    with pytest.raises(MergeError), hold(place.root):
+        add(place.root, read_manifest(place.root), stage(place, range(10, 14)))
+    assert theirs
+    assert visible(place.root) == {**before, **theirs}

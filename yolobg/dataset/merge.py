@@ -136,7 +136,7 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> 
                 # Both names are there when the old one could not be removed.
                 image.unlink() if os.path.lexists(staged) else image.rename(staged)
             # A label that was there before is not among those made, even if it is empty.
-            if label in made and not os.path.lexists(image) and look_label(label) == "blank":
+            if label in made and look_image(image, entry) != "ours" and look_label(label) == "blank":
                 unlink(label)
     remove_folders(root, pending.folders)
     with contextlib.suppress(OSError):
