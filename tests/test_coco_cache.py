@@ -6,15 +6,15 @@ import gzip
 import io
 import json
 import logging
-import multiprocessing
 import os
 import random
 import sqlite3
+import subprocess
 import sys
 import time
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from coco_server import CocoServer
@@ -346,32 +346,42 @@ def test_sweep__leaves_what_a_person_keeps_in_our_folders(tmp_path: Path) -> Non
 # ---------------------------------------------------------------- several at once
 
 
-def _build(path: str, ready: Any, answers: Any, *, locks: bool) -> None:
-    if not locks:
-        import filelock  # noqa: PLC0415
+# A process of its own: says that it is ready, waits for a line, then opens the catalog of the file that it is given.
+_OPENER = """
+import sys
+from yolobg.coco.annotation_source import parse_source
+from yolobg.coco.catalog_cache import open_catalog
 
-        # What some network file systems do: every lock is granted to everybody.
-        setattr(filelock.FileLock, "acquire", lambda self, **_: self)  # noqa: B010
-        setattr(filelock.FileLock, "release", lambda _self, **_: None)  # noqa: B010
-    ready.wait()
-    with open_catalog(parse_source(path)) as catalog:
-        answers.put((catalog.images, len(catalog.eligible(["person"]).ids)))
+if sys.argv[2] == "no-locks":
+    import filelock
+    # What some network file systems do: every lock is granted to everybody.
+    filelock.FileLock.acquire = lambda self, **_: self
+    filelock.FileLock.release = lambda self, **_: None
+print("ready", flush=True)
+sys.stdin.readline()
+with open_catalog(parse_source(sys.argv[1])) as catalog:
+    print(catalog.images, len(catalog.eligible(["person"]).ids))
+"""
 
 
-@pytest.mark.parametrize("locks", [True, False])
-def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Path, locks: bool) -> None:
+@pytest.mark.parametrize("locks", ["locks", "no-locks"])
+def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Path, locks: str) -> None:
     path = place(tmp_path, instances_a__json=instances(20_000), captions_a__json=captions(20_000))
-    context = multiprocessing.get_context("spawn")
-    ready, answers = context.Barrier(3), context.Queue()
-    children = [
-        context.Process(target=_build, args=(str(path), ready, answers), kwargs={"locks": locks}) for _ in range(3)
-    ]
-    for child in children:
-        child.start()
-    found = {answers.get(timeout=110) for _ in children}
-    for child in children:
-        child.join(20)
-        assert child.exitcode == 0
+    command = [sys.executable, "-c", _OPENER, str(path), locks]
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for _ in range(3)
+        ]
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        found = {child.communicate(timeout=100)[0] for child in children}
+        assert [child.returncode for child in children] == [0, 0, 0]
     assert len(found) == 1
     assert len(cache_entries()) == 1
     assert not list((cache_folder() / "work").iterdir())
