@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tally
 
 PROXY_VARIABLES = (
     "HTTP_PROXY",
@@ -62,6 +63,20 @@ def private_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(home / "config"))
     monkeypatch.delenv("YOLOBG_COCO_URL", raising=False)
     return home
+
+
+COUNTING = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count what the tests try; the workers of a run add to the file of the process that started them."""
+    config.stash[COUNTING] = tally.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say at the very end, below pytest's own summary, how much was tried."""
+    if config.stash.get(COUNTING, False) and (sums := tally.end()):
+        print(f"tried: {sums}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
