@@ -9,14 +9,20 @@ Ultralytics and labelformat are timed inside theirs, without their imports. Wher
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from benchmarks.bench_coco import INSTANCES, SCRIPT, Cost, median, rows_of
 from benchmarks.make_coco import make_coco
@@ -100,10 +106,6 @@ def make_dataset(root: Path, images: int, *, picture: bytes = b"") -> Path:
 
 def small_picture() -> bytes:
     """A real JPEG that a trainer accepts."""
-    import io  # noqa: PLC0415
-
-    from PIL import Image  # noqa: PLC0415
-
     out = io.BytesIO()
     Image.new("RGB", (64, 64), (90, 120, 60)).save(out, "JPEG")
     return out.getvalue()
@@ -143,7 +145,6 @@ def bench_status(folder: Path, repeats: int) -> list[Row]:
 
 def bench_copy(folder: Path, repeats: int, images: int = 10_000) -> list[Row]:
     """`augment` of local backgrounds against `cp` and `touch`; each side starts from a dataset without them."""
-    sys.path.append(str(ROOT / "tests"))
     source = make_pool(folder / "pool", images)
     data_yaml = make_dataset(folder / "target", 100)
     target = folder / "copied"
@@ -180,12 +181,6 @@ def bench_copy(folder: Path, repeats: int, images: int = 10_000) -> list[Row]:
 
 def make_pool(folder: Path, images: int) -> Path:
     """A COCO-format source of real JPEGs of about 163 kB, each different; returns its instances file."""
-    import io  # noqa: PLC0415
-    import json  # noqa: PLC0415
-    import random  # noqa: PLC0415
-
-    from PIL import Image  # noqa: PLC0415
-
     folder.mkdir(parents=True)
     noise = Image.frombytes("RGB", (640, 480), random.Random(0).randbytes(640 * 480 * 3))
     out = io.BytesIO()
@@ -219,7 +214,8 @@ def bench_growth(folder: Path, *, large: bool) -> list[Row]:
     seconds = []
     for size in sizes:
         data_yaml = make_dataset(folder / f"grow{size}", size)
-        seconds.append(turns(3, lambda: cost_of(yolobg("status", data_yaml, "--json"), folder / "cache"))[0].wall_s)  # noqa: B023 - run at once
+        status = partial(cost_of, yolobg("status", data_yaml, "--json"), folder / "cache")
+        seconds.append(turns(3, status)[0].wall_s)
         shutil.rmtree(data_yaml.parent)
     return [
         Row(

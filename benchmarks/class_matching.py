@@ -9,7 +9,7 @@ one of them is returned. Precision is the share of returned categories that are 
 `coco`. A row without is a false alarm when anything outside `accept` is returned. "Returned" is the certain band
 (confidence of at least 0.5); a line marked +maybe counts the maybe band too.
 
-rapidfuzz (pip install -r benchmarks/requirements-classes.txt) and WordNet (Debian: wordnet-base) are compared where
+rapidfuzz (pip install -r benchmarks/requirements.txt) and WordNet (Debian: wordnet-base) are compared where
 they are installed.
 """
 
