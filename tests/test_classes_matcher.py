@@ -31,7 +31,7 @@ def test_names_of_a_category_itself_map_to_it(name: str, category: str) -> None:
     assert match.exclude[0].images > 0
 
 
-@pytest.mark.parametrize("name", ["0", "17", "A", "class_3", "object", "others", "", "  ", "id_12"])
+@pytest.mark.parametrize("name", ["0", "17", "A", "class_3", "object", "others", "", "  ", "id_12", "cat_0", "cat 12"])
 def test_a_name_that_says_nothing_is_opaque_and_stops(name: str) -> None:
     matches = match_classes([name])
     assert matches[0].status == "opaque"
