@@ -22,6 +22,7 @@ from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError
+from yolobg.files import step
 from yolobg.model import ImageRecord, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Added, Report
@@ -267,6 +268,7 @@ def _check_writable(place: Path) -> None:
 
 def _make_folder(staging: Path) -> None:
     try:
+        step("mkdir", staging)
         staging.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MergeError(f"{staging}: cannot be made: {error.strerror}; nothing was changed") from error

@@ -54,6 +54,7 @@ def sweep_parts(folder: Path) -> None:
     """Remove temporary files that killed writers left in `folder`. Only for folders that the caller holds."""
     for part in folder.glob(".yolobg-*.part"):
         if re.fullmatch(r"\.yolobg-[0-9a-f]{32}\.part", part.name):
+            step("unlink", part)
             part.unlink(missing_ok=True)
 
 
@@ -88,8 +89,12 @@ def replace_when_done(destination: Path) -> Iterator[Path]:
         step("rename", destination)
         _replace(part, destination)
         flush_folder(destination.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        # What went wrong is told, not that its leftover could not be removed.
+        with contextlib.suppress(OSError):
+            step("unlink", part)
+            part.unlink(missing_ok=True)
+        raise
 
 
 def _replace(part: Path, destination: Path) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.dataset.listing import Walk
 from yolobg.errors import DatasetError, UsageError, YolobgError
-from yolobg.files import replace_when_done
+from yolobg.files import replace_when_done, step
 from yolobg.formats.convert import open_contents
 from yolobg.formats.items import Contents, stem_of
 from yolobg.formats.registry import all_formats, detect_format
@@ -142,8 +142,10 @@ def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -
         if file.read_bytes() == content:
             return
     try:
+        step("mkdir", file.parent)
         file.parent.mkdir(parents=True, exist_ok=True)
         with replace_when_done(file) as part:
+            step("write", part)
             part.write_bytes(content)
     except OSError as error:
         raise YolobgError(f"{file}: cannot be written: {error.strerror or error}; set YOLOBG_CACHE_DIR") from error

@@ -18,7 +18,7 @@ from yolobg.dataset.inventory import list_images, scan_split
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import UsageError
 from yolobg.execution import carry_out
-from yolobg.files import write_bytes
+from yolobg.files import step, write_bytes
 from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
 from yolobg.planning import Plan, make_plan
 from yolobg.report import Report
@@ -137,6 +137,7 @@ def _prepare(folder: Path, names: list[str], splits: tuple[str, ...], *, dry_run
     try:
         for kind in ("images", "labels"):
             for split in splits if len(splits) > 1 else ("",):
+                step("mkdir", folder / kind / split)
                 (folder / kind / split).mkdir(parents=True, exist_ok=True)
         write_bytes(data_yaml, dump_yaml(_content(names, splits)).encode("utf-8"))
     except OSError as error:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from yolobg.coco.annotation_source import AnnotationSource, captions_name, choose_member, split_member
 from yolobg.errors import AnnotationsError, YolobgError
-from yolobg.files import hash_file
+from yolobg.files import hash_file, step
 from yolobg.model import Progress, no_progress
 
 __all__ = [
@@ -154,6 +154,7 @@ def inflate(
         YolobgError: The disk fills up.
     """
     digest, done = hashlib.sha256(), 0
+    step("create", target)
     with target.open("wb") as out:
         while chunk := stream.read(_CHUNK):
             done += len(chunk)
@@ -164,6 +165,7 @@ def inflate(
             if done % (64 * _CHUNK) < _CHUNK:
                 require_space(target.parent, _CHUNK, f"unpacking {source}")
             digest.update(chunk)
+            step("write", target)
             out.write(chunk)
             progress("unpack", done, total)
     return JsonFile(target, digest.hexdigest)

@@ -13,6 +13,7 @@ from yolobg.coco.annotation_files import require_space
 from yolobg.coco.archive_http import Answer, Remote, TransientError, shown
 from yolobg.coco.archive_segments import fetch_stretches
 from yolobg.errors import DownloadError
+from yolobg.files import step
 from yolobg.model import Progress, no_progress
 
 __all__ = ["CONNECTIONS", "TRIES", "WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
@@ -71,6 +72,7 @@ def _fetch_file(
         fetch_stretches(
             remote, [(0, total)], total, part, identity=identity, connections=connections, progress=progress
         )
+    step("rename", done)
     part.replace(done)
     remove_part(part)
     return done, answer.validators
@@ -106,9 +108,11 @@ def fetch_whole(remote: Remote, answer: Answer, part: Path, progress: Progress) 
     for _ in range(TRIES):
         if answer.total is not None:
             require_space(part.parent, answer.total, "fetching the archive")
+        step("create", part)
         with contextlib.suppress(TransientError), part.open("wb") as out:
             done = 0
             for chunk in remote.body(answer):
+                step("write", part)
                 out.write(chunk)
                 done += len(chunk)
                 progress("annotations", done, answer.total)
@@ -122,4 +126,5 @@ def remove_part(part: Path) -> None:
     """Remove a part file and its journal."""
     for path in (part, part.with_suffix(".journal")):
         with contextlib.suppress(OSError):  # Windows refuses while somebody reads it; the work folder goes later
+            step("unlink", path)
             path.unlink()

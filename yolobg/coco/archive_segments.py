@@ -16,7 +16,7 @@ from pathlib import Path
 
 from yolobg.coco.archive_http import ATTEMPTS, Remote, TransientError
 from yolobg.errors import DownloadError
-from yolobg.files import write_bytes
+from yolobg.files import step, write_bytes
 from yolobg.model import Progress
 
 __all__ = ["Stretch", "Stretches", "fetch_stretches"]
@@ -70,6 +70,7 @@ class _Job:
 
     def arrived(self, start: int, stop: int) -> None:
         """Note down bytes that are in the part file."""
+        step("write", self.journal)
         with self.lock, self.journal.open("ab") as handle:
             handle.write(f"{start} {stop}\n".encode())
 
@@ -169,6 +170,7 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
     try:
         for chunk in job.remote.body(answer):
             data = chunk[: stop - at]
+            step("write", job.part)
             out.write(data)
             at += len(data)
             job.count(len(data))
@@ -197,6 +199,7 @@ def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: s
         if part.stat().st_size == size and lines[0] == identity.encode():
             have = _merge(_parse_lines(lines[1:-1]))  # the last line has no end: it was cut by a kill, or is empty
     if not have:
+        step("create", part)
         with part.open("wb") as handle:
             handle.truncate(size)
     text = "".join(f"{start} {stop}\n" for start, stop in have)

@@ -22,6 +22,7 @@ from pathlib import Path
 from yolobg.coco.annotations import Captions, ImageRow, Instances, LicenseRow
 from yolobg.coco.catalog_captions import caption_blocks, index_captions
 from yolobg.coco.catalog_file import APPLICATION_ID, VERSION
+from yolobg.files import step
 from yolobg.model import Progress, no_progress
 
 __all__ = ["build_catalog", "is_commercial"]
@@ -66,6 +67,7 @@ def build_catalog(
         YolobgError: This Python's SQLite lacks FTS5.
         sqlite3.Error: The disk is full, or the file cannot be written.
     """
+    step("create", path)
     # One thread at a time: the one that indexes first, then this one.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -75,19 +77,23 @@ def build_catalog(
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {_TABLES}"
         )
         connection.execute("BEGIN")
-        _fill(connection, instances, captions, progress)
+        _fill(connection, path, instances, captions, progress)
+        step("commit", path)
         connection.execute("COMMIT")
     finally:
         connection.close()
 
 
-def _fill(connection: sqlite3.Connection, instances: Instances, captions: Captions | None, progress: Progress) -> None:
+def _fill(
+    connection: sqlite3.Connection, path: Path, instances: Instances, captions: Captions | None, progress: Progress
+) -> None:
     images = len(instances.images)
     texts = captions.texts if captions else {}
     total = images + sum(map(len, texts.values()))
     progress("catalog", 0, total)
 
     def count(captions_done: int) -> None:
+        step("write", path)
         progress("catalog", captions_done, total)
 
     # Indexing happens inside SQLite, which lets go of the interpreter: a second core works out the rest meanwhile.
@@ -96,12 +102,19 @@ def _fill(connection: sqlite3.Connection, instances: Instances, captions: Captio
         blocks = list(caption_blocks(texts, images)) if captions else []
         contains, licenses, masks = _holder_rows(instances), _license_rows(instances), _mask_rows(instances)
         shift = indexing.result() if indexing else -1
-    connection.executemany("INSERT INTO caption_text VALUES (?, ?)", enumerate(blocks))
-    connection.executemany("INSERT INTO contains VALUES (?, ?, ?, ?)", contains)
-    connection.executemany("INSERT INTO license VALUES (?, ?, ?, ?, ?)", licenses)
-    connection.executemany("INSERT INTO mask VALUES (?, ?)", masks)
+    tables: list[tuple[str, int, Iterable[Sequence[object]]]] = [
+        ("caption_text", 2, enumerate(blocks)),
+        ("contains", 4, contains),
+        ("license", 5, licenses),
+        ("mask", 2, masks),
+    ]
+    for table, columns, rows in tables:
+        step("write", path)
+        connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * columns)})", rows)  # noqa: S608
+    step("write", path)
     base = _write_images(connection, instances.images)
     facts = {"images": images, "coco_url_base": base, "caption_shift": shift}
+    step("write", path)
     connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
     progress("catalog", total, total)
 

@@ -13,6 +13,7 @@ from yolobg.coco.annotation_source import COCO2017, AnnotationSource
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_store import CacheEntry, Note, Store, cache_folder, content_key, stamp
 from yolobg.errors import YolobgError
+from yolobg.files import step
 from yolobg.model import Progress, no_progress
 
 __all__ = ["CacheEntry", "build_from", "cache_entries", "cache_folder", "clear_cache", "find_catalog", "open_catalog"]
@@ -39,6 +40,7 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
 
     def rebuild() -> Path:
         with contextlib.suppress(OSError):
+            step("unlink", path)
             path.unlink()
         return _make(store, source, progress)
 

@@ -18,6 +18,7 @@ from yolobg.coco.annotations import read_captions, read_instances
 from yolobg.coco.catalog_build import build_catalog
 from yolobg.coco.catalog_store import Note, Stamp, Store, content_key, is_settled, stamp
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
+from yolobg.files import step
 from yolobg.model import Progress
 
 __all__ = ["make", "make_from"]
@@ -85,8 +86,7 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
     except UnchangedError:
         if before is None:
             raise
-        with contextlib.suppress(OSError):
-            parts.rmdir()
+        _drop_parts(parts)
         return before
     except DownloadError as error:
         if before is None:
@@ -94,10 +94,15 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
         _log.warning("%s. The catalog made from it before is used", error)
         return before
     path = _build(store, source, files, folder, progress)
-    with contextlib.suppress(OSError):
-        parts.rmdir()
+    _drop_parts(parts)
     store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
     return path
+
+
+def _drop_parts(parts: Path) -> None:
+    with contextlib.suppress(OSError):
+        step("rmdir", parts)
+        parts.rmdir()
 
 
 def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]:
@@ -127,7 +132,7 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
             instances = read_instances(files.instances.path)
             captions = read_captions(files.captions.path, instances) if files.captions else None
             build_catalog(built, instances, captions, progress=progress)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise YolobgError(
             f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
         ) from error
@@ -188,6 +193,7 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
 
     lock = FileLock(store.locks / f"{store.source_id(source)}.lock")
     try:
+        step("lock", Path(lock.lock_file))
         lock.acquire(timeout=LOCK_TIMEOUT_S)
     except (Timeout, OSError, NotImplementedError):
         yield False
@@ -203,8 +209,11 @@ def _work_folder(store: Store) -> Iterator[Path]:
     """A folder of one's own for unpacked files and the catalog in the making; gone afterwards."""
     folder = store.work / uuid.uuid4().hex
     with store.writing():
+        step("mkdir", folder)
         folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            step("rmtree", folder)
+            shutil.rmtree(folder, ignore_errors=True)

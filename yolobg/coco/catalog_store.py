@@ -27,7 +27,7 @@ from pathlib import Path
 from yolobg.coco.annotation_source import AnnotationSource
 from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
-from yolobg.files import hash_file, replace_when_done, write_bytes
+from yolobg.files import hash_file, replace_when_done, step, write_bytes
 
 __all__ = ["CacheEntry", "Note", "Stamp", "Store", "cache_folder", "content_key", "is_settled", "stamp"]
 
@@ -131,6 +131,7 @@ class Store:
         """Create the folders."""
         with self.writing():
             for part in _PARTS:
+                step("mkdir", self.root / part)
                 (self.root / part).mkdir(parents=True, exist_ok=True)
 
     @contextlib.contextmanager
@@ -163,6 +164,7 @@ class Store:
             write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(asdict(note)).encode())
         if before and before.catalog not in {other.catalog for other in self._notes()}:
             with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                step("unlink", self.catalogs / before.catalog)
                 (self.catalogs / before.catalog).unlink()
 
     def _notes(self) -> list[Note]:
@@ -172,6 +174,7 @@ class Store:
         """The folder where what is half fetched of a source waits for the next run; made here."""
         folder = self.work / self.source_id(source)
         with self.writing():
+            step("mkdir", folder)
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -191,6 +194,7 @@ class Store:
             with contextlib.suppress(OSError):
                 if hash_file(path).startswith(path.stem.rpartition("-")[2]):
                     return path
+                step("unlink", path)
                 path.unlink()
         return None
 
@@ -200,6 +204,7 @@ class Store:
             final = self.catalogs / f"{name[:60]}-{key}-{hash_file(built)[:_KEY_DIGITS]}.sqlite"
             if final != self.find(key):
                 with replace_when_done(final) as part:
+                    step("rename", part)
                     built.replace(part)
             return final
 
@@ -237,6 +242,7 @@ class Store:
         for other in self.catalogs.glob(f"{glob.escape(name)}-*.sqlite"):
             if other != keep and _OURS["catalogs"].fullmatch(other.name):
                 with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                    step("unlink", other)
                     other.unlink()
 
 
@@ -256,6 +262,7 @@ def _remove_ours(folder: Path, names: re.Pattern[str]) -> int:
         if names.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
                 size = path.stat().st_size
+                step("unlink", path)
                 path.unlink()
                 freed += size
     _remove_if_empty(folder)
@@ -264,6 +271,7 @@ def _remove_ours(folder: Path, names: re.Pattern[str]) -> int:
 
 def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
+        step("rmdir", folder)
         folder.rmdir()
 
 

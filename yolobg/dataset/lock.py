@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
-from yolobg.files import sweep_parts
+from yolobg.files import step, sweep_parts
 
 __all__ = ["hold"]
 
@@ -41,6 +41,7 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
     try:
         sweep_parts(folder)
         with contextlib.suppress(OSError):
+            step("write", holder)
             holder.write_text(json.dumps(_me()), encoding="utf-8")
         yield folder
     finally:
@@ -63,6 +64,7 @@ def _acquire(folder: Path, wait_s: float) -> _Lock:
     while True:
         _make(folder)
         try:
+            step("lock", folder / "lock")
             lock.acquire(timeout=max(0.0, until - time.monotonic()))
         except Timeout as error:
             raise LockedError(
@@ -82,6 +84,7 @@ def _acquire(folder: Path, wait_s: float) -> _Lock:
 def _make(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         try:
+            step("mkdir", folder)
             folder.mkdir()
         except FileExistsError:
             raise
@@ -97,6 +100,7 @@ def _make(folder: Path) -> None:
 def _let_go(lock: _Lock, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
+        step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
     # An open file cannot be deleted on Windows; elsewhere it must be deleted while it is held, see `is_current`.
     if sys.platform == "win32":
@@ -123,5 +127,7 @@ def _holder(folder: Path) -> str:
 def _tidy(folder: Path) -> None:
     with contextlib.suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {"lock"}:
+            step("unlink", folder / "lock")
             (folder / "lock").unlink(missing_ok=True)
+            step("rmdir", folder)
             folder.rmdir()

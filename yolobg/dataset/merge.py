@@ -150,6 +150,7 @@ def _flush_staged(pending: Pending, root: Path) -> None:
     def flush(entry: Entry) -> None:
         handle = os.open(staging / f"{entry.source_id}.staged", os.O_RDWR | getattr(os, "O_BINARY", 0))
         try:
+            step("fsync", staging / f"{entry.source_id}.staged")
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -83,6 +83,7 @@ def remove_folders(root: Path, folders: Sequence[str]) -> None:
     """Remove folders that were made for us, innermost first, where nothing else is in them."""
     for folder in reversed(folders):
         with contextlib.suppress(OSError):
+            step("rmdir", absolute(folder, root))
             absolute(folder, root).rmdir()
 
 
@@ -100,11 +101,14 @@ def clear_staging(staging: Path) -> None:
     homes = [folder for folder in (staging.parent, staging.parent.parent) if folder.name == FOLDER]
     if not homes or any(folder.is_symlink() for folder in (staging, staging.parent, *homes)):
         return
-    shutil.rmtree(staging, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        step("rmtree", staging)
+        shutil.rmtree(staging, ignore_errors=True)
     for folder in (staging, *staging.parents):
         if folder == homes[0].parent:
             return
         with contextlib.suppress(OSError):
+            step("rmdir", folder)
             folder.rmdir()
 
 

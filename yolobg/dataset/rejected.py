@@ -142,6 +142,7 @@ def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
     begun = next((a for a in read.theirs if (a.image, a.sha256) == (away.image, away.sha256)), None)
     names = (f"{away.sha256}.{number}.put-away" for number in itertools.count())
     stored = begun.stored if begun else next(n for n in names if not os.path.lexists(_store(root) / n))
+    step("mkdir", _store(root))
     _store(root).mkdir(exist_ok=True)
     if begun is None:
         _write(root, msgspec.structs.replace(read, theirs=(*read.theirs, msgspec.structs.replace(away, stored=stored))))
@@ -150,6 +151,7 @@ def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
     except OSError:
         _write(root, read)
         with contextlib.suppress(OSError):
+            step("rmdir", _store(root))
             _store(root).rmdir()
         raise
     flush_folder(image.parent)
@@ -181,6 +183,7 @@ def bring_back(
         _write(root, msgspec.structs.replace(read, theirs=tuple(a for a in read.theirs if a not in back)))
     if not stuck and len(back) == len(read.theirs) and _store(root).is_dir() and not _store(root).is_symlink():
         with contextlib.suppress(OSError):
+            step("rmdir", _store(root))
             _store(root).rmdir()
     return tuple(a.image for a in back), tuple(stuck)
 

@@ -167,7 +167,7 @@ def _take_back(root: Path, manifest: Manifest, entries: Sequence[Entry]) -> Mani
         if look_image(image, entry) == "ours":
             unlink(image)
             # Ultralytics' cache="disk" leaves the decoded image beside ours.
-            image.with_suffix(".npy").unlink(missing_ok=True)
+            unlink(image.with_suffix(".npy"))
         if not os.path.lexists(image) and look_label(label) == "blank":
             unlink(label)
     flush_folders(entries, root)

@@ -16,6 +16,7 @@ from yolobg.download.staging import remove_partial, write_guard
 from yolobg.download.verify import is_records_fault
 from yolobg.download.work import Outcome, Workshop
 from yolobg.errors import AnnotationsError, DownloadError, UsageError
+from yolobg.files import step
 from yolobg.model import Failed, ImageRecord, Origin, Progress, Staged, no_progress
 
 __all__ = ["FetchResult", "fetch_images"]
@@ -86,6 +87,7 @@ def fetch_images(
     if needed <= 0:
         return FetchResult((), ())
     with write_guard(staging):
+        step("mkdir", staging)
         staging.mkdir(parents=True, exist_ok=True)
     remove_partial(staging)
     bounds = limits or Limits()
@@ -208,5 +210,6 @@ class _Run:
                 self._staged.append(outcome)
                 continue
             with write_guard(outcome.path.parent):
+                step("unlink", outcome.path)
                 outcome.path.unlink(missing_ok=True)
             self._failed.append(Failed(outcome.record.id, reason, attempts))

@@ -84,10 +84,12 @@ class LocalFolders:
                 files.step("rename", target)
                 part.replace(target)
         except OSError as error:
+            files.step("unlink", part)
             part.unlink(missing_ok=True)
             raise BadImageError(f"{source} cannot be read: {error.strerror or error}") from error
         except BaseException:
             with contextlib.suppress(OSError):
+                files.step("unlink", part)
                 part.unlink(missing_ok=True)
             raise
         return Staged(record, target, size, sha256, str(source))
@@ -108,6 +110,7 @@ class LocalFolders:
             return facts
 
     def _make_link(self, source: Path, part: Path) -> None:
+        files.step("unlink", part)
         part.unlink(missing_ok=True)
         files.step("link", part)
         try:

@@ -114,8 +114,8 @@ def reuse(staging: Path, record: ImageRecord, url: str) -> Staged | None:
             with content_of(path) as data:
                 check_image(data, record, depth="decode")
                 return Staged(record, path, len(data), hashlib.sha256(data).hexdigest(), url)
-    files.step("unlink", path)
     with write_guard(staging):
+        files.step("unlink", path)
         path.unlink(missing_ok=True)
     return None
 
@@ -245,6 +245,7 @@ class Incoming:
         if self._handle is not None:
             self._close()
             with contextlib.suppress(OSError):
+                files.step("unlink", self._part)
                 self._part.unlink(missing_ok=True)
 
 
@@ -263,6 +264,7 @@ def create_new(path: Path) -> int:
     try:
         return os.open(path, flags, 0o666)
     except FileExistsError:
+        files.step("unlink", path)
         path.unlink()
         return os.open(path, flags, 0o666)
 

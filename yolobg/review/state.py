@@ -82,6 +82,7 @@ def write_state(root: Path, state: State) -> None:
         step("unlink", path)
         path.unlink(missing_ok=True)
         return
+    step("mkdir", path.parent)
     path.parent.mkdir(exist_ok=True)
     write_bytes(path, msgspec.json.encode(state))
 
