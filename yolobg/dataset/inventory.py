@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import Path
 
 from yolobg.dataset.destination import Destination, choose_destination
@@ -19,9 +19,18 @@ from yolobg.dataset.listing import Folders, Walk, is_relative, read_list, relati
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 
-__all__ = ["Destination", "choose_destination", "count_files", "list_images", "list_readable", "scan_split"]
+__all__ = [
+    "Destination",
+    "SplitScan",
+    "choose_destination",
+    "count_files",
+    "list_images",
+    "list_readable",
+    "scan_split",
+]
 
 _STRIDE = 2000
+_AT_ONCE = 10_000
 
 
 def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress: Progress = no_progress) -> Inventory:
@@ -39,23 +48,71 @@ def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress:
     Raises:
         DatasetError: The split is not in data.yaml, does not exist, cannot be read or has no images.
     """
-    entries = _entries(data, split)
-    here = str((cwd or Path()).absolute())
-    listing = _Listing(entries, here, f"{data.file}: key '{split}'", data.warnings)
-    raw = listing.raw
-    if not raw:
-        raise DatasetError(f"{data.file}: key '{split}': no images in {', '.join(entries)[:300]}")
-    labels = list(map(label_path, raw))
-    if listing.has_lists:
-        labels = [os.path.join(here, path) for path in labels]  # noqa: PTH118
-    unusable = listing.unusable()
-    check = label_checker(len(data.names), data.kpt_shape)
-    files, problems = _judge_files(listing, labels, unusable, check, progress)
-    warnings = listing.walk.warnings + listing.hints(unusable)
-    repeated = len(raw) - len(set(raw))
-    if repeated:
-        warnings.append(f"{split}: {repeated} images are listed more than once; they count and train as often")
-    return Inventory(split, entries, files, problems, tuple(warnings))
+    scan = SplitScan(data, split, cwd=cwd, progress=progress)
+    files = tuple(scan.files())
+    return Inventory(split, scan.entries, files, tuple(scan.problems), tuple(scan.warnings))
+
+
+class SplitScan:
+    """A split that is scanned as its images are asked for, so that nobody has to hold all of them.
+
+    Attributes:
+        entries: The resolved folders and list files it is made of.
+        problems: One for each corrupt label file; complete once `files` is through.
+        warnings: For a person to read.
+    """
+
+    def __init__(
+        self, data: DataYaml, split: str, *, cwd: Path | None = None, progress: Progress = no_progress
+    ) -> None:
+        self.entries = _entries(data, split)
+        self.problems: list[LabelProblem] = []
+        self._here = str((cwd or Path()).absolute())
+        self._listing = _Listing(self.entries, self._here, f"{data.file}: key '{split}'", data.warnings)
+        if not self._listing.raw:
+            raise DatasetError(f"{data.file}: key '{split}': no images in {', '.join(self.entries)[:300]}")
+        self._unusable = self._listing.unusable()
+        self._check = label_checker(len(data.names), data.kpt_shape)
+        self._progress = progress
+        self.warnings = self._listing.walk.warnings + self._listing.hints(self._unusable)
+        repeated = sum(one == other for one, other in itertools.pairwise(self._listing.raw))
+        if repeated:
+            self.warnings.append(f"{split}: {repeated} images are listed more than once; they count and train as often")
+
+    def files(self) -> Iterator[FileEntry]:
+        """Each image with its label's state, in the order and as often as `scan_split` promises."""
+        total = len(self._listing.raw)
+        previous, verdict = "", Verdict("missing")
+        for number, (image, label, verdicts) in enumerate(self._with_verdicts()):
+            if number % _STRIDE == 0:
+                self._progress("scan", number, total)
+            if label != previous:
+                previous, verdict = label, next(verdicts)
+                if verdict.state == "corrupt":
+                    self.problems.append(LabelProblem(label, verdict.line, verdict.reason))
+            if self._unusable and image in self._unusable:
+                self.problems.append(LabelProblem(label, None, f"its image {image} {self._unusable[image]}"))
+                yield FileEntry(image, label, "corrupt")
+            else:
+                yield FileEntry(image, label, verdict.state)
+        self._progress("scan", total, total)
+
+    def _with_verdicts(self) -> Iterator[tuple[str, str, Iterator[Verdict]]]:
+        """Each image, its label, and where the verdicts on new labels come from.
+
+        Images that share a label (duplicates, a.jpg and a.png) lie side by side, so a label is read once.
+        """
+        listing, last = self._listing, ""
+        for start in range(0, len(listing.raw), _AT_ONCE):
+            # From the lines as they stand: a trainer replaces what is written there, not the absolute path.
+            labels = list(map(label_path, listing.raw[start : start + _AT_ONCE]))
+            if listing.has_lists:
+                labels = [os.path.join(self._here, path) for path in labels]  # noqa: PTH118
+            distinct = [label for label, _ in itertools.groupby([last, *labels])][1:]
+            verdicts = judge_labels(distinct, listing.folders, self._check)
+            images = listing.images[start : start + _AT_ONCE]
+            yield from zip(images, labels, itertools.repeat(verdicts))
+            last = labels[-1]
 
 
 def list_images(entries: Iterable[str], *, cwd: Path | None = None) -> tuple[str, ...]:
@@ -144,35 +201,6 @@ def _entries(data: DataYaml, split: str) -> tuple[str, ...]:
         there = ", ".join(data.splits) or "none"
         raise DatasetError(f"{data.file}: no split '{split}' (there: {there}); name one of those or add the key")
     return entries
-
-
-def _judge_files(
-    listing: _Listing,
-    labels: Sequence[str],
-    unusable: Mapping[str, str],
-    check: Callable[[bytes], Verdict],
-    progress: Progress,
-) -> tuple[tuple[FileEntry, ...], tuple[LabelProblem, ...]]:
-    """Each image with its label's state; images that share a label (duplicates, a.jpg and a.png) lie side by side."""
-    files: list[FileEntry] = []
-    problems: list[LabelProblem] = []
-    total = len(labels)
-    verdicts = judge_labels([label for label, _ in itertools.groupby(labels)], listing.folders, check)
-    previous, verdict = None, Verdict("missing")
-    for image, label in zip(listing.images, labels, strict=True):
-        if label != previous:
-            previous, verdict = label, next(verdicts)
-            if verdict.state == "corrupt":
-                problems.append(LabelProblem(label, verdict.line, verdict.reason))
-        if len(files) % _STRIDE == 0:
-            progress("scan", len(files), total)
-        if unusable and image in unusable:
-            problems.append(LabelProblem(label, None, f"its image {image} {unusable[image]}"))
-            files.append(FileEntry(image, label, "corrupt"))
-        else:
-            files.append(FileEntry(image, label, verdict.state))
-    progress("scan", total, total)
-    return tuple(files), tuple(problems)
 
 
 def count_files(inventory: Inventory, ours: Collection[str] = ()) -> Counts:
