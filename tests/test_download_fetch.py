@@ -120,7 +120,7 @@ def test_fetch__what_a_former_run_left_is_checked_and_used(tmp_path: Path) -> No
     assert [one.record for one in result.staged] == pool[:10]
     assert names(staging) == sorted(f"{i}.staged" for i in range(1, 11))
     for one in result.staged:
-        assert one.path.read_bytes() == picture(one.record.id)
+        assert Path(one.path).read_bytes() == picture(one.record.id)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
@@ -134,7 +134,7 @@ def test_fetch__a_planted_link_is_never_written_through(suffix: str, tmp_path: P
     with ImageServer(served(pool)) as server:
         result = fetch_images(pool, needed=1, origin=origin(server), staging=staging, limits=QUICK)
     assert precious.read_text("utf-8") == "mine"
-    assert not result.staged[0].path.is_symlink()
+    assert not Path(result.staged[0].path).is_symlink()
     assert names(staging) == ["1.staged"]
 
 
@@ -319,7 +319,7 @@ def test_fetch__a_kill_leaves_nothing_that_a_rerun_trips_over(tmp_path: Path) ->
         result = fetch_images(pool, needed=20, origin=origin(server), staging=staging)
     assert [one.record.id for one in result.staged] == list(range(1, 21))
     for one in result.staged:
-        assert one.path.read_bytes() == picture(one.record.id)
+        assert Path(one.path).read_bytes() == picture(one.record.id)
 
 
 def test_fetch__real_images(coco_real: Path, tmp_path: Path) -> None:
@@ -329,4 +329,4 @@ def test_fetch__real_images(coco_real: Path, tmp_path: Path) -> None:
         result = fetch_images(pool, needed=len(pool), origin=origin(server), staging=tmp_path / "s", limits=QUICK)
     assert [one.record for one in result.staged] == pool
     for one in result.staged:
-        assert one.path.read_bytes() == (coco_real / "images" / "train2017" / one.record.file_name).read_bytes()
+        assert Path(one.path).read_bytes() == (coco_real / "images" / "train2017" / one.record.file_name).read_bytes()

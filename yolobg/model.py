@@ -274,7 +274,7 @@ class Staged:
     """
 
     record: ImageRecord
-    path: Path
+    path: str
     size_bytes: int
     sha256: str
     url: str

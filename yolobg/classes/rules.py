@@ -48,7 +48,7 @@ def opaque(text: str, _context: Context) -> Answer | None:
     if says_nothing(phrase) and (not phrase or in_hand_lists(phrase) is None):
         return OPAQUE
     # `cat_0` is as often the first category as the first cat; only its owner knows.
-    if len(phrase) == 2 and phrase[0] == "cat" and phrase[1].isdigit():
+    if phrase[:1] == ("cat",) and "".join(phrase[1:]).isdigit():
         return OPAQUE
     return None
 

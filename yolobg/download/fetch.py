@@ -209,7 +209,8 @@ class _Run:
             if reason is None:
                 self._staged.append(outcome)
                 continue
-            with write_guard(outcome.path.parent):
-                step("unlink", outcome.path)
-                outcome.path.unlink(missing_ok=True)
+            refused = Path(outcome.path)
+            with write_guard(refused.parent):
+                step("unlink", refused)
+                refused.unlink(missing_ok=True)
             self._failed.append(Failed(outcome.record.id, reason, attempts))

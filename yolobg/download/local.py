@@ -92,7 +92,7 @@ class LocalFolders:
                 files.step("unlink", part)
                 part.unlink(missing_ok=True)
             raise
-        return Staged(record, target, size, sha256, str(source))
+        return Staged(record, str(target), size, sha256, str(source))
 
     def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str]:
         """Bring a file's content or a link to it to `part`, verified; returns size and SHA-256.
