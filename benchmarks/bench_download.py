@@ -378,15 +378,16 @@ def _throttled_rows(bench: Bench, served: Served, files: int, work: Path) -> lis
 
 
 def _memory_rows(bench: Bench, served: Served, files: int) -> list[Row]:
+    # As many connections in both, since each holds a body; the adaptive number is still small after a thousand images.
     small = max(1, files // 10)
     got = bench.medians(
         {
-            "many": bench.own("ours", served.plain, files, None),
-            "few": bench.own("ours", served.plain, small, None),
+            "many": bench.own("ours", served.plain, files, 64),
+            "few": bench.own("ours", served.plain, small, 64),
         }
     )
     many, few = got["many"].peak_bytes, got["few"].peak_bytes
-    what = f"peak memory at {files:,} downloads against {small:,}"
+    what = f"peak memory at {files:,} downloads against {small:,}, 64 connections"
     note = f"{many / few:.3f} × of the peak; at most 1.15 ×"
     return [Row(what, f"{many / 1e6:.0f} MB", f"ours: {few / 1e6:.0f} MB", few / many, 1 / 1.15, note)]
 
@@ -399,10 +400,11 @@ def _local_rows(bench: Bench, folder: Path, files: int) -> list[Row]:
     got = bench.medians(
         {"ours": bench.own("local", str(folder), files, None), "cp": bench.command(copy, files)},
     )
-    what = f"{files:,} images from a local folder into staging (not yet merged)"
+    # The row with a target is bench_command's: the whole command, on a disk.
+    what = f"{files:,} images from a local folder in memory into staging (not yet merged)"
     note = f"{got['ours'].wall_s / got['cp'].wall_s:.2f} × the time; processor {got['ours'].cpu_s:.1f} s"
     peer = f"cp and touch: {got['cp'].wall_s:.2f} s"
-    return [Row(what, f"{got['ours'].wall_s:.2f} s", peer, got["cp"].wall_s / got["ours"].wall_s, 0.5, note)]
+    return [Row(what, f"{got['ours'].wall_s:.2f} s", peer, got["cp"].wall_s / got["ours"].wall_s, None, note)]
 
 
 def run() -> list[Row]:
