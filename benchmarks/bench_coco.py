@@ -147,24 +147,27 @@ def bench_catalog(data: Path, cache: Path, repeats: int) -> list[Row]:
 
 
 def bench_growth(folder: Path, repeats: int) -> list[Row]:
-    """Build time at a quarter, half and the full size: per image it must not grow."""
-    seconds = []
+    """Build and selection at a quarter, half and the full size: per image neither may grow."""
+    taken: dict[str, list[float]] = {"catalog build": [], "selection, whole process,": []}
     for scale in (0.25, 0.5, 1.0):
         path = str(make_coco(folder / f"scale{scale}", scale=scale, archive=False) / Path(INSTANCES).name)
-        costs = []
+        costs: dict[str, list[Cost]] = {what: [] for what in taken}
         for _ in range(repeats):
             shutil.rmtree(folder / "cache", ignore_errors=True)
-            costs.append(measure(BUILD, path, folder / "cache"))
-        seconds.append(median(costs).wall_s)
+            for what, code in zip(taken, (BUILD, SELECT), strict=True):
+                costs[what].append(measure(code, path, folder / "cache"))
+        for what, several in costs.items():
+            taken[what].append(median(several).wall_s)
     return [
         Row(
-            f"catalog build at {factor}× of a quarter of COCO",
+            f"{what} at {factor}× of a quarter of COCO",
             f"{seconds[index]:.2f} s",
             f"{factor} × {seconds[0]:.2f} s",
             factor * seconds[0] / seconds[index],
             0.9,
             "1.0 is linear",
         )
+        for what, seconds in taken.items()
         for index, factor in ((1, 2), (2, 4))
     ]
 
