@@ -126,15 +126,20 @@ def rows(work: Path, datum: Path | None, images: int, runs: int) -> list[Row]:
     return found
 
 
+def run(images: int = 10_000, runs: int = 3) -> list[Row]:
+    """The rows at full size."""
+    named = os.environ.get("YOLOBG_BENCH_DATUM")
+    with tempfile.TemporaryDirectory() as work:
+        return rows(Path(work), Path(named) if named else None, images, runs)
+
+
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
     asked = parser.parse_args()
-    named = os.environ.get("YOLOBG_BENCH_DATUM")
-    with tempfile.TemporaryDirectory() as work:
-        print(format_table(rows(Path(work), Path(named) if named else None, asked.images, asked.runs)))
+    print(format_table(run(asked.images, asked.runs)))
 
 
 if __name__ == "__main__":

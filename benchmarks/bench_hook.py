@@ -10,19 +10,24 @@ share can be told. The images of the source come from a server on loopback.
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import astuple
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from benchmarks.table import Row, format_table
 from yolobg.demo.material import Demo, Size, write_material
 
+ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 7
+AIM_S = 0.3
 FETCHED = 100
 
 
@@ -50,10 +55,6 @@ def call(demo: Demo, **options: Any) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - used
 
 
-def told(took: tuple[float, float]) -> str:
-    return f"{took[0]:.3f} s ({took[1]:.3f} s of the processor)"
-
-
 def train(demo: Demo, folder: Path) -> float:
     """Seconds of one epoch on all images, on the CPU."""
     from ultralytics import YOLO
@@ -66,24 +67,8 @@ def train(demo: Demo, folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--images", type=int, default=10_000)
-    parser.add_argument("--training", action="store_true")
-    asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-hook-"))
-    os.environ |= {
-        "YOLO_CONFIG_DIR": str(folder / "config"), "YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "False",
-        "YOLOBG_CACHE_DIR": str(folder / "cache"),
-    }  # fmt: skip
-    try:
-        measure(folder, asked.images, training=asked.training)
-    finally:
-        shutil.rmtree(folder)
-
-
-def measure(folder: Path, images: int, *, training: bool) -> None:
+def measure(folder: Path, images: int, *, training: bool) -> list[Row]:
+    """The rows, measured in this process."""
     from image_server import ImageServer
     from ultralytics.data import utils
 
@@ -93,17 +78,52 @@ def measure(folder: Path, images: int, *, training: bool) -> None:
     local = [str(demo.images_dir)]
     first = call(demo, images=local, ratio=0.09)
     again = [call(demo, images=local, ratio=0.09) for _ in range(ROUNDS)]
-    median = (statistics.median(wall for wall, _ in again), statistics.median(cpu for _, cpu in again))
-    print(f"nothing to do, {images:,} images: first call with its imports {told(first)}, then median {told(median)}")
+    wall, processor = (statistics.median(several) for several in zip(*again, strict=True))
+    note = f"median of {ROUNDS}; processor {processor:.2f} s; the first call with its imports {first[0]:.2f} s"
+    what = f"the hook, nothing to do, {images:,} images"
+    rows = [Row(what, f"{wall:.2f} s", f"aim {AIM_S} s", AIM_S / wall, 1.0, note)]
     with ImageServer(demo.images_dir) as server:
-        there = images // 10
-        took = call(demo, images=[server.url], count=there + FETCHED)
-    print(f"{FETCHED} images to fetch from a server on loopback: {told(took)}, the catalog of 800 images made in that")
+        took = call(demo, images=[server.url], count=images // 10 + FETCHED)[0]
+    what = f"the hook, {FETCHED} images to fetch from loopback"
+    rows.append(Row(what, f"{took:.2f} s", "", 1.0, None, "the catalog of 800 images made in that"))
     if training:
         epoch = train(demo, folder)
-        print(
-            f"one epoch on {images + FETCHED:,} images at 64 px on the CPU: {epoch:.1f} s; share {first[0] / epoch:.2%}"
-        )
+        what = f"one epoch on {images + FETCHED:,} images at 64 px on the CPU, first call of the hook"
+        rows.append(Row(what, f"{first[0]:.2f} s", f"{epoch:.1f} s", epoch / first[0], None))
+    return rows
+
+
+def run() -> list[Row]:
+    """The rows, measured by the Python that `YOLOBG_BENCH_ULTRALYTICS` names; none without it."""
+    python = os.environ.get("YOLOBG_BENCH_ULTRALYTICS")
+    if python is None:
+        print("hook: YOLOBG_BENCH_ULTRALYTICS does not name a Python with Ultralytics", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "rows.json"
+        command = [python, "-m", "benchmarks.bench_hook", "--json", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        return [Row(*values) for values in json.loads(out.read_text("utf-8"))]
+
+
+def main() -> None:
+    """Measure here and print the table."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--training", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the rows there too")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-hook-") as scratch:
+        folder = Path(scratch)
+        os.environ |= {
+            "YOLO_CONFIG_DIR": str(folder / "config"), "YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "False",
+            "YOLOBG_CACHE_DIR": str(folder / "cache"),
+        }  # fmt: skip
+        rows = measure(folder, asked.images, training=asked.training)
+    print(format_table(rows))
+    if asked.json:
+        asked.json.write_text(json.dumps([astuple(row) for row in rows]), "utf-8")
 
 
 if __name__ == "__main__":
