@@ -231,7 +231,7 @@ def bench_growth(folder: Path, *, large: bool) -> list[Row]:
     ]
 
 
-def run(data: Path | None = None, repeats: int = 3, *, large: bool = False) -> list[Row]:
+def run(data: Path | None = None, repeats: int = 3, *, large: bool = True) -> list[Row]:
     """All comparisons; `data` is a folder that `make_coco` filled, made anew (and removed) when None."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
