@@ -7,7 +7,6 @@ the manifest alone.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,16 @@ from pathlib import Path
 import msgspec
 
 from yolobg.dataset import list_file
-from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, absolute, with_needed_runs, write_manifest
+from yolobg.dataset.manifest import (
+    Entry,
+    ListEdit,
+    Manifest,
+    Pending,
+    absolute,
+    read_manifest,
+    with_needed_runs,
+    write_manifest,
+)
 from yolobg.dataset.on_disk import (
     clear_staging,
     decide,
@@ -26,10 +34,16 @@ from yolobg.dataset.on_disk import (
     unlink,
     write_or_drop,
 )
-from yolobg.errors import MergeError
+from yolobg.errors import DatasetError, MergeError
 from yolobg.files import create_empty, publish_new, step
 
 __all__ = ["add", "carry_out"]
+
+_UNDONE = "rolled back, the dataset is as it was"
+_STUCK = (
+    "and not all of it could be taken back. The dataset is valid, and what is under way is recorded: mend this, then "
+    "run the same again to have it finished, or `yolobg remove` to have it taken back"
+)
 
 
 def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
@@ -45,7 +59,7 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
 
     Raises:
         MergeError: A target path is taken, or a folder or file cannot be written; everything is as before, and the
-            staged images still lie in staging.
+            staged images still lie in staging. Where even that cannot be done, the next run finishes or undoes it.
     """
     for entry in pending.entries:
         if os.path.lexists(absolute(entry.image, root)) or os.path.lexists(absolute(entry.label, root)):
@@ -56,10 +70,10 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
         write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
         return carry_out(root, manifest, pending, made=made)
     except BaseException as error:
-        _undo(root, manifest, pending, made)
+        undone = _undo(root, manifest, pending, made)
         if isinstance(error, OSError):
             place = error.filename2 or error.filename or root
-            raise MergeError(f"{place}: {error.strerror or error}; rolled back, the dataset is as it was") from error
+            raise MergeError(f"{place}: {error.strerror or error}; {_UNDONE if undone else _STUCK}") from error
         raise
 
 
@@ -107,7 +121,9 @@ def _place(entry: Entry, root: Path, staging: Path, made: set[Path] | None) -> b
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     staged = staging / f"{entry.source_id}.staged"
     there = look_label(label)
-    action = decide(image=look_image(image, entry), label=there, staged=os.path.lexists(staged))
+    # What lies in staging since the run was killed may be anything; a fresh merge has just verified it.
+    whole = os.path.lexists(staged) if made is not None else look_image(staged, entry) == "ours"
+    action = decide(image=look_image(image, entry), label=there, staged=whole)
     if made is not None and (action != "publish" or there != "absent"):
         raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")
     if action in ("publish", "done") and there == "absent":
@@ -121,26 +137,41 @@ def _place(entry: Entry, root: Path, staging: Path, made: set[Path] | None) -> b
     return action in ("publish", "done")
 
 
-def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> None:
-    """Bring back the state before `add`; images go back to staging so that nothing is fetched twice."""
-    staging = absolute(pending.staging, root)
-    with contextlib.suppress(OSError):
+def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> bool:
+    """Bring back the state before `add`; images go back to staging so that nothing is fetched twice.
+
+    Returns:
+        Whether all was taken back. If not, the intent stays in the manifest, so that the next run goes on from there.
+    """
+    try:
+        recorded = read_manifest(root)
+        if recorded == manifest:
+            return True
+        if recorded.pending is None:
+            # The last step was done when something failed. Without the intent a half undone merge would be forgotten.
+            write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
+        # The lines go first and must be gone: a trainer must never find a listed image missing.
         if pending.edit is not None:
             list_file.take_out(absolute(pending.edit.file, root), pending.edit, root)
-    for entry in pending.entries:
-        image, label = absolute(entry.image, root), absolute(entry.label, root)
-        staged = staging / f"{entry.source_id}.staged"
-        with contextlib.suppress(OSError):
-            if look_image(image, entry) == "ours":
-                step("rename", image)
-                # Both names are there when the old one could not be removed.
-                image.unlink() if os.path.lexists(staged) else image.rename(staged)
-            # A label that was there before is not among those made, even if it is empty.
-            if label in made and look_image(image, entry) != "ours" and look_label(label) == "blank":
-                unlink(label)
-    remove_folders(root, pending.folders)
-    with contextlib.suppress(OSError):
+        for entry in pending.entries:
+            _take_back(entry, root, absolute(pending.staging, root), made)
+        remove_folders(root, pending.folders)
         write_or_drop(root, manifest)
+    except (OSError, DatasetError):
+        return False
+    return True
+
+
+def _take_back(entry: Entry, root: Path, staging: Path, made: set[Path]) -> None:
+    image, label = absolute(entry.image, root), absolute(entry.label, root)
+    staged = staging / f"{entry.source_id}.staged"
+    if look_image(image, entry) == "ours":
+        step("rename", image)
+        # Both names are there when the old one could not be removed.
+        image.unlink() if os.path.lexists(staged) else image.rename(staged)
+    # A label that was there before is not among those made, even if it is empty.
+    if label in made and look_image(image, entry) != "ours" and look_label(label) == "blank":
+        unlink(label)
 
 
 def _flush_staged(pending: Pending, root: Path) -> None:

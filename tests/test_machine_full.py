@@ -1,0 +1,119 @@
+"""A disk that fills up, a quota, a disk that dies: at every single step, and on real file systems made too small."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from machine import (
+    LAYOUTS,
+    ROOM,
+    Fault,
+    Outcome,
+    SmallDisk,
+    World,
+    check_refused,
+    make_world,
+    run_inside,
+    small_disk,
+)
+from tally import tried
+
+pytestmark = pytest.mark.slow
+
+PAGE_BYTES = 4096
+# The room that a command is given grows by one page until this many, then faster: then only the report is at stake.
+FINE_PAGES = 14
+
+KINDS: dict[str, Callable[[int], Fault]] = {
+    # One step fails, and the next already works again.
+    "once": lambda at: Fault(at, errno.EIO),
+    # From here on there is no room: what takes away or renames still works.
+    "full": lambda at: Fault(at, errno.ENOSPC, lasting=True, steps=ROOM),
+    "quota": lambda at: Fault(at, errno.EDQUOT, lasting=True, steps=ROOM),
+    # From here on nothing works.
+    "dead": lambda at: Fault(at, errno.EIO, lasting=True),
+}
+
+
+@pytest.mark.parametrize("command", ["augment", "remove"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_step__fails(tmp_path: Path, kind: str, layout: str, command: str) -> None:
+    """Whichever step fails, nothing of the user's changes, nothing is half, and the next run mends it."""
+    world = make_world(tmp_path, layout)
+    had = 0 if layout == "folder" and command == "augment" else 2
+    for at in count(1):
+        if had:
+            assert run_inside(*world.augment(had)).code == 0
+        fault = KINDS[kind](at)
+        with fault.on():
+            told = run_inside(*(world.augment(had + 3) if command == "augment" else ("remove", str(world.root))))
+        if not fault.tried:
+            assert told.code == 0
+            assert at > (20 if kind in ("once", "dead") else 5), "the steps are not told"
+            return
+        tried("machine faults")
+        check_outcome(world, told, had + 3 if command == "augment" else 0, fault)
+        world.check_recovers(run_inside, had + 3)
+
+
+def check_outcome(world: World, told: Outcome, wanted: int, fault: Fault) -> None:
+    world.check_valid(parts=True)
+    if told.code:
+        check_refused(told, (1, 3, 5, 6), os.strerror(fault.number))
+        if "as it was" in told.stderr:
+            assert not (world.root / ".yolobg/manifest.json").exists() or not world.interrupted(), fault.where
+    else:
+        # What failed was of no account to the dataset: a lock of the cache, the page to look at, the tidying up.
+        assert len(world.backgrounds()) == wanted, fault.where
+
+
+# ---------------------------------------------------------------- real file systems
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk") as mounted:
+        yield mounted
+
+
+def rooms() -> Iterator[int]:
+    """How much room a command is given, in pages or in files."""
+    yield from range(FINE_PAGES)
+    yield from count(FINE_PAGES, 5)
+
+
+@pytest.mark.parametrize("what", ["bytes", "files"])
+@pytest.mark.parametrize("layout", LAYOUTS[:2])
+@pytest.mark.parametrize("command", ["augment", "remove"])
+def test_small_disk__of_every_size(tmp_path: Path, disk: SmallDisk, command: str, layout: str, what: str) -> None:
+    """With room for n pages (or n files) more, the command is refused or done, and never something between."""
+    world = make_world(tmp_path, layout, root=disk.place / "data")
+    refusals, done = 0, False
+    for room in rooms():
+        if done:
+            break
+        if command == "remove":
+            assert run_inside(*world.augment()).code == 0
+        used_bytes, used_files = disk.used()
+        limit = {"size": used_bytes + room * PAGE_BYTES} if what == "bytes" else {"nr_inodes": used_files + room}
+        disk.limit(**limit)
+        told = run_inside(*(world.augment() if command == "augment" else ("remove", str(world.root))))
+        disk.limit(size="64m", nr_inodes=4096)
+        tried("machine faults")
+        world.check_valid()
+        if told.code:
+            refusals += 1
+            check_refused(told, (5, 6), os.strerror(errno.ENOSPC), str(disk.place))
+        else:
+            assert len(world.backgrounds()) == (3 if command == "augment" else 0)
+            done = command == "remove" or (world.root / ".yolobg/report.html").exists()
+            if not done:
+                assert any(os.strerror(errno.ENOSPC) in warning for warning in told.report["warnings"])
+        world.check_recovers(run_inside)
+    assert refusals > (3 if command == "augment" else 0), "the disk was never too small"
