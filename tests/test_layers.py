@@ -45,7 +45,7 @@ HTTP = ("coco.archive*", "coco.fetch*", "coco.remote*", "download*")
 TERMINAL = ("cli*", "__main__")
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "yaml": ("dataset.data_yaml", "dataset.yaml_text"),
-    "sqlite3": ("coco.catalog*",),
+    "sqlite3": ("coco.catalog*", "formats.coco_store"),
     "requests": HTTP,
     "aiohttp": (*HTTP, "review.server*"),
     "urllib3": HTTP,

@@ -6,8 +6,10 @@ the target format has one place for two.
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -165,24 +167,45 @@ def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]
 def change_names(contents: Contents, split_names: Mapping[str, str], target: Format) -> tuple[Renamed, ...]:
     """The images that need another name: the target has one place for them and another image.
 
-    The first one keeps its name. Names that differ only in case or in how letters are composed count as one, since they
-    are one on many disks.
+    The first one keeps its name, and so does every image that nothing is in the way of. Names that differ only in case
+    or in how letters are composed count as one, since they are one on many disks.
     """
-    taken: set[tuple[str, str]] = set()
+    places = array("q", (hash(place) for _, _, place in _places(contents, split_names, target)))
+    several = {one for one, other in itertools.pairwise(sorted(places)) if one == other}
+    # Hashes instead of places: a hundred thousand of these are some megabytes. Two that differ and have one hash cost
+    # an image its name for nothing.
+    known = frozenset(places) if several else frozenset[int]()
+    first, given = set[int](), set[int]()
     renamed = []
+    for (split, old_name), name, place in _places(contents, split_names, target):
+        new = name
+        if hash(place) in several:
+            if hash(place) in first:
+                new = _free(split, name, target, lambda place: hash(place) in known or hash(place) in given)
+                given.add(hash(_place(new, split, target)))
+            first.add(hash(place))
+        if new != old_name:
+            renamed.append(Renamed(split, old_name, new))
+    return tuple(renamed)
+
+
+def _places(
+    contents: Contents, split_names: Mapping[str, str], target: Format
+) -> Iterator[tuple[tuple[str, str], str, tuple[str, str]]]:
+    """New split and old name of each image, the name that it would have, and the place which that takes."""
     for old_split, old_name in contents.listing():
         split = split_names[old_split]
-        own = old_name if target.nested else old_name.replace("/", "_")
-        name, number = own, 1
-        while (place := _place(name, split, target)) in taken:
-            number += 1
-            stem, suffix = stem_of(own), own[len(stem_of(own)) :]
-            mark = split if number == 2 and target.unique == "dataset" else f"{split}-{number}"  # noqa: PLR2004
-            name = f"{stem}-{mark}{suffix}"
-        taken.add(place)
-        if name != old_name:
-            renamed.append(Renamed(split, old_name, name))
-    return tuple(renamed)
+        name = old_name if target.nested else old_name.replace("/", "_")
+        yield (split, old_name), name, _place(name, split, target)
+
+
+def _free(split: str, name: str, target: Format, taken: Callable[[tuple[str, str]], bool]) -> str:
+    """A name like the one given whose place is free."""
+    stem, suffix = stem_of(name), name[len(stem_of(name)) :]
+    plain = (split,) if target.unique == "dataset" else ()
+    marks = itertools.chain(plain, (f"{split}-{number}" for number in itertools.count(2 + len(plain))))
+    names = (f"{stem}-{mark}{suffix}" for mark in marks)
+    return next(new for new in names if not taken(_place(new, split, target)))
 
 
 def _place(name: str, split: str, target: Format) -> tuple[str, str]:

@@ -1,11 +1,9 @@
-"""Read COCO instances and key points through a memory map; objects are decoded when their image is asked for."""
+"""Read COCO instances and key points; objects are decoded when their image is asked for."""
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import msgspec
 
 from yolobg.errors import DatasetError
+from yolobg.formats.coco_store import Category, Record, Store, read_store
 from yolobg.formats.items import Item, Meta, Shape, box_around, image_size
 
 __all__ = ["CocoContents", "find_coco", "read_coco"]
@@ -21,33 +20,6 @@ __all__ = ["CocoContents", "find_coco", "read_coco"]
 _KINDS = ("instances", "person_keypoints")
 _PREFIX = re.compile(r"^(?:instances|person_keypoints|annotations)[_-]?", re.IGNORECASE)
 _RING = 6
-
-
-class _Image(msgspec.Struct, gc=False):
-    id: int
-    file_name: str
-    width: int | None = None
-    height: int | None = None
-
-
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-    keypoints: list[str] | None = None
-
-
-class _Owner(msgspec.Struct, gc=False):
-    image_id: int
-
-
-class _File(msgspec.Struct):
-    images: list[_Image]
-    categories: list[_Category]
-    annotations: list[_Owner]
-
-
-class _Rows(msgspec.Struct):
-    annotations: list[msgspec.Raw]
 
 
 class _Object(msgspec.Struct):
@@ -68,9 +40,7 @@ class _Split:
     name: str
     file: Path
     folders: tuple[Path, ...]
-    images: Sequence[_Image]
-    rows: Sequence[msgspec.Raw]
-    first: Mapping[int, array[int]]
+    store: Store
 
 
 @dataclass(frozen=True)
@@ -89,20 +59,26 @@ class CocoContents:
 
     def listing(self) -> Iterator[tuple[str, str]]:
         """Split and name of every image, in that order."""
-        return ((part.name, _name(record.file_name)) for part in self.parts for record in part.images)
+        return ((part.name, name) for part in self.parts for name in part.store.names())
 
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         class_ids = {number: class_id for class_id, number in self.meta.category_ids.items()}
         for part in self.parts:
-            for record in part.images:
-                image = _find(part.folders, record.file_name)
+            folders = [str(folder) for folder in part.folders if folder.is_dir()]
+            for record in part.store.records():
+                image = _find(folders, record.name)
                 size = (record.width, record.height) if record.width and record.height else None
-                places = part.first.get(record.id)
-                if places and size is None:
+                if record.annotations and size is None:
                     size = _measured(part, record, image)
-                shapes = tuple(_shape(part, places_, class_ids, size) for places_ in places or ())
-                yield Item(part.name, _name(record.file_name), image, shapes, size, record.id)
+                shapes = tuple(_shape(part, row, class_ids, size) for row in record.annotations)
+                yield Item(part.name, record.name, image, shapes, size, record.id)
+
+
+def _find(folders: Sequence[str], name: str) -> str | None:
+    parts = name.split("/")
+    paths = (os.path.join(folder, *parts) for folder in folders)  # noqa: PTH118 - plain strings, by the thousand
+    return next(filter(os.path.isfile, paths), None)
 
 
 def find_coco(place: Path) -> dict[str, Path]:
@@ -135,10 +111,10 @@ def read_coco(place: Path) -> CocoContents:
     files = find_coco(place)
     root = place if place.is_dir() else place.parent.parent if place.parent.name == "annotations" else place.parent
     parts: list[_Split] = []
-    categories: dict[int, _Category] = {}
+    categories: dict[int, Category] = {}
     for split, file in files.items():
-        part, found = _open(split, file, root)
-        for category in found:
+        part = _open(split, file, root)
+        for category in part.store.categories:
             other = categories.setdefault(category.id, category)
             if other.name != category.name:
                 raise DatasetError(
@@ -151,33 +127,9 @@ def read_coco(place: Path) -> CocoContents:
     return CocoContents({i: categories[number].name for i, number in enumerate(numbers)}, meta, parts)
 
 
-def _open(split: str, file: Path, root: Path) -> tuple[_Split, list[_Category]]:
-    try:
-        data = _content(file)
-        decoded = msgspec.json.decode(data, type=_File, strict=False)
-        rows = msgspec.json.decode(data, type=_Rows).annotations
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise DatasetError(f"{file}: not a COCO annotations file: {error}") from error
-    first: dict[int, array[int]] = {}
-    for place, owner in enumerate(decoded.annotations):
-        first.setdefault(owner.image_id, array("q")).append(place)
-    known = {image.id for image in decoded.images}
-    if len(known) != len(decoded.images):
-        raise DatasetError(f"{file}: two images have the same id")
-    stray = next((image_id for image_id in first if image_id not in known), None)
-    if stray is not None:
-        raise DatasetError(f"{file}: an annotation belongs to image {stray}, which the file does not list")
-    decoded.images.sort(key=lambda image: _name(image.file_name))
+def _open(split: str, file: Path, root: Path) -> _Split:
     folders = (root / "images" / split, root / split, root / "images", file.parent, root)
-    return _Split(split, file, folders, decoded.images, rows, first), decoded.categories
-
-
-def _content(file: Path) -> bytes | mmap.mmap:
-    # Windows can neither move nor remove a folder while a file in it is mapped, and this one may be in staging.
-    if os.name == "nt":
-        return file.read_bytes()
-    with file.open("rb") as handle:
-        return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    return _Split(split, file, folders, read_store(file, _name))
 
 
 def _split_of(file: Path) -> str:
@@ -190,23 +142,16 @@ def _name(file_name: str) -> str:
     return "/".join(part.replace(":", "_") for part in parts) or "image.jpg"
 
 
-def _find(folders: Sequence[Path], file_name: str) -> str | None:
-    for folder in folders:
-        path = os.path.join(folder, *_name(file_name).split("/"))  # noqa: PTH118 - plain strings, by the thousand
-        if os.path.isfile(path):  # noqa: PTH113
-            return path
-    return None
-
-
-def _measured(part: _Split, record: _Image, image: str | None) -> tuple[int, int]:
+def _measured(part: _Split, record: Record, image: str | None) -> tuple[int, int]:
     if image is None:
         raise DatasetError(f"{part.file}: image {record.id} has neither a size in its record nor a file to measure")
     return image_size(Path(image))
 
 
-def _shape(part: _Split, place: int, class_ids: Mapping[int, int], size: tuple[int, int] | None) -> Shape:
+def _shape(part: _Split, row: tuple[int, bytes], class_ids: Mapping[int, int], size: tuple[int, int] | None) -> Shape:
+    place, content = row
     try:
-        read = _decode_object(part.rows[place])
+        read = _decode_object(content)
         width, height = size or (0, 0)
         class_id = class_ids[read.category_id]
     except (msgspec.MsgspecError, KeyError) as error:

@@ -56,7 +56,6 @@ class _Split:
         self._out: BinaryIO = file.open("xb")
         self._annotations: BinaryIO = self._rest.open("x+b")
         self._images = self._objects = 0
-        self._taken: set[int] = set()
         self._out.write(b'{"info": {"description": "written by yolobg"},\n"licenses": [],\n"images": [')
 
     def add(self, item: Item) -> None:
@@ -72,13 +71,8 @@ class _Split:
 
     def _image_id(self, item: Item) -> int:
         self._images += 1
-        number = item.source_id
-        if number is None:
-            return self._images
-        if number in self._taken:
-            number = max(self._taken) + 1
-        self._taken.add(number)
-        return number
+        # A source with numbers of its own has them for all images of a split, each once.
+        return self._images if item.source_id is None else item.source_id
 
     def finish(self) -> None:
         categories: list[dict[str, Any]] = [

@@ -7,14 +7,23 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.formats.items import Item
 
-__all__ = ["Images", "Placer"]
+__all__ = ["Images", "Placer", "open_text"]
 
 Images = Literal["copy", "hard", "symlink", "none"]
+
+
+def open_text(file: str | Path) -> TextIO:
+    """Open a new text file with the line ends of the formats; one that is there would be a mistake of ours.
+
+    Raises:
+        OSError: It is there, or cannot be written.
+    """
+    return open(file, "x", encoding="utf-8", newline="\n")  # noqa: PTH123 - by the hundred thousand
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -173,18 +174,33 @@ def _differs(
         return "was not meant to be there", 0.0
     left = [(names[0][shape.class_id], shape) for shape in meant.shapes]
     right = [(names[1].get(shape.class_id, "?"), shape) for shape in found.shapes]
-    counts = [
-        Counter((name, shape.kind, bool(shape.key_points), shape.crowd) for name, shape in side)
-        for side in (left, right)
-    ]
-    if counts[0] != counts[1]:
-        return f"{_told(counts[1])} where {_told(counts[0])} was meant", 0.0
+    deviation = _straight(left, right)
+    if deviation > _EXACT:
+        # In another order, coarser, or wrong.
+        counts = [
+            Counter((name, shape.kind, bool(shape.key_points), shape.crowd) for name, shape in side)
+            for side in (left, right)
+        ]
+        if counts[0] != counts[1]:
+            return f"{_told(counts[1])} where {_told(counts[0])} was meant", 0.0
+        deviation = max(map(_distance, (shape for _, shape in left), _nearest(left, right)), default=0.0)
     if _other_file(meant.image, found.image):
         return "its image is another file", 0.0
-    deviation = _deviation([s for _, s in left], _in_order(left, right))
     if deviation > _tolerance(found, meant, pixel_digits):
         return f"a coordinate is off by {deviation:.2g} of the image's size", deviation
     return "", deviation
+
+
+def _straight(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> float:
+    """The largest difference of a coordinate, object by object; infinite where these are of other kinds."""
+    if len(left) != len(right):
+        return float("inf")
+    worst = 0.0
+    for (name, one), (other_name, other) in zip(left, right, strict=True):
+        if name != other_name or one.crowd != other.crowd or bool(one.key_points) != bool(other.key_points):
+            return float("inf")
+        worst = max(worst, _distance(one, other))
+    return worst
 
 
 def _other_file(meant: str | None, found: str | None) -> bool:
@@ -205,40 +221,34 @@ def _told(counts: Counter[tuple[str, Kind, bool, bool]]) -> str:
     return ", ".join(parts[:8]) or "no object"
 
 
-def _in_order(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> list[Shape]:
-    """The shapes of `right` in the order of `left`: as they come where that fits, else the nearest of its kind each."""
-    straight = [shape for _, shape in right]
-    alike = all(a == b and s.kind == t.kind and s.crowd == t.crowd for (a, s), (b, t) in zip(left, right, strict=True))
-    if alike and _deviation([shape for _, shape in left], straight) <= _EXACT:
-        return straight
+def _nearest(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> Iterator[Shape]:
+    """The shapes of `right` in the order of `left`: for each the nearest of its kind that is left."""
     rest = list(right)
-    ordered = []
     for name, shape in left:
         fitting = [
             i for i, (other, s) in enumerate(rest) if (other, s.kind, s.crowd) == (name, shape.kind, shape.crowd)
         ]
         best = min(fitting, key=lambda i: _distance(shape, rest[i][1]))
-        ordered.append(rest.pop(best)[1])
-    return ordered
-
-
-def _deviation(left: Sequence[Shape], right: Sequence[Shape]) -> float:
-    return max((_distance(a, b) for a, b in zip(left, right, strict=True)), default=0.0)
+        yield rest.pop(best)[1]
 
 
 def _distance(a: Shape, b: Shape) -> float:
     """The largest difference of a coordinate; infinite where the outlines have different points."""
-    pairs = [(a.key_points, b.key_points)]
     # A polygon's box is not compared: most formats make it from the outline.
     if a.polygons or b.polygons:
         if len(a.polygons) != len(b.polygons):
             return float("inf")
-        pairs += zip(a.polygons, b.polygons, strict=True)
+        rings = zip(a.polygons, b.polygons, strict=True)
+        worst = max(_apart(one, other) for one, other in rings)
     else:
-        pairs.append((a.box, b.box))
-    if any(len(one) != len(other) for one, other in pairs):
+        worst = _apart(a.box, b.box)
+    return max(worst, _apart(a.key_points, b.key_points)) if a.key_points or b.key_points else worst
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> float:
+    if len(one) != len(other):
         return float("inf")
-    return max((abs(x - y) for one, other in pairs for x, y in zip(one, other, strict=True)), default=0.0)
+    return max(map(abs, map(operator.sub, one, other)), default=0.0)
 
 
 def _tolerance(found: Item, meant: Item, pixel_digits: int | None) -> float:

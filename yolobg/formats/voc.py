@@ -7,18 +7,23 @@ name is kept, by a comment in labelmap.txt.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
-from yolobg.formats.placing import Placer
+from yolobg.formats.packed import Packed, pack
+from yolobg.formats.placing import Placer, open_text
 
 __all__ = ["VocContents", "read_voc", "write_voc"]
 
@@ -26,29 +31,38 @@ BACKGROUND = "background"
 _OWN = "# background is a class of this dataset"
 _HEAD = "# label:color_rgb:parts:actions"
 _DIGITS = 6
+_COLUMN = re.compile(r"\s+(-1|0|1)$")
+
+
+class _Listed(NamedTuple):
+    """An image of a list; `image` is empty where there is no such file."""
+
+    split: str
+    name: str
+    image: str
 
 
 @dataclass(frozen=True)
 class VocContents:
-    """A VOC dataset: the lists in memory, an annotation file read when its image is asked for."""
+    """A VOC dataset: the lists in memory, compressed; an annotation file read when its image is asked for."""
 
     root: Path
     names: Mapping[int, str]
     splits: tuple[str, ...]
-    listed: Sequence[tuple[str, str, str | None]]
+    listed: Packed[_Listed]
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
     def listing(self) -> Iterator[tuple[str, str]]:
         """Split and name of every image, in that order."""
-        return ((split, name) for split, name, _ in self.listed)
+        return ((entry.split, entry.name) for entry in self.listed)
 
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         ids = {name: class_id for class_id, name in self.names.items()}
         for split, name, image in self.listed:
-            size, shapes = _read_xml(self.root / "Annotations" / f"{stem_of(name)}.xml", ids, image)
-            yield Item(split, name, image, shapes, size)
+            size, shapes = _read_xml(self.root / "Annotations" / f"{stem_of(name)}.xml", ids, image or None)
+            yield Item(split, name, image or None, shapes, size)
 
 
 def read_voc(root: Path) -> VocContents:
@@ -59,51 +73,54 @@ def read_voc(root: Path) -> VocContents:
     """
     lists = sorted((root / "ImageSets" / "Main").glob("*.txt")) or sorted((root / "ImageSets").glob("*/*.txt"))
     # `aeroplane_train.txt` says which images hold a class; the splits are the lists without such a part.
-    plain = [file for file in lists if "_" not in file.stem] or lists
-    images = _images(root / "JPEGImages")
-    xmls = {path.relative_to(root / "Annotations").as_posix()[:-4] for path in (root / "Annotations").rglob("*.xml")}
-    stems = {file.stem: _stems(file, images.keys() | xmls) for file in plain}
+    plain = {file.stem: file for file in [file for file in lists if "_" not in file.stem] or lists}
     # VOC's trainval repeats what train and val list.
-    if {"train", "val"} <= stems.keys():
-        stems.pop("trainval", None)
-    if not stems:
+    if {"train", "val"} <= plain.keys():
+        plain.pop("trainval", None)
+    if not plain:
         raise DatasetError(f"{root}: no lists in ImageSets/Main; expected train.txt, val.txt or the like")
-    listed = []
-    for split, names in stems.items():
-        for stem in dict.fromkeys(names):
-            image = images.get(stem)
-            name = stem + (Path(image).suffix if image else _suffix(root / "Annotations" / f"{stem}.xml"))
-            listed.append((split, name, image))
-    listed.sort(key=lambda entry: entry[:2])
-    return VocContents(root, _read_names(root, listed), tuple(stems), listed)
+    suffixes = _suffixes(root / "JPEGImages")
+    listed = pack(
+        _Listed, (entry for split in sorted(plain) for entry in _entries(root, split, plain[split], suffixes))
+    )
+    return VocContents(root, _read_names(root, listed), tuple(plain), listed)
 
 
-def _stems(file: Path, known: Set[str]) -> list[str]:
+def _entries(root: Path, split: str, file: Path, suffixes: Sequence[str]) -> Iterator[_Listed]:
     """The images of a list. A second column, where there is one, is -1, 0 or 1; but names may end so as well."""
-    lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    return [line if line in known else re.sub(r"\s+(-1|0|1)$", "", line) for line in lines]
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: cannot be read: {error}") from error
+    for line in sorted(filter(None, map(str.strip, lines))):
+        stem, image, xml = _look(root, line, suffixes)
+        if not image and not xml:
+            stem, image, xml = _look(root, _COLUMN.sub("", line), suffixes)
+        yield _Listed(split, stem + (os.path.splitext(image)[1] if image else _suffix(xml)), image)  # noqa: PTH122
 
 
-def _images(folder: Path) -> dict[str, str]:
-    """Images by stem with folders."""
-    found = {}
-    start = str(folder) + os.sep
-    for home, _, files in os.walk(folder):
-        for file in files:
-            if is_image(file):
-                path = os.path.join(home, file)  # noqa: PTH118 - plain strings, by the hundred thousand
-                found[stem_of(path[len(start) :].replace(os.sep, "/"))] = path
-    return found
+def _look(root: Path, stem: str, suffixes: Sequence[str]) -> tuple[str, str, str]:
+    """A stem with its image and its annotation file; empty where there is none."""
+    home, parts = os.path.join(root, "JPEGImages"), stem.split("/")  # noqa: PTH118 - plain strings, by the thousand
+    paths = (os.path.join(home, *parts) + suffix for suffix in suffixes)  # noqa: PTH118
+    xml = os.path.join(root, "Annotations", *parts) + ".xml"  # noqa: PTH118
+    return stem, next(filter(os.path.isfile, paths), ""), xml if os.path.isfile(xml) else ""  # noqa: PTH113
 
 
-def _suffix(xml: Path) -> str:
+def _suffixes(folder: Path) -> tuple[str, ...]:
+    """The suffixes that the images below a folder have, the most frequent one first."""
+    found = Counter[str]()
+    for _, _, files in os.walk(folder):
+        found.update(os.path.splitext(file)[1] for file in files if is_image(file))  # noqa: PTH122
+    return tuple(suffix for suffix, _ in found.most_common())
+
+
+def _suffix(xml: str) -> str:
     """The suffix that an annotation file gives its image, for conversions without images."""
-    if not xml.is_file():
-        return ".jpg"
-    return Path(_parse(xml).findtext("filename") or "x.jpg").suffix or ".jpg"
+    return Path(_parse(Path(xml)).findtext("filename") or "x.jpg").suffix or ".jpg" if xml else ".jpg"
 
 
-def _read_names(root: Path, listed: Sequence[tuple[str, str, str | None]]) -> dict[int, str]:
+def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     file = root / "labelmap.txt"
     if file.is_file():
         lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
@@ -148,6 +165,8 @@ def _measure(xml: Path, image: str | None) -> tuple[int, int]:
 
 def _shape(node: ElementTree.Element, ids: Mapping[str, int], size: tuple[int, int]) -> Shape:
     corners = [float(node.findtext(f"bndbox/{side}") or "") for side in ("xmin", "ymin", "xmax", "ymax")]
+    if not all(map(math.isfinite, corners)):
+        raise ValueError(f"a corner is not a finite number: {corners}")
     left, top, right, bottom = (value / size[i % 2] for i, value in enumerate(corners))
     box = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
     return Shape(ids[(node.findtext("name") or "").strip()], box)
@@ -165,18 +184,17 @@ def write_voc(contents: Contents, target: Path, place: Placer) -> None:
     _write_labelmap(contents.names, target)
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         place.folder(str(target / folder))
-    lists: dict[str, list[str]] = {split: [] for split in contents.splits}
-    for item in contents.items():
-        parts = item.name.split("/")
-        place.put(item, os.path.join(target, "JPEGImages", *parts))  # noqa: PTH118
-        xml = target / "Annotations" / f"{stem_of(item.name)}.xml"
-        place.folder(str(xml.parent))
-        with xml.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(_xml(item, contents.names))
-        lists[item.split].append(stem_of(item.name))
-    for split, stems in lists.items():
-        text = "".join(f"{stem}\n" for stem in stems)
-        (target / "ImageSets" / "Main" / f"{split}.txt").write_text(text, encoding="utf-8", newline="\n")
+    with contextlib.ExitStack() as stack:
+        home = target / "ImageSets" / "Main"
+        lists = {split: stack.enter_context(open_text(home / f"{split}.txt")) for split in contents.splits}
+        for item in contents.items():
+            stem = stem_of(item.name)
+            place.put(item, os.path.join(target, "JPEGImages", *item.name.split("/")))  # noqa: PTH118
+            xml = os.path.join(target, "Annotations", *stem.split("/")) + ".xml"  # noqa: PTH118
+            place.folder(os.path.dirname(xml))  # noqa: PTH120
+            with open_text(xml) as file:
+                file.write(_xml(item, contents.names))
+            lists[item.split].write(f"{stem}\n")
 
 
 def _write_labelmap(names: Mapping[int, str], target: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from yolobg.dataset.layout import label_path
@@ -11,6 +12,7 @@ from yolobg.dataset.listing import Walk
 from yolobg.dataset.yaml_text import load_yaml
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Contents, Meta, stem_of
+from yolobg.formats.packed import pack
 from yolobg.formats.yolo_read import Listed, YoloContents, check_labels
 
 __all__ = ["read_darknet", "read_labels_only", "read_plain"]
@@ -31,20 +33,20 @@ def read_plain(folder: Path) -> YoloContents:
     root = str(images_dir.resolve())
     walk = Walk()
     walk.add(root)
-    relative = [path[len(root) + 1 :].replace(os.sep, "/") for path in sorted(walk.images)]
-    splits = {name.partition("/")[0] for name in relative}
+    images = sorted(walk.images)
+    splits = {image[len(root) + 1 :].partition(os.sep)[0] for image in images}
     nested = bool(splits) and splits <= {"train", "val", "test"}
-    listed = []
-    for name in relative:
-        split, inside = (name.partition("/")[0], name.partition("/")[2]) if nested else ("train", name)
-        image = os.path.join(root, *name.split("/"))  # noqa: PTH118 - plain strings, by the hundred thousand
-        label = label_path(image)
-        listed.append(Listed(split, inside, image, label, os.path.isfile(label)))  # noqa: PTH113
-    listed.sort(key=lambda entry: (entry.split, entry.name))
+    listed = pack(Listed, (_plain_entry(image, root, nested) for image in images))
     names = _plain_names(folder) or {}
     largest = check_labels(listed, len(names))
     names = names or {i: f"class_{i}" for i in range(largest + 1)}
     return YoloContents(names, tuple(sorted(splits)) if nested else ("train",), listed, Meta(), tuple(walk.warnings))
+
+
+def _plain_entry(image: str, root: str, nested: bool) -> Listed:  # noqa: FBT001 - one caller
+    name, label = image[len(root) + 1 :].replace(os.sep, "/"), label_path(image)
+    split, inside = (name.partition("/")[0], name.partition("/")[2]) if nested else ("train", name)
+    return Listed(split, inside, image, label, os.path.isfile(label))  # noqa: PTH113 - by the hundred thousand
 
 
 def _plain_names(folder: Path) -> dict[int, str] | None:
@@ -70,19 +72,21 @@ def read_darknet(folder: Path) -> YoloContents:
     config = _config(folder / "obj.data")
     names_file = _below(folder, config.get("names", "obj.names"))
     names = dict(enumerate(line.strip() for line in _lines(names_file)))
-    listed = []
     lists = {key: value for key, value in config.items() if key not in ("classes", "names", "backup")}
-    for split, place in lists.items():
-        paths = [_below(folder, line) for line in _lines(_below(folder, place))]
-        inside = [_darknet_name(folder, path, split) for path in paths]
-        for path, name in dict(zip(paths, inside, strict=True)).items():
-            if not path.is_file():
-                raise DatasetError(f"{folder / 'obj.data'}: the list of {split} names {path}, which does not exist")
-            label = path.with_suffix(".txt")
-            listed.append(Listed(_split_name(split), name, str(path), str(label), label.is_file()))
-    listed.sort(key=lambda entry: (entry.split, entry.name))
+    ordered = sorted(lists, key=_split_name)
+    listed = pack(Listed, itertools.chain.from_iterable(_darknet_split(folder, key, lists[key]) for key in ordered))
     check_labels(listed, len(names))
     return YoloContents(names, tuple(_split_name(split) for split in lists), listed)
+
+
+def _darknet_split(folder: Path, split: str, place: str) -> Iterator[Listed]:
+    for line in sorted(_lines(_below(folder, place))):
+        path = _below(folder, line)
+        if not path.is_file():
+            raise DatasetError(f"{folder / 'obj.data'}: the list of {split} names {path}, which does not exist")
+        label = path.with_suffix(".txt")
+        name = _darknet_name(folder, path, split)
+        yield Listed(_split_name(split), name, str(path), str(label), label.is_file())
 
 
 def _darknet_name(folder: Path, path: Path, split: str) -> str:
@@ -127,19 +131,29 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
         meant: What was written: it tells which images the labels belong to. Labels beyond these count as images too.
     """
     homes = {split: _label_home(root, format_name, split, meant.splits) for split in meant.splits}
-    left = {file for home in homes.values() for file in home.rglob("*.txt")}
-    listed = []
-    for split, name in meant.listing():
-        label = homes[split].joinpath(*f"{stem_of(name)}.txt".split("/"))
-        if label in left:
-            left.discard(label)
-            listed.append(Listed(split, name, "", str(label), has_label=True))
-    listed += [Listed("?", label.name, "", str(label), has_label=True) for label in sorted(left)]
+    entries = (_label_entry(homes[split], split, name) for split, name in meant.listing())
+    listed = pack(Listed, (entry for entry in entries if entry.has_label))
+    if sum(1 for _ in _labels_in(homes.values())) != len(listed):
+        known = {entry.label for entry in listed}
+        strays = (label for label in _labels_in(homes.values()) if label not in known)
+        more = (Listed("?", os.path.basename(label), "", label, has_label=True) for label in strays)  # noqa: PTH119
+        listed = pack(Listed, [*listed, *more])
     check_labels(listed, len(meant.names))
     return YoloContents(meant.names, meant.splits, listed, meant.meta)
 
 
-def _label_home(root: Path, format_name: str, split: str, splits: Sequence[str]) -> Path:
+def _label_entry(home: str, split: str, name: str) -> Listed:
+    label = os.path.join(home, *f"{stem_of(name)}.txt".split("/"))  # noqa: PTH118 - as above
+    return Listed(split, name, "", label, os.path.isfile(label))  # noqa: PTH113
+
+
+def _labels_in(homes: Iterable[str]) -> Iterator[str]:
+    for home in homes:
+        for folder, _, files in os.walk(home):
+            yield from (os.path.join(folder, file) for file in files if file.endswith(".txt"))  # noqa: PTH118
+
+
+def _label_home(root: Path, format_name: str, split: str, splits: Sequence[str]) -> str:
     if format_name == "yolo_darknet":
-        return root / f"obj_{'valid' if split == 'val' else split}_data"
-    return root / "labels" / split if format_name == "yolo" or tuple(splits) != ("train",) else root / "labels"
+        return str(root / f"obj_{'valid' if split == 'val' else split}_data")
+    return str(root / "labels" / split if format_name == "yolo" or tuple(splits) != ("train",) else root / "labels")

@@ -5,18 +5,21 @@ An image without a label file, or with one of blanks, is a background in all of 
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from yolobg.dataset.data_yaml import read_data_yaml
-from yolobg.dataset.inventory import scan_split
+from yolobg.dataset.inventory import SplitScan
 from yolobg.dataset.label_check import label_checker
 from yolobg.dataset.yaml_text import load_yaml
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Item, Meta, Shape, box_around
-from yolobg.model import DataYaml
+from yolobg.formats.packed import Packed, pack
+from yolobg.model import DataYaml, LabelProblem
 
 __all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo"]
 
@@ -25,8 +28,7 @@ _DIMENSIONS_WITH_VISIBILITY = 3
 _SEEN = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """An image with its label file; `has_label` is false where that is missing."""
 
     split: str
@@ -38,11 +40,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class YoloContents:
-    """A dataset of the YOLO family: the list in memory, the labels read anew each time."""
+    """A dataset of the YOLO family: the list in memory, compressed; the labels read anew each time."""
 
     names: Mapping[int, str]
     splits: tuple[str, ...]
-    listed: Sequence[Listed]
+    listed: Packed[Listed]
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
@@ -92,19 +94,11 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
         DatasetError: It cannot be read, or has corrupt labels and `skip_corrupt` was not asked for.
     """
     data = read_data_yaml(data_yaml)
-    listed: list[Listed] = []
     warnings = list(data.warnings)
-    problems = []
-    for split in data.splits:
-        inventory = scan_split(data, split)
-        warnings += inventory.warnings
-        problems += list(inventory.problems)
-        files = [file for file in dict.fromkeys(inventory.files) if file.state != "corrupt"]
-        names = _names_in_split([file.image for file in files], inventory.entries, split)
-        listed += [
-            Listed(split, name, file.image, file.label, file.state == "found")
-            for name, file in zip(names, files, strict=True)
-        ]
+    problems: list[LabelProblem] = []
+    # In the order of the splits' names, so that the list comes in order.
+    entries = (_listed(data, split, warnings, problems) for split in sorted(data.splits))
+    listed = pack(Listed, itertools.chain.from_iterable(entries))
     if problems and not skip_corrupt:
         first = "; ".join(f"{p.label}: {p.reason}" for p in problems[:3])
         raise DatasetError(
@@ -113,8 +107,23 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
         )
     if problems:
         warnings.append(f"{len(problems):,} images with corrupt labels were left out, as asked for")
-    listed.sort(key=lambda entry: (entry.split, entry.name))
     return YoloContents(data.names, tuple(data.splits), listed, _read_meta(data), tuple(warnings))
+
+
+def _listed(data: DataYaml, split: str, warnings: list[str], problems: list[LabelProblem]) -> Iterator[Listed]:
+    """The images of a split, each once, without those that are corrupt."""
+    scan = SplitScan(data, split)
+    name_of = _namer(scan.entries, split)
+    alone = len(scan.entries) == 1 and os.path.isdir(scan.entries[0])  # noqa: PTH112
+    seen = set[str]()
+    for file in scan.files():
+        if file.state != "corrupt" and file.image not in seen:
+            yield Listed(split, name_of(file.image), file.image, file.label, file.state == "found")
+        if not alone:
+            # One folder lists an image once; lists may have it several times, and in several forms.
+            seen.add(file.image)
+    warnings += scan.warnings
+    problems += scan.problems
 
 
 def _read_meta(data: DataYaml) -> Meta:
@@ -134,7 +143,7 @@ def _read(label: str) -> str:
         raise DatasetError(f"{label}: cannot be read: {error}") from error
 
 
-def check_labels(listed: Sequence[Listed], classes: int) -> int:
+def check_labels(listed: Iterable[Listed], classes: int) -> int:
     """Check labels as trainers do.
 
     Args:
@@ -161,21 +170,27 @@ def check_labels(listed: Sequence[Listed], classes: int) -> int:
     return largest
 
 
-def _names_in_split(images: Sequence[str], entries: Sequence[str], split: str) -> list[str]:
-    """A name for each image: its path within the split's folder; made unique where several folders have it."""
+def _namer(entries: Sequence[str], split: str) -> Callable[[str], str]:
+    """Gives an image its name: its path within the split's folder; made unique where several folders have it."""
     homes = sorted((entry.rstrip(os.sep) + os.sep for entry in entries if os.path.isdir(entry)), key=len, reverse=True)  # noqa: PTH112
-    names, taken = [], set()
-    for image in images:
+    alone = len(homes) == len(entries) == 1
+    taken = set[int]()
+
+    def name_of(image: str) -> str:
         home = next((home for home in homes if image.startswith(home)), None)
         name = (image[len(home) :] if home else _after_images(image, split)).replace(os.sep, "/")
+        if alone:
+            return name
         start, number = name, 1
-        while name in taken:
+        # Hashes take a third of the memory; should two names ever share one, an image gets a number for nothing.
+        while hash(name) in taken:
             number += 1
             stem, dot, suffix = start.rpartition(".")
             name = f"{stem}-{number}{dot}{suffix}"
-        taken.add(name)
-        names.append(name)
-    return names
+        taken.add(hash(name))
+        return name
+
+    return name_of
 
 
 def _after_images(image: str, split: str) -> str:

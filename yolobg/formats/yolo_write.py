@@ -5,13 +5,14 @@ Every image gets a label file, of 0 bytes where it is a background: other tools 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from yolobg.dataset.data_yaml import dump_yaml
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Contents, Item, Shape, stem_of
-from yolobg.formats.placing import Placer
+from yolobg.formats.placing import Placer, open_text
 
 __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 
@@ -42,21 +43,20 @@ def write_plain(contents: Contents, target: Path, place: Placer) -> None:
 
 def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
     """Write darknet's layout: obj.data, obj.names, a list for each split, labels beside the images."""
-    lists: dict[str, list[str]] = {split: [] for split in contents.splits}
-    for item in contents.items():
-        home = f"obj_{DARKNET_KEYS.get(item.split, item.split)}_data"
-        lists[item.split].append(f"data/{home}/{item.name}")
-        image = os.path.join(target, home, *item.name.split("/"))  # noqa: PTH118 - plain strings, by the thousand
-        place.put(item, image)
-        _write_label(item, contents.meta.kpt_shape, stem_of(image) + ".txt", place)
-    names = [DARKNET_KEYS.get(split, split) for split in contents.splits]
+    names = {split: DARKNET_KEYS.get(split, split) for split in contents.splits}
+    with contextlib.ExitStack() as stack:
+        lists = {split: stack.enter_context(open_text(target / f"{name}.txt")) for split, name in names.items()}
+        for item in contents.items():
+            home = f"obj_{names[item.split]}_data"
+            lists[item.split].write(f"data/{home}/{item.name}\n")
+            image = os.path.join(target, home, *item.name.split("/"))  # noqa: PTH118 - plain strings, by the thousand
+            place.put(item, image)
+            _write_label(item, contents.meta.kpt_shape, stem_of(image.replace(os.sep, "/")) + ".txt", place)
     config = [f"classes = {len(contents.names)}"]
-    config += [f"{name} = data/{name}.txt" for name in names]
+    config += [f"{name} = data/{name}.txt" for name in names.values()]
     config += ["names = data/obj.names", "backup = backup/"]
     _write_text(target / "obj.data", config)
     _write_text(target / "obj.names", list(contents.names.values()))
-    for name, lines in zip(names, lists.values(), strict=True):
-        _write_text(target / f"{name}.txt", lines)
 
 
 def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
@@ -74,8 +74,7 @@ def _write_label(item: Item, kpt_shape: tuple[int, int] | None, label: str, plac
     rows = [_row(shape, kpt_shape, item) for shape in item.shapes]
     try:
         place.folder(os.path.dirname(label))  # noqa: PTH120
-        # Exclusive: two images that share a label file would be a mistake of ours.
-        with open(label, "x", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - as above
+        with open_text(label) as file:
             file.writelines(rows)
     except OSError as error:
         raise DatasetError(f"{label}: cannot be written: {error.strerror or error}") from error
