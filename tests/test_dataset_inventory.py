@@ -126,8 +126,8 @@ def test_scan_split__a_failing_disk_is_told(tmp_path: Path) -> None:
 
 def test_scan_split__a_label_of_absurd_size_is_not_read_whole(tmp_path: Path) -> None:
     data = make(tmp_path, images=["images/train/a.jpg", "labels/train/a.txt"])
-    os.truncate(tmp_path / "labels/train/a.txt", 70 << 20)
-    assert "larger than 64 MiB" in scan_split(data, "train").problems[0].reason
+    os.truncate(tmp_path / "labels/train/a.txt", 17 << 20)
+    assert "larger than 16 MiB" in scan_split(data, "train").problems[0].reason
 
 
 @POSIX

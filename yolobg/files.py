@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import sys
 import time
 import uuid
@@ -22,6 +23,7 @@ __all__ = [
     "flush_folder",
     "hash_file",
     "publish_new",
+    "read_ordinary",
     "replace_when_done",
     "same_filesystem",
     "step",
@@ -159,6 +161,26 @@ def _rename_new(staged: Path, destination: Path) -> None:
     if os.path.lexists(destination):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
     staged.rename(destination)
+
+
+def read_ordinary(path: Path, limit_bytes: int) -> bytes:
+    """The content of a small file, links followed; what is no ordinary file is neither waited for nor read.
+
+    Raises:
+        OSError: It cannot be read, is a folder, a pipe or a device, or is larger than `limit_bytes`.
+    """
+    # Opening a pipe that nobody writes to would wait for ever.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+        if status.st_size > limit_bytes:
+            raise OSError(errno.EFBIG, f"it is larger than {limit_bytes >> 20} MiB", str(path))
+        with open(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def hash_file(path: Path) -> str:

@@ -9,27 +9,36 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from yolobg.coco.annotation_source import AnnotationSource, captions_name, choose_member, split_member
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.files import hash_file, step
 from yolobg.model import Progress, no_progress
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without it reads no such members
+    LZMAError = zlib.error  # type: ignore[assignment,misc]
+
 __all__ = [
+    "DAMAGE",
     "JsonFile",
     "JsonFiles",
     "Part",
     "check_ratio",
     "inflate",
     "locate",
+    "open_zip",
     "require_space",
     "unpack",
     "unpack_local",
@@ -39,7 +48,23 @@ __all__ = [
 MAX_RATIO = 200
 _SLACK = 1 << 20
 _CHUNK = 1 << 20
-_BROKEN = (EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
+# COCO's directory has a few hundred bytes; every member that it names takes a kilobyte of memory.
+_DIRECTORY_BYTES = 16 << 20
+# What zipfile and gzip let out of a damaged file besides their own errors; ValueError may be a name that is not UTF-8.
+DAMAGE = (
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    LZMAError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+)
 
 
 class _Readable(Protocol):
@@ -123,7 +148,7 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
     with _errors_of(part):
         size = part.path.stat().st_size
         if part.member is not None:
-            with zipfile.ZipFile(part.path) as archive:
+            with open_zip(part.path) as archive:
                 info = archive.getinfo(part.member)
                 check_ratio(info, str(part))
                 require_space(target.parent, info.file_size, f"unpacking {part}")
@@ -225,7 +250,7 @@ def find_part(text: str) -> Part:
         )
     with _errors_of(Part(path)):
         if path.suffix.lower() != ".json" and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 return Part(path, choose_member(archive.namelist(), member, source=str(path)))
     return Part(path)
 
@@ -233,7 +258,7 @@ def find_part(text: str) -> Part:
 def _beside(instances: Part) -> Part | None:
     if instances.member is not None:
         wanted = captions_name(instances.member)
-        with _errors_of(instances), zipfile.ZipFile(instances.path) as archive:
+        with _errors_of(instances), open_zip(instances.path) as archive:
             return Part(instances.path, wanted) if wanted in archive.namelist() else None
     wanted = captions_name(instances.path.name)
     for name in (wanted, f"{wanted}.gz") if wanted else ():
@@ -246,7 +271,29 @@ def _beside(instances: Part) -> Part | None:
 def _errors_of(part: Part) -> Iterator[None]:
     try:
         yield
-    except _BROKEN as error:
+    except DAMAGE as error:
         raise AnnotationsError(f"{part}: the archive is damaged or encrypted: {error}; get it again") from error
     except OSError as error:
         raise AnnotationsError(f"{part}: cannot read the annotations: {error.strerror or error}") from error
+
+
+class _Reads(io.BufferedReader):
+    """Refuses a read that a directory of any size would ask for at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"its directory is longer than {_DIRECTORY_BYTES >> 20} MiB")
+        return super().read(size)
+
+
+@contextlib.contextmanager
+def open_zip(place: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open a zip for reading, unless its directory would fill the memory.
+
+    Raises:
+        zipfile.BadZipFile: It is no zip, or its directory is out of all proportion; also what `DAMAGE` has.
+    """
+    with contextlib.ExitStack() as stack:
+        if isinstance(place, Path):
+            place = stack.enter_context(_Reads(stack.enter_context(place.open("rb", buffering=0))))
+        yield stack.enter_context(zipfile.ZipFile(place))

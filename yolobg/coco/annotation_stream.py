@@ -30,7 +30,8 @@ _KEY = re.compile(rb'\s*"([^"\\]*)"\s*:\s*')
 _NEXT = re.compile(rb"\s*(,|\})\s*")
 _BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
 _ARRAY_END = re.compile(rb"\}\s*\](?=\s*(?:,\s*\"|\}\s*\Z))")
-_VALUE_END = re.compile(rb'\s*(?=,\s*"[^"\\]*"\s*:|\}\s*\Z)')
+# Blanks before it are left to the decoder: a pattern that begins with `\s*` takes quadratic time on a row of them.
+_VALUE_END = re.compile(rb'(?=,\s*"[^"\\]*"\s*:|\}\s*\Z)')
 _TRIES = 64
 
 

@@ -16,7 +16,6 @@ Decided for files in the wild:
 from __future__ import annotations
 
 import contextlib
-import math
 import mmap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +49,7 @@ __all__ = [
 ]
 
 _SQLITE_MAX = 2**63 - 1
+_MOST_DIGITS = 30
 
 
 class ImageRow(NamedTuple):
@@ -215,7 +215,7 @@ def _whole(value: Number, where: str) -> int:
 def _size(value: object) -> int:
     if type(value) is int and 0 < value <= _SQLITE_MAX:
         return value
-    usable = isinstance(value, (int, float)) and math.isfinite(value) and 0 < value <= _SQLITE_MAX
+    usable = isinstance(value, (int, float)) and 0 < value <= _SQLITE_MAX
     return int(value) if usable else 0  # type: ignore[call-overload]  # checked in the line above
 
 
@@ -226,11 +226,12 @@ def _text(value: object) -> str:
 def _license_id(value: object) -> int | None:
     if type(value) is int and 0 <= value <= _SQLITE_MAX:
         return value
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and value.strip().isdecimal():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # The comparison comes first: it holds neither for NaN nor for what no float can be.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _SQLITE_MAX:
         return None
-    return int(value) if float(value).is_integer() and abs(value) <= _SQLITE_MAX else None
+    return int(value) if float(value).is_integer() else None
 
 
 def _images(entries: list[ImageEntry], source: str) -> tuple[ImageRow, ...]:

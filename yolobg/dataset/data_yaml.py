@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from yolobg.dataset.settings import datasets_dirs
-from yolobg.dataset.yaml_text import dump_yaml, load_yaml
+from yolobg.dataset.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 from yolobg.errors import DatasetError
+from yolobg.files import read_ordinary
 from yolobg.model import DataYaml
 
 __all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml"]
@@ -87,7 +88,7 @@ def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:
     """
     file = find_data_yaml(path)
     try:
-        text = file.read_bytes()
+        text = read_ordinary(file, LARGEST_BYTES)
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
     repeated: list[str] = []

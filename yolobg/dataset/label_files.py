@@ -17,13 +17,14 @@ __all__ = ["judge_labels"]
 _READERS = 2
 _CHUNK_FILES = 500
 _CHUNK_BYTES = 1 << 16
-_LARGEST_BYTES = 64 << 20
+# A hundred thousand polygons of ten points. Judging one takes up to thirty times its size.
+_LARGEST_BYTES = 16 << 20
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MISSING = Verdict("missing")
 
 
 def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> Iterator[Verdict]:
-    """What each label file holds, in order. Memory does not grow with the size of the files.
+    """What each label file holds, in order. Files are looked at one by one, and none that is larger than 16 MiB.
 
     Args:
         labels: Absolute paths.

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import unicodedata
-from pathlib import Path
+from collections.abc import Iterator
 
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 
 __all__ = ["Folders", "Walk", "is_relative", "read_list", "relative_lines"]
+
+# Ten million images with paths of a hundred characters.
+_LARGEST_BYTES = 1 << 30
+_PIECE_BYTES = 1 << 20
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 def read_list(file: str) -> str:
@@ -23,7 +29,7 @@ def read_list(file: str) -> str:
         DatasetError: It cannot be read as UTF-8 text.
     """
     try:
-        return Path(file).read_bytes().decode("utf-8-sig")
+        return b"".join(_pieces(file)).decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(f"{file}: the list file cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -31,6 +37,18 @@ def read_list(file: str) -> str:
             f"{file}: not a list file: expected UTF-8 text with one image path on each line; "
             f"a split must be a folder, a list file, or a list of those"
         ) from error
+
+
+def _pieces(file: str) -> Iterator[bytes]:
+    """The content piece by piece; ends with an error where it cannot be a list, before that takes any memory."""
+    with open(file, "rb") as handle:  # noqa: PTH123 - a plain string
+        total = 0
+        while piece := handle.read(_PIECE_BYTES):
+            total += len(piece)
+            if total > _LARGEST_BYTES or (len(piece) == _PIECE_BYTES and not _LINE_END.search(piece)):
+                limits = f"{_LARGEST_BYTES >> 20} MiB, or {_PIECE_BYTES >> 20} MiB without a line end"
+                raise OSError(errno.EFBIG, f"it has more than {limits}")
+            yield piece
 
 
 def is_relative(line: str) -> bool:

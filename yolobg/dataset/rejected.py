@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from yolobg.dataset.layout import is_image
-from yolobg.dataset.manifest import FOLDER, absolute
+from yolobg.dataset.manifest import FOLDER, SIZE_LIMIT_BYTES, absolute
 from yolobg.errors import DatasetError
-from yolobg.files import flush_folder, publish_new, step, write_bytes
+from yolobg.files import flush_folder, publish_new, read_ordinary, step, write_bytes
 
 __all__ = [
     "PutAway",
@@ -84,7 +84,7 @@ def read_rejections(root: Path) -> Rejections:
     """
     path = _path(root)
     try:
-        read = msgspec.json.decode(path.read_bytes(), type=Rejections)
+        read = msgspec.json.decode(read_ordinary(path, SIZE_LIMIT_BYTES), type=Rejections)
     except (FileNotFoundError, NotADirectoryError):
         return Rejections()
     except OSError as error:

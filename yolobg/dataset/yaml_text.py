@@ -19,6 +19,8 @@ LARGEST_BYTES = 4 << 20
 
 _MOST_NODES = 1_000_000
 _DEEPEST = 64
+# Numbers to base 60 (`1:59:59`) take quadratic time, and Python refuses to show those of more than 4,300 digits.
+_LONGEST_NUMBER = 1000
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -92,7 +94,7 @@ def _load(text: str, repeated: list[str]) -> object:
         node = loader.get_single_node()
         if node is None:
             return None
-        _check_growth(node)
+        _check_growth(node, {})
         _find_repeated(node, repeated, set())
         return loader.construct_document(node)
     finally:
@@ -113,26 +115,33 @@ def _check_bounds(text: str) -> None:
             raise _BombError(f"more than {_MOST_NODES:,} values")
 
 
-def _check_growth(root: yaml.Node) -> None:
-    """Refuse aliases that contain themselves or multiply ("billion laughs")."""
-    sizes: dict[int, int | None] = {}
+def _check_growth(node: yaml.Node, measured: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Refuse aliases that contain themselves, multiply ("billion laughs") or pile up, and endless numbers.
 
-    def size(node: yaml.Node) -> int:
-        if isinstance(node, yaml.ScalarNode):
-            return 1
-        known = sizes.get(id(node), 0)
-        if known is None:
+    Args:
+        node: Where to begin.
+        measured: What is known of the collections, by their `id`; no values stand for one that is being measured.
+
+    Returns:
+        How many values the node stands for, and how many levels deep they are nested.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        if len(node.value) > _LONGEST_NUMBER and node.tag == "tag:yaml.org,2002:int":
+            raise _BombError(f"a number of more than {_LONGEST_NUMBER:,} digits")
+        return 1, 0
+    if (known := measured.get(id(node))) is not None:
+        if not known[0]:
             raise _BombError("an alias stands inside what it stands for")
-        if known:
-            return known
-        sizes[id(node)] = None
-        total = 1 + sum(size(child) for child in _children(node))
-        if total > _MOST_NODES:
-            raise _BombError(f"aliases make more than {_MOST_NODES:,} values of it")
-        sizes[id(node)] = total
-        return total
-
-    size(root)
+        return known
+    measured[id(node)] = 0, 0
+    below = [_check_growth(child, measured) for child in _children(node)]
+    values, depth = 1 + sum(size for size, _ in below), 1 + max((levels for _, levels in below), default=0)
+    if values > _MOST_NODES:
+        raise _BombError(f"aliases make more than {_MOST_NODES:,} values of it")
+    if depth > _DEEPEST:
+        raise _BombError(f"nested more than {_DEEPEST} levels deep")
+    measured[id(node)] = values, depth
+    return values, depth
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from yolobg.dataset.manifest import FOLDER
+from yolobg.dataset.manifest import FOLDER, SIZE_LIMIT_BYTES
 from yolobg.errors import DatasetError
-from yolobg.files import step, write_bytes
+from yolobg.files import read_ordinary, step, write_bytes
 
 __all__ = ["Act", "State", "act", "read_state", "state_path", "undo", "without_images", "write_state"]
 
@@ -61,7 +61,7 @@ def read_state(root: Path) -> State:
     """
     path = state_path(root)
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=State)
+        state = msgspec.json.decode(read_ordinary(path, SIZE_LIMIT_BYTES), type=State)
     except (FileNotFoundError, NotADirectoryError):
         return State()
     except OSError as error:
