@@ -1,40 +1,55 @@
-"""A loopback HTTP server in COCO's URL layout that misbehaves on purpose.
+"""A loopback HTTP(S) server in COCO's URL layout that misbehaves on purpose.
 
     with CocoServer({"/zips/a.zip": data}) as server:
         server.faults["/zips/a.zip"] = ["unavailable", "reset"]
         ...
         assert server.hits[0] == ("/zips/a.zip", "bytes=-65536")
 
-Faults are used up one per request, in order; `always` holds one for every request to a path. Known faults:
-    unavailable  503 with `retry_after` as Retry-After ("0")
+Faults are used up one per request, in order; `always` holds one for every request to a path; `share` is that
+of the answers that get one of `kinds`; `given` counts those that were really given. Known faults, some with a value
+after a colon:
+    unavailable  503 with `retry_after` ("0") or the value as Retry-After; busy is 429
     reset        the connection is reset before an answer
-    cut          a true head, half the body, then the connection is closed
-    reset-body   a true head, half the body, then the connection is reset
-    damage       the right length, with the body's middle byte changed
-    html         status 200 and a web page
-    missing      404, forbidden 403
+    cut          a true head, half the body (or as many bytes as the value says), then the connection is closed
+    reset-body   the same, then the connection is reset
+    damage       the right length, with the body's middle byte (or that at the value) changed
+    html         status 200 and a web page; html-range: status 206 and a web page
+    empty        status 200 and nothing
+    missing      404, forbidden 403, range 416
     silent       a true head and one byte, then nothing
     mute         no answer at all
+    drip         one byte a second; drip-head: of the head too
     whole        Range is ignored: 200 and the whole file
     range-lie    206 with a Content-Range that was not asked for
+    total-lie    206 with a Content-Range that tells another total (the value, or one byte more)
+    short        a Content-Length of half the body; long: of more than the body, which then ends
+    gzip         the body packed, with a Content-Encoding
+    etag         the right bytes with another ETag
+    other        the same request on `other`: another file under the same name
+    loop         301 to itself; redirect: 302 to the value
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.server
+import random
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 _PAGE = b"<html><body>Please log in to the network</body></html>"
+_STATUS = {"unavailable": 503, "busy": 429, "missing": 404, "forbidden": 403, "range": 416, "html": 200, "empty": 200}
 
 
 class CocoServer:
@@ -46,6 +61,7 @@ class CocoServer:
         etag: Whether an ETag (the content's MD5, as S3 has it) and Last-Modified are sent.
         bytes_per_s: Limit for each connection; None is none.
         latency_s: Wait before each answer.
+        tls: Server side context; makes it an https server.
     """
 
     def __init__(
@@ -56,11 +72,17 @@ class CocoServer:
         etag: bool = True,
         bytes_per_s: float | None = None,
         latency_s: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.files: dict[str, bytes | Path] = dict(files)
         self.ranges, self.etag, self.bytes_per_s, self.latency_s = ranges, etag, bytes_per_s, latency_s
         self.faults: dict[str, list[str]] = {}
         self.always: dict[str, str] = {}
+        self.other: dict[str, bytes] = {}
+        self.share, self.seed = 0.0, 0
+        self.kinds: Sequence[str] = ()
+        self.given: Counter[str] = Counter()
+        self.tls = tls
         self.hits: list[tuple[str, str | None]] = []
         self.sent = 0
         self.open_now = 0
@@ -74,12 +96,15 @@ class CocoServer:
             server_owner = owner
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            # The handshake is for the connection's own thread, so that nobody's failure holds up the others.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
         """The server's address, without a trailing slash."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> CocoServer:
         self._thread.start()
@@ -96,36 +121,63 @@ class CocoServer:
         """Take the next fault of a path; "" is none."""
         with self.lock:
             queue = self.faults.get(path)
-            return queue.pop(0) if queue else self.always.get(path, "")
+            fault = queue.pop(0) if queue else self.always.get(path, "")
+            if not queue and not fault and self.share:
+                draw = random.Random(f"{self.seed} {path} {len(self.hits)}")
+                fault = draw.choice(list(self.kinds)) if draw.random() < self.share else ""
+            if fault:
+                self.given[fault.partition(":")[0]] += 1
+            return fault
 
     def asked_bytes(self, path: str) -> int:
         """How many bytes the requests with a closed range asked for."""
         ranges = (re.fullmatch(r"bytes=(\d+)-(\d+)", asked or "") for hit, asked in self.hits if hit == path)
         return sum(int(match[2]) - int(match[1]) + 1 for match in ranges if match)
 
-    def size_of(self, path: str) -> int:
+    @staticmethod
+    def size_of(content: bytes | Path) -> int:
         """The length of a file."""
-        content = self.files[path]
         return content.stat().st_size if isinstance(content, Path) else len(content)
 
-    def read(self, path: str, start: int, stop: int) -> bytes:
+    @staticmethod
+    def read(content: bytes | Path, start: int, stop: int) -> bytes:
         """Some bytes of a file."""
-        content = self.files[path]
         if isinstance(content, bytes):
             return content[start:stop]
         with content.open("rb") as handle:
             handle.seek(start)
             return handle.read(stop - start)
 
-    def etag_of(self, path: str) -> str:
+    def etag_of(self, content: bytes | Path) -> str:
         """The content's MD5; of a file on disk, its name and size."""
-        content = self.files[path]
-        key = content if isinstance(content, bytes) else f"{content}{self.size_of(path)}".encode()
+        key = content if isinstance(content, bytes) else f"{content}{self.size_of(content)}".encode()
         return f'"{hashlib.md5(key, usedforsecurity=False).hexdigest()}"'
+
+
+class _Dripping:
+    """A stream that lets one byte a second through."""
+
+    def __init__(self, stream: Any, stopping: threading.Event) -> None:
+        self._stream, self._stopping = stream, stopping
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        for at in range(len(data)):
+            if self._stopping.wait(1.0):
+                raise ConnectionAbortedError
+            self._stream.write(data[at : at + 1])
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up."""
@@ -133,6 +185,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     server_owner: CocoServer
+    fault = value = ""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -158,55 +211,73 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             owner.hits.append((path, asked))
         if owner.latency_s:
             owner.stopping.wait(owner.latency_s)
-        fault = owner.next_fault(path)
-        if fault in ("reset", "mute"):
-            self.break_off(wait=fault == "mute")
-        elif fault in ("unavailable", "missing", "forbidden", "html"):
-            status = {"unavailable": 503, "missing": 404, "forbidden": 403, "html": 200}[fault]
-            self.answer(status, {"Content-Type": "text/html", "Retry-After": owner.retry_after}, _PAGE, "")
+        self.fault, _, self.value = owner.next_fault(path).partition(":")
+        if self.fault in ("reset", "mute"):
+            self.break_off(wait=self.fault == "mute")
+        elif self.fault in _STATUS:
+            kind, body = ("binary/octet-stream", b"") if self.fault == "empty" else ("text/html", _PAGE)
+            headers = {"Content-Type": kind, "Retry-After": self.value or owner.retry_after}
+            self.answer(_STATUS[self.fault], headers, body)
+        elif self.fault in ("loop", "redirect"):
+            target = self.value if self.fault == "redirect" else self.path
+            self.answer(302 if self.fault == "redirect" else 301, {"Location": target}, b"")
         elif path not in owner.files:
-            self.answer(404, {"Content-Type": "application/xml"}, b"<Error><Code>NoSuchKey</Code></Error>", "")
+            self.answer(404, {"Content-Type": "application/xml"}, b"<Error><Code>NoSuchKey</Code></Error>")
         else:
-            self.send_file(path, None if fault == "whole" or not owner.ranges else asked, fault)
+            self.send_file(path, None if self.fault == "whole" or not owner.ranges else asked)
 
-    def send_file(self, path: str, asked: str | None, fault: str) -> None:
-        owner = self.server_owner
-        total = owner.size_of(path)
-        headers = {"Content-Type": "binary/octet-stream"}
+    def send_file(self, path: str, asked: str | None) -> None:
+        owner, fault = self.server_owner, self.fault
+        content = owner.other[path] if fault == "other" else owner.files[path]
+        total = owner.size_of(content)
+        headers = {"Content-Type": "text/html" if fault == "html-range" else "binary/octet-stream"}
         if owner.etag:
-            headers |= {"ETag": owner.etag_of(path), "Last-Modified": "Tue, 10 Jul 2018 19:15:01 GMT"}
+            headers |= {"ETag": owner.etag_of(content), "Last-Modified": "Tue, 10 Jul 2018 19:15:01 GMT"}
+            if fault == "etag":
+                headers["ETag"] = '"another"'
             if self.headers.get("If-None-Match") == headers["ETag"]:
-                self.answer(304, headers, b"", "")
+                self.answer(304, headers, b"")
                 return
         match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked or "")
         if not match:
-            self.answer(200, headers, owner.read(path, 0, total), fault)
+            self.answer(200, headers, owner.read(content, 0, total))
             return
         first, last = match.groups()
         start = int(first) if first else max(0, total - int(last))
         stop = min(total, int(last) + 1) if first and last else total
         if start >= total:
-            self.answer(416, {"Content-Range": f"bytes */{total}"}, b"", "")
+            self.answer(416, {"Content-Range": f"bytes */{total}"}, b"")
             return
         shift = 7 if fault == "range-lie" else 0
-        headers["Content-Range"] = f"bytes {start + shift}-{stop - 1 + shift}/{total}"
-        self.answer(206, headers, owner.read(path, start, stop), fault)
+        said = (self.value or total + 1) if fault == "total-lie" else total
+        headers["Content-Range"] = f"bytes {start + shift}-{stop - 1 + shift}/{said}"
+        page = (_PAGE * (stop // len(_PAGE) + 1))[start:stop]
+        self.answer(206, headers, page if fault == "html-range" else owner.read(content, start, stop))
 
-    def answer(self, status: int, headers: Mapping[str, str], body: bytes, fault: str) -> None:
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        fault = self.fault
+        if fault == "gzip":
+            headers, body = {**headers, "Content-Encoding": "gzip"}, gzip.compress(body)
+        if fault == "damage" and body:
+            at = min(int(self.value or len(body) // 2), len(body) - 1)
+            body = body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
+        length = {"short": len(body) // 2, "long": len(body) + 100}.get(fault, len(body))
+        if fault == "drip-head":
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping)  # type: ignore[assignment]
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         if status != 304:
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(length))
         self.end_headers()
-        middle = len(body) // 2
-        if fault == "damage" and body:
-            body = body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
+        if fault == "drip":
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping)  # type: ignore[assignment]
         if fault in ("cut", "reset-body", "silent"):
-            self.pour(body[: 1 if fault == "silent" else middle])
+            self.pour(body[: 1 if fault == "silent" else int(self.value or len(body) // 2)])
             self.break_off(wait=fault == "silent", gently=fault == "cut")
             return
         self.pour(body)
+        self.close_connection = self.close_connection or length != len(body)
 
     def pour(self, body: bytes) -> None:
         """Send a body at the speed that is allowed."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import ssl
-import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from authority import Authority, make_authority
 from download_pictures import QUICK, names, picture, records, served
 from image_server import ImageServer
 from proxy_server import proxy_server
@@ -28,48 +25,9 @@ def no_ambient_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority of our own and two certificates for 127.0.0.1, one of them expired."""
-
-    ca: Path
-    good: tuple[Path, Path]
-    expired: tuple[Path, Path]
-
-    def server_side(self, which: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*(self.good if which == "good" else self.expired))
-        return context
-
-
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("makes certificates with the openssl command, which is not here")
-    folder = tmp_path_factory.mktemp("ca")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
-
-    (folder / "ca.cnf").write_text(
-        "[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
-        "policy=any\ncopy_extensions=copy\n[any]\ncommonName=supplied\n",
-        "utf-8",
-    )
-    (folder / "index.txt").write_text("", "utf-8")
-    (folder / "serial").write_text("01\n", "utf-8")
-    new = ("-newkey", "rsa:2048", "-nodes")
-    usage = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-    run("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=own ca", "-days", "2", *usage)
-    made = {}
-    for name, end in (("good", "20990101000000Z"), ("old", "20210101000000Z")):
-        alternative = ("-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
-        run("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", *alternative)
-        signing = ("-cert", "ca.pem", "-keyfile", "ca.key", "-startdate", "20200101000000Z", "-enddate", end)
-        run("ca", "-batch", "-config", "ca.cnf", *signing, "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext")
-        made[name] = (folder / f"{name}.pem", folder / f"{name}.key")
-    return Authority(folder / "ca.pem", made["good"], made["old"])
+    return make_authority(tmp_path_factory.mktemp("ca"))
 
 
 def origin(server: ImageServer) -> Origin:

@@ -11,13 +11,12 @@ import contextlib
 import io
 import json
 import zipfile
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolobg.coco.annotation_files import JsonFile, check_ratio, inflate, require_space
+from yolobg.coco.annotation_files import DAMAGE, JsonFile, check_ratio, inflate, open_zip, require_space
 from yolobg.coco.annotation_source import Pin
 from yolobg.coco.archive_file import (
     CONNECTIONS,
@@ -29,9 +28,10 @@ from yolobg.coco.archive_file import (
     fetch_whole,
     remove_part,
 )
-from yolobg.coco.archive_http import Answer, GoneError, Remote, TransientError
-from yolobg.coco.archive_segments import Stretch, Stretches, fetch_stretches
-from yolobg.errors import DownloadError
+from yolobg.coco.archive_http import Answer, GoneError, Remote, TransientError, backoff_s
+from yolobg.coco.archive_segments import fetch_stretches
+from yolobg.coco.archive_view import Stretch, Stretches
+from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import Progress, no_progress
 
 __all__ = ["CONNECTIONS", "Fetched", "GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members"]
@@ -39,7 +39,7 @@ __all__ = ["CONNECTIONS", "Fetched", "GoneError", "Remote", "UnchangedError", "f
 # The directory of COCO's zip has a few hundred bytes; a zip with many members may need more than the first try.
 TAILS = (64 << 10, 1 << 20, 16 << 20)
 _RANGE = 206
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, FileNotFoundError)
+_DAMAGE = (*DAMAGE, FileNotFoundError)
 
 
 class _OtherFileError(Exception):
@@ -106,35 +106,42 @@ def _fetch_members(
     connections: int,
     progress: Progress,
 ) -> Fetched:
-    doubted = set[str]()
+    doubted, whole = set[str](), part.with_name("whole.part")
     while True:
-        answer = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known)
+        answer, is_directory_good = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known), False
         try:
-            with _open_tail(remote, answer, part, progress) as (archive, tail):
+            with _open_tail(remote, answer, whole, progress) as (archive, tail):
                 infos = _choose(archive, choose, pins)
                 needed = [] if tail is None else _stretches(archive, infos, tail)
+            is_directory_good = True
             _check_space(folder, infos, needed)
-            files = _extract(remote, infos, tail, needed, part, folder, connections, progress)
+            held = whole if tail is None else part
+            files = _extract(remote, infos, tail, needed, held, folder, connections, progress)
             _check_digests(files, pins)
-        except (_OtherFileError, *_DAMAGE) as error:
-            remove_part(part)
-            # Once may be a part that was noted down but never reached the disk before a power cut, or a bad transfer.
-            if answer.url in doubted or isinstance(error, _OtherFileError):
+        except (_OtherFileError, AnnotationsError, *_DAMAGE) as error:
+            remove_part(whole)
+            if is_directory_good:  # else the part of an earlier run is not to blame
+                remove_part(part)
+            # Once may be a bad transfer, or a part that was noted down but never reached the disk before a power cut.
+            if answer.url in doubted or (is_directory_good and isinstance(error, _OtherFileError)):
+                if isinstance(error, AnnotationsError):
+                    raise
                 remote.drop(answer.url, f"not the file expected: {error}")
             doubted.add(answer.url)
         else:
             remove_part(part)
+            remove_part(whole)
             return Fetched(files, answer.validators)
 
 
 @contextlib.contextmanager
 def _open_tail(
-    remote: Remote, answer: Answer, part: Path, progress: Progress
+    remote: Remote, answer: Answer, whole: Path, progress: Progress
 ) -> Iterator[tuple[zipfile.ZipFile, _Tail | None]]:
-    """Open the zip's directory from its last bytes; where there is no Range, fetch the whole zip into `part`."""
+    """Open the zip's directory from its last bytes; where there is no Range, fetch the whole zip into `whole`."""
     if answer.status == WHOLE:
-        fetch_whole(remote, answer, part, progress)
-        with zipfile.ZipFile(part) as archive:
+        fetch_whole(remote, answer, whole, progress)
+        with open_zip(whole) as archive:
             yield archive, None
         return
     for size in TAILS:
@@ -150,12 +157,15 @@ def _open_tail(
 
 
 def _read_all(remote: Remote, answer: Answer, size: int) -> bytes:
-    for _ in range(TRIES):
+    for tried in range(1, TRIES + 1):
         with contextlib.suppress(TransientError):
             data = b"".join(remote.body(answer))
             if answer.status == _RANGE and answer.total == answer.start + len(data):
                 return data
-        answer = remote.get({"Range": f"bytes=-{size}"})
+            remote.shun(answer.url, f"HTTP {answer.status} with other bytes than the last {size} that were asked for")
+        if tried < TRIES:
+            remote.pause(backoff_s(tried))
+            answer = remote.get({"Range": f"bytes=-{size}"})
     raise DownloadError(remote.story())
 
 
@@ -177,6 +187,8 @@ def _choose(
 def _stretches(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], tail: _Tail) -> list[Stretch]:
     """Where the members lie: from each local header to the next one, or to the directory."""
     ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
+    if not all(0 <= info.header_offset < archive.start_dir for info in infos):
+        raise zipfile.BadZipFile("its directory names members that lie outside of it")
     starts = sorted(info.header_offset for info in infos if info.header_offset < tail.start)
     return [(start, ends[bisect_right(ends, start)]) for start in starts]
 
@@ -197,7 +209,7 @@ def _extract(
     progress: Progress,
 ) -> dict[str, JsonFile]:
     if tail is None:
-        with zipfile.ZipFile(part) as archive:
+        with open_zip(part) as archive:
             return _inflate(archive, infos, folder, progress)
     if needed:
         # What the directory says is the same on every mirror and changes with the content, unlike an ETag.

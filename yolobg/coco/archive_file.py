@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from yolobg.coco.annotation_files import require_space
-from yolobg.coco.archive_http import Answer, Remote, TransientError, shown
+from yolobg.coco.archive_http import Answer, Remote, TransientError, backoff_s, shown
 from yolobg.coco.archive_segments import fetch_stretches
 from yolobg.errors import DownloadError
 from yolobg.files import step
@@ -105,7 +105,7 @@ def fetch_whole(remote: Remote, answer: Answer, part: Path, progress: Progress) 
         DownloadError: No transfer came to its end.
         YolobgError: The disk has too little room.
     """
-    for _ in range(TRIES):
+    for tried in range(1, TRIES + 1):
         if answer.total is not None:
             require_space(part.parent, answer.total, "fetching the archive")
         step("create", part)
@@ -116,9 +116,12 @@ def fetch_whole(remote: Remote, answer: Answer, part: Path, progress: Progress) 
                 out.write(chunk)
                 done += len(chunk)
                 progress("annotations", done, answer.total)
-            if answer.total in (None, done):
+            if answer.status == WHOLE and answer.total in (None, done):
                 return
-        answer = remote.get()
+            remote.shun(answer.url, f"HTTP {answer.status} with {done} of {answer.total} bytes")
+        if tried < TRIES:
+            remote.pause(backoff_s(tried))
+            answer = remote.get()
     raise DownloadError(remote.story())
 
 

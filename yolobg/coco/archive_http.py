@@ -1,69 +1,43 @@
-"""Bytes of one remote file over HTTP: several hosts in order, ranges, retries, and an error that tells the whole story.
+"""Bytes of one remote file over HTTP: several hosts in order, retries, speed, and an error that tells the whole story.
 
-`requests` is used because it honours proxies and CA settings from the environment. Certificates are always checked.
+One request is `archive_request`'s; here is who is asked, how often, and when to stop.
 """
 
 from __future__ import annotations
 
-import email.utils
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type
 
 from yolobg import __version__
+from yolobg.coco.archive_request import (
+    MAX_WAIT_S,
+    Answer,
+    GoneError,
+    LateError,
+    RefusedError,
+    TransientError,
+    reason_of,
+    send,
+)
 from yolobg.errors import DownloadError
 
-__all__ = ["Answer", "GoneError", "Remote", "TransientError", "shown"]
+__all__ = ["ATTEMPTS", "Answer", "GoneError", "Remote", "TransientError", "backoff_s", "shown"]
 
 ATTEMPTS = 6
-MAX_WAIT_S = 20.0
 # A host that failed is asked last for this long, so that not every request waits for its timeout.
 SHUN_S = 30.0
 CHUNK = 64 << 10
-
-_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
-
-
-class TransientError(Exception):
-    """A failure that another try, or another host, may not have; `wait_s` is what the server asked for."""
-
-    def __init__(self, message: str, wait_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
-
-
-class GoneError(DownloadError):
-    """Every host refuses: there is no such file (S3 says 403 or 404), or it may not be had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The head of an answer.
-
-    Attributes:
-        url: Who answered.
-        status: 200 (the whole file), 206 (the range) or 304.
-        start: Offset of the body's first byte in the file.
-        total: Size of the whole file in bytes; None where the server does not say.
-        validators: `ETag` and `Last-Modified` as sent.
-        response: The body, not yet read; the caller closes it.
-    """
-
-    url: str
-    status: int
-    start: int
-    total: int | None
-    validators: Mapping[str, str]
-    response: requests.Response
+# What a client without single reads waits for at a time; a slow host is noticed that much later.
+SMALL_CHUNK = 4 << 10
 
 
 @dataclass(slots=True)
@@ -74,18 +48,27 @@ class Remote:
         urls: Addresses in the order in which they are asked.
         connect_timeout_s: A host that takes longer to accept a connection counts as dead.
         read_timeout_s: So does one that falls silent for longer; the request goes to the next host.
+        dead_after_s: A request that no host has answered at all for this long is given up.
+        slow_after_s: How long an answer may come with less than `slow_bytes_per_s`.
+        slow_bytes_per_s: See there.
+        max_wait_s: Longest wait between two tries, whatever a server asks for.
         stopped: Once set, waiting ends and nothing more is asked.
     """
 
     urls: Sequence[str]
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 10.0
+    dead_after_s: float = 20.0
+    slow_after_s: float = 10.0
+    slow_bytes_per_s: float = 1024.0
+    max_wait_s: float = MAX_WAIT_S
     stopped: threading.Event = field(default_factory=threading.Event)
     dropped: set[str] = field(default_factory=set)
     _local: threading.local = field(default_factory=threading.local)
     _sessions: list[requests.Session] = field(default_factory=list)
     _shunned: dict[str, float] = field(default_factory=dict)
     _last: dict[str, str] = field(default_factory=dict)
+    _served: set[str] = field(default_factory=set)
 
     def get(self, headers: Mapping[str, str] | None = None) -> Answer:
         """Ask until a host answers with 200, 206 or 304; failing hosts are passed over and all are tried again.
@@ -96,9 +79,9 @@ class Remote:
         """
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_wait_s,
-            sleep=self._pause,
+            stop=lambda state: state.attempt_number >= ATTEMPTS or self._is_hopeless(state),
+            wait=self._wait_s,
+            sleep=self.pause,
         )
         try:
             return retrying(self._round, dict(headers or {}))
@@ -106,17 +89,22 @@ class Remote:
             raise DownloadError(self.story()) from error
 
     def body(self, answer: Answer) -> Iterator[bytes]:
-        """Yield the body of an answer in pieces and close it.
+        """Yield the body of an answer in pieces, as they arrive, and close it.
 
         Raises:
-            TransientError: The connection broke or fell silent; what was yielded is good.
+            TransientError: The connection broke, fell silent or is too slow; what was yielded is good.
         """
+        speed = _Speed(self.slow_after_s, self.slow_bytes_per_s)
         try:
-            # Bytes as sent: a server that compresses unasked must not confuse lengths and offsets.
-            yield from answer.response.raw.stream(CHUNK, decode_content=False)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._shun(answer.url, _reason(error))
-            raise TransientError(_reason(error)) from error
+            while piece := _read_some(answer.response.raw):
+                yield piece
+                speed.check(len(piece))
+        except TransientError as error:
+            self.shun(answer.url, str(error))
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            self.shun(answer.url, reason_of(error))
+            raise TransientError(reason_of(error)) from error
         finally:
             answer.response.close()
 
@@ -143,49 +131,68 @@ class Remote:
         while self._sessions:
             self._sessions.pop().close()
         self._local = threading.local()
+        self._served.clear()
 
     def stop(self) -> None:
         """Make all waits and transfers of this file end soon."""
         self.stopped.set()
 
-    def _pause(self, seconds: float) -> None:
-        self.stopped.wait(seconds)
+    def pause(self, seconds: float) -> None:
+        """Wait, or less long when all is stopped."""
+        self.stopped.wait(min(seconds, self.max_wait_s))
+
+    def shun(self, url: str, reason: str) -> None:
+        """Ask a host last for a while, since it has just failed."""
+        self._last[url] = reason
+        self._shunned[url] = time.monotonic() + SHUN_S
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait_s if isinstance(error, TransientError) else 0.0
+        return min(max(asked, backoff_s(state.attempt_number)), self.max_wait_s)
+
+    def _is_hopeless(self, state: RetryCallState) -> bool:
+        """Whether all hosts have been silent for so long that more tries would only be more time-outs."""
+        error = state.outcome.exception() if state.outcome else None
+        silent = isinstance(error, TransientError) and not error.answered
+        return silent and (state.seconds_since_start or 0.0) >= self.dead_after_s
 
     def _round(self, headers: dict[str, str]) -> Answer:
         now = time.monotonic()
-        waits, gone = [0.0], 0
+        failures: list[TransientError] = []
         urls = [url for url in self.urls if url not in self.dropped]
         for url in sorted(urls, key=lambda u: self._shunned.get(u, 0.0) > now):
             try:
                 return self._ask(url, headers)
             except TransientError as error:
-                self._shun(url, str(error))
-                waits.append(error.wait_s)
+                self.shun(url, str(error))
+                failures.append(error)
+            except RefusedError as error:
+                self.drop(url, str(error))
             except GoneError as error:
                 self._last[url] = str(error)
-                gone += 1
-        if gone == len(urls):
-            raise GoneError(self.story())
-        raise TransientError(self.story(), min(wait for wait in waits[1:]) if len(waits) > 1 else 0.0)
+        if not failures:
+            raise (GoneError if len(urls) == len(self.urls) else DownloadError)(self.story())
+        wait_s = min(error.wait_s for error in failures)
+        raise TransientError(self.story(), wait_s, answered=any(error.answered for error in failures))
 
     def _ask(self, url: str, headers: dict[str, str]) -> Answer:
         if self.stopped.is_set():
-            raise DownloadError(f"{url}: interrupted; run again to continue")
+            raise DownloadError(f"{shown(url)}: interrupted; run again to continue")
+        timeout = (self.connect_timeout_s, self.read_timeout_s)
         try:
-            # Without "identity" a server may gzip the body, and then offsets and lengths mean something else.
-            response = self._session().get(
-                url,
-                headers={"Accept-Encoding": "identity", **headers},
-                stream=True,
-                timeout=(self.connect_timeout_s, self.read_timeout_s),
-            )
-        except (requests.RequestException, OSError) as error:
-            raise TransientError(_reason(error)) from error
-        try:
-            return _read_head(url, response, headers)
-        except Exception:
-            response.close()
+            answer = send(self._session(), url, headers, timeout=timeout, head_s=sum(timeout))
+        except LateError:
+            # Whoever still waits for that answer has the session; it ends with its connection.
+            del self._local.session
+            raise TransientError("no complete answer within the time limit", answered=False) from None
+        except (GoneError, RefusedError) as error:
+            if url in self._served:
+                # It had the file a moment ago: some servers refuse when they are asked too much.
+                raise TransientError(str(error)) from error
             raise
+        self._served.add(url)
+        return answer
 
     def _session(self) -> requests.Session:
         # One per thread: a session is not made for sharing, and each thread keeps its own connection open.
@@ -196,9 +203,33 @@ class Remote:
             session.headers["User-Agent"] = f"yolobg/{__version__}"
         return session
 
-    def _shun(self, url: str, reason: str) -> None:
-        self._last[url] = reason
-        self._shunned[url] = time.monotonic() + SHUN_S
+
+class _Speed:
+    """Sees that bytes keep coming, stretch by stretch: a quick beginning must not let a host drip for hours."""
+
+    def __init__(self, stretch_s: float, least_bytes_per_s: float) -> None:
+        self._stretch_s, self._least = stretch_s, least_bytes_per_s
+        self._since, self._arrived = time.monotonic(), 0
+
+    def check(self, size: int) -> None:
+        """Count what arrived.
+
+        Raises:
+            TransientError: It was too little for too long.
+        """
+        self._arrived += size
+        now = time.monotonic()
+        elapsed = now - self._since
+        if elapsed < self._stretch_s:
+            return
+        if self._arrived < elapsed * self._least:
+            raise TransientError(f"only {self._arrived / elapsed:.0f} bytes per second")
+        self._since, self._arrived = now, 0
+
+
+def backoff_s(tried: int) -> float:
+    """Seconds to wait after the `tried`-th failure (1-based), with jitter: connections must not come back as one."""
+    return random.uniform(0.1, 0.3) * 2.0**tried  # noqa: S311  # no secret
 
 
 def shown(url: str) -> str:
@@ -207,58 +238,9 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _read_head(url: str, response: requests.Response, headers: Mapping[str, str]) -> Answer:
-    status = response.status_code
-    if status in (403, 404, 410):
-        raise GoneError(f"HTTP {status} {response.reason or ''}".strip())
-    if status in _TRANSIENT_STATUS:
-        raise TransientError(f"HTTP {status} {response.reason or ''}".strip(), _retry_after_s(response))
-    if status not in (200, 206, 304):
-        raise GoneError(f"HTTP {status} {response.reason or ''}".strip())
-    validators = {name: response.headers[name] for name in ("ETag", "Last-Modified") if name in response.headers}
-    length = response.headers.get("Content-Length", "")
-    if status != requests.codes.partial_content:
-        return Answer(url, status, 0, int(length) if length.isdecimal() else None, validators, response)
-    match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-    if not match:
-        raise TransientError(f"HTTP 206 with Content-Range {response.headers.get('Content-Range')!r}")
-    start, _, total = map(int, match.groups())
-    asked = re.match(r"bytes=(\d+)-", headers.get("Range", ""))
-    if asked and int(asked[1]) != start:
-        raise TransientError(f"HTTP 206 from byte {start} where byte {asked[1]} was asked for")
-    return Answer(url, status, start, total, validators, response)
-
-
-def _retry_after_s(response: requests.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return min(float(text), MAX_WAIT_S)
-    moment = email.utils.parsedate_tz(text)
-    if moment is None:
-        return 0.0
-    return min(max(0.0, float(email.utils.mktime_tz(moment)) - time.time()), MAX_WAIT_S)
-
-
-def _wait_s(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait_s if isinstance(error, TransientError) else 0.0
-    # Full jitter, so that parallel connections do not come back all at once.
-    grown = random.uniform(0.1, 0.3) * 2**state.attempt_number  # noqa: S311  # no secret
-    return float(min(max(asked, grown), MAX_WAIT_S))
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    for known, said in (
-        ("Failed to resolve", "host name not found"),
-        ("NameResolutionError", "host name not found"),
-        ("getaddrinfo failed", "host name not found"),
-        ("Connection refused", "connection refused"),
-        ("timed out", "no answer within the time limit"),
-        ("IncompleteRead", "the connection was cut"),
-        ("reset", "the connection was reset"),
-        ("CERTIFICATE_VERIFY_FAILED", "its certificate is not valid"),
-    ):
-        if known in text:
-            return said
-    return f"{type(error).__name__}: {text[:200]}"
+def _read_some(raw: Any) -> bytes:
+    """What has arrived, at least one byte; nothing at the end. Bytes as sent: unpacking would confuse offsets."""
+    if hasattr(raw, "read1"):
+        return bytes(raw.read1(CHUNK, decode_content=False))
+    # Before urllib3 2.1 a read returns when it is full, which at a byte a second would be never.
+    return bytes(raw.read(SMALL_CHUNK, decode_content=False))

@@ -14,18 +14,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from yolobg.coco.archive_http import ATTEMPTS, Remote, TransientError
+from yolobg.coco.archive_http import ATTEMPTS, Answer, Remote, TransientError, backoff_s, shown
+from yolobg.coco.archive_view import Stretch
 from yolobg.errors import DownloadError
 from yolobg.files import step, write_bytes
 from yolobg.model import Progress
 
-__all__ = ["Stretch", "Stretches", "fetch_stretches"]
+__all__ = ["fetch_stretches"]
 
-Stretch = tuple[int, int]
 MIN_PIECE = 256 << 10
 MAX_PIECE = 8 << 20
 # At most so many bytes of a connection are fetched twice after a kill.
 JOURNAL_EVERY = 256 << 10
+# A try that brings less counts as failed: a host that cuts after each byte must not be asked a million times.
+ENOUGH = 64 << 10
+# Answers about another version of the file after which it counts as changed.
+CHANGES = 3
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class _Job:
     done: int
     lock: threading.Lock = field(default_factory=threading.Lock)
     etags: dict[str, str] = field(default_factory=dict)
+    changes: int = 0
     error: BaseException | None = None
 
     def place(self, offset: int) -> int:
@@ -79,6 +84,26 @@ class _Job:
         with self.lock:
             self.done += size
             self.progress("annotations", self.done, sum(b - a for a, b in self.stretches))
+
+    def check(self, answer: Answer) -> None:
+        """Refuse an answer that is not about the file whose bytes are here.
+
+        Raises:
+            TransientError: It is about something else, this time.
+            DownloadError: It was so too often.
+        """
+        said = answer.validators.get("ETag", "")
+        with self.lock:
+            same = self.etags.setdefault(answer.url, said) == said
+            self.changes = 0 if same else self.changes + 1
+        if same and answer.status == 206 and answer.total == self.total:  # noqa: PLR2004  # "Partial Content"
+            return
+        answer.response.close()
+        if self.changes >= CHANGES:
+            raise DownloadError(f"{shown(answer.url)}: the file changed while it was fetched; run again")
+        reason = f"HTTP {answer.status} with {answer.total} bytes where {self.total} of the file were expected"
+        self.remote.shun(answer.url, reason if same else "HTTP 206 with another ETag: the file changed")
+        raise TransientError(reason)
 
     def fail(self, error: BaseException) -> None:
         """Make all connections stop; the first failure is the one reported."""
@@ -150,21 +175,17 @@ def _fetch_piece(job: _Job, out: io.FileIO, start: int, stop: int) -> None:
             for reached in _receive(job, out, start, stop):
                 start = reached
         except TransientError as error:
-            silent = 0 if start > before else silent + 1
+            silent = 0 if start - before >= ENOUGH else silent + 1
             if silent >= ATTEMPTS:
                 raise DownloadError(job.remote.story()) from error
+            if silent:
+                job.remote.pause(backoff_s(silent))
 
 
 def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
     """Fetch from `start` towards `stop` in one request; yields how far it is after each write."""
     answer = job.remote.get({"Range": f"bytes={start}-{stop - 1}"})
-    if answer.status != 206 or answer.total != job.total:  # noqa: PLR2004  # "Partial Content"
-        answer.response.close()
-        job.remote.drop(answer.url, f"HTTP {answer.status} with {answer.total} bytes where {job.total} were expected")
-        raise TransientError(f"{answer.url}: another file")
-    etag = answer.validators.get("ETag", "")
-    if job.etags.setdefault(answer.url, etag) != etag:
-        raise DownloadError(f"{answer.url}: the file changed while it was fetched; run again")
+    job.check(answer)
     noted = at = start
     out.seek(job.place(start))
     try:
@@ -184,6 +205,7 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
         if at > noted:
             job.arrived(noted, at)
     if at < stop:
+        job.remote.shun(answer.url, "the connection was cut")
         raise TransientError("the connection was cut")
 
 
@@ -233,59 +255,3 @@ def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
             at = max(at, stop)
     if at < end:
         yield at, end
-
-
-class Stretches(io.RawIOBase):
-    """A read-only view of the whole remote file, of which only some stretches are here.
-
-    Args:
-        total: The file's size.
-        pieces: (start, bytes) held in memory, looked at first.
-        part: The part file, if any, with its stretches.
-    """
-
-    def __init__(
-        self, total: int, pieces: Sequence[tuple[int, bytes]], part: tuple[io.BufferedReader, Sequence[Stretch]] | None
-    ) -> None:
-        super().__init__()
-        self._total, self._pieces, self._part, self._at = total, pieces, part, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go somewhere; nothing is fetched."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._total}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        """Where reading goes on."""
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read what is here; 0 at the end of the file.
-
-        Raises:
-            EOFError: These bytes were not fetched.
-        """
-        data = self._look(len(buffer)) if self._at < self._total else b""
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def _look(self, size: int) -> bytes:
-        for start, data in self._pieces:
-            if start <= self._at < start + len(data):
-                return data[self._at - start : self._at - start + size]
-        before = 0
-        for start, stop in self._part[1] if self._part else ():
-            if self._part and start <= self._at < stop:
-                self._part[0].seek(before + self._at - start)
-                return self._part[0].read(min(size, stop - self._at))
-            before += stop - start
-        raise EOFError(f"byte {self._at} of the archive was not fetched")
