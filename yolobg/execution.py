@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -14,10 +15,10 @@ from yolobg.dataset.homes import home_folders
 from yolobg.dataset.known import Known
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.dataset.list_file import edit_for, read_lines
-from yolobg.dataset.lock import hold
+from yolobg.dataset.lock import hold, was_left
 from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
 from yolobg.dataset.merge import add
-from yolobg.dataset.on_disk import clear_staging, staging_folder
+from yolobg.dataset.on_disk import check_writable, clear_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
@@ -47,20 +48,20 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     if progress is not None:
         plan = replace(plan, request=replace(plan.request, progress=progress))
     if plan.choice is None and plan.manifest.pending is None:
-        return replace(plan.report, dry_run=False)
+        return _tidied(plan) if was_left(plan.root) else replace(plan.report, dry_run=False)
     with hold(plan.root):
         manifest = finish_interrupted(plan.root, home_folders(plan.data))
         if manifest != plan.manifest:
             plan = make_plan(plan.data, plan.request, scan=plan.scan)
         if plan.choice is None:
-            return replace(plan.report, dry_run=False)
+            return _with_page(plan, replace(plan.report, dry_run=False))
         return _fetch_and_merge(plan, plan.choice, manifest)
 
 
 def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
-            _check_writable(place)
+            check_writable(place)
     doubles = _Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
         part = _source_key(catalog.path, choice.source.origin)
@@ -85,6 +86,15 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
             _forget_if_empty(staging)
     added = merged.entries[len(manifest.entries) :]
     return _with_page(plan, _tell(plan, choice, fetched, added))
+
+
+def _tidied(plan: Plan) -> Report:
+    """Nothing is to be done, but to remove what a killed run left lying, and to write the page it did not come to."""
+    report = replace(plan.report, dry_run=False)
+    # Neither is worth an error, or waiting for somebody who is at work.
+    with suppress(MergeError), hold(plan.root, wait_s=0.0):
+        report = _with_page(plan, report)
+    return report
 
 
 class _Doubles:
@@ -253,17 +263,6 @@ def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:
         missing.insert(0, relative(folder, root))
         folder = folder.parent
     return tuple(missing)
-
-
-def _check_writable(place: Path) -> None:
-    """Say before anything is fetched what the merge would say after it; of a list file its folder counts too."""
-    if place.is_file() and not os.access(place, os.W_OK):
-        raise MergeError(f"{place}: cannot be written, and new images have to be listed there; nothing was changed")
-    folder = place.resolve().parent if place.is_file() else place
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise MergeError(f"{folder}: cannot be written, and new files have to go there; nothing was changed")
 
 
 def _make_folder(staging: Path) -> None:

@@ -22,7 +22,7 @@ from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import step, sweep_parts
 
-__all__ = ["hold"]
+__all__ = ["hold", "was_left"]
 
 WAIT_S = 10.0
 
@@ -46,6 +46,11 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
         yield folder
     finally:
         _let_go(lock, folder)
+
+
+def was_left(root: Path) -> bool:
+    """Whether the last to hold the dataset did not let go of it: it was killed, or is at work now."""
+    return (root / FOLDER / "holder.json").exists()
 
 
 class _Lock(FileLock):
@@ -102,6 +107,7 @@ def _let_go(lock: _Lock, folder: Path) -> None:
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
+    _drop_empty_staging(folder / "staging")
     # An open file cannot be deleted on Windows; elsewhere it must be deleted while it is held, see `is_current`.
     if sys.platform == "win32":
         lock.release()
@@ -109,6 +115,15 @@ def _let_go(lock: _Lock, folder: Path) -> None:
     else:
         _tidy(folder)
         lock.release()
+
+
+def _drop_empty_staging(staging: Path) -> None:
+    """What a killed run has emptied and not removed; what it has fetched stays for the next."""
+    for folder in (*staging.glob("*"), staging):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                step("rmdir", folder)
+                folder.rmdir()
 
 
 def _me() -> dict[str, str | int]:

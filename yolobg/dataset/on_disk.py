@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from yolobg.dataset.manifest import FOLDER, Entry, Manifest, absolute, manifest_path, write_manifest
+from yolobg.errors import MergeError
 from yolobg.files import flush_folder, hash_file, same_filesystem, step
 
 __all__ = [
     "Action",
     "ImageThere",
     "LabelThere",
+    "check_writable",
     "clear_staging",
     "decide",
     "flush_folders",
@@ -45,15 +49,25 @@ def decide(*, image: ImageThere, label: LabelThere, staged: bool) -> Action:
 def look_image(image: Path, entry: Entry) -> ImageThere:
     """Whether the entry's image is there, and is the very content that was added."""
     try:
-        size = image.stat().st_size
-        if size == entry.bytes and image.is_symlink() == (entry.link == "symlink") and hash_file(image) == entry.sha256:
+        there = image.stat()
+        # A pipe or a device would be read for ever.
+        if not stat.S_ISREG(there.st_mode) or there.st_size != entry.bytes:
+            return "other"
+        if image.is_symlink() == (entry.link == "symlink") and hash_file(image) == entry.sha256:
             return "ours"
-    except FileNotFoundError:
-        # A symlink whose target is gone is still the link that was made.
+    except (FileNotFoundError, NotADirectoryError):
         if not image.is_symlink():
             return "absent"
-        return "ours" if entry.link == "symlink" else "other"
+        # A symlink whose target is gone is still the link that was made, if it leads where that one led.
+        return "ours" if entry.link == "symlink" and _leads_to(image, entry.url) else "other"
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
     return "other"
+
+
+def _leads_to(link: Path, place: str) -> bool:
+    return str(link.readlink()).removeprefix("\\\\?\\") == place
 
 
 def look_label(label: Path) -> LabelThere:
@@ -63,7 +77,23 @@ def look_label(label: Path) -> LabelThere:
     if label.is_symlink() or not label.is_file():
         return "filled"
     with label.open("rb") as handle:
-        return "filled" if handle.read(LABEL_READ_LIMIT_BYTES).strip() else "blank"
+        start = handle.read(LABEL_READ_LIMIT_BYTES)
+        return "filled" if start.strip() or handle.read(1) else "blank"
+
+
+def check_writable(place: Path) -> None:
+    """Say before anything is fetched what the merge would say after it; of a list file its folder counts too.
+
+    Raises:
+        MergeError: It cannot be written.
+    """
+    if place.is_file() and not os.access(place, os.W_OK):
+        raise MergeError(f"{place}: cannot be written, and new images have to be listed there; nothing was changed")
+    folder = place.resolve().parent if place.is_file() else place
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MergeError(f"{folder}: cannot be written, and new files have to go there; nothing was changed")
 
 
 def unlink(path: Path) -> None:
@@ -99,7 +129,7 @@ def staging_folder(root: Path, images_dir: Path) -> Path:
 def clear_staging(staging: Path) -> None:
     """Remove a staging folder, or a source's part of it, with all in it, and the parents that are empty then."""
     homes = [folder for folder in (staging.parent, staging.parent.parent) if folder.name == FOLDER]
-    if not homes or any(folder.is_symlink() for folder in (staging, staging.parent, *homes)):
+    if not homes or ".." in staging.parts or any(f.is_symlink() for f in (staging, staging.parent, *homes)):
         return
     with contextlib.suppress(OSError):
         step("rmtree", staging)

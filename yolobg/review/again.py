@@ -41,17 +41,23 @@ def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) 
     """Write the page of a run that has just ended; the caller holds the lock.
 
     Returns:
-        The page's path, or None and a warning why there is none: a run that went well must not fail by its report.
+        The page's path; None where nothing of ours is there; or None and a warning why there is none: a run that went
+        well must not fail by its report.
     """
     try:
+        manifest = read_manifest(root)
+        if not manifest.entries:
+            return None, ()
+        # A run that only finished what another began has asked no source.
+        meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, manifest.runs)
         page = write_report(
             root,
             data,
-            manifest := read_manifest(root),
+            manifest,
             home_folders(data),
             splits=_split_counts(data, manifest, root, known={report.dataset.split: report.after}),
-            classes=report.classes,
-            source=report.source,
+            classes=meaning.classes,
+            source=meaning.source,
             new={added.image for added in report.added},
             warnings=report.warnings,
             progress=progress,
