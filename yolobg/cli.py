@@ -126,6 +126,8 @@ def augment(
 
     if verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
+        # The HTTP client logs whole addresses, and with them whatever signature they carry.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
     console = stderr_console()
     answers = Answers(told_map(map_, map_file), console=console, may_ask=not (yes or json_ or quiet))
     options = Options(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from yolobg.coco.annotation_source import is_url, split_member
+from yolobg.coco.annotation_source import bare_source, is_url, split_member
 from yolobg.dataset.manifest import Run
+from yolobg.download.addresses import bare_url
 from yolobg.model import Progress
 from yolobg.request import Request
 from yolobg.sources import Source
@@ -16,6 +17,8 @@ __all__ = ["request_again", "run_record"]
 
 def run_record(request: Request, source: Source, images_dir: Path, *, added: str) -> Run:
     """The record of a run, with every path absolute: it is read from other current folders.
+
+    Of an address the user, password and query are left out: they may be secrets, and a dataset is passed on.
 
     Args:
         request: What was asked.
@@ -28,7 +31,7 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         split=request.split,
         source=source.name,
         annotations=_absolute(str(request.annotations)) if request.annotations is not None else None,
-        images=tuple(str(folder) for folder in source.origin.folders) + (source.origin.bases if request.images else ()),
+        images=tuple(str(folder) for folder in source.origin.folders) + _bases(request, source),
         into=str(images_dir) if request.into is not None else None,
         map={name: tuple(categories) for name, categories in request.map.items()},
         exclude=tuple(request.exclude),
@@ -42,9 +45,13 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
     )
 
 
+def _bases(request: Request, source: Source) -> tuple[str, ...]:
+    return tuple(map(bare_url, source.origin.bases)) if request.images else ()
+
+
 def _absolute(annotations: str) -> str:
     if is_url(annotations):
-        return annotations
+        return bare_source(annotations)
     container, member = split_member(annotations)
     path = os.path.abspath(Path(container).expanduser())  # noqa: PTH100 - links stay as written: names come from them
     return f"{path}!{member}" if member else path

@@ -10,6 +10,7 @@ from pathlib import Path
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
 from yolobg.coco.catalog_store import cache_folder
 from yolobg.dataset.layout import source_slug
+from yolobg.download.addresses import shown_url
 from yolobg.errors import UsageError
 from yolobg.model import Link, Origin
 
@@ -49,7 +50,7 @@ def resolve_source(
     if annotations is not None:
         if not images:
             raise UsageError(
-                f"--annotations {annotations}: say where its images are, with --images FOLDER or --images https://…"
+                f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
             )
         _is_url(annotations)  # an address of another kind is refused, not taken for a path
         name = source_slug(source_stem(str(annotations)))
@@ -86,13 +87,20 @@ def _is_url(place: str | Path) -> bool:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
         return False
     if not re.match(r"(?i)https?://[^/]", text):
-        raise UsageError(f"{text}: only http and https addresses can be fetched from; for a folder give its plain path")
+        raise UsageError(
+            f"{_shown(text)}: only http and https addresses can be fetched from; for a folder give its plain path"
+        )
     if "#" in text:
         raise UsageError(
-            f"{text}: what follows a '#' in an address never reaches the server; leave it out, or write %23 where "
-            "a name has this sign"
+            f"{_shown(text)}: what follows a '#' in an address never reaches the server; leave it out, or write %23 "
+            "where a name has this sign"
         )
     return True
+
+
+def _shown(place: str | Path) -> str:
+    """A path as it is; an address without what may be secret."""
+    return shown_url(str(place)) if "://" in str(place) else str(place)
 
 
 def _base(address: str) -> str:

@@ -6,6 +6,7 @@ Says which addresses belong to a source and whether anything changed; how bytes 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from yolobg.coco.annotation_files import JsonFile, JsonFiles, Part, find_part, unpack
 from yolobg.coco.annotation_source import (
     AnnotationSource,
+    bare_source,
     captions_name,
     choose_member,
     coco_bases,
@@ -24,7 +26,7 @@ from yolobg.model import Progress
 
 __all__ = ["UnchangedError", "Validators", "fetch_source", "local_files"]
 
-# Address → what its server said of it; an address that has no file is there with nothing said.
+# An address (see `_key`) → what its server said of it; an address that has no file is there with nothing said.
 Validators = Mapping[str, Mapping[str, str]]
 
 
@@ -66,21 +68,21 @@ def _fetch_zip(
     chosen: list[str] = []
 
     def choose(names: Sequence[str]) -> list[str]:
-        instances = choose_member(names, member, source=container)
+        instances = choose_member(names, member, source=bare_source(container))
         beside = captions_name(instances) if source.captions == "" else None
         chosen[:] = [instances, *(name for name in names if name == beside)]
         return chosen
 
     fetched = fetch_members(
-        Remote(urls), choose, folder, pins=source.pins, known=known.get(container), progress=progress
+        Remote(urls), choose, folder, parts=parts, pins=source.pins, known=known.get(_key(container)), progress=progress
     )
     files = [fetched.files[name] for name in chosen]
     captions = files[1] if len(files) > 1 else None
     if source.captions:
         captions, said = _fetch_one(source.captions, folder, parts, None, progress)
         # Local captions have their stamps; for others, an unchanged zip would not prove that nothing changed.
-        return JsonFiles(files[0], captions), {} if said else {container: fetched.validators}
-    return JsonFiles(files[0], captions), {container: fetched.validators}
+        return JsonFiles(files[0], captions), {} if said else {_key(container): fetched.validators}
+    return JsonFiles(files[0], captions), {_key(container): fetched.validators}
 
 
 def _fetch_each(
@@ -94,18 +96,26 @@ def _fetch_each(
     same: list[str] = []
     for text in texts:
         try:
-            files[text], said[text] = _fetch_optional(source, text, folder, parts, known.get(text), progress)
+            files[text], said[_key(text)] = _fetch_optional(
+                source, text, folder, parts, known.get(_key(text)), progress
+            )
         except UnchangedError:
             same.append(text)
-        if text in known and files.get(text, "") is None and not known[text]:
+        if files.get(text, "") is None and known.get(_key(text), {"": ""}) == {}:
             same.append(text)  # there were no captions, and there are none
     if len(same) == len(texts):
         raise UnchangedError
     for text in same:
-        files[text], said[text] = _fetch_optional(source, text, folder, parts, None, progress)
+        files[text], said[_key(text)] = _fetch_optional(source, text, folder, parts, None, progress)
     instances = files[source.instances]
     assert instances is not None  # noqa: S101  # only captions may be absent
     return JsonFiles(instances, files[texts[1]] if len(texts) > 1 else None), said
+
+
+def _key(text: str) -> str:
+    """What is noted of an address goes by this: neither password nor signature, yet one for each address."""
+    bare = bare_source(text)
+    return bare if bare == text else f"{bare}#{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _captions_address(source: AnnotationSource) -> str | None:

@@ -22,6 +22,7 @@ __all__ = [
     "COCO2017_VAL",
     "AnnotationSource",
     "Pin",
+    "bare_source",
     "captions_name",
     "choose_member",
     "coco_bases",
@@ -148,6 +149,16 @@ def split_member(text: str) -> tuple[str, str | None]:
     container, mark, member = text.rpartition("!")
     path = urlsplit(container).path if is_url(container) else container
     return (container, member) if mark and member and path.lower().endswith(".zip") else (text, None)
+
+
+def bare_source(text: str) -> str:
+    """Where annotations are, without an address's user, password and query: those may be secrets."""
+    container, member = split_member(text)
+    if not is_url(container):
+        return text
+    parts = urlsplit(container)
+    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{bare}!{member}" if member else bare
 
 
 def captions_name(instances: str) -> str | None:

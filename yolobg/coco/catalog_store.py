@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from yolobg.coco.annotation_source import AnnotationSource
+from yolobg.coco.annotation_source import AnnotationSource, bare_source
 from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, replace_when_done, step, write_bytes
@@ -160,12 +160,14 @@ class Store:
     def write_note(self, source: AnnotationSource, note: Note) -> None:
         """Replace the note on a source; a catalog that no note names any more is removed."""
         before = self.read_note(source)
-        with self.writing():
-            write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(asdict(note)).encode())
-        if before and before.catalog not in {other.catalog for other in self._notes()}:
+        # Before the note, which alone tells of it: a kill in between would leave the catalog for good.
+        if before and before.catalog != note.catalog and [n.catalog for n in self._notes()].count(before.catalog) == 1:
             with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
                 step("unlink", self.catalogs / before.catalog)
                 (self.catalogs / before.catalog).unlink()
+        noted = asdict(note) | {"source": bare_source(note.source)}
+        with self.writing():
+            write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(noted).encode())
 
     def _notes(self) -> list[Note]:
         return [note for note in map(_read_note, sorted(self.sources.glob("*.json"))) if note]

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from yolobg.errors import UsageError
 
-__all__ = ["check_base", "image_url", "is_private", "redirect_fault", "safe_parts"]
+__all__ = ["bare_url", "check_base", "image_url", "is_private", "redirect_fault", "safe_parts", "shown_url"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\.|$)")
@@ -74,8 +74,12 @@ def check_base(base: str) -> None:
 
 def shown_url(url: str) -> str:
     """An address without user, password, query and control characters, fit for messages."""
-    cut = re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
-    return _CONTROL.sub("?", cut)[:300]
+    return _CONTROL.sub("?", bare_url(url))[:300]
+
+
+def bare_url(url: str) -> str:
+    """An address without user, password and query, which may hold secrets: fit for records."""
+    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
 
 
 def _split(url: str) -> tuple[str, str, bool, int | None]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolobg.download.addresses import image_url, safe_parts
+from yolobg.download.addresses import bare_url, image_url, safe_parts
 from yolobg.download.limits import Limits
 from yolobg.download.local import LocalFolders
 from yolobg.download.staging import reuse, staged_path
@@ -139,5 +139,5 @@ class Workshop:
     def _first_address(self, record: ImageRecord) -> str:
         parts = safe_parts(record.file_name) or ()
         if self._origin.bases:
-            return image_url(self._origin.bases[0], parts)
+            return bare_url(image_url(self._origin.bases[0], parts))
         return str(self._origin.folders[0].joinpath(*parts))
