@@ -20,11 +20,11 @@ from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manifest
 from yolobg.dataset.removal import plan_removal
 from yolobg.dataset.removal import remove as take_back
-from yolobg.dataset.yaml_text import load_yaml
+from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.demo import Demo, write_demo
 from yolobg.errors import DatasetError, UsageError
 from yolobg.execution import added_of, carry_out
-from yolobg.files import write_bytes
+from yolobg.files import read_ordinary, write_bytes
 from yolobg.model import ClassMatch, Progress, no_progress
 from yolobg.planning import (
     Plan,
@@ -186,10 +186,13 @@ def classes(
         matches = match_classes(meant, user_map=request.map)
         return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None)
     with catalog:
-        matches = match_classes(meant, user_map=request.map, categories=catalog.categories)
-        eligibility, matches, overall = ask_catalog(catalog, matches, request)
+        matches = ()
+        if not source.plain:
+            matches = match_classes(meant, user_map=request.map, categories=catalog.categories)
+        eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
+        doubts = source_doubts(source, matches, catalog.categories, told=request.map)
     excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
-    return ClassesReport(matches, excluded, source_info(source.name, eligibility, overall=overall))
+    return ClassesReport(matches, excluded, source_info(source.name, eligibility, overall=overall), doubts)
 
 
 def read_map(file: Path) -> dict[str, tuple[str, ...]]:
@@ -199,11 +202,12 @@ def read_map(file: Path) -> dict[str, tuple[str, ...]]:
         YolobgError: It cannot be read, or is no map.
     """
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"--map-file {file}: cannot be read: {error.strerror}") from error
+        raw = read_ordinary(file, LARGEST_BYTES)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--map-file {file}: cannot be read: {why}") from error
     told = load_yaml(raw, source=str(file))
-    return parse_map(_map_in_report(told) if _is_report(told) else told, source=str(file))
+    return parse_map(_map_in_report(told, file) if _is_report(told) else told, source=str(file))
 
 
 def _is_report(told: object) -> TypeGuard[dict[str, list[dict[str, Any]]]]:
@@ -215,9 +219,12 @@ def _is_report(told: object) -> TypeGuard[dict[str, list[dict[str, Any]]]]:
     )
 
 
-def _map_in_report(told: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+def _map_in_report(told: dict[str, list[dict[str, Any]]], file: Path) -> dict[str, list[str]]:
     resolved = [match for match in told["classes"] if match["status"] in ("mapped", "none")]
-    return {match["name"]: [e["coco"] for e in (*match["exclude"], *match["maybe"])] for match in resolved}
+    try:
+        return {match["name"]: [e["coco"] for e in (*match["exclude"], *match["maybe"])] for match in resolved}
+    except (TypeError, KeyError) as error:
+        raise UsageError(f"--map-file {file}: not what `classes --json` printed: {error!r}; print it anew") from error
 
 
 def save_map(matches: Sequence[ClassMatch], file: Path) -> None:

@@ -181,7 +181,7 @@ def inflate(
     digest, done = hashlib.sha256(), 0
     step("create", target)
     with target.open("wb") as out:
-        while chunk := stream.read(_CHUNK):
+        while chunk := _read(stream):
             done += len(chunk)
             if done > limit_bytes:
                 raise AnnotationsError(
@@ -194,6 +194,15 @@ def inflate(
             out.write(chunk)
             progress("unpack", done, total)
     return JsonFile(target, digest.hexdigest)
+
+
+def _read(stream: _Readable) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except OSError as error:
+        if error.errno is None:  # not the disk's but that of a decompressor
+            raise zipfile.BadZipFile(str(error)) from error
+        raise
 
 
 def _hash_meanwhile(path: Path) -> Callable[[], str]:

@@ -23,15 +23,22 @@ __all__ = ["Decoders", "NotStreamableError", "stream_arrays"]
 PIECE = 1 << 20
 _LOOK_BACK = 256 << 10
 _MAX_KEY = 4096
-_ARRAY = re.compile(rb"\[\s*(\])?")
-_OBJECTS = re.compile(rb"\[\s*\{")
-_OPEN = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_KEY = re.compile(rb'\s*"([^"\\]*)"\s*:\s*')
-_NEXT = re.compile(rb"\s*(,|\})\s*")
-_BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
-_ARRAY_END = re.compile(rb"\}\s*\](?=\s*(?:,\s*\"|\}\s*\Z))")
+
+
+def _pattern(text: bytes) -> re.Pattern[bytes]:
+    r"""Compile a pattern in which `\s` is what JSON calls blank; Python calls more so."""
+    return re.compile(text.replace(rb"\s", rb"[ \t\n\r]"))
+
+
+_ARRAY = _pattern(rb"\[\s*(\])?")
+_OBJECTS = _pattern(rb"\[\s*\{")
+_OPEN = _pattern(rb"(?:\xef\xbb\xbf)?\s*\{")
+_KEY = _pattern(rb'\s*"([^"\\\x00-\x1f]*)"\s*:\s*')
+_NEXT = _pattern(rb"\s*(,|\})\s*")
+_BETWEEN = _pattern(rb"\}\s*,\s*(?=\{)")
+_ARRAY_END = _pattern(rb"\}\s*\](?=\s*(?:,\s*\"|\}\s*\Z))")
 # Blanks before it are left to the decoder: a pattern that begins with `\s*` takes quadratic time on a row of them.
-_VALUE_END = re.compile(rb'(?=,\s*"[^"\\]*"\s*:|\}\s*\Z)')
+_VALUE_END = _pattern(rb'(?=,\s*"[^"\\]*"\s*:|\}\s*\Z)')
 _TRIES = 64
 
 
@@ -92,7 +99,10 @@ def stream_arrays(handle: BinaryIO, decoders: Decoders) -> Iterator[tuple[str, l
     seen = set[str]()
     more = b","
     while more == b",":
-        key = window.match(_KEY)[1].decode("utf-8", "replace")
+        try:
+            key = window.match(_KEY)[1].decode("utf-8")
+        except UnicodeDecodeError:
+            raise NotStreamableError from None
         if key in seen:
             raise NotStreamableError
         seen.add(key)
@@ -103,7 +113,7 @@ def stream_arrays(handle: BinaryIO, decoders: Decoders) -> Iterator[tuple[str, l
             _skip(window)
         more = window.match(_NEXT)[1]
     window.fill(1)
-    if window.data[window.at :].strip() or not window.whole:
+    if window.data[window.at :].strip(b" \t\n\r") or not window.whole:
         raise NotStreamableError
 
 

@@ -177,6 +177,8 @@ def _choose(
         raise _OtherFileError(f"it lacks {', '.join(sorted(missing))}")
     infos = [archive.getinfo(name) for name in choose(names)]
     for info in infos:
+        if not 0 <= info.header_offset < archive.start_dir:
+            raise zipfile.BadZipFile(f"{info.filename} does not lie in it")
         check_ratio(info, info.filename)
         pin = pins.get(info.filename)
         if pin and (info.file_size != pin.size_bytes or pin.crc32 not in (None, info.CRC)):
@@ -187,8 +189,6 @@ def _choose(
 def _stretches(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], tail: _Tail) -> list[Stretch]:
     """Where the members lie: from each local header to the next one, or to the directory."""
     ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
-    if not all(0 <= info.header_offset < archive.start_dir for info in infos):
-        raise zipfile.BadZipFile("its directory names members that lie outside of it")
     starts = sorted(info.header_offset for info in infos if info.header_offset < tail.start)
     return [(start, ends[bisect_right(ends, start)]) for start in starts]
 

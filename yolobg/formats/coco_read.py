@@ -153,9 +153,12 @@ def _shape(part: _Split, row: tuple[int, bytes], class_ids: Mapping[int, int], s
     try:
         read = _decode_object(content)
         width, height = size or (0, 0)
-        class_id = class_ids[read.category_id]
-    except (msgspec.MsgspecError, KeyError) as error:
+        return _shape_of(read, class_ids[read.category_id], width, height)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise DatasetError(f"{part.file}: annotation number {place + 1} cannot be used: {error}") from error
+
+
+def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
     rings, mask = _outline(read.segmentation, width, height)
     if read.bbox is not None and len(read.bbox) == 4:  # noqa: PLR2004 - x, y, w, h
         x, y, w, h = read.bbox
@@ -163,7 +166,7 @@ def _shape(part: _Split, row: tuple[int, bytes], class_ids: Mapping[int, int], s
     elif rings:
         box = box_around(rings)
     else:
-        raise DatasetError(f"{part.file}: annotation number {place + 1} has neither a bbox nor a polygon")
+        raise ValueError("it has neither a bbox nor a polygon")
     points = tuple((value / width, value / height, value)[i % 3] for i, value in enumerate(read.keypoints or ()))
     # Nobody marked a point: the list is there for its form only.
     return Shape(class_id, box, rings, points if any(points) else (), bool(read.iscrowd), mask)

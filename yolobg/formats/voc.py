@@ -88,15 +88,18 @@ def read_voc(root: Path) -> VocContents:
 
 def _entries(root: Path, split: str, file: Path, suffixes: Sequence[str]) -> Iterator[_Listed]:
     """The images of a list. A second column, where there is one, is -1, 0 or 1; but names may end so as well."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: cannot be read: {error}") from error
-    for line in sorted(filter(None, map(str.strip, lines))):
+    for line in sorted(filter(None, map(str.strip, _lines(file)))):
         stem, image, xml = _look(root, line, suffixes)
         if not image and not xml:
             stem, image, xml = _look(root, _COLUMN.sub("", line), suffixes)
         yield _Listed(split, stem + (os.path.splitext(image)[1] if image else _suffix(xml)), image)  # noqa: PTH122
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: cannot be read: {error}") from error
 
 
 def _look(root: Path, stem: str, suffixes: Sequence[str]) -> tuple[str, str, str]:
@@ -123,7 +126,7 @@ def _suffix(xml: str) -> str:
 def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     file = root / "labelmap.txt"
     if file.is_file():
-        lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line for line in _lines(file) if line.strip()]
         names = [line.split(":")[0].strip() for line in lines if not line.startswith("#")]
         if _OWN not in lines and names[:1] == [BACKGROUND]:
             names = names[1:]
@@ -131,7 +134,7 @@ def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     found: set[str] = set()
     for _, name, _ in listed:
         xml = root / "Annotations" / f"{stem_of(name)}.xml"
-        if xml.is_file():
+        if os.path.isfile(xml):  # noqa: PTH113
             found.update(node.text.strip() for node in _parse(xml).iterfind("object/name") if node.text)
     return dict(enumerate(sorted(found)))
 
@@ -144,7 +147,7 @@ def _parse(xml: Path) -> ElementTree.Element:
 
 
 def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tuple[int, int] | None, tuple[Shape, ...]]:
-    if not xml.is_file():
+    if not os.path.isfile(xml):  # noqa: PTH113 - whose answer for what can be no path is no
         return None, ()
     root = _parse(xml)
     objects = root.findall("object")
@@ -153,7 +156,7 @@ def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tup
         if objects and not all(size):
             size = _measure(xml, image)
         return (size if all(size) else None), tuple(_shape(node, ids, size) for node in objects)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise DatasetError(f"{xml}: an object cannot be used: {error}") from error
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from yolobg.dataset.layout import label_path
 from yolobg.dataset.listing import Walk
-from yolobg.dataset.yaml_text import load_yaml
+from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError
+from yolobg.files import read_ordinary
 from yolobg.formats.items import Contents, Meta, stem_of
 from yolobg.formats.packed import pack
 from yolobg.formats.yolo_read import Listed, YoloContents, check_labels
@@ -51,15 +52,17 @@ def _plain_entry(image: str, root: str, nested: bool) -> Listed:  # noqa: FBT001
 
 def _plain_names(folder: Path) -> dict[int, str] | None:
     if (folder / "classes.txt").is_file():
-        lines = (folder / "classes.txt").read_text(encoding="utf-8-sig").splitlines()
-        return dict(enumerate(line.strip() for line in lines if line.strip()))
+        return dict(enumerate(map(str.strip, _lines(folder / "classes.txt"))))
     yaml = folder / "data.yaml"
     if not yaml.is_file():
         return None
-    raw = load_yaml(yaml.read_bytes(), source=str(yaml), repeated_keys=[])
-    names = raw.get("names") if isinstance(raw, dict) else None
-    if isinstance(names, dict):
-        return {int(key): str(value) for key, value in sorted(names.items(), key=lambda pair: int(pair[0]))}
+    try:
+        raw = load_yaml(read_ordinary(yaml, LARGEST_BYTES), source=str(yaml), repeated_keys=[])
+        names = raw.get("names") if isinstance(raw, dict) else None
+        if isinstance(names, dict):
+            return {int(key): str(value) for key, value in sorted(names.items(), key=lambda pair: int(pair[0]))}
+    except (OSError, TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(f"{yaml}: the class names cannot be read: {error}") from error
     return dict(enumerate(map(str, names))) if isinstance(names, list) else None
 
 
@@ -82,7 +85,7 @@ def read_darknet(folder: Path) -> YoloContents:
 def _darknet_split(folder: Path, split: str, place: str) -> Iterator[Listed]:
     for line in sorted(_lines(_below(folder, place))):
         path = _below(folder, line)
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - whose answer for what can be no path is no
             raise DatasetError(f"{folder / 'obj.data'}: the list of {split} names {path}, which does not exist")
         label = path.with_suffix(".txt")
         name = _darknet_name(folder, path, split)
@@ -111,7 +114,8 @@ def _below(folder: Path, place: str) -> Path:
     if path.is_absolute():
         return path
     near = folder / path
-    return near if near.exists() or path.parts[:1] != ("data",) else folder.joinpath(*path.parts[1:])
+    there = os.path.exists(near)  # noqa: PTH110 - whose answer for what can be no path is no
+    return near if there or path.parts[:1] != ("data",) else folder.joinpath(*path.parts[1:])
 
 
 def _lines(file: Path) -> list[str]:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.inventory import SplitScan
 from yolobg.dataset.label_check import label_checker
-from yolobg.dataset.yaml_text import load_yaml
+from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError
+from yolobg.files import read_ordinary
 from yolobg.formats.items import Item, Meta, Shape, box_around
 from yolobg.formats.packed import Packed, pack
 from yolobg.model import DataYaml, LabelProblem
@@ -56,7 +57,11 @@ class YoloContents:
         """Every image, in `item_order`."""
         for entry in self.listed:
             rows = _read(entry.label) if entry.has_label else ""
-            yield Item(entry.split, entry.name, entry.image, parse_rows(rows, self.meta.kpt_shape))
+            try:
+                shapes = parse_rows(rows, self.meta.kpt_shape)
+            except (ValueError, OverflowError) as error:  # key points, which the label check does not look at
+                raise DatasetError(f"{entry.label}: {error}; mend it or take the image out") from error
+            yield Item(entry.split, entry.name, entry.image, shapes)
 
 
 def parse_rows(text: str, kpt_shape: tuple[int, int] | None = None) -> tuple[Shape, ...]:
@@ -129,7 +134,7 @@ def _listed(data: DataYaml, split: str, warnings: list[str], problems: list[Labe
 def _read_meta(data: DataYaml) -> Meta:
     if not data.kpt_shape or not data.kpt_shape[0]:
         return Meta()
-    raw = load_yaml(data.file.read_bytes(), source=str(data.file), repeated_keys=[])
+    raw = load_yaml(read_ordinary(data.file, LARGEST_BYTES), source=str(data.file), repeated_keys=[])
     flip = raw.get("flip_idx") if isinstance(raw, dict) else None
     whole = isinstance(flip, list) and all(isinstance(place, int) for place in flip)
     return Meta(kpt_shape=data.kpt_shape, flip_idx=tuple(flip) if whole and flip else ())
