@@ -42,6 +42,7 @@ from yolobg.cli_options import (
     parse_jobs,
     told_map,
 )
+from yolobg.cli_process import own_signals, settle_streams
 from yolobg.cli_review import register as register_review
 from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
@@ -68,11 +69,9 @@ register_review(app)
 
 def main() -> NoReturn:
     """Run the command line; `yolobg` and `python -m yolobg` end here."""
-    # A text that the terminal's code page lacks must not end a run on Windows.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    app()
+    settle_streams()
+    with own_signals():
+        app()
     raise SystemExit(0)
 
 

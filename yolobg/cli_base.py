@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
+from yolobg.cli_process import INTERRUPTED, check_current_folder
 from yolobg.errors import YolobgError
 
 if TYPE_CHECKING:
@@ -16,31 +18,51 @@ if TYPE_CHECKING:
 
     from yolobg.report import ClassesReport, ConvertReport, RemoveReport, Report
 
-__all__ = ["INTERRUPTED", "answer", "show", "stderr_console"]
+__all__ = ["answer", "show", "stderr_console"]
 
-INTERRUPTED = 130
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
 
 def answer(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn the error tree into messages and exit codes; anything else is a bug and keeps its traceback."""
+    """Turn the error tree into messages and exit codes; anything else is a bug and keeps its traceback.
+
+    A disk that dies or a table of files that is full can show at any read, so the system's own errors are no bugs.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            check_current_folder()
             command(*args, **kwargs)
         except YolobgError as error:
-            from yolobg.cli_text import clean
-
-            lines = "\n".join(clean(line, 2000) for line in str(error).splitlines())
-            typer.echo(f"yolobg: error: {lines}", err=True)
+            _tell(str(error))
             raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.strerror is None:
+                raise
+            _log.debug("the system refused", exc_info=True)
+            place = error.filename2 or error.filename or "this machine"
+            _tell(f"{place}: {error.strerror}; the dataset is valid. Mend this and run again to continue")
+            raise typer.Exit(YolobgError.exit_code) from error
         except (KeyboardInterrupt, typer.Abort) as error:
-            typer.echo("yolobg: interrupted; the dataset is valid, run again to continue", err=True)
+            typer.echo(
+                "yolobg: interrupted; the dataset is valid and what was fetched is kept, run again to continue",
+                err=True,
+            )
             raise typer.Exit(INTERRUPTED) from error
 
     return wrapped
+
+
+def _tell(message: str) -> None:
+    from yolobg.cli_text import clean
+
+    lines = "\n".join(clean(line, 2000) for line in message.splitlines())
+    typer.echo(f"yolobg: error: {lines}", err=True)
 
 
 def stderr_console() -> Console:

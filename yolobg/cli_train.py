@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,6 +34,7 @@ from yolobg.cli_options import (
     parse_jobs,
     told_map,
 )
+from yolobg.cli_process import plain_signals
 from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
 
 if TYPE_CHECKING:
@@ -143,10 +145,15 @@ def _hand_over(file: Path, arguments: list[str], *, evict: bool, quiet: bool) ->
     """Become `yolo train`: its messages, its exit code; our backgrounds go when it ends, however that is."""
     # Ultralytics keeps sys.argv when it is imported. The dataset comes last, for a cfg= replaces what stands before it.
     sys.argv = ["yolo", "train", *arguments, f"data={file}"]
+    plain_signals()
     try:
         from ultralytics.cfg import entrypoint
 
         entrypoint()
+    except OSError:
+        # Its own trouble keeps its traceback; `answer` would tell it as if it were ours.
+        traceback.print_exc()
+        raise SystemExit(1) from None
     finally:
         if evict:
             _take_back(file, quiet=quiet)

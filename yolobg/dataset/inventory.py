@@ -5,6 +5,7 @@ Reads only, and never opens an image: what a trainer rejects for its pixels stil
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from collections import Counter
@@ -70,7 +71,9 @@ class SplitScan:
         self._here = str((cwd or Path()).absolute())
         self._listing = _Listing(self.entries, self._here, f"{data.file}: key '{split}'", data.warnings)
         if not self._listing.raw:
-            raise DatasetError(f"{data.file}: key '{split}': no images in {', '.join(self.entries)[:300]}")
+            raise DatasetError(
+                f"{data.file}: key '{split}': no images in {', '.join(self.entries)[:300]}{_closed(self.entries)}"
+            )
         self._unusable = self._listing.unusable()
         self._check = label_checker(len(data.names), data.kpt_shape)
         self._progress = progress
@@ -193,6 +196,12 @@ class _Listing:
             if not self.folders.has_file(path):
                 bad[path] = "does not exist or is no file"
         return bad
+
+
+def _closed(entries: Iterable[str]) -> str:
+    """What to add to an error about images that are not found, where a folder cannot be read."""
+    closed = next((entry for entry in entries if not os.access(entry, os.R_OK | os.X_OK)), None)
+    return "" if closed is None else f": {os.strerror(errno.EACCES)} to read {closed}; mend its permissions"
 
 
 def _entries(data: DataYaml, split: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Known:
         self._source_ids |= {r.source_id for r in rejected if r.source == source}
         self._rejected_hashes = {r.sha256 for r in rejected}
         self._by_size: dict[int, list[str]] | None = None
-        self._hashes: dict[str, str] = {}
+        self._hashes: dict[str, str | None] = {}
 
     def holds(self, record: ImageRecord) -> bool:
         """Whether the record's image is in the dataset, by its COCO id or by the manifest."""
@@ -45,11 +45,17 @@ class Known:
         return number is not None and number in self._coco_ids
 
     def holds_content(self, staged: Staged) -> str | None:
-        """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither."""
+        """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither.
+
+        An image of the dataset that has its size and cannot be read may be the same, so that one must not come in.
+        """
         if staged.sha256 in self._rejected_hashes:
             return "rejected in an earlier review"
         for image in self._of_size(staged.size_bytes):
-            if self._hash(image) == staged.sha256:
+            there = self._hash(image)
+            if there is None:
+                return f"it may be {image}, which cannot be read"
+            if there == staged.sha256:
                 return f"already in the dataset as {image}"
         return None
 
@@ -63,10 +69,10 @@ class Known:
                     continue
         return self._by_size.get(size_bytes, [])
 
-    def _hash(self, image: str) -> str:
+    def _hash(self, image: str) -> str | None:
         if image not in self._hashes:
             try:
                 self._hashes[image] = hash_file(Path(image))
             except OSError:
-                self._hashes[image] = ""
+                self._hashes[image] = None
         return self._hashes[image]

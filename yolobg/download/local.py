@@ -32,7 +32,7 @@ class LocalFolders:
         self._staging, self._link = staging, link
         # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
         places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
-        self._places = tuple(dict.fromkeys(place for place in places if place.is_dir()))
+        self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
         self._inside: dict[str, bool] = {}
 
     def find(self, record: ImageRecord) -> Path | None:
@@ -41,7 +41,7 @@ class LocalFolders:
         Never outside the folder, whatever the `file_name` says.
 
         Raises:
-            BadImageError: The name leads out of the folder through a symbolic link.
+            BadImageError: The name leads out of the folder through a symbolic link, or the folder is closed to us.
         """
         parts = safe_parts(record.file_name)
         if parts is None:
@@ -50,6 +50,8 @@ class LocalFolders:
             path = place.joinpath(*parts)
             try:
                 kind = path.lstat().st_mode
+            except PermissionError as error:
+                raise BadImageError(f"{path} cannot be looked at: {error.strerror}") from error
             except (OSError, ValueError):
                 continue
             self._check_inside(place, path, is_link=stat.S_ISLNK(kind))
