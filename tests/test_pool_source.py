@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +147,107 @@ def test_read_pool__writes_only_when_something_changed(bare: Path, tmp_path: Pat
 def test_number__is_stable_and_small_enough_for_any_database(name: str) -> None:
     assert 0 <= _number(name) < 2**48
     assert _number(name) == _number(name)
+
+
+def annotated(root: Path, names: str, rows: dict[str, str], *, yaml: str = "data.yaml") -> Path:
+    """An `images/` + `labels/` folder with a data.yaml whose train and val are one."""
+    for number, (stem, row) in enumerate(rows.items()):
+        for kind in ("images", "labels"):
+            (root / kind / "all").mkdir(parents=True, exist_ok=True)
+        picture(root / "images" / "all" / f"{stem}.jpg", 40 + number)
+        (root / "labels" / "all" / f"{stem}.txt").write_text(row)
+    if names:
+        (root / yaml).write_text(f"train: images/all\nval: images/all\nnames: {names}\n")
+    return root
+
+
+BOX = "0 0.5 0.5 0.2 0.2\n"
+
+
+def test_augment__an_image_that_two_splits_list_is_one_image(dataset: Path, tmp_path: Path) -> None:
+    pool = annotated(tmp_path / "pool", "[zebra, mango]", {"a": BOX, "b": "", "c": BOX.replace("0", "1", 1)})
+    report = yolobg.plan(dataset, source=str(pool), count=2).report
+    assert report.source is not None
+    assert (report.source.images, report.source.left_out.class_, report.source.eligible) == (3, 1, 2)
+    assert report.warnings == ()
+
+
+def test_augment__warns_where_the_source_knows_none_of_the_classes(dataset: Path, tmp_path: Path) -> None:
+    pool = annotated(tmp_path / "pool", "[striped horse, mango]", {"a": BOX, "b": "", "c": ""})
+    report = yolobg.augment(dataset, source=str(pool), count=3)
+    (warning,) = report.warnings
+    assert warning.startswith("pool: NOT ONE of the dataset's classes (zebra) is known there")
+    assert "striped horse, mango" in warning
+    assert '--map "zebra=NAME"' in warning
+    assert report.source is not None
+    assert report.source.left_out.class_ == 0
+
+
+@pytest.mark.parametrize("meaning", [("striped horse",), ()])
+def test_augment__what_the_user_says_of_a_class_needs_no_warning(
+    dataset: Path, tmp_path: Path, meaning: tuple[str, ...]
+) -> None:
+    pool = annotated(tmp_path / "pool", "[striped horse, mango]", {"a": BOX, "b": "", "c": ""})
+    report = yolobg.plan(dataset, source=str(pool), count=2, map={"zebra": meaning}).report
+    assert report.warnings == ()
+    assert report.source is not None
+    assert report.source.left_out.class_ == len(meaning)
+
+
+@pytest.mark.parametrize("why", ["no names", "two yamls"])
+def test_augment__warns_where_labels_have_no_names(dataset: Path, tmp_path: Path, why: str) -> None:
+    names = "" if why == "no names" else "[zebra, mango]"
+    pool = annotated(tmp_path / "pool", names, {"a": BOX, "b": "", "c": BOX.replace("0", "1", 1)})
+    if names:
+        (pool / "other.yaml").write_bytes((pool / "data.yaml").read_bytes())
+        (pool / "data.yaml").rename(pool / "mine.yaml")
+    report = yolobg.plan(dataset, source=str(pool), count=1).report
+    (warning,) = report.warnings
+    assert "every image with an object is left out, whatever it shows: 2 of 3" in warning
+    assert ("2 YAML files" if names else "no data.yaml or classes.txt") in warning
+    for blank in ("a", "c"):
+        (pool / "labels" / "all" / f"{blank}.txt").write_text("")
+    warnings = yolobg.plan(dataset, source=str(pool), count=1).report.warnings
+    assert len(warnings) == bool(names), "blank labels need no names"
+
+
+def test_augment__warns_where_records_were_not_understood(dataset: Path, bare: Path) -> None:
+    assert yolobg.plan(dataset, source=str(bare), count=1).report.warnings == ()
+    (bare / "sub" / "labels.json").write_text('{"what": "is this"}')
+    (warning,) = yolobg.plan(dataset, source=str(bare), count=1).report.warnings
+    assert "were NOT read" in warning
+    assert str(Path("sub", "labels.json")) in warning
+    assert "all 6 images are taken for backgrounds" in warning
+
+
+def test_classes__of_a_folder_with_names_and_of_one_without(dataset: Path, tmp_path: Path, bare: Path) -> None:
+    pool = annotated(tmp_path / "named", "[zebra, mango]", {"a": BOX, "b": "", "c": BOX.replace("0", "1", 1)})
+    report = yolobg.classes(dataset, source=str(pool))
+    assert (report.excluded, report.warnings) == (("zebra",), ())
+    assert [(e.coco, e.images) for e in report.classes[0].exclude] == [("zebra", 1)]
+    assert report.source is not None
+    assert (report.source.images, report.source.eligible, report.source.left_out.class_) == (3, 2, 1)
+
+    (bare / "a.txt").write_text(BOX)
+    report = yolobg.classes(dataset, source=str(bare))
+    assert (report.classes, report.excluded) == ((), ())
+    assert report.source is not None
+    assert (report.source.images, report.source.eligible, report.source.left_out.class_) == (6, 5, 1)
+    assert "1 of 6" in report.warnings[0]
+    planned = yolobg.plan(dataset, source=str(bare), count=1).report.source
+    assert planned is not None
+    assert planned.left_out == report.source.left_out
+
+
+def test_command__classes_of_a_folder(dataset: Path, tmp_path: Path, bare: Path) -> None:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "yolobg", "classes", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
+
+    pool = annotated(tmp_path / "named", "[mango]", {"a": BOX, "b": ""})
+    told = json.loads(run(dataset, "--source", pool, "--json").stdout)
+    assert told["warnings"][0].startswith("named: NOT ONE of")
+    assert (told["classes"][0]["status"], told["source"]["eligible"]) == ("none", 2)
+    shown = run(dataset, "--source", bare)
+    assert (shown.returncode, "6 of 6 images stay eligible" in shown.stderr) == (0, True)
+    assert run("--names", "zebra", "--source", pool, "--json").returncode == 0

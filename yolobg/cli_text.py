@@ -163,7 +163,8 @@ def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, st
 
 def classes_text(report: ClassesReport) -> RenderableType:
     """What each class name excludes, and what all of them leave."""
-    parts = list(_classes_parts(report.classes, report.source))
+    parts: list[RenderableType] = [*_warnings(report.warnings)]
+    parts += _classes_parts(report.classes, report.source) if report.classes else ()
     source = report.source
     if source:
         share = source.eligible / source.images if source.images else 0.0

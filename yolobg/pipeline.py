@@ -38,6 +38,7 @@ from yolobg.planning import (
 from yolobg.report import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
 from yolobg.request import Request
 from yolobg.review.report_file import report_path
+from yolobg.sources import source_doubts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

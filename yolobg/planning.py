@@ -35,7 +35,7 @@ from yolobg.model import (
 from yolobg.report import DatasetInfo, LeftOut, Report, SourceInfo, Target
 from yolobg.request import Request
 from yolobg.selection import backgrounds_needed, parse_ratio, rank_images, share
-from yolobg.sources import Source, resolve_source
+from yolobg.sources import Source, resolve_source, source_doubts
 
 __all__ = [
     "Choice",
@@ -65,7 +65,7 @@ class Choice:
         ranked: Eligible images that are not in the dataset yet, best first.
         licenses: The source's licences by id.
         known: What is in the dataset already.
-        warnings: What could not be looked at for images that are in the dataset already.
+        warnings: What to know of the source, and what could not be looked at for images that are there already.
     """
 
     source: Source
@@ -204,10 +204,10 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
             raise _too_few(eligibility, len(ranked), needed, request)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
         chosen = catalog.records(ranked[:needed])
-        in_dataset = len(eligibility.ids) - len(ranked)
-        info = source_info(source.name, eligibility, in_dataset=in_dataset, overall=overall)
+        info = source_info(source.name, eligibility, in_dataset=len(eligibility.ids) - len(ranked), overall=overall)
         info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
-    return Choice(source, info, matches, tuple(ranked), licenses, known, found.warnings)
+        warnings = source_doubts(source, matches, catalog.categories, told=request.map) + found.warnings
+    return Choice(source, info, matches, tuple(ranked), licenses, known, warnings)
 
 
 def source_info(

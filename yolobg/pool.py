@@ -29,6 +29,7 @@ from yolobg.formats.registry import all_formats, detect_format
 __all__ = ["Pool", "read_pool"]
 
 _ANY = "object"
+_RECORDS = (".xml", ".json", ".csv", ".yaml", ".yml", ".parquet", ".tfrecord")
 _ID_BITS = 48
 
 
@@ -40,11 +41,13 @@ class Pool:
         annotations: The list made of it, in COCO's format.
         images: The folder to which the list's file names are relative.
         plain: Whether the classes have no names, so that any object rules an image out.
+        warnings: For a person to read.
     """
 
     annotations: Path
     images: Path
     plain: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +71,66 @@ def read_pool(folder: Path, cache: Path) -> Pool:
         DatasetError: It holds a dataset that cannot be read.
         YolobgError: The cache cannot be written.
     """
-    contents = _open(folder)
+    contents, why_not = _open(folder)
     if contents is None:
         names, found = {0: _ANY}, list(_bare(folder))
+        warnings = _doubts(folder, found, why_not)
     else:
-        names, found = dict(contents.names), list(_held(contents))
+        names, found, warnings = dict(contents.names), list(_held(contents)), contents.warnings
     if not found:
         raise UsageError(f"--source {folder}: holds no image that trainers read; give the folder of the images")
     home = _home(folder, [entry.image for entry in found])
     file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
     _write(file, names, found, home)
-    return Pool(file, home, plain=contents is None)
+    return Pool(file, home, contents is None, warnings)
 
 
-def _open(folder: Path) -> Contents | None:
-    """The dataset in the folder; None where its classes have no names."""
+def _open(folder: Path) -> tuple[Contents | None, str]:
+    """The dataset in the folder; or None, where its classes have no names, and what is missing."""
     try:
         format_ = detect_format(folder)
-    except DatasetError:
-        return None
+    except DatasetError as error:
+        return None, str(error)
     if format_.name == "yolo_plain" and not (folder / "classes.txt").is_file():
-        return None
-    return open_contents(folder, all_formats()[format_.name], skip_corrupt=True)
+        return None, "there is no data.yaml or classes.txt that names them"
+    return open_contents(folder, all_formats()[format_.name], skip_corrupt=True), ""
+
+
+def _doubts(folder: Path, found: list[_Found], why_not: str) -> tuple[str, ...]:
+    """What to know of a folder whose classes have no names; nothing where it is images and blank labels."""
+    held = sum(bool(entry.class_ids) for entry in found)
+    if held:
+        return (
+            f"--source {folder}: its labels do not say what they label ({why_not}), so every image with an object is "
+            f"left out, whatever it shows: {held:,} of {len(found):,}. With a classes.txt or data.yaml in it, only "
+            "those with an excluded class would be",
+        )
+    strange = next(_records(folder), None)
+    if strange is None:
+        return ()
+    return (
+        f"--source {folder}: its records ({strange}) were NOT read ({why_not}), so all {len(found):,} images are taken "
+        "for backgrounds. If they hold labels, convert the folder first: yolobg convert, with --from",
+    )
+
+
+def _records(folder: Path) -> Iterator[str]:
+    """Files that may be annotations in a format that was not recognised."""
+    for home, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(_RECORDS) and not name.startswith("."):
+                yield os.path.relpath(os.path.join(home, name), folder)  # noqa: PTH118
 
 
 def _held(contents: Contents) -> Iterator[_Found]:
-    """Crowd regions count: what is in a crowd is in the image."""
+    """Each image once, with what it holds in any split; crowd regions count: what is in a crowd is in the image."""
+    held: dict[str, frozenset[int]] = {}
     for item in contents.items():
         if item.image is not None:
-            yield _Found(item.image, frozenset(shape.class_id for shape in item.shapes))
+            ids = frozenset(shape.class_id for shape in item.shapes)
+            held[item.image] = held.get(item.image, frozenset()) | ids
+    return (_Found(image, ids) for image, ids in held.items())
 
 
 def _bare(folder: Path) -> Iterator[_Found]:
@@ -136,7 +170,7 @@ def _home(folder: Path, images: list[str]) -> Path:
 
 
 def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -> None:
-    content = msgspec.json.encode(_records(names, found, home))
+    content = msgspec.json.encode(_content(names, found, home))
     with suppress(OSError):
         # The catalog made of an unchanged list is found by the file's stamp, without reading it.
         if file.read_bytes() == content:
@@ -151,7 +185,7 @@ def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -
         raise YolobgError(f"{file}: cannot be written: {error.strerror or error}; set YOLOBG_CACHE_DIR") from error
 
 
-def _records(names: dict[int, str], found: list[_Found], home: Path) -> dict[str, Any]:
+def _content(names: dict[int, str], found: list[_Found], home: Path) -> dict[str, Any]:
     images, annotations, taken = [], [], set[int]()
     for entry in found:
         name = Path(entry.image).relative_to(home).as_posix()

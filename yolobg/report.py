@@ -129,12 +129,14 @@ class RemoveReport:
 class ClassesReport:
     """What `classes` found: each name's match, and what all of them together leave of the source.
 
-    `source` is None where the catalog of the source has not been built yet.
+    `source` is None where the catalog of the source has not been built yet. `classes` is empty where the source has no
+    names for its classes, so that any object rules an image out.
     """
 
     classes: tuple[ClassMatch, ...]
     excluded: tuple[str, ...]
     source: SourceInfo | None
+    warnings: tuple[str, ...] = ()
     schema: int = SCHEMA
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,22 +12,30 @@ from yolobg.coco.catalog_store import cache_folder
 from yolobg.dataset.layout import source_slug
 from yolobg.download.addresses import shown_url
 from yolobg.errors import UsageError
-from yolobg.model import Link, Origin
+from yolobg.model import Category, ClassMatch, Link, Origin
 
-__all__ = ["Source", "resolve_source"]
+__all__ = ["Source", "resolve_source", "source_doubts"]
+
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A source of backgrounds: its name in file names, its annotations, its images.
 
-    `plain` says that its classes have no names: any object rules an image out.
+    Attributes:
+        name: What its images are called after.
+        annotations: Where its records are.
+        origin: Where its images are.
+        plain: Its classes have no names: any object rules an image out.
+        warnings: For a person to read.
     """
 
     name: str
     annotations: AnnotationSource
     origin: Origin
     plain: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def resolve_source(
@@ -62,6 +70,35 @@ def resolve_source(
     return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
 
 
+def source_doubts(
+    source: Source, matches: Sequence[ClassMatch], categories: Sequence[Category], *, told: Collection[str]
+) -> tuple[str, ...]:
+    """What a person should know before the images of a source are taken for backgrounds.
+
+    Args:
+        source: The source.
+        matches: What the names of the dataset's classes exclude in it.
+        categories: Its categories.
+        told: The classes that the user has said the meaning of.
+    """
+    if not matches or set(told) >= {match.name for match in matches}:
+        return source.warnings
+    if any(match.exclude or match.maybe for match in matches):
+        return source.warnings
+    theirs, ours = _first(category.name for category in categories), _first(match.name for match in matches)
+    return (
+        *source.warnings,
+        f"{source.name}: NOT ONE of the dataset's classes ({ours}) is known there: it tells only of {theirs}. So no "
+        f"image is left out for showing one of them. If it calls them something else, say so with --map "
+        f'"{matches[0].name}=NAME"; else look through the images that come in (yolobg review)',
+    )
+
+
+def _first(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else "")
+
+
 def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Source:
     """A folder of images, with or without labels, as the source."""
     folder = Path(source).expanduser()
@@ -78,7 +115,7 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Sou
     # An absolute path, so that `.` has a name too.
     name = source_slug(folder.resolve().name)
     annotations = AnnotationSource(name, str(pool.annotations), captions=None)
-    return Source(name, annotations, Origin(name, (pool.images,), (), link), plain=pool.plain)
+    return Source(name, annotations, Origin(name, (pool.images,), (), link), pool.plain, pool.warnings)
 
 
 def _is_url(place: str | Path) -> bool:
