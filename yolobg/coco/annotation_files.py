@@ -9,62 +9,32 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import io
 import shutil
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from yolobg.coco.annotation_source import AnnotationSource, captions_name, choose_member, split_member
+from yolobg.coco.zip_file import DAMAGE, MAX_RATIO, SLACK_BYTES, check_ratio, open_zip
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.files import hash_file, step
 from yolobg.model import Progress, no_progress
 
-try:
-    from lzma import LZMAError
-except ImportError:  # a Python that was built without it reads no such members
-    LZMAError = zlib.error  # type: ignore[assignment,misc]
-
 __all__ = [
-    "DAMAGE",
     "JsonFile",
     "JsonFiles",
     "Part",
-    "check_ratio",
     "inflate",
     "locate",
-    "open_zip",
     "require_space",
     "unpack",
     "unpack_local",
 ]
 
-# COCO's annotations shrink to a third or a quarter; the most repetitive real files do not reach a fiftieth.
-MAX_RATIO = 200
-_SLACK = 1 << 20
 _CHUNK = 1 << 20
-# COCO's directory has a few hundred bytes; every member that it names takes a kilobyte of memory.
-_DIRECTORY_BYTES = 16 << 20
-# What zipfile and gzip let out of a damaged file besides their own errors; ValueError may be a name that is not UTF-8.
-DAMAGE = (
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    LZMAError,
-    zipfile.BadZipFile,
-    gzip.BadGzipFile,
-)
 
 
 class _Readable(Protocol):
@@ -160,7 +130,7 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
             return JsonFile(part.path, _hash_meanwhile(part.path))
         require_space(target.parent, size * 3, f"unpacking {part}")
         with gzip.open(part.path) as stream:
-            return inflate(stream, target, size * MAX_RATIO + _SLACK, str(part), progress)
+            return inflate(stream, target, size * MAX_RATIO + SLACK_BYTES, str(part), progress)
 
 
 def inflate(
@@ -211,19 +181,6 @@ def _hash_meanwhile(path: Path) -> Callable[[], str]:
     future = pool.submit(hash_file, path)
     pool.shutdown(wait=False)
     return future.result
-
-
-def check_ratio(info: zipfile.ZipInfo, source: str) -> None:
-    """Refuse a zip member that claims to inflate beyond reason.
-
-    Raises:
-        AnnotationsError: It claims to be more than 200 times its packed size.
-    """
-    if info.file_size > info.compress_size * MAX_RATIO + _SLACK:
-        raise AnnotationsError(
-            f"{source}: {info.compress_size:,} bytes that claim to inflate to {info.file_size:,}; "
-            "this is no annotation file"
-        )
 
 
 def require_space(folder: Path, needed_bytes: int, what: str) -> None:
@@ -284,25 +241,3 @@ def _errors_of(part: Part) -> Iterator[None]:
         raise AnnotationsError(f"{part}: the archive is damaged or encrypted: {error}; get it again") from error
     except OSError as error:
         raise AnnotationsError(f"{part}: cannot read the annotations: {error.strerror or error}") from error
-
-
-class _Reads(io.BufferedReader):
-    """Refuses a read that a directory of any size would ask for at once."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _DIRECTORY_BYTES:
-            raise zipfile.BadZipFile(f"its directory is longer than {_DIRECTORY_BYTES >> 20} MiB")
-        return super().read(size)
-
-
-@contextlib.contextmanager
-def open_zip(place: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
-    """Open a zip for reading, unless its directory would fill the memory.
-
-    Raises:
-        zipfile.BadZipFile: It is no zip, or its directory is out of all proportion; also what `DAMAGE` has.
-    """
-    with contextlib.ExitStack() as stack:
-        if isinstance(place, Path):
-            place = stack.enter_context(_Reads(stack.enter_context(place.open("rb", buffering=0))))
-        yield stack.enter_context(zipfile.ZipFile(place))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolobg.coco.annotation_files import DAMAGE, JsonFile, check_ratio, inflate, open_zip, require_space
+from yolobg.coco.annotation_files import JsonFile, inflate, require_space
 from yolobg.coco.annotation_source import Pin
 from yolobg.coco.archive_file import (
     CONNECTIONS,
@@ -31,6 +31,7 @@ from yolobg.coco.archive_file import (
 from yolobg.coco.archive_http import Answer, GoneError, Remote, TransientError, backoff_s
 from yolobg.coco.archive_segments import fetch_stretches
 from yolobg.coco.archive_view import Stretch, Stretches
+from yolobg.coco.zip_file import DAMAGE, check_ratio, open_zip
 from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import Progress, no_progress
 
