@@ -24,7 +24,7 @@ class Place:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        return (self.images_dir,)
+        return (self.images_dir, *([self.list_file] if self.list_file else []))
 
     @property
     def staging(self) -> Path:

@@ -297,8 +297,8 @@ def test_hold__does_not_write_through_a_planted_link(tmp_path: Path) -> None:
     ("field", "value", "why"),
     [
         ("image", "images/train/im0.jpg", "name"),
-        ("image", "images/train/../../../bg_x.jpg", "label"),
-        ("image", "/etc/bg_x.jpg", "label"),
+        ("image", "images/train/../../../bg_demo_x.jpg", "outside"),
+        ("image", "/etc/bg_demo_x.jpg", "label"),
         ("label", "labels/train/im0.txt", "label"),
     ],
 )

@@ -13,10 +13,11 @@ __all__ = ["AllImages", "all_images", "home_folders", "read_all_images"]
 
 
 def home_folders(data: DataYaml) -> tuple[Path, ...]:
-    """The folders in which images of the dataset lie; yolobg changes nothing outside them and `.yolobg`.
+    """The folders in which images of the dataset lie, and the list files that name some of them.
 
-    Relative lines of a list file mean the current folder, and mostly they are written for the dataset's root. Both
-    count, so that what was added from there can be taken back from anywhere.
+    yolobg changes nothing outside them, their label folders and `.yolobg`, whatever a manifest says. Relative lines of
+    a list file mean the current folder, and mostly they are written for the dataset's root. Both count, so that what
+    was added from there can be taken back from anywhere.
     """
     homes: set[Path] = set()
     for entries in data.splits.values():
@@ -24,6 +25,7 @@ def home_folders(data: DataYaml) -> tuple[Path, ...]:
             if entry.is_dir():
                 homes.add(entry)
             elif entry.is_file():
+                homes.add(entry)
                 for base in (Path(), data.root):
                     homes.update(Path(image).parent for image in list_images((str(entry),), cwd=base))
     return tuple(sorted(homes))

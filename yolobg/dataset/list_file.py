@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from yolobg.dataset.manifest import ListEdit
+from yolobg.dataset.trust import names_image
 from yolobg.errors import DatasetError
 from yolobg.files import write_bytes
 
@@ -66,7 +67,8 @@ def take_out(file: Path, edit: ListEdit, root: Path, *, images: Collection[str] 
     rest = {image: line for image, line in edit.lines.items() if image not in going}
     real = file.resolve()
     if going and real.is_file():
-        ours = {line.encode("utf-8") for line in going.values()}
+        # A line that names something else is not ours, whatever a manifest says.
+        ours = {line.encode("utf-8") for image, line in going.items() if names_image(line, image, root)}
         paths = {os.path.normpath(root / image) for image in going}
         raw = real.read_bytes()
         lines = raw.splitlines(keepends=True)

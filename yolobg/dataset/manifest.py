@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
 
-from yolobg.dataset.layout import is_image, label_path
+from yolobg.dataset.layout import is_image, label_path, source_slug
 from yolobg.errors import DatasetError
-from yolobg.files import write_bytes
+from yolobg.files import read_ordinary, write_bytes
 from yolobg.model import Link
 
 __all__ = [
     "FOLDER",
+    "SIZE_LIMIT_BYTES",
     "Entry",
     "ListEdit",
     "Manifest",
@@ -39,6 +41,7 @@ FOLDER = ".yolobg"
 VERSION = 1
 # 118,287 entries of about 600 bytes are 70 MB; anything far above was not written by us.
 SIZE_LIMIT_BYTES = 512 << 20
+_OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,9 +160,7 @@ def read_manifest(root: Path) -> Manifest:
     """
     path = manifest_path(root)
     try:
-        if path.stat().st_size > SIZE_LIMIT_BYTES:
-            raise DatasetError(f"{path}: larger than any manifest of yolobg; move it away if it is not yours")
-        raw = path.read_bytes()
+        raw = read_ordinary(path, SIZE_LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return Manifest()
     except OSError as error:
@@ -218,15 +219,20 @@ def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | No
         folders: The folders of the dataset's splits; new images lie in or below one of them.
     """
     image, label = absolute(entry.image, root), absolute(entry.label, root)
-    if not image.name.startswith("bg_") or not is_image(image.name):
+    start = f"bg_{source_slug(entry.source)}_"
+    if not image.name.startswith(start) or not is_image(image.name) or not _OUR_NAME.fullmatch(image.name):
         return "its name is not one that yolobg gives"
+    if ".." in image.parts:
+        return "it lies outside the folders of this dataset"
     # Beside its image where a trainer finds no /images/ in the path as a list file writes it.
     if label not in (Path(label_path(str(image))), image.with_suffix(".txt")):
         return "its label is not the label of its image"
-    home = image.parent.resolve()
-    if not any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders)):
-        return "it lies outside the folders of this dataset"
-    return None
+    try:
+        home = image.parent.resolve()
+        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders))
+    except (OSError, RuntimeError, ValueError):
+        return "its path makes no sense"
+    return None if inside else "it lies outside the folders of this dataset"
 
 
 def run_of(entry: Entry, manifest: Manifest) -> Run | None:

@@ -213,7 +213,10 @@ def _move(old: Path, new: Path) -> None:
 
 def _check_home(away: PutAway, root: Path, folders: Iterable[Path]) -> None:
     image = absolute(away.image, root)
-    home = image.parent.resolve()
-    inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders))
-    if ".." in image.parts or not is_image(image.name) or not inside:
+    try:
+        home = image.parent.resolve()
+        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DatasetError(f"{away.image!r}: this path makes no sense; yolobg moves nothing there") from error
+    if "\0" in away.image or ".." in image.parts or not is_image(image.name) or not inside:
         raise DatasetError(f"{image}: lies outside the folders of this dataset; yolobg moves nothing there")

@@ -7,7 +7,7 @@ is blank, the name and the place are such as yolobg gives.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from yolobg.dataset.manifest import (
     Pending,
     absolute,
     check_entry,
-    manifest_path,
     read_manifest,
     with_needed_runs,
     without,
@@ -38,6 +37,7 @@ from yolobg.dataset.on_disk import (
     write_or_drop,
 )
 from yolobg.dataset.rejected import bring_back, forget_rejections, put_away
+from yolobg.dataset.trust import check_edit, check_pending, is_label_folder
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
 
@@ -74,7 +74,7 @@ def plan_removal(
 
     Args:
         root: The dataset root.
-        folders: The folders of the dataset's splits.
+        folders: The folders and list files of the dataset's splits.
         manifest: As read; entries of an interrupted run count.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them; None for all, and then what a review put away comes back.
@@ -102,7 +102,7 @@ def remove(
 
     Args:
         root: The dataset root, held by the caller's lock.
-        folders: The folders of the dataset's splits.
+        folders: The folders and list files of the dataset's splits.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them: then nothing comes back and no rejection is forgotten.
 
@@ -115,7 +115,7 @@ def remove(
     try:
         if ours:
             write_manifest(root, msgspec.structs.replace(manifest, pending=Pending(kind="remove", entries=ours)))
-        left = _take_back(root, manifest, ours)
+        left = _take_back(root, folders, manifest, ours)
         if images is None:
             restored, stuck = bring_back(root, folders, split)
             kept = tuple(Kept(image, why) for image, why in stuck)
@@ -143,14 +143,15 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
     pending = manifest.pending
     if pending is None:
         return manifest
-    _refuse_strange(pending, root, folders)
+    check_pending(pending, root, folders)
     rest: Manifest = msgspec.structs.replace(manifest, pending=None)
     try:
         for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
-            sweep_parts(absolute(edit.file, root).resolve().parent)
+            if not check_edit(edit, root, folders):
+                sweep_parts(absolute(edit.file, root).resolve().parent)
         if pending.kind == "add":
             return carry_out(root, rest, pending)
-        return _take_back(root, rest, pending.entries)
+        return _take_back(root, folders, rest, pending.entries)
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Mend this "
@@ -158,10 +159,11 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
         ) from error
 
 
-def _take_back(root: Path, manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
+def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
     # The lines go first: a trainer must never find a listed image missing.
     images = {e.image for e in entries}
-    edits = tuple(list_file.take_out(absolute(edit.file, root), edit, root, images=images) for edit in manifest.edits)
+    ours = [edit for edit in manifest.edits if not check_edit(edit, root, folders)]
+    edits = tuple(list_file.take_out(absolute(edit.file, root), edit, root, images=images) for edit in ours)
     for entry in entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         if look_image(image, entry) == "ours":
@@ -176,7 +178,7 @@ def _take_back(root: Path, manifest: Manifest, entries: Sequence[Entry]) -> Mani
     )
     if not left.entries:
         homes = {absolute(e.image, root).parent for e in entries}
-        remove_folders(root, left.folders)
+        remove_folders(root, [folder for folder in left.folders if is_label_folder(folder, root, folders)])
         for staging in {staging_folder(root, home) for home in (root, *homes) if home.is_dir()}:
             clear_staging(staging)
         left = msgspec.structs.replace(left, folders=())
@@ -193,14 +195,3 @@ def _why_keep(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None
     if look_image(absolute(entry.image, root), entry) == "other":
         return "its content is not what yolobg added"
     return None
-
-
-def _refuse_strange(pending: Pending, root: Path, folders: Iterable[Path]) -> None:
-    where = tuple(folders)
-    for entry in pending.entries:
-        strange = check_entry(entry, root, where)
-        if strange:
-            raise MergeError(
-                f"{manifest_path(root)}: an interrupted run names {entry.image!r}, but {strange}. The manifest was "
-                "changed by somebody else; yolobg will not act on it."
-            )

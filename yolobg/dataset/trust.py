@@ -1,0 +1,132 @@
+"""What a manifest may ask for. It lies in the dataset and may come from a stranger, so its word alone moves nothing.
+
+Recovery and removal act only where every path that the manifest names is one that yolobg itself could have written
+there: list files that data.yaml names, label folders of its images, a staging folder of our own form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from yolobg.dataset.layout import label_path
+from yolobg.dataset.manifest import FOLDER, ListEdit, Pending, absolute, check_entry, manifest_path
+from yolobg.errors import MergeError
+
+__all__ = ["check_edit", "check_pending", "is_label_folder", "is_staging", "names_image"]
+
+_SOURCE_PART = re.compile(r"[0-9a-f]{16}")
+
+
+def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...]) -> None:
+    """Refuse an intent that no run of yolobg on this dataset can have left.
+
+    Args:
+        pending: The intent.
+        root: The dataset root.
+        homes: The folders and list files of the dataset's splits.
+
+    Raises:
+        MergeError: It names something else; the message says what.
+    """
+    strange = _strange(pending, root, homes)
+    if strange:
+        raise MergeError(
+            f"{manifest_path(root)}: an interrupted run names {strange}. The manifest was changed by somebody else; "
+            "yolobg will not act on it."
+        )
+
+
+def _strange(pending: Pending, root: Path, homes: tuple[Path, ...]) -> str | None:
+    """What an intent names that yolobg cannot have meant, and why; None where there is no such thing."""
+    for entry in pending.entries:
+        if why := check_entry(entry, root, homes):
+            return f"{entry.image!r}, but {why}"
+    if pending.kind == "remove":
+        return None
+    for folder in pending.folders:
+        if not is_label_folder(folder, root, homes):
+            return f"the folder {folder!r}, but it is no label folder of this dataset"
+    if not is_staging(pending.staging, root, homes):
+        return f"images that wait in {pending.staging!r}, but yolobg stages none there"
+    return _strange_lines(pending, pending.edit, root, homes) if pending.edit else None
+
+
+def _strange_lines(pending: Pending, edit: ListEdit, root: Path, homes: tuple[Path, ...]) -> str | None:
+    if why := check_edit(edit, root, homes):
+        return f"lines of {edit.file!r}, but {why}"
+    if set(edit.lines) != {entry.image for entry in pending.entries}:
+        return f"lines of {edit.file!r}, but not those of its images"
+    for image, line in edit.lines.items():
+        if not names_image(line, image, root):
+            return f"the line {line!r} of {edit.file!r}, but it does not name {image!r}"
+    return None
+
+
+def check_edit(edit: ListEdit, root: Path, homes: Iterable[Path]) -> str | None:
+    """Why yolobg cannot have appended lines to that file, or None when it can; a file that is gone is no danger."""
+    try:
+        file = absolute(edit.file, root).resolve()
+        if not file.exists():
+            return None
+        known = {home.resolve() for home in homes if home.is_file()}
+    except (OSError, RuntimeError, ValueError):
+        return "its path makes no sense"
+    return None if file in known else "it is no list file of this dataset"
+
+
+def names_image(line: str, image: str, root: Path) -> bool:
+    """Whether a line of a list file is one that yolobg writes for an image: its path, whole or from some folder on."""
+    if len(line.splitlines()) != 1 or line != line.strip():
+        return False
+    said = Path(line.removeprefix("./"))
+    whole = absolute(image, root)
+    if said.is_absolute():
+        return said == whole
+    return ".." not in said.parts and bool(said.parts) and whole.parts[-len(said.parts) :] == said.parts
+
+
+def is_label_folder(folder: str, root: Path, homes: Iterable[Path]) -> bool:
+    """Whether yolobg may have made that folder: one that holds, or leads to, the labels of a folder of images.
+
+    Never one that leads to images, and none that is reached through a link which no trainer follows to a label.
+    """
+    wanted = absolute(folder, root)
+    if ".." in wanted.parts:
+        return False
+    try:
+        return any(_leads_to_labels(wanted, home) for home in homes if home.is_dir())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _leads_to_labels(folder: Path, home: Path) -> bool:
+    labels = Path(label_path(str(home / "x.jpg"))).parent
+    if folder in (home, *home.parents):
+        return False
+    if folder in (labels, *labels.parents):
+        return True
+    return labels in folder.parents and folder.resolve().is_relative_to(labels.resolve())
+
+
+def is_staging(place: str, root: Path, homes: Iterable[Path]) -> bool:
+    """Whether yolobg stages images in that folder: `.yolobg/staging`, or a source's part of it, without links.
+
+    It lies in the dataset root, or in, below or beside a folder of images (where those are on another disk).
+    """
+    folder = absolute(place, root)
+    part = folder if folder.name == "staging" else folder.parent
+    own = part.parent
+    if ".." in folder.parts or (part.name, own.name) != ("staging", FOLDER):
+        return False
+    if folder != part and not _SOURCE_PART.fullmatch(folder.name):
+        return False
+    try:
+        if any(link.is_symlink() for link in (own, part, folder)):
+            return False
+        base = own.parent.resolve()
+        known = [home.resolve() for home in homes if home.is_dir()]
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return base == root.resolve() or any(base in (home, home.parent) or home in base.parents for home in known)
