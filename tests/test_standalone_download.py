@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import yolobg
 from yolobg import files
 from yolobg.errors import PoolError, UnresolvedClassError, UsageError
 from yolobg.formats.convert import convert
+from yolobg.report import Report, to_builtins
 from yolobg.standalone import DownloadOptions, download
 
 
@@ -122,6 +124,39 @@ def test_download__a_dry_run_makes_nothing(tmp_path: Path, real: CocoReal) -> No
     assert (report.dry_run, report.target.needed, report.after.backgrounds) == (True, 3, 3)
     assert report.dataset.images_dir == str(tmp_path / "bg" / "images")
     assert not (tmp_path / "bg").exists()
+
+
+def test_download__a_dry_run_shows_what_each_split_gets(tmp_path: Path, real: CocoReal) -> None:
+    def dry(count: int) -> Report:
+        return download(tmp_path / "bg", exclude="person", count=count, val=0.3, dry_run=True, **source(real))
+
+    def told(report: Report) -> list[tuple[str, int, int, int]]:
+        return [(part.split, part.before, part.needed, part.after) for part in report.parts]
+
+    new = dry(10)
+    assert (new.dataset.split, new.target.needed, new.after.backgrounds) == ("train+val", 10, 10)
+    assert told(new) == [("train", 0, 7, 7), ("val", 0, 3, 3)]
+    assert [part.images_dir for part in new.parts] == [str(tmp_path / "bg" / "images" / s) for s in ("train", "val")]
+    assert not (tmp_path / "bg").exists()
+    done = download(tmp_path / "bg", exclude="person", count=10, val=0.3, **source(real))
+    assert told(done) == told(new)
+    before = tree(tmp_path / "bg")
+    assert told(dry(20)) == [("train", 7, 7, 14), ("val", 3, 3, 6)]
+    assert tree(tmp_path / "bg") == before
+
+    assert done.source is not None
+    most = done.source.eligible + done.source.left_out.in_dataset
+    assert sum(part.needed for part in dry(most).parts) == most - 10
+    with pytest.raises(PoolError, match="backgrounds are needed"):
+        dry(most + 1)
+    text = run("download", "--exclude", "person", "--count", 20, "--val", 0.3, "--dry-run", "--output", tmp_path / "bg",
+               "--annotations", real.annotations, "--images", real.images)  # fmt: skip
+    assert text.returncode == 0, text.stderr
+    assert re.search(r"train +7 +7 +14", text.stderr)
+    assert re.search(r"val +3 +3 +6", text.stderr)
+    flat = download(tmp_path / "flat", exclude="person", count=3, dry_run=True, **source(real))
+    assert (flat.parts, "parts" in to_builtins(flat)) == ((), False)
+    assert [part["split"] for part in to_builtins(done)["parts"]] == ["train", "val"]
 
 
 def test_download__a_run_that_was_cut_off_is_continued(

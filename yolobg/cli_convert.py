@@ -28,7 +28,7 @@ from yolobg.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from yolobg.report import ConvertReport
+    from yolobg.report import ConvertReport, Report
 
 __all__ = ["convert", "download", "register"]
 
@@ -72,7 +72,6 @@ def download(
 ) -> None:
     """Put background images and blank labels into a folder."""
     from yolobg.cli_progress import bars
-    from yolobg.cli_text import augment_text
     from yolobg.standalone import DownloadOptions
     from yolobg.standalone import download as fetch
 
@@ -84,7 +83,26 @@ def download(
             captions=not no_captions, progress=progress,
         )  # fmt: skip
         report = fetch(output, exclude=_names(exclude), count=count, val=val, dry_run=dry_run, **options)
-    show(report, augment_text, json_=json_, quiet=quiet)
+    show(report, download_text, json_=json_, quiet=quiet)
+
+
+def download_text(report: Report) -> RenderableType:
+    """What `download` does, for a person: as `augment`, and the part of each split where there are two."""
+    from rich.console import Group
+    from rich.table import Table
+
+    from yolobg.cli_text import augment_text, clean
+
+    if not report.parts:
+        return augment_text(report)
+    table = Table(title="Splits", title_justify="left", title_style="bold", box=None)
+    for heading in ("", "before", "to add" if report.dry_run else "added", "would be" if report.dry_run else "after"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_column("folder", overflow="fold")
+    for part in report.parts:
+        counts = (f"{number:,}" for number in (part.before, part.needed, part.after))
+        table.add_row(clean(part.split), *counts, clean(part.images_dir, 4096))
+    return Group(augment_text(report), table)
 
 
 def _list_formats(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are called so

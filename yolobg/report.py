@@ -70,6 +70,18 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitPart:
+    """What one split of a stand-alone download has and gets: `before` + `needed` = `after`, in images."""
+
+    split: str
+    images_dir: str
+    labels_dir: str
+    before: int
+    needed: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What `augment` found, decided and did; `--json` prints exactly this.
 
@@ -77,6 +89,7 @@ class Report:
     both what is in the split now, and `added` holds the backgrounds that yolobg added in earlier runs.
 
     Attributes:
+        parts: Each split's part, only from `download` with `val`; the rest of the report is then about all of them.
         files: Every image of the split, only from `status` when asked for.
         problems: The corrupt label files of the split, as far as the command looked at them.
         interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
@@ -97,6 +110,7 @@ class Report:
     problems: tuple[LabelProblem, ...] = ()
     interrupted: bool = False
     page: str | None = None
+    parts: tuple[SplitPart, ...] = ()
     files: tuple[FileEntry, ...] | None = None
     schema: int = SCHEMA
 
@@ -200,8 +214,11 @@ class ConvertReport:
 def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
     told: dict[str, Any] = msgspec.to_builtins(report)
-    if isinstance(report, Report) and report.files is None:
-        del told["files"]
+    if isinstance(report, Report):
+        # These are told on request only.
+        unasked = [*(["parts"] if not report.parts else []), *(["files"] if report.files is None else [])]
+        for name in unasked:
+            del told[name]
     source = told.get("source")
     if source and not isinstance(report, ConvertReport):
         # `class` is no name for a Python attribute.

@@ -21,7 +21,7 @@ from yolobg.execution import carry_out
 from yolobg.files import step, write_bytes
 from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
 from yolobg.planning import Plan, make_plan
-from yolobg.report import Report
+from yolobg.report import DatasetInfo, Report, SplitPart
 from yolobg.request import Request
 from yolobg.selection import parse_ratio, share
 
@@ -79,13 +79,26 @@ def download(
     wanted = _wanted(count, val)
     names = _names(exclude)
     data_yaml = _prepare(folder, names, tuple(wanted), dry_run=dry_run)
-    reports = []
-    for split, number in wanted.items():
-        if dry_run and data_yaml is None:
-            return _imagined(folder, names, count, options)
-        plan = _plan(folder, split, number, options)
-        reports.append(plan.report if dry_run else carry_out(plan))
+    if dry_run:
+        reports = _foreseen(folder, names, wanted, options, there=data_yaml is not None)
+    else:
+        reports = [carry_out(_plan(folder, split, number, options)) for split, number in wanted.items()]
     return _joined(reports, count)
+
+
+def _foreseen(
+    folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions, *, there: bool
+) -> list[Report]:
+    """The plan for each split; what all of them need together has to be in the source."""
+    if not there:
+        return _imagined(folder, names, wanted, options)
+    reports = [_plan(folder, split, number, options).report for split, number in wanted.items()]
+    short = [report for report in reports if report.target.needed]
+    if len(short) > 1:
+        # Neither knows of the other: asked as one, it shows whether there is enough for both.
+        more = sum(report.target.needed for report in short[1:])
+        _plan(folder, short[0].dataset.split, (short[0].target.count or 0) + more, options)
+    return reports
 
 
 def _plan(folder: Path, split: str, count: int, options: DownloadOptions) -> Plan:
@@ -174,22 +187,28 @@ def _holds_files(folder: Path) -> bool:
     return any(path.is_file() for kind in ("images", "labels") for path in (folder / kind).rglob("*"))
 
 
-def _imagined(folder: Path, names: list[str], count: int, options: DownloadOptions) -> Report:
+def _imagined(folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions) -> list[Report]:
     """What would be done in a folder that is not there yet, asked in a temporary one."""
     import tempfile  # noqa: PLC0415 - for dry runs only
 
     with tempfile.TemporaryDirectory(prefix="yolobg-") as place:
         there = Path(place).resolve() / folder.name
-        _prepare(there, names, ("train",), dry_run=False)
-        report = _plan(there, "train", count, options).report
-    dataset = replace(
-        report.dataset,
-        data_yaml=str(folder / "data.yaml"),
-        root=str(folder),
-        images_dir=str(folder / "images"),
-        labels_dir=str(folder / "labels"),
+        _prepare(there, names, tuple(wanted), dry_run=False)
+        reports = _foreseen(there, names, wanted, options, there=True)
+    return [replace(report, dataset=_moved(report.dataset, there, folder)) for report in reports]
+
+
+def _moved(dataset: DatasetInfo, old: Path, new: Path) -> DatasetInfo:
+    def at(place: str) -> str:
+        return str(new / Path(place).relative_to(old))
+
+    return replace(
+        dataset,
+        data_yaml=at(dataset.data_yaml),
+        root=at(dataset.root),
+        images_dir=at(dataset.images_dir),
+        labels_dir=at(dataset.labels_dir),
     )
-    return replace(report, dataset=dataset)
 
 
 def _joined(reports: Sequence[Report], count: int) -> Report:
@@ -209,7 +228,14 @@ def _joined(reports: Sequence[Report], count: int) -> Report:
         failed=tuple(failed for report in reports for failed in report.failed),
         manifest=next((report.manifest for report in reports if report.manifest), None),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+        parts=tuple(map(_part, reports)),
     )
+
+
+def _part(report: Report) -> SplitPart:
+    told = report.dataset
+    before, needed, after = report.before.images, report.target.needed, report.after.images
+    return SplitPart(told.split, told.images_dir, told.labels_dir, before, needed, after)
 
 
 def _sum(counts: Sequence[Counts]) -> Counts:
