@@ -7,7 +7,7 @@
 
 Faults are words, with a value after a colon where one makes sense (`unavailable:2` sends `Retry-After: 2`). They are
 queued per path, set for good (`always`), or drawn for a share of the answers; a draw depends on the seed, the path and
-how often it was asked for, never on the order of requests.
+how often it was asked for, never on the order of requests. What was really done wrong is in `given`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ImageServer:
         first_only: Whether `share` is of the first answers for each path only.
         dies_after: Requests after which it dies, as by `die`; None for never.
         revives_after_s: How long it then stays dead; None for good.
-        redirect_to: Where `other_scheme` and `redirect` lead.
+        redirect_to: Where `other_scheme`, `redirect` (302) and `moved` (301) lead; a value goes before.
     """
 
     files: Mapping[str, bytes] | Path
@@ -108,6 +108,7 @@ class ImageServer:
         self._asked: Counter[str] = Counter()
         self._writers: set[asyncio.StreamWriter] = set()
         self._open = 0
+        self._is_dead = False
         self._connections = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -131,6 +132,11 @@ class ImageServer:
     def hits(self) -> Counter[str]:
         """How often each path was asked for."""
         return Counter(request.path for request in self.log)
+
+    @property
+    def given(self) -> Counter[str]:
+        """How often each fault was really given."""
+        return Counter(request.fault.partition(":")[0] for request in self.log if request.fault)
 
     def die(self) -> None:
         """Refuse all connections from now on and reset those that are open."""
@@ -159,10 +165,13 @@ class ImageServer:
         await asyncio.sleep(0)
 
     async def _listen(self) -> None:
+        self._is_dead = False
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _die(self) -> None:
+        # Connections that were taken in this very moment are not among the writers yet.
+        self._is_dead = True
         self._server.close()
         for writer in list(self._writers):
             _reset(writer)
@@ -178,6 +187,8 @@ class ImageServer:
         self._connections += 1
         number = self._connections
         self._writers.add(writer)
+        if self._is_dead:
+            _reset(writer)
         try:
             while await self._one(reader, writer, number):
                 pass
@@ -239,9 +250,10 @@ class ImageServer:
             kind, value = "missing", ""
         if kind in _STATUS:
             return await self._refuse(writer, kind, value)
-        if kind in ("loop", "other_scheme", "redirect"):
+        if kind in ("loop", "other_scheme", "redirect", "moved"):
             target = path if kind == "loop" else value or self.redirect_to
-            return await self._send(writer, 302, "Found", b"", {"Location": target})
+            status, words = (301, "Moved Permanently") if kind == "moved" else (302, "Found")
+            return await self._send(writer, status, words, b"", {"Location": target})
         assert content is not None
         return await self._send_image(writer, kind, value, content)
 
@@ -262,8 +274,10 @@ class ImageServer:
         body, length = self._body(kind, content, headers)
         if kind == "chunked":
             return await self._send_chunked(writer, body, headers)
-        drip = float(value or 1.0) if kind == "drip" else None
-        stays = await self._send(writer, 200, "OK", body, headers, length=length, drip_bytes_per_s=drip)
+        drip = float(value or 1.0) if kind in ("drip", "drip_head") else None
+        stays = await self._send(
+            writer, 200, "OK", body, headers, length=length, drip_bytes_per_s=drip, is_head_slow=kind == "drip_head"
+        )
         if kind == "reset_body":
             _reset(writer)
         return stays and length is None
@@ -271,7 +285,7 @@ class ImageServer:
     def _body(self, kind: str, content: bytes, headers: dict[str, str]) -> tuple[bytes, int | None]:
         """The body of a faulty answer, and its Content-Length where that is a lie; changes the headers to fit."""
         half = len(content) // 2
-        if kind in ("html", "html_as_jpeg", "other_size", "gzip"):
+        if kind in ("html", "html_as_jpeg", "other_size", "gzip", "gzip_bare"):
             headers.pop("ETag", None)
         if kind == "html":
             headers["Content-Type"] = "text/html; charset=utf-8"
@@ -279,6 +293,7 @@ class ImageServer:
             headers["Content-Encoding"] = "gzip"
             return gzip.compress(content), None
         bodies: dict[str, tuple[bytes, int | None]] = {
+            "gzip_bare": (gzip.compress(content), None),
             "html": (HTML, None),
             "html_as_jpeg": (HTML, None),
             "empty": (b"", None),
@@ -301,6 +316,7 @@ class ImageServer:
         *,
         length: int | None = None,
         drip_bytes_per_s: float | None = None,
+        is_head_slow: bool = False,
     ) -> bool:
         every = {"Content-Length": str(len(body) if length is None else length), **headers}
         head = f"HTTP/1.1 {status} {words}\r\n" + "".join(f"{name}: {text}\r\n" for name, text in every.items())
@@ -309,7 +325,10 @@ class ImageServer:
             writer.write(head.encode("latin-1") + b"\r\n" + body)
             await writer.drain()
             return True
-        writer.write(head.encode("latin-1") + b"\r\n")
+        if is_head_slow:
+            body = head.encode("latin-1") + b"\r\n" + body
+        else:
+            writer.write(head.encode("latin-1") + b"\r\n")
         piece = max(1, min(_PIECE_BYTES, int(speed / 10)))
         for start in range(0, len(body), piece):
             writer.write(body[start : start + piece])

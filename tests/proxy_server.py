@@ -1,4 +1,4 @@
-"""A real forward proxy on loopback: plain requests and CONNECT tunnels, with a log and optional Basic credentials."""
+"""A real forward proxy on loopback (plain requests, CONNECT tunnels, a log, credentials), and a faulty gate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import base64
 import select
 import socket
 import socketserver
+import struct
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -85,3 +88,48 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
             (other if side is one else one).sendall(piece)
         if not readable:
             return
+
+
+@contextmanager
+def gate(port: int, kind: str, times: int) -> Iterator[int]:
+    """A port before that of a server here; its first `times` connections end before a byte of the server passes.
+
+    Args:
+        port: The server's.
+        kind: `reset`, `close`, or `garbage` (an answer that is none).
+        times: How many connections.
+    """
+    left = [times]
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port)) as onward:
+                    _pump(self.request, onward)
+                return
+            if kind == "garbage":
+                self.request.recv(65536)
+                self.request.sendall(b"\x00\x01 what is this \xff\xfe\r\n\r\n")
+            if kind == "reset":
+                linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+        def finish(self) -> None:
+            # `shutdown_request` would end it gently first.
+            self.request.close()
+
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def shutdown_request(self, request: Any) -> None:
+        self.close_request(request)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from yolobg.download.client import open_session, tls_context
 from yolobg.download.hosts import Fault, Host, Hosts
@@ -79,6 +82,8 @@ class Network:
 
     def _run(self) -> None:
         loop = asyncio.new_event_loop()
+        # The loop waits for its own look-ups at its end, and a silent name server would hold it up.
+        loop.getaddrinfo = partial(_look_up, loop)  # type: ignore[method-assign]
         try:
             loop.run_until_complete(self._main())
             loop.run_until_complete(loop.shutdown_default_executor())
@@ -115,6 +120,31 @@ class Network:
         except Exception as error:  # noqa: BLE001 - the caller's thread raises it
             outcome = error
         self._report(rank, outcome, tries.attempts)
+
+
+async def _look_up(loop: asyncio.AbstractEventLoop, *arguments: Any, **options: Any) -> Any:
+    """`socket.getaddrinfo` in a thread that nobody waits for once its answer is no longer wanted.
+
+    Raises:
+        OSError: There is no such name, or nobody who knows.
+    """
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = socket.getaddrinfo(*arguments, **options)
+        except BaseException as raised:  # noqa: BLE001 - raised by whoever waits
+            error = raised
+        if not answer.set_running_or_notify_cancel():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)
+
+    threading.Thread(target=run, name="yolobg-look-up", daemon=True).start()
+    return await asyncio.wrap_future(answer, loop=loop)
 
 
 class _Tries:

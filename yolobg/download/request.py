@@ -6,10 +6,11 @@ Every way it can go wrong is a `Fault`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from functools import partial
 from http import HTTPStatus
@@ -92,15 +93,23 @@ class Requester:
             url = target
         raise Fault("gone", f"more than {self._limits.redirects} redirects")
 
-    def _open(self, url: str, *, is_probe: bool) -> aiohttp.client._RequestContextManager:
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str, *, is_probe: bool) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and read the head of its answer, which must be there in time: a drip counts as silence."""
         proxy, headers = self._proxies.of(url) or (None, None)
-        address = URL(url, encoded=True)
-        if is_probe:
-            quick = aiohttp.ClientTimeout(
-                total=self._limits.attempt_s, sock_connect=self._limits.probe_s, sock_read=self._limits.probe_s
-            )
-            return self._session.get(address, allow_redirects=False, proxy=proxy, proxy_headers=headers, timeout=quick)
-        return self._session.get(address, allow_redirects=False, proxy=proxy, proxy_headers=headers)
+        limits = self._limits
+        read_s = limits.probe_s if is_probe else limits.read_s
+        timeout = aiohttp.ClientTimeout(
+            total=limits.attempt_s,
+            sock_connect=limits.probe_s if is_probe else limits.connect_s,
+            sock_read=read_s,
+            ceil_threshold=1e9,
+        )
+        asked = self._session.get(
+            URL(url, encoded=True), allow_redirects=False, proxy=proxy, proxy_headers=headers, timeout=timeout
+        )
+        async with await asyncio.wait_for(asked, (timeout.sock_connect or 0.0) + read_s) as response:
+            yield response
 
     async def _check_redirect(self, first: str, target: str) -> None:
         fault = redirect_fault(first, target)
@@ -110,7 +119,10 @@ class Requester:
         if host == was or is_private(was) or self._proxies.of(target) is not None:
             return
         # A public name may still stand for a private address.
-        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None)
+        except OSError as error:
+            raise Fault("bad", f"it redirects to {host}, which cannot be reached: {_words(error)}") from error
         if any(is_private(str(entry[4][0])) for entry in found):
             raise Fault("gone", f"it redirects into a private network ({host})")
 
@@ -194,18 +206,28 @@ class Requester:
 
 
 def _client_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Fault("untrusted", _tls_words(error))
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("slow", "no complete answer in time" if answered else "no answer in time")
     if isinstance(error, aiohttp.ClientOSError) and error.errno in _NO_SOCKET:
         return Fault("local", f"this machine has no socket to spare: {_words(error)}")
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         return Fault("connection", f"the proxy cannot be reached or refuses: {_words(error)}")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+        return _connection_fault(error, answered=answered)
     nonsense = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError | aiohttp.InvalidURL)
     if answered or nonsense:
         return Fault("bad", f"the answer was cut off or damaged: {_words(error)}")
     return Fault("connection", _words(error))
+
+
+def _connection_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
+    """No connection came about; once a host has answered, it is the host that it redirects to that cannot be had."""
+    words = _tls_words(error) if isinstance(error, aiohttp.ClientSSLError) else _words(error)
+    if answered:
+        return Fault("bad", f"it redirects to a host that cannot be reached: {words}")
+    # A handshake that breaks says nothing about the certificate: it may be the network's doing.
+    is_untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    return Fault("untrusted" if is_untrusted else "connection", words)
 
 
 def _tls_words(error: Exception) -> str:
