@@ -357,6 +357,9 @@ def test_records__keep_the_order_and_name_unknown_ids(tmp_path: Path) -> None:
     with make(tmp_path, coco({i: [] for i in range(1000)}, NAMES)) as catalog:
         wanted = rng.sample(range(1000), 700)
         assert [record.id for record in catalog.records(wanted)] == wanted
+        assert catalog.file_names(wanted) == [record.file_name for record in catalog.records(wanted)]
+        with pytest.raises(KeyError):
+            catalog.file_names([1, 5000])
         with pytest.raises(KeyError):
             list(catalog.records([1, 5000]))
         with pytest.raises(KeyError):

@@ -198,8 +198,7 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
         eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
         found = read_all_images(data)
         known = Known(found.images, manifest, source.name, rejected)
-        records = catalog.records(eligibility.ids)
-        ranked = rank_images((record.id for record in records if not known.holds(record)), seed=request.seed)
+        ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names), seed=request.seed)
         if len(ranked) < needed:
             raise _too_few(eligibility, len(ranked), needed, request)
         licenses = {license_.id: license_ for license_ in catalog.licenses}

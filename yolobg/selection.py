@@ -71,4 +71,5 @@ def rank_images(ids: Iterable[int], *, seed: int) -> list[int]:
         place.update(image_id.to_bytes(16, "little", signed=True))
         return place.digest()
 
-    return sorted(ids, key=lambda image_id: (rank(image_id), image_id))
+    # Sorted by id first and the sort being stable, equal ranks need no tuples to compare.
+    return sorted(sorted(ids), key=rank)

@@ -143,6 +143,14 @@ class Catalog:
         found = self._ask(lambda file: file.records(ids))
         return [found[image_id] for image_id in ids]
 
+    def file_names(self, ids: Sequence[int]) -> list[str]:
+        """The file name of each of `ids`, in the order given.
+
+        Raises:
+            KeyError: No image has such an id.
+        """
+        return self._ask(lambda file: file.file_names(ids))
+
     def contains(self, image_id: int) -> tuple[str, ...]:
         """Names of the categories an image holds, in ascending category id order.
 

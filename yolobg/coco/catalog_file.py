@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import compress, groupby
 from pathlib import Path
@@ -123,11 +123,28 @@ class CatalogFile:
                 image_id, file_name, width, height, license_id, coco_url, flickr_url = row
                 url = self._base + file_name if coco_url is None else coco_url
                 found[image_id] = ImageRecord(image_id, file_name, width, height, license_id, url, flickr_url)
+        self._check_all(ids, found)
+        return found
+
+    def _check_all(self, ids: Sequence[int], found: Container[int]) -> None:
         for image_id in ids:
             if image_id not in found:
                 self.position(image_id)
                 raise sqlite3.DatabaseError(f"the record of image {image_id} is gone")
-        return found
+
+    def file_names(self, ids: Sequence[int]) -> list[str]:
+        """The file name of each of `ids`, in their order.
+
+        Raises:
+            KeyError: No image has one of these ids.
+        """
+        names: dict[int, str] = {}
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            marks = ",".join("?" * len(batch))
+            names.update(self._connection.execute(f"SELECT id, file_name FROM image WHERE id IN ({marks})", batch))  # noqa: S608
+        self._check_all(ids, names)
+        return [names[image_id] for image_id in ids]
 
     # ------------------------------------------------------------ sets of images
 
@@ -170,11 +187,17 @@ class CatalogFile:
     def named(self, terms: CaptionTerms) -> int:
         """Images with a caption that names one of the terms."""
         flags = bytearray(b"0") * self.images
-        shift = self.shift
-        for rowid in self.naming(terms):
-            flags[rowid >> shift] = 49  # ord("1")
+        for position in self._positions(terms):
+            flags[position] = 49  # ord("1")
         flags.reverse()
         return int(flags or b"0", 2)
+
+    def _positions(self, terms: CaptionTerms) -> Iterable[int]:
+        """Places of the images with a caption that `naming` gives."""
+        if self.shift < 0 or terms.but_not:
+            return {rowid >> self.shift for rowid in self.naming(terms)}
+        # The same in the database, which is several times faster where a class is in every tenth image.
+        return self._matching(terms.terms, "DISTINCT rowid >> ?", self.shift)
 
     def naming(self, terms: CaptionTerms) -> Iterator[int]:
         """Rowids of the captions that name one of `terms.terms` and none of `terms.but_not`; some may come twice."""
@@ -194,12 +217,13 @@ class CatalogFile:
                 raise sqlite3.DatabaseError(f"image {position} lacks the text of a caption")
             yield from sorted(texts[number].strip() for number in numbers)
 
-    def _matching(self, phrases: Sequence[str]) -> Iterator[int]:
+    def _matching(self, phrases: Sequence[str], what: str = "rowid", *values: int) -> Iterator[int]:
         quoted = [_phrase(phrase) for phrase in dict.fromkeys(phrases)]
         for start in range(0, len(quoted), _BATCH):
             query = " OR ".join(quoted[start : start + _BATCH])
-            for (rowid,) in self._connection.execute("SELECT rowid FROM caption WHERE caption MATCH ?", (query,)):
-                yield rowid
+            sql = f"SELECT {what} FROM caption WHERE caption MATCH ?"  # noqa: S608 - one of the two above
+            for (found,) in self._connection.execute(sql, (*values, query)):
+                yield found
 
     def captions_at(self, position: int) -> tuple[str, ...]:
         """The captions of the image at that place, sorted, since their order in the file means nothing."""
