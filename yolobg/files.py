@@ -149,7 +149,7 @@ def publish_new(staged: Path, destination: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        if error.errno in (errno.EXDEV, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
+        if error.errno in (errno.EXDEV, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT):
             raise
         _rename_new(staged, destination)
         return

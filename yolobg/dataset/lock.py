@@ -12,12 +12,14 @@ import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from yolobg.dataset.lock_by_name import NO_LOCKS, LockByName
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import step, sweep_parts
@@ -64,13 +66,16 @@ class _Lock(FileLock):
             return False
 
 
-def _acquire(folder: Path, wait_s: float) -> _Lock:
+def _acquire(folder: Path, wait_s: float) -> _Lock | LockByName:
     lock, until = _Lock(folder / "lock"), time.monotonic() + wait_s
     while True:
         _make(folder)
         try:
             step("lock", folder / "lock")
-            lock.acquire(timeout=max(0.0, until - time.monotonic()))
+            if not _lock_natively(lock, max(0.0, until - time.monotonic())):
+                by_name = LockByName(folder)
+                by_name.acquire(until)
+                return by_name
         except Timeout as error:
             raise LockedError(
                 f"{folder.parent}: another yolobg is at work here ({_holder(folder)}); wait for it to end and run again"
@@ -84,6 +89,25 @@ def _acquire(folder: Path, wait_s: float) -> _Lock:
         if lock.is_current():
             return lock
         lock.release()
+
+
+def _lock_natively(lock: _Lock, timeout_s: float) -> bool:
+    """Take the lock; False where the file system has none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            lock.acquire(timeout=timeout_s)
+    except NotImplementedError:
+        return False
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
+    # The library may have become a lock of another kind, which knows nothing of `is_current`.
+    native = hasattr(lock, "is_current")
+    if not native:
+        lock.release()
+    return native
 
 
 def _make(folder: Path) -> None:
@@ -102,14 +126,14 @@ def _make(folder: Path) -> None:
         raise MergeError(f"{folder}: is a link or a file, so yolobg will not write there; remove it and run again")
 
 
-def _let_go(lock: _Lock, folder: Path) -> None:
+def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
     _drop_empty_staging(folder / "staging")
     # An open file cannot be deleted on Windows; elsewhere it must be deleted while it is held, see `is_current`.
-    if sys.platform == "win32":
+    if sys.platform == "win32" or isinstance(lock, LockByName):
         lock.release()
         _tidy(folder)
     else:

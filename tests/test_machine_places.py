@@ -1,0 +1,315 @@
+"""Where a dataset may lie: other file systems, behind links, under long names, without locks or hard links.
+
+The real command on real mounts where that is allowed; what no file system here does (a lock that is refused, a link
+that is not known) is done to the command's process before it begins.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from image_server import ImageServer
+from machine import (
+    SmallDisk,
+    check_refused,
+    make_world,
+    run_child,
+    run_inside,
+    small_disk,
+)
+from merging import tree, visible
+from tally import tried
+
+import yolobg
+from yolobg.dataset.lock_by_name import LockByName
+from yolobg.errors import LockedError
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="mounts, links and limits of POSIX")]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk") as mounted:
+        yield mounted
+
+
+# ---------------------------------------------------------------- other file systems
+
+
+def test_read_only_disk__can_be_looked_at_and_nothing_more(tmp_path: Path, disk: SmallDisk) -> None:
+    world = make_world(tmp_path, root=disk.place / "data")
+    assert run_inside(*world.augment(2)).code == 0
+    before = tree(world.root)
+    disk.read_only()
+    for command in (world.augment(5), ["remove", str(world.root)]):
+        tried("machine faults")
+        check_refused(run_child(*command), 6, str(world.root), os.strerror(errno.EROFS))
+    assert run_inside("status", str(world.root), "--json").report["after"]["ours"] == 2
+    assert run_inside(*world.augment(5), "--dry-run").report["target"]["needed"] == 3
+    assert run_inside("remove", str(world.root), "--dry-run", "--json").code == 0
+    assert tree(world.root) == before
+    disk.read_only(yes=False)
+    world.check_recovers(run_inside, 5)
+
+
+@pytest.mark.parametrize("where", ["images", "labels", "images/train", "labels/train"])
+def test_split_on_another_disk__staging_lies_beside_it(tmp_path: Path, where: str) -> None:
+    world = make_world(tmp_path)
+    (world.root / where).rename(tmp_path / "kept")
+    with small_disk(world.root / where) as mounted:
+        shutil.copytree(tmp_path / "kept", mounted.place, dirs_exist_ok=True)
+        assert (world.root / where).stat().st_dev != world.root.stat().st_dev
+        told = run_child(*world.augment())
+        tried("machine faults")
+        assert told.code == 0, told.stderr
+        world.check_valid()
+        world.check_recovers(run_inside)
+
+
+def test_split_on_another_disk__that_is_full_or_read_only(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    (world.root / "images").rename(tmp_path / "kept")
+    with small_disk(world.root / "images") as mounted:
+        shutil.copytree(tmp_path / "kept", mounted.place, dirs_exist_ok=True)
+        mounted.limit(size=mounted.used()[0])
+        check_refused(run_child(*world.augment()), 5, str(mounted.place), os.strerror(errno.ENOSPC))
+        mounted.limit(size="64m")
+        world.check_valid()
+        mounted.read_only()
+        check_refused(run_child(*world.augment()), 6, str(mounted.place))
+        mounted.read_only(yes=False)
+        tried("machine faults", 2)
+        world.check_recovers(run_inside)
+
+
+def test_symlinked_folders__are_filled_where_they_really_lie(tmp_path: Path) -> None:
+    """As when a big disk holds the pictures: a trainer follows the links first and then looks for /images/."""
+    world = make_world(tmp_path)
+    store = tmp_path / "store"
+    store.mkdir()
+    for kind in ("images", "labels"):
+        (world.root / kind).rename(store / kind)
+        (world.root / kind).symlink_to(store / kind, target_is_directory=True)
+    before = tree(store)
+    told = run_child(*world.augment())
+    tried("machine faults")
+    assert told.code == 0, told.stderr
+    assert len(list(store.glob("images/train/bg_*.jpg"))) == 3
+    assert [label.read_bytes() for label in store.glob("labels/train/bg_*.txt")] == [b""] * 3
+    assert yolobg.status(world.root).after.backgrounds == 3
+    assert run_child("remove", str(world.root)).code == 0
+    assert tree(store) == before
+    assert not (world.root / ".yolobg").exists()
+
+
+def test_link_to_another_disk__is_refused_with_a_way_out(tmp_path: Path, disk: SmallDisk) -> None:
+    world = make_world(tmp_path, root=disk.place / "data")
+    told = run_child(*world.augment(), "--link", "hard")
+    tried("machine faults")
+    check_refused(told, 2, "--link copy", os.strerror(errno.EXDEV))
+    assert visible(world.root) == world.before
+    world.check_recovers(run_inside)
+
+
+# ---------------------------------------------------------------- what a file system may lack
+
+NO_LINKS = "import os\ndef no(*a, **k): raise OSError({0}, os.strerror({0}), *a[:2])\nos.link = no"
+NO_LOCKS = "import fcntl, os\ndef no(*a): raise OSError({0}, os.strerror({0}))\nfcntl.flock = fcntl.lockf = no"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EACCES])
+@pytest.mark.parametrize("layout", ["folder", "list"])
+def test_without_hard_links(tmp_path: Path, layout: str, number: int) -> None:
+    """As on FAT, exFAT and many network mounts: a rename after a look does instead."""
+    world = make_world(tmp_path, layout)
+    told = run_child(*world.augment(), prelude=NO_LINKS.format(number))
+    tried("machine faults")
+    assert told.code == 0, told.stderr
+    assert len(world.backgrounds()) == 3
+    world.check_valid()
+    world.check_recovers(run_inside)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_without_locks(tmp_path: Path, number: int) -> None:
+    """As on some network mounts."""
+    world = make_world(tmp_path)
+    told = run_child(*world.augment(), prelude=NO_LOCKS.format(number))
+    tried("machine faults")
+    assert told.code == 0, told.stderr
+    world.check_valid()
+    removed = run_child("remove", str(world.root), prelude=NO_LOCKS.format(number))
+    assert removed.code == 0, removed.stderr
+    assert tree(world.root) == world.before
+    world.check_recovers(run_inside)
+
+
+@pytest.mark.parametrize(("pid", "host", "free"), [(2**22 + 1, "", True), (1, "", False), (2**22 + 1, "far", False)])
+def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, free: bool) -> None:
+    """What a killed process of this machine left is no lock; of another machine's only a person can tell."""
+    held = tmp_path / "data" / ".yolobg" / "held.json"
+    held.parent.mkdir(parents=True)
+    held.write_text(json.dumps({"pid": pid, "host": host or platform.node()}))
+    lock = LockByName(held.parent)
+    if free:
+        lock.acquire(time.monotonic())
+        assert json.loads(held.read_text())["pid"] == os.getpid()
+        lock.release()
+    else:
+        with pytest.raises(LockedError, match=re.escape(str(held))):
+            lock.acquire(time.monotonic())
+    assert held.exists() != free
+    assert [path.name for path in held.parent.iterdir()] == ([] if free else ["held.json"])
+    tried("machine faults")
+
+
+# ---------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize("handles", [24, 32, 64, 128])
+def test_few_file_handles(tmp_path: Path, handles: int) -> None:
+    """However few may be open at a time, the count is exact, or the command says so and the next run goes on."""
+    world = make_world(tmp_path)
+    limit = f"import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, ({handles}, {handles}))"
+    with ImageServer({f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}) as server:
+        command = [argument if argument != str(world.images) else server.url for argument in world.augment(8)]
+        told = run_child(*command, "--jobs", "64", prelude=limit)
+    tried("machine faults")
+    if handles >= 32 or told.code == 0:
+        assert told.code == 0, told.stderr
+        assert len(world.backgrounds()) == 8
+        assert told.report["failed"] == []
+    else:
+        check_refused(told, (1, 3, 5, 6), os.strerror(errno.EMFILE))
+    world.check_valid()
+    world.check_recovers(run_inside, 8)
+
+
+@pytest.mark.parametrize("kib", [1, 2, 4, 16, 64])
+def test_limited_file_size(tmp_path: Path, kib: int) -> None:
+    """A quota on single files (`ulimit -f`): the manifest, the catalog or an image may be too large for it."""
+    world = make_world(tmp_path, side=80)
+    limit = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({kib << 10}, {kib << 10}))"
+    told = run_child(*world.augment(), prelude=limit)
+    tried("machine faults")
+    if told.code:
+        check_refused(told, (1, 5, 6))
+    else:
+        assert len(world.backgrounds()) == 3
+    world.check_valid()
+    world.check_recovers(run_inside)
+
+
+def test_names_of_255_bytes(tmp_path: Path) -> None:
+    """The user's and the source's names may be as long as a file system takes them; ours, which begin with bg_, fit."""
+    world = make_world(tmp_path)
+    long = "ü" * 125 + "x.jpg"
+    assert len(os.fsencode(long)) == 255
+    (world.root / "images/train/train0.jpg").rename(world.root / "images/train" / long)
+    (world.root / "labels/train/train0.txt").rename(world.root / "labels/train" / f"{long[:-4]}.txt")
+    records = world.instances.read_text()
+    for number in range(1, 13):
+        name = f"{number:02}" + "y" * 249 + ".jpg"
+        (world.images / f"im{number:02}.jpg").rename(world.images / name)
+        records = records.replace(f"im{number:02}.jpg", name)
+    world.instances.write_text(records)
+    world.before.clear()
+    world.before.update(tree(world.root))
+    told = run_child(*world.augment(8))
+    tried("machine faults", 8)
+    assert told.code == 0, told.stderr
+    names = [Path(added["image"]).name for added in told.report["added"]]
+    assert len(set(names)) == 8
+    assert all(len(os.fsencode(name)) <= 255 for name in names)
+    world.check_valid()
+    world.check_recovers(run_inside, 8)
+
+
+def test_paths_as_long_as_they_may_be(tmp_path: Path) -> None:
+    """Where a path becomes too long for the system, the command says so; until then all works."""
+    codes = []
+    for total in (3900, 4038, 4044, 4050, 4060):
+        folder = tmp_path / str(total)
+        world = make_world(folder)
+        there = world.root
+        deep = folder
+        while len(str(deep)) < total - 201:
+            deep /= "d" * 200
+        deep /= "d" * max(1, total - len(str(deep)) - 1)
+        deep.parent.mkdir(parents=True)
+        there.rename(deep)
+        world.root = deep
+        told = run_child(*world.augment())
+        tried("machine faults")
+        codes.append(told.code)
+        if told.code:
+            check_refused(told, (1, 2, 3, 5, 6), os.strerror(errno.ENAMETOOLONG))
+        else:
+            assert len(world.backgrounds()) == 3
+            world.check_valid()
+            assert run_child("remove", str(world.root)).code == 0
+        assert {**visible(deep)} == world.before
+        shutil.rmtree(folder / ("d" * 200))
+    assert 0 in codes, "no path was short enough"
+    assert any(codes), "no path was too long"
+
+
+def test_names_that_differ_in_case_only(tmp_path: Path) -> None:
+    """On a disk that folds case they would be one file, so such a name counts as taken."""
+    world = make_world(tmp_path)
+    assert run_inside(*world.augment(12 - 1 - 1)).code == 0
+    names = [image.stem for image in world.backgrounds()]
+    assert run_inside("remove", str(world.root)).code == 0
+    for stem in names[:5]:
+        (world.root / f"images/train/{stem.upper()}.JPG").write_bytes((world.root / "images/val/val0.jpg").read_bytes())
+        (world.root / f"labels/train/{stem.upper()}.TXT").write_bytes(b"0 0.5 0.5 0.2 0.2\n")
+        (world.root / f"labels/train/{stem.upper()}.txt").write_bytes(b"0 0.5 0.5 0.2 0.2\n")
+    world.before.clear()
+    world.before.update(tree(world.root))
+    told = run_child(*world.augment(10))
+    tried("machine faults", 5)
+    assert told.code == 0, told.stderr
+    taken = {name.casefold() for name in world.before}
+    assert not any(str(Path(p)).casefold() in taken for p in visible(world.root).keys() - world.before.keys())
+    world.check_valid()
+    world.check_recovers(run_inside, 10)
+
+
+# ---------------------------------------------------------------- the clock
+
+BACK = """
+import time
+real, real_ns = time.time, time.time_ns
+time.time, time.time_ns = lambda: real() - 3e8, lambda: real_ns() - 3 * 10**17
+"""
+
+
+def test_clock_that_goes_back(tmp_path: Path) -> None:
+    """Nothing rests on the clock: not the cache's notes, not staging, not the manifest."""
+    world = make_world(tmp_path)
+    ahead = time.time() + 1e8
+    for path in [*world.root.rglob("*"), *world.instances.parent.rglob("*")]:
+        os.utime(path, (ahead, ahead))
+    for target in (2, 3):
+        told = run_child(*world.augment(target), prelude=BACK if target == 3 else "")
+        tried("machine faults")
+        assert told.code == 0, told.stderr
+        assert len(world.backgrounds()) == target
+    # A source that changes while its times stay in the future is read anew all the same.
+    world.instances.write_text(world.instances.read_text().replace('"image_id": 1,', '"image_id": 2,'))
+    os.utime(world.instances, (ahead, ahead))
+    told = run_child(*world.augment(10), prelude=BACK)
+    assert told.code == 0, told.stderr
+    assert 2 not in {added["source_id"] for added in told.report["added"]}
+    assert run_child("remove", str(world.root), prelude=BACK).code == 0
+    assert tree(world.root) == world.before
