@@ -1,0 +1,393 @@
+"""The real command, killed just before every single change that it makes to the disk: nothing lost, nothing half done.
+
+Each test runs one command as often as it has points, kills it at another one each time, checks the dataset as the kill
+left it, and has the next command finish or undo the work. `killing` says what a point is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import json
+import random
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import tally
+from coco_server import CocoServer
+from image_server import ImageServer
+from killing import KillServer, Ran, check_valid, quick_folder
+from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
+from merging import tree, visible
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
+]
+
+LAYOUTS = ("folder", "list", "folders")
+NEEDED, POOL = 3, 12
+KEPT = {".yolobg", ".yolobg/manifest.json", ".yolobg/ATTRIBUTION.csv", ".yolobg/report.html", ".yolobg/lock"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KillServer]:
+    with KillServer() as running:
+        yield running
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with quick_folder(tmp_path) as folder:
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
+        yield folder
+
+
+# ---------------------------------------------------------------- what must hold
+
+
+def options(source: Source, images: str | Path) -> list[str | Path]:
+    return ["--annotations", source.instances, "--images", images, "--count", str(THEIRS + NEEDED), "--json"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a dataset was, and what it is with backgrounds of ours when nobody kills anything."""
+
+    server: KillServer
+    dataset: Dataset
+    source: Source
+    add: Sequence[str | Path]
+    before: dict[str, bytes | None]
+    whole: dict[str, bytes | None]
+
+    def valid(self, root: Path) -> int:
+        """Right after a kill; returns how many images of ours there are."""
+        return len(check_valid(root, self.dataset.entries, self.before, self.source.images))
+
+    def status(self, root: Path) -> None:
+        """`status` changes nothing, counts what is there and says whether something was interrupted."""
+        now, there = tree(root), self.valid(root)
+        told = self.server.run("status", root / "data.yaml", "--json")
+        assert told.code == 0, told.err
+        counts = told.json["after"]
+        assert (counts["labelled"], counts["backgrounds"]) == (LABELLED, THEIRS + there)
+        manifest = json.loads(now.get(".yolobg/manifest.json") or b"{}")
+        assert told.json["interrupted"] is bool(manifest.get("pending"))
+        assert tree(root) == now
+
+    def finished(self, root: Path) -> None:
+        """`augment` ends with the very dataset that an undisturbed run makes, and leaves nothing unfinished."""
+        ran = self.server.run("augment", root / "data.yaml", *self.add)
+        assert ran.code == 0, ran.err
+        counts = ran.json["after"]
+        assert (counts["labelled"], counts["backgrounds"], counts["ours"]) == (LABELLED, THEIRS + NEEDED, NEEDED)
+        assert self.valid(root) == NEEDED
+        assert visible(root) == self.whole
+        assert tree(root).keys() - self.whole.keys() == KEPT
+
+    def undone(self, root: Path) -> None:
+        """`remove` brings back the tree as it was, byte for byte."""
+        ran = self.server.run("remove", root / "data.yaml", "--json")
+        assert ran.code == 0, ran.err
+        assert tree(root) == self.before
+
+
+def check_for(server: KillServer, dataset: Dataset, source: Source, add: Sequence[str | Path], scratch: Path) -> Check:
+    """Run the command undisturbed once: every change must be told of by a step, and the counts be exact."""
+    before = tree(dataset.template)
+    root = dataset.copy(scratch / "whole")
+    ran = server.run("augment", root / "data.yaml", *add, watch=(root,))
+    assert ran.code == 0, ran.err
+    assert not ran.lone, "changes without a step of their own"
+    check = Check(server, dataset, source, add, before, visible(root))
+    assert check.valid(root) == NEEDED
+    ran = server.run("remove", root / "data.yaml", watch=(root,))
+    assert ran.code == 0, ran.err
+    assert not ran.lone, "changes without a step of their own"
+    assert tree(root) == before
+    return check
+
+
+def kills(run: Callable[[int], Ran]) -> Iterator[tuple[int, Ran]]:
+    """Run with a kill at point 1, 2, 3 ... until one comes to its end."""
+    for point in itertools.count(1):
+        ran = run(point)
+        if not ran.killed:
+            assert ran.code == 0, ran.err
+            tally.tried("kill points", point - 1)
+            return
+        assert len(ran.points) == point
+        yield point, ran
+
+
+def moments(layout: str) -> set[int]:
+    """How many images of ours a trainer can find at one moment or another: a list file names all at once."""
+    return {0, NEEDED} if layout == "list" else set(range(NEEDED + 1))
+
+
+# ---------------------------------------------------------------- augment and remove
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("images", ["network", "here"])
+def test_augment__killed_at_every_point(scratch: Path, server: KillServer, layout: str, images: str) -> None:
+    """Whatever the moment: valid at once, and the next `augment` finishes or the next `remove` undoes."""
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
+    with ImageServer({f"/all/{name}": content for name, content in source.images.items()}) as images_server:
+        add = options(source, f"{images_server.url}/all" if images == "network" else source.folder)
+        check = check_for(server, dataset, source, add, scratch)
+        seen = set()
+        root = scratch / "data"
+
+        def run(point: int) -> Ran:
+            shutil.rmtree(root, ignore_errors=True)
+            dataset.copy(root)
+            return server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root,))
+
+        for point, _ in kills(run):
+            seen.add(check.valid(root))
+            if point % 3 == 0:
+                check.status(root)
+            if point % 2:
+                check.finished(root)
+            else:
+                check.undone(root)
+    assert point > 40
+    assert seen == moments(layout)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout: str) -> None:
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
+    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    full = Dataset(dataset.copy(scratch / "full"), dataset.entries)
+    check.finished(full.template)
+    seen = set()
+    root = scratch / "data"
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        full.copy(root)
+        return server.run("remove", root / "data.yaml", kill_at=point, watch=(root,))
+
+    for point, _ in kills(run):
+        seen.add(check.valid(root))
+        if point % 3 == 0:
+            check.status(root)
+        if point % 2:
+            check.undone(root)
+        else:
+            check.finished(root)
+            check.undone(root)
+    assert tree(root) == check.before
+    assert point > 25
+    assert seen == moments(layout)
+
+
+@pytest.mark.parametrize("layout", ["list", "folders"])
+@pytest.mark.parametrize("command", ["augment", "remove"])
+@pytest.mark.parametrize("begun", ["add", "take back"])
+def test_recovery__killed_at_every_point(
+    scratch: Path, server: KillServer, layout: str, command: str, begun: str
+) -> None:
+    """A second kill, while the first one's work is being finished."""
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
+    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    half = Dataset(dataset.copy(scratch / "half"), dataset.entries)
+    break_off(check, half.template, begun)
+    root = scratch / "data"
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        half.copy(root)
+        arguments = check.add if command == "augment" else ()
+        return server.run(command, root / "data.yaml", *arguments, kill_at=point, watch=(root,))
+
+    for point, _ in kills(run):
+        check.valid(root)
+        if point % 2:
+            check.finished(root)
+        else:
+            check.undone(root)
+    assert point > 15
+
+
+def break_off(check: Check, root: Path, what: str) -> None:
+    """Kill a run when it has one image of ours left to bring, or to take."""
+    if what == "add":
+        command: tuple[str | Path, ...] = ("augment", root / "data.yaml", *check.add)
+        word = "link bg_"
+    else:
+        check.finished(root)
+        command, word = ("remove", root / "data.yaml"), "unlink bg_"
+    copy = root.with_name("copy")
+    shutil.copytree(root, copy)
+    ran = check.server.run(command[0], copy / "data.yaml", *command[2:])
+    points = [n for n, told in enumerate(ran.points, 1) if told.startswith(word) and told.endswith(".jpg")]
+    assert len(points) == NEEDED
+    assert check.server.run(*command, kill_at=points[-1]).killed
+    left = NEEDED - 1 if what == "add" else 1
+    assert check.valid(root) == (left if "train.txt" not in check.dataset.entries else 0)
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def answer(server: KillServer, dataset: Path, arguments: Sequence[str | Path]) -> object:
+    """What a dry run would do; it reads the dataset, and makes the catalog if need be."""
+    ran = server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", "--json")
+    assert ran.code == 0, ran.err
+    return ran.json
+
+
+def check_cache(cache: Path) -> None:
+    """Every catalog under its final name is whole: the name ends in the first digits of its content's SHA-256."""
+    for path in (cache / "catalogs").glob("[!.]*.sqlite"):
+        assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rpartition("-")[2]), path
+
+
+def pictures_only(folder: Path) -> Path:
+    for file in folder.glob("*.json"):
+        file.unlink()
+    return folder
+
+
+def swap(one: Path, other: Path) -> None:
+    """Exchange the annotations of two sources."""
+    for file in sorted(one.glob("*.json")):
+        file.rename(one / "swapped")
+        (other / file.name).rename(file)
+        (one / "swapped").rename(other / file.name)
+
+
+def clear(server: KillServer, cache: Path) -> None:
+    ran = server.run("cache", "clear")
+    assert ran.code == 0, ran.err
+    assert [name for name, content in tree(cache).items() if content is not None] == []
+
+
+@pytest.mark.parametrize("kind", ["new", "changed", "pool"])
+def test_catalog_build__killed_at_every_point(scratch: Path, server: KillServer, kind: str) -> None:
+    """No half catalog is ever used, and a catalog that was begun bars no later run."""
+    dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
+    source = make_source(scratch / "source", POOL, captions=True)
+    arguments: list[str | Path] = options(source, source.folder)
+    former = scratch / "former"
+    former.mkdir()
+    if kind == "pool":
+        arguments = ["--count", "5", "--source", pictures_only(source.folder)]
+    if kind == "changed":
+        # A catalog is there, made when the source held other images.
+        other = make_source(scratch / "other", POOL - 2, captions=True)
+        swap(other.folder, source.folder)
+        answer(server, dataset, arguments)
+        swap(other.folder, source.folder)
+        shutil.copytree(cache, former, dirs_exist_ok=True)
+    before = tree(dataset)
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(cache, ignore_errors=True)
+        shutil.copytree(former, cache)
+        return server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,))
+
+    whole = run(0)
+    assert whole.code == 0, whole.err
+    assert not whole.lone, "changes without a step of their own"
+    expected = answer(server, dataset, arguments)
+    for point, _ in kills(run):
+        check_cache(cache)
+        assert answer(server, dataset, arguments) == expected
+        check_cache(cache)
+        assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1
+        if point % 2:
+            clear(server, cache)
+    assert point > 20
+    assert tree(dataset) == before
+
+
+def test_cache_clear__killed_at_every_point(scratch: Path, server: KillServer) -> None:
+    dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
+    sources = [make_source(scratch / name, size) for name, size in (("one", POOL), ("two", POOL - 1))]
+    for source in sources:
+        answer(server, dataset, options(source, source.folder))
+    expected = answer(server, dataset, options(sources[0], sources[0].folder))
+    full = shutil.copytree(cache, scratch / "full")
+    (cache / "work" / ("0" * 32)).mkdir()
+    (full / "work" / ("0" * 32)).mkdir()
+    (full / "work" / ("0" * 32) / "member0.json").write_bytes(b"half")
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(cache)
+        shutil.copytree(full, cache)
+        return server.run("cache", "clear", kill_at=point, watch=(cache,))
+
+    for point, _ in kills(run):
+        check_cache(cache)
+        if point % 2:
+            assert answer(server, dataset, options(sources[0], sources[0].folder)) == expected
+        clear(server, cache)
+    assert point > 6
+
+
+# ---------------------------------------------------------------- the archive
+
+
+def journaled(work: Path) -> int | None:
+    """How many bytes of the archive a killed run has noted down; None where it had noted nothing yet."""
+    journals = list(work.glob("*/archive.journal"))
+    if not journals or not journals[0].with_suffix(".part").exists():
+        return None
+    lines = journals[0].read_bytes().split(b"\n")[1:-1]
+    return sum(int(stop) - int(start) for start, stop in (line.split() for line in lines))
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["by Range", "whole"])
+def test_archive_download__killed_at_every_point(scratch: Path, server: KillServer, ranges: bool) -> None:
+    """The next run goes on: what was noted down as fetched is not asked for again, and the answer is the same."""
+    dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
+    source = make_source(scratch / "source", POOL, captions=True)
+    records = json.loads(source.instances.read_bytes())
+    # Without it all would come with the first request, which is for the zip's end.
+    records["info"] = {"noise": random.Random(5).randbytes(450_000 if ranges else 20_000).hex()}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("annotations/instances_x.json", json.dumps(records))
+        archive.writestr("annotations/captions_x.json", (source.folder / "captions_x.json").read_bytes())
+        archive.writestr("z.bin", random.Random(6).randbytes(80_000))
+    with CocoServer({"/a.zip": packed.getvalue()}, ranges=ranges) as host:
+        arguments: list[str | Path] = ["--annotations", f"{host.url}/a.zip", "--images", source.folder, "--count", "5"]
+        empty = scratch / "empty"
+        empty.mkdir()
+
+        def run(point: int) -> Ran:
+            shutil.rmtree(cache, ignore_errors=True)
+            shutil.copytree(empty, cache)
+            return server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,))
+
+        whole = run(0)
+        assert whole.code == 0, whole.err
+        assert not whole.lone, "changes without a step of their own"
+        size = host.asked_bytes("/a.zip")
+        expected = answer(server, dataset, arguments)
+        assert (size > 400_000) == ranges
+        resumed = 0
+        for point, _ in kills(run):
+            check_cache(cache)
+            there, asked = journaled(cache / "work"), host.asked_bytes("/a.zip")
+            assert answer(server, dataset, arguments) == expected
+            if there is not None:
+                resumed += there > 0
+                assert host.asked_bytes("/a.zip") - asked == size - there
+            check_cache(cache)
+            if point % 2:
+                clear(server, cache)
+        assert point > 30
+        assert (resumed > 0) == ranges

@@ -1,0 +1,171 @@
+"""The real command, killed at random moments of a real download, again and again on the same dataset.
+
+Where `test_kills` goes through all points one by one, here nothing is chosen: threads are at work, answers are under
+way, a recovery is cut short by the next kill. The moments are drawn evenly over the time that a command takes.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import tally
+from image_server import ImageServer
+from killing import KillServer, Ran, check_valid, quick_folder
+from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
+from merging import tree
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
+]
+
+KILLS, KILLS_ALONE = 30, 10
+RUNS_FOR_A_KILL = 12
+POOL, MOST = 30, 12
+LATENCY_S = 0.015
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KillServer]:
+    with KillServer() as running:
+        yield running
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with quick_folder(tmp_path) as folder:
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
+        yield folder
+
+
+Run = Callable[[tuple[str | Path, ...], float | None], Ran]
+
+
+@dataclass
+class Story:
+    """What happens to one dataset, and what may be there after it.
+
+    Attributes:
+        most: The largest number of our images asked for since `remove` came to its end: a begun run is finished.
+        times: How long each command took when nobody killed it, in seconds.
+        caught: Kills that hit a process while it held the dataset.
+    """
+
+    run: Run
+    dataset: Dataset
+    source: Source
+    images: str
+    draw: random.Random
+    before: dict[str, bytes | None] = field(default_factory=dict)
+    there: int = 0
+    most: int = 0
+    killed: int = 0
+    caught: int = 0
+    times: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        return self.dataset.template
+
+    def augment(self, ours: int, kill_after_s: float | None = None) -> Ran:
+        options = ("--annotations", self.source.instances, "--images", self.images, "--jobs", "4", "--json")
+        ran = self.run(("augment", self.root / "data.yaml", *options, "--count", str(THEIRS + ours)), kill_after_s)
+        self.most = max(self.most, ours)
+        self.look(ran)
+        if not ran.killed:
+            assert ran.code == 0, ran.err
+            # One that finds nothing to do takes no time, and says nothing of the others.
+            self.times["augment"] = max(ran.seconds, self.times.get("augment", 0.0) * 0.8)
+            assert ours <= self.there <= self.most
+            counts = ran.json["after"]
+            told = (counts["labelled"], counts["backgrounds"], counts["ours"])
+            assert told == (LABELLED, THEIRS + self.there, self.there)
+        return ran
+
+    def remove(self, kill_after_s: float | None = None) -> Ran:
+        ran = self.run(("remove", self.root / "data.yaml", "--json"), kill_after_s)
+        self.look(ran)
+        if not ran.killed:
+            self.times["remove"] = max(ran.seconds, self.times.get("remove", 0.0) * 0.8)
+            assert ran.code == 0, ran.err
+            assert tree(self.root) == self.before
+            self.most = 0
+        return ran
+
+    def look(self, ran: Ran) -> None:
+        """Whatever happened: valid."""
+        self.there = len(check_valid(self.root, self.dataset.entries, self.before, self.source.images))
+        self.killed += ran.killed
+        self.caught += ran.killed and (self.root / ".yolobg/holder.json").exists()
+
+    def go_on(self) -> None:
+        """One more command, which may or may not live to its end."""
+        name = "remove" if self.draw.random() < self.there / MOST else "augment"
+        moment = self.draw.uniform(0.0, self.times[name])
+        if name == "remove":
+            self.remove(moment)
+        else:
+            self.augment(self.draw.randint(1, MOST), moment)
+
+
+def tell(story: Story, kills: int) -> None:
+    """Run undisturbed once, then be killed so often, then end well."""
+    story.before = tree(story.root)
+    story.augment(MOST)
+    assert story.there == MOST
+    story.remove()
+    for _ in range(RUNS_FOR_A_KILL * kills):
+        story.go_on()
+        if story.killed == kills:
+            break
+    tally.tried("random kills", story.killed)
+    assert story.killed == kills
+    assert story.caught >= 2, "the kills came before or after all work"
+    story.augment(MOST)
+    assert story.there == MOST
+    story.remove()
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_augment_and_remove__killed_at_random_moments(scratch: Path, server: KillServer, seed: int) -> None:
+    dataset = make_dataset(scratch / "data", ("folder", "list", "folders")[seed % 3])
+    source = make_source(scratch / "source", POOL)
+
+    def run(arguments: tuple[str | Path, ...], kill_after_s: float | None) -> Ran:
+        return server.run(*arguments, kill_after_s=kill_after_s)
+
+    with ImageServer({f"/all/{name}": image for name, image in source.images.items()}, latency_s=LATENCY_S) as images:
+        tell(Story(run, dataset, source, f"{images.url}/all", random.Random(seed)), KILLS)
+
+
+def run_alone(arguments: tuple[str | Path, ...], kill_after_s: float | None) -> Ran:
+    """`python -m yolobg` in an interpreter of its own."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "yolobg", *map(str, arguments)]
+        with subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL) as process:
+            try:
+                process.wait(kill_after_s if kill_after_s is not None else 120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            code = process.wait()
+        seconds = time.monotonic() - began
+        for stream in (out, err):
+            stream.seek(0)
+        told, complaints = (stream.read().decode("utf-8", "replace") for stream in (out, err))
+    return Ran(code == -9, code, told, complaints, seconds, (), ())
+
+
+def test_python_m_yolobg__killed_at_random_moments(scratch: Path) -> None:
+    dataset, source = make_dataset(scratch / "data", "list"), make_source(scratch / "source", POOL)
+    with ImageServer({f"/all/{name}": image for name, image in source.images.items()}, latency_s=LATENCY_S) as images:
+        tell(Story(run_alone, dataset, source, f"{images.url}/all", random.Random(9)), KILLS_ALONE)
