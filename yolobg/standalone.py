@@ -7,6 +7,7 @@ The folder is made a small dataset (a data.yaml whose classes are the excluded o
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
 from yolobg.dataset.inventory import list_images, scan_split
+from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import UsageError
 from yolobg.execution import carry_out
-from yolobg.files import step, write_bytes
+from yolobg.files import step, sweep_parts, write_bytes
 from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
 from yolobg.planning import Plan, make_plan
 from yolobg.report import DatasetInfo, Report, SplitPart
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["DownloadOptions", "download"]
 
 _OURS = {"images", "labels", "data.yaml", FOLDER}
+_PART = re.compile(r"\.yolobg-[0-9a-f]{32}\.part")
 
 
 class DownloadOptions(TypedDict, total=False):
@@ -142,19 +145,27 @@ def _prepare(folder: Path, names: list[str], splits: tuple[str, ...], *, dry_run
     if data_yaml.is_file():
         _check_same(data_yaml, names, splits)
         return data_yaml
-    strange = sorted(set(os.listdir(folder)) - _OURS) if folder.is_dir() else []  # noqa: PTH208 - names only
+    names_there = set(os.listdir(folder)) if folder.is_dir() else set()  # noqa: PTH208 - names only
+    # A part is what a killed download left of data.yaml.
+    strange = [name for name in names_there - _OURS if not _PART.fullmatch(name)]
     if strange or (folder.exists() and not folder.is_dir()) or _holds_files(folder):
         raise UsageError(f"{folder}: is not empty and no earlier download; choose a new folder for --output")
     if dry_run:
         return None
     try:
-        for kind in ("images", "labels"):
-            for split in splits if len(splits) > 1 else ("",):
-                step("mkdir", folder / kind / split)
-                (folder / kind / split).mkdir(parents=True, exist_ok=True)
-        write_bytes(data_yaml, dump_yaml(_content(names, splits)).encode("utf-8"))
+        folder.mkdir(parents=True, exist_ok=True)
+        with hold(folder):
+            sweep_parts(folder)
+            for kind in ("images", "labels"):
+                for split in splits if len(splits) > 1 else ("",):
+                    step("mkdir", folder / kind / split)
+                    (folder / kind / split).mkdir(parents=True, exist_ok=True)
+            if not data_yaml.is_file():
+                write_bytes(data_yaml, dump_yaml(_content(names, splits)).encode("utf-8"))
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror or error}; choose another --output") from error
+    # Another download may have come first.
+    _check_same(data_yaml, names, splits)
     return data_yaml
 
 

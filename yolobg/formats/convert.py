@@ -5,21 +5,19 @@ Nothing is seen at the target before every count is right, and nothing that exis
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from yolobg.errors import DatasetError, MergeError, UsageError
-from yolobg.files import flush_folder, step, temporary_name
+from yolobg.errors import DatasetError, UsageError
 from yolobg.formats import coco_read, coco_write, voc, yolo_folders, yolo_read, yolo_write
 from yolobg.formats.change import Changed, Wish, change_names, choose_classes, rename_splits
 from yolobg.formats.items import Contents, Item, Suffixed
 from yolobg.formats.losses import check_held, told_changes
 from yolobg.formats.placing import Images, Placer
 from yolobg.formats.registry import Format, detect_format, get_format
+from yolobg.formats.staging import beside, publish
 from yolobg.formats.tally import Comparison, Survey, compare, survey
 from yolobg.model import Progress, no_progress
 from yolobg.report import ConvertReport, Renamed
@@ -167,11 +165,11 @@ def _check_target(target: Path, source: Path) -> None:
 def _write_and_check(
     meant: Changed, expected: Survey, target: Path, format_: Format, images: Images, progress: Progress
 ) -> Comparison:
-    with _beside(target) as staging:
+    with beside(target) as staging:
         told = _Told(meant, progress, "write", expected.counts.images)
         _writer(format_)(told, staging, Placer(images))
         comparison = _check(meant, expected, staging, format_, images, progress)
-        _move(staging, target)
+        publish(staging, target)
     return comparison
 
 
@@ -217,31 +215,6 @@ def _written(staging: Path, format_: Format, images: Images, meant: Changed) -> 
 def _count_differs(expected: Survey, comparison: Comparison) -> bool:
     told = replace(comparison.counts, classes=expected.counts.classes)
     return told != replace(expected.counts, splits=told.splits)
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A hidden folder beside the target; whatever happens, it is gone afterwards."""
-    staging = temporary_name(target)
-    try:
-        staging.mkdir(parents=True)
-    except OSError as error:
-        raise MergeError(f"{target.parent}: cannot be written: {error.strerror or error}") from error
-    try:
-        yield staging
-    except OSError as error:
-        raise MergeError(f"{error.filename or target}: {error.strerror or error}; nothing was left behind") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _move(staging: Path, target: Path) -> None:
-    if target.exists():
-        # Empty, or it was refused; a folder that filled up meanwhile makes this fail and nothing is lost.
-        target.rmdir()
-    step("rename", target)
-    staging.rename(target)
-    flush_folder(target.parent)
 
 
 class _Told:
