@@ -18,7 +18,7 @@ after a colon:
     missing      404, forbidden 403, range 416
     silent       a true head and one byte, then nothing
     mute         no answer at all
-    drip         one byte a second; drip-head: of the head too
+    drip         a byte a second (or after as many as the value says); drip-head: of the head too
     whole        Range is ignored: 200 and the whole file
     range-lie    206 with a Content-Range that was not asked for
     total-lie    206 with a Content-Range that tells another total (the value, or one byte more)
@@ -155,15 +155,15 @@ class CocoServer:
 
 
 class _Dripping:
-    """A stream that lets one byte a second through."""
+    """A stream that lets a byte through now and then."""
 
-    def __init__(self, stream: Any, stopping: threading.Event) -> None:
-        self._stream, self._stopping = stream, stopping
+    def __init__(self, stream: Any, stopping: threading.Event, pause: str) -> None:
+        self._stream, self._stopping, self._pause_s = stream, stopping, float(pause or 1)
         self.closed = False
 
     def write(self, data: bytes) -> int:
         for at in range(len(data)):
-            if self._stopping.wait(1.0):
+            if self._stopping.wait(self._pause_s):
                 raise ConnectionAbortedError
             self._stream.write(data[at : at + 1])
         return len(data)
@@ -263,7 +263,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             body = body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
         length = {"short": len(body) // 2, "long": len(body) + 100}.get(fault, len(body))
         if fault == "drip-head":
-            self.wfile = _Dripping(self.wfile, self.server_owner.stopping)  # type: ignore[assignment]
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -271,7 +271,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
         if fault == "drip":
-            self.wfile = _Dripping(self.wfile, self.server_owner.stopping)  # type: ignore[assignment]
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]
         if fault in ("cut", "reset-body", "silent"):
             self.pour(body[: 1 if fault == "silent" else int(self.value or len(body) // 2)])
             self.break_off(wait=fault == "silent", gently=fault == "cut")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,11 @@ __all__ = ["CONNECTIONS", "TRIES", "WHOLE", "UnchangedError", "ask", "fetch_file
 CONNECTIONS = 16
 TRIES = 4
 WHOLE = 200
+# How often a plain file that comes damaged is fetched.
+COPIES = 3
 _FIRST = 64 << 10
+_PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
+_OWN_KEY = "x-amz-server-side-encryption-customer-algorithm"
 
 
 class UnchangedError(Exception):
@@ -56,26 +61,53 @@ def fetch_file(
 def _fetch_file(
     remote: Remote, folder: Path, parts: Path, known: Mapping[str, str] | None, connections: int, progress: Progress
 ) -> tuple[Path, Mapping[str, str]]:
-    url = remote.urls[0]
-    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    name = hashlib.sha256(remote.urls[0].encode()).hexdigest()[:16]
     part, done = parts / f"{name}.part", folder / f"{name}.json"
-    answer = ask(remote, {"Range": f"bytes=0-{_FIRST - 1}"}, known)
-    if answer.status == WHOLE:
-        fetch_whole(remote, answer, part, progress)
-    else:
-        answer.response.close()
-        total = answer.total or 0
-        require_space(folder, total, f"fetching {shown(url)}")
-        # Without a validator nothing says that a later answer is about the same bytes, so nothing is continued.
-        proof = answer.validators or {"run": uuid.uuid4().hex}
-        identity = json.dumps([total, sorted(proof.items())])
-        fetch_stretches(
-            remote, [(0, total)], total, part, identity=identity, connections=connections, progress=progress
-        )
-    step("rename", done)
-    part.replace(done)
-    remove_part(part)
-    return done, answer.validators
+    seen = set[str]()
+    for _ in range(COPIES):
+        answer = ask(remote, {"Range": f"bytes=0-{_FIRST - 1}"}, known)
+        if answer.status == WHOLE:
+            fetch_whole(remote, answer, part, progress)
+        else:
+            _fetch_ranges(remote, answer, part, connections, progress)
+        md5 = _promised_md5(answer)
+        found = _md5_of(part) if md5 else None
+        # The same content twice is no damage: there are servers whose ETags only look like an MD5.
+        if found == md5 or found in seen:
+            step("rename", done)
+            part.replace(done)
+            remove_part(part)
+            return done, answer.validators
+        seen.add(found or "")
+        remove_part(part)
+        remote.shun(answer.url, "damaged on the way: its MD5 is not what the server's ETag says")
+    raise DownloadError(remote.story())
+
+
+def _fetch_ranges(remote: Remote, answer: Answer, part: Path, connections: int, progress: Progress) -> None:
+    answer.response.close()
+    total = answer.total or 0
+    require_space(part.parent, total, f"fetching {shown(remote.urls[0])}")
+    # Without a validator nothing says that a later answer is about the same bytes, so nothing is continued.
+    proof = answer.validators or {"run": uuid.uuid4().hex}
+    identity = json.dumps([total, sorted(proof.items())])
+    fetch_stretches(remote, [(0, total)], total, part, identity=identity, connections=connections, progress=progress)
+
+
+def _promised_md5(answer: Answer) -> str | None:
+    """The content's MD5 where the ETag is one (S3 sends it for single objects without a key of their own)."""
+    match = _PLAIN_MD5.fullmatch(answer.validators.get("ETag", ""))
+    said = answer.response.headers
+    keyed = said.get("x-amz-server-side-encryption", "").startswith("aws:kms") or _OWN_KEY in said
+    return match[1].lower() if match and not keyed else None
+
+
+def _md5_of(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def ask(remote: Remote, headers: Mapping[str, str], known: Mapping[str, str] | None) -> Answer:

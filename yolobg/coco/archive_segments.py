@@ -92,7 +92,7 @@ class _Job:
             TransientError: It is about something else, this time.
             DownloadError: It was so too often.
         """
-        said = answer.validators.get("ETag", "")
+        said = f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
         with self.lock:
             same = self.etags.setdefault(answer.url, said) == said
             self.changes = 0 if same else self.changes + 1
