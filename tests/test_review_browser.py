@@ -21,7 +21,7 @@ from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing
 
 import yolobg
 from yolobg.dataset.rejected import read_rejections
-from yolobg.review.report_file import report_path
+from yolobg.review import report_path
 from yolobg.review.state import read_state
 
 pytestmark = pytest.mark.browser

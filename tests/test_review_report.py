@@ -19,10 +19,11 @@ from yolobg.dataset.manifest import Entry
 from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
 from yolobg.report import LeftOut, SourceInfo
+from yolobg.review import report_path
 from yolobg.review.again import draw_contact_sheet, rewrite_page
 from yolobg.review.cards import Card
 from yolobg.review.markup import Html, el, link
-from yolobg.review.report_file import BUDGET_BYTES, _pictures, report_path
+from yolobg.review.report_file import BUDGET_BYTES, _pictures
 from yolobg.review.report_page import Facts, Thumb, report_html
 from yolobg.review.sheet import draw_sheet
 from yolobg.review.thumbs import open_small, shrink

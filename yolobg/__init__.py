@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from yolobg.classes.matcher import match_classes
     from yolobg.errors import YolobgError
+    from yolobg.execution import carry_out
     from yolobg.formats.convert import convert
-    from yolobg.pipeline import augment, carry_out, classes, plan, remove, status
+    from yolobg.pipeline import augment, classes, plan, remove, status
     from yolobg.standalone import download
 
 __version__ = "0.1.0"
@@ -23,7 +24,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "YolobgError": "yolobg.errors",
     "augment": "yolobg.pipeline",
-    "carry_out": "yolobg.pipeline",
+    "carry_out": "yolobg.execution",
     "classes": "yolobg.pipeline",
     "convert": "yolobg.formats.convert",
     "download": "yolobg.standalone",

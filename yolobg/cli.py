@@ -120,7 +120,7 @@ def augment(
     from yolobg.cli_ask import Answers
     from yolobg.cli_progress import bars
     from yolobg.cli_text import augment_text
-    from yolobg.pipeline import carry_out, plan
+    from yolobg.pipeline import plan
     from yolobg.request import Options
 
     if verbose:
@@ -141,8 +141,12 @@ def augment(
             return plan(data_yaml, **(options | Options(map=told, progress=progress)))
 
     decided = answers.ask_until_clear(decide)
-    with bars(console, wanted=not quiet) as progress:
-        report = decided.report if dry_run else carry_out(decided, progress=progress)
+    report = decided.report
+    if not dry_run:
+        from yolobg.execution import carry_out
+
+        with bars(console, wanted=not quiet) as progress:
+            report = carry_out(decided, progress=progress)
     show(report, augment_text, json_=json_, quiet=quiet)
 
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from yolobg.cli_pictures import RatioBar, linked_path
-from yolobg.demo import Demo
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.report import ClassesReport, RemoveReport, Report, SourceInfo
+
+if TYPE_CHECKING:
+    from yolobg.demo import Demo
 
 __all__ = ["augment_text", "classes_text", "clean", "demo_text", "percent", "remove_text", "status_text"]
 

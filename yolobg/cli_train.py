@@ -123,7 +123,8 @@ def _add(
     from yolobg.cli_ask import Answers
     from yolobg.cli_progress import bars
     from yolobg.cli_text import augment_text
-    from yolobg.pipeline import carry_out, plan
+    from yolobg.execution import carry_out
+    from yolobg.pipeline import plan
     from yolobg.request import Options
     from yolobg.ultralytics.waiting import when_free
 

@@ -26,11 +26,11 @@ from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.files import step
 from yolobg.model import ImageRecord, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
-from yolobg.report import Added, Report
+from yolobg.report import Report
 from yolobg.review.again import page_of_run
-from yolobg.runs import run_record
+from yolobg.runs import added_of, run_record
 
-__all__ = ["added_of", "carry_out"]
+__all__ = ["carry_out"]
 
 
 def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
@@ -278,17 +278,3 @@ def _make_folder(staging: Path) -> None:
 def _forget_if_empty(staging: Path) -> None:
     if staging.is_dir() and not any(staging.iterdir()):
         clear_staging(staging)
-
-
-def added_of(entry: Entry) -> Added:
-    """A manifest entry as the reports tell it."""
-    return Added(
-        image=entry.image,
-        label=entry.label,
-        source_id=entry.source_id,
-        url=entry.url,
-        license=entry.license,
-        flickr_url=entry.flickr_url,
-        sha256=entry.sha256,
-        bytes=entry.bytes,
-    )

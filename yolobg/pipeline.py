@@ -21,9 +21,7 @@ from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manife
 from yolobg.dataset.removal import plan_removal
 from yolobg.dataset.removal import remove as take_back
 from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
-from yolobg.demo import Demo, write_demo
 from yolobg.errors import DatasetError, UsageError
-from yolobg.execution import added_of, carry_out
 from yolobg.files import read_ordinary, write_bytes
 from yolobg.model import ClassMatch, Progress, no_progress
 from yolobg.planning import (
@@ -37,15 +35,17 @@ from yolobg.planning import (
 )
 from yolobg.report import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
 from yolobg.request import Request
-from yolobg.review.report_file import report_path
+from yolobg.review import report_path
+from yolobg.runs import added_of
 from yolobg.sources import source_doubts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from yolobg.demo import Demo
     from yolobg.request import Options
 
-__all__ = ["augment", "carry_out", "classes", "plan", "read_map", "remove", "run_demo", "save_map", "status"]
+__all__ = ["augment", "classes", "plan", "read_map", "remove", "run_demo", "save_map", "status"]
 
 
 def plan(data_yaml: str | Path, **options: Unpack[Options]) -> Plan:
@@ -77,6 +77,8 @@ def augment(data_yaml: str | Path, **options: Unpack[Options]) -> Report:
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
+    from yolobg.execution import carry_out  # noqa: PLC0415 - the network is for this alone
+
     return carry_out(make_plan(data_yaml, Request(**options)))
 
 
@@ -248,6 +250,8 @@ def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, R
     Raises:
         UsageError: The folder is not empty or cannot be written.
     """
+    from yolobg.demo import write_demo  # noqa: PLC0415 - the drawing is for this alone
+
     material = write_demo(folder)
     return material, augment(
         material.data_yaml, annotations=material.annotations, images=(material.images_dir,), progress=progress

@@ -1,4 +1,4 @@
-"""What a run was asked for, written down and read again, so that a rejected image can be replaced later."""
+"""What a run was asked for, written down and read again, so that a rejected image can be replaced; what it added."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 from yolobg.coco.annotation_source import bare_source, is_url, split_member
-from yolobg.dataset.manifest import Run
+from yolobg.dataset.manifest import Entry, Run
 from yolobg.download.addresses import bare_url
 from yolobg.model import Progress
+from yolobg.report import Added
 from yolobg.request import Request
 from yolobg.sources import Source
 
-__all__ = ["request_again", "run_record"]
+__all__ = ["added_of", "request_again", "run_record"]
 
 
 def run_record(request: Request, source: Source, images_dir: Path, *, added: str) -> Run:
@@ -80,4 +81,18 @@ def request_again(run: Run, *, count: int, report: bool, progress: Progress) -> 
         captions=run.captions,
         report=report,
         progress=progress,
+    )
+
+
+def added_of(entry: Entry) -> Added:
+    """A manifest entry as the reports tell it."""
+    return Added(
+        image=entry.image,
+        label=entry.label,
+        source_id=entry.source_id,
+        url=entry.url,
+        license=entry.license,
+        flickr_url=entry.flickr_url,
+        sha256=entry.sha256,
+        bytes=entry.bytes,
     )

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from yolobg.dataset.manifest import FOLDER, Manifest
+from yolobg.dataset.manifest import Manifest
 from yolobg.files import write_bytes
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress
 from yolobg.report import SourceInfo
+from yolobg.review import report_path
 from yolobg.review.cards import Card, Catalogs, cards_of
 from yolobg.review.report_page import Facts, Thumb, report_html
 from yolobg.review.thumbs import shrink
 
-__all__ = ["BUDGET_BYTES", "report_path", "write_report"]
+__all__ = ["BUDGET_BYTES", "write_report"]
 
 BUDGET_BYTES = 9_300_000
 """What all small pictures of a report may take together, a tenth more at most; as text they take a third more."""
@@ -27,11 +28,6 @@ QUALITY = 68
 SLACK = 0.1
 MOST_PICTURES = 5000
 WORKERS = 4
-
-
-def report_path(root: Path) -> Path:
-    """Where the report of the dataset at `root` lies."""
-    return root / FOLDER / "report.html"
 
 
 def write_report(
