@@ -86,7 +86,8 @@ class Cost:
 
 def measure(code: str, argument: str, cache: Path) -> Cost:
     """Run Python code in a fresh process."""
-    environment = {**os.environ, "YOLOBG_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+    # Compiled modules are kept, as they are for what is installed.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "YOLOBG_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
     began = time.perf_counter()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen([sys.executable, "-c", code, argument], stdout=out, env=environment)

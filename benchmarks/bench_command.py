@@ -61,6 +61,8 @@ def cost_of(command: Sequence[str | Path], cache: Path, python_path: Path | None
     """Run a command in a fresh process; its last line of output is kept."""
     environment = {**os.environ, "YOLOBG_CACHE_DIR": str(cache), "YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "False"}
     environment["YOLO_CONFIG_DIR"] = str(cache)
+    # Compiled modules are kept, as they are for what is installed.
+    environment["PYTHONDONTWRITEBYTECODE"] = ""
     if python_path is not None:
         environment["PYTHONPATH"] = str(python_path)
     began = time.perf_counter()
