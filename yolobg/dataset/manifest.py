@@ -180,11 +180,12 @@ def read_manifest(root: Path) -> Manifest:
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
-    """Replace the manifest and the credits file; each appears whole or not at all."""
+    """Replace the credits file and the manifest; each appears whole or not at all."""
     path = manifest_path(root)
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    # Credits first: as long as the manifest has the intent in it, a killed run is finished and comes by here again.
     if manifest.pending is None:
         write_bytes(path.with_name("ATTRIBUTION.csv"), _credits(manifest).encode("utf-8"))
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 
 
 def _credits(manifest: Manifest) -> str:
