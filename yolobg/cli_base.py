@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import typer
 
 from yolobg.cli_process import INTERRUPTED, check_current_folder
-from yolobg.errors import YolobgError
+from yolobg.errors import UsageError, YolobgError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,33 +37,41 @@ def answer(command: Callable[P, None]) -> Callable[P, None]:
         try:
             check_current_folder()
             command(*args, **kwargs)
-        except YolobgError as error:
-            _tell(str(error))
-            raise typer.Exit(error.exit_code) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            if error.strerror is None:
+        except (YolobgError, OSError, RuntimeError, KeyboardInterrupt) as error:
+            told = _answer_to(error)
+            if told is None:
                 raise
-            _log.debug("the system refused", exc_info=True)
-            place = error.filename2 or error.filename or "this machine"
-            _tell(f"{place}: {error.strerror}; the dataset is valid. Mend this and run again to continue")
-            raise typer.Exit(YolobgError.exit_code) from error
-        except (KeyboardInterrupt, typer.Abort) as error:
-            typer.echo(
-                "yolobg: interrupted; the dataset is valid and what was fetched is kept, run again to continue",
-                err=True,
-            )
-            raise typer.Exit(INTERRUPTED) from error
+            _log.debug("%s", told[1], exc_info=True)
+            _tell(told[1])
+            raise typer.Exit(told[0]) from error
 
     return wrapped
+
+
+def _answer_to(error: BaseException) -> tuple[int, str] | None:
+    """The exit code and the message for an error; None for a bug, and where nobody listens any more."""
+    if isinstance(error, YolobgError):
+        return error.exit_code, f"error: {error}"
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return INTERRUPTED, "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
+    if isinstance(error, RuntimeError):
+        # What pathlib says of `~` where HOME is not set and the user has no entry.
+        message = "error: ~ stands for your home folder, and none is known (HOME is not set); write the whole path"
+        return (UsageError.exit_code, message) if "home directory" in str(error) else None
+    if isinstance(error, OSError) and error.strerror is not None and not isinstance(error, BrokenPipeError):
+        place = error.filename2 or error.filename or "this machine"
+        told = f"error: {place}: {error.strerror}; the dataset is valid. Mend this and run again to continue"
+        return YolobgError.exit_code, told
+    return None
 
 
 def _tell(message: str) -> None:
     from yolobg.cli_text import clean
 
     lines = "\n".join(clean(line, 2000) for line in message.splitlines())
-    typer.echo(f"yolobg: error: {lines}", err=True)
+    # Where nobody can be told, the exit code still tells.
+    with contextlib.suppress(OSError):
+        typer.echo(f"yolobg: {lines}", err=True)
 
 
 def stderr_console() -> Console:

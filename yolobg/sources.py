@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
-from yolobg.coco.catalog_store import cache_folder
+from yolobg.coco.cache_place import cache_folder
 from yolobg.dataset.layout import source_slug
 from yolobg.download.addresses import shown_url
 from yolobg.errors import UsageError

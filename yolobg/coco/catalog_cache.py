@@ -10,8 +10,9 @@ import contextlib
 from pathlib import Path
 
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource
+from yolobg.coco.cache_place import cache_folder
 from yolobg.coco.catalog import Catalog
-from yolobg.coco.catalog_store import CacheEntry, Note, Store, cache_folder, content_key, stamp
+from yolobg.coco.catalog_store import CacheEntry, Note, Store, content_key, stamp
 from yolobg.errors import YolobgError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress

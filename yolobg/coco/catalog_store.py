@@ -29,7 +29,7 @@ from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, replace_when_done, step, write_bytes
 
-__all__ = ["CacheEntry", "Note", "Stamp", "Store", "cache_folder", "content_key", "is_settled", "stamp"]
+__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "stamp"]
 
 _PARTS = ("catalogs", "sources", "work", "locks")
 _KEY_DIGITS = 16
@@ -82,16 +82,6 @@ class CacheEntry:
     path: Path
     size_bytes: int
     source: str
-
-
-def cache_folder() -> Path:
-    """Where catalogs are kept: `YOLOBG_CACHE_DIR`, else the system's place for a user's caches. Creates nothing."""
-    place = os.environ.get("YOLOBG_CACHE_DIR")
-    if place:
-        return Path(place).expanduser()
-    import platformdirs  # noqa: PLC0415  # a few ms that most runs of tests and servers can do without
-
-    return Path(platformdirs.user_cache_dir("yolobg", appauthor=False))
 
 
 def stamp(path: Path) -> Stamp:
@@ -296,5 +286,5 @@ def _read_note(path: Path) -> Note | None:
             raw["settled"] is True,
             validators,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -1,0 +1,37 @@
+"""Where catalogs and lists of the user's own images are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from yolobg.errors import YolobgError
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder() -> Path:
+    """Where catalogs are kept: `YOLOBG_CACHE_DIR`, else the system's place for a user's caches. Creates nothing.
+
+    Raises:
+        YolobgError: No home folder is known, so there is no such place.
+    """
+    place = os.environ.get("YOLOBG_CACHE_DIR")
+    try:
+        if place:
+            return Path(place).expanduser()
+        import platformdirs  # noqa: PLC0415  # a few ms that most runs of tests and servers can do without
+
+        folder = Path(platformdirs.user_cache_dir("yolobg", appauthor=False))
+    except RuntimeError as error:
+        raise YolobgError(_NO_HOME) from error
+    # Older releases of platformdirs give `~/.cache` back as it is, which would be a folder called `~`.
+    if folder.parts[:1] == ("~",):
+        raise YolobgError(_NO_HOME)
+    return folder
+
+
+_NO_HOME = (
+    "the cache folder: no home folder is known for this user (HOME is not set); set YOLOBG_CACHE_DIR to a folder that "
+    "can be written"
+)
