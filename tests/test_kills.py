@@ -238,6 +238,42 @@ def break_off(check: Check, root: Path, what: str) -> None:
     assert check.valid(root) == (left if "train.txt" not in check.dataset.entries else 0)
 
 
+# ---------------------------------------------------------------- two file systems
+
+
+def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, server: KillServer) -> None:
+    """Staging then lies beside the split and not in the dataset's folder; nothing of it stays there either."""
+    source = make_source(tmp_path / "source", POOL)
+    with quick_folder(tmp_path) as scratch:
+        if scratch.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("needs two file systems")
+        root, far = tmp_path / "data", scratch / "far"
+        template, far_template = tmp_path / "template", make_dataset(scratch / "template", "folder").template
+        (template / "images").mkdir(parents=True)
+        shutil.copy2(far_template / "data.yaml", template)
+        (template / "images/train").symlink_to(far / "images/train")
+        shutil.copytree(far_template, far)
+        before, add = (tree(template), tree(far_template)), options(source, source.folder)
+
+        def run(point: int) -> Ran:
+            for folder, original in ((root, template), (far, far_template)):
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.copytree(original, folder, symlinks=True)
+            return server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root, far))
+
+        assert run(0).code == 0
+        whole = (visible(root), tree(far))
+        assert sum(name.startswith("images/train/bg_") for name in whole[1]) == NEEDED
+        for point, _ in kills(run):
+            assert before[0].items() <= tree(root).items()
+            assert len(check_valid(far, ["images/train"], before[1], source.images)) <= NEEDED
+            command = ("augment", root / "data.yaml", *add) if point % 2 else ("remove", root / "data.yaml")
+            ran = server.run(*command)
+            assert ran.code == 0, ran.err
+            assert (visible(root) if point % 2 else tree(root), tree(far)) == (whole if point % 2 else before)
+        assert point > 40
+
+
 # ---------------------------------------------------------------- the cache
 
 

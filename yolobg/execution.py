@@ -18,7 +18,7 @@ from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold, was_left
 from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
 from yolobg.dataset.merge import add
-from yolobg.dataset.on_disk import check_writable, clear_staging, staging_folder
+from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
@@ -54,7 +54,7 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
         if manifest != plan.manifest:
             plan = make_plan(plan.data, plan.request, scan=plan.scan)
         if plan.choice is None:
-            return _with_page(plan, replace(plan.report, dry_run=False))
+            return _nothing_left(plan)
         return _fetch_and_merge(plan, plan.choice, manifest)
 
 
@@ -89,12 +89,17 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
 
 
 def _tidied(plan: Plan) -> Report:
-    """Nothing is to be done, but to remove what a killed run left lying, and to write the page it did not come to."""
-    report = replace(plan.report, dry_run=False)
-    # Neither is worth an error, or waiting for somebody who is at work.
+    """Nothing is to be done, but a killed run may have left something lying."""
+    # That is not worth an error, or waiting for somebody who is at work.
     with suppress(MergeError), hold(plan.root, wait_s=0.0):
-        report = _with_page(plan, report)
-    return report
+        return _nothing_left(plan)
+    return replace(plan.report, dry_run=False)
+
+
+def _nothing_left(plan: Plan) -> Report:
+    """End as a run ends, where a killed one did not come to it; the lock is held."""
+    drop_empty_staging(staging_folder(plan.root, plan.destination.images_dir))
+    return _with_page(plan, replace(plan.report, dry_run=False))
 
 
 class _Doubles:

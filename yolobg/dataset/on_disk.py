@@ -22,6 +22,7 @@ __all__ = [
     "check_writable",
     "clear_staging",
     "decide",
+    "drop_empty_staging",
     "flush_folders",
     "look_image",
     "look_label",
@@ -140,6 +141,15 @@ def clear_staging(staging: Path) -> None:
         with contextlib.suppress(OSError):
             step("rmdir", folder)
             folder.rmdir()
+
+
+def drop_empty_staging(staging: Path) -> None:
+    """Remove what a killed run has emptied of a staging folder; what it has fetched stays for the next."""
+    for folder in (*staging.glob("*"), staging, staging.parent):
+        if folder.is_dir():
+            with contextlib.suppress(OSError):
+                step("rmdir", folder)
+                folder.rmdir()
 
 
 def write_or_drop(root: Path, manifest: Manifest) -> None:

@@ -177,7 +177,8 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
         with_needed_runs(without(manifest, set(entries))), edits=tuple(edit for edit in edits if edit.lines)
     )
     if not left.entries:
-        homes = {absolute(e.image, root).parent for e in entries}
+        # A run that was killed before its intent was written has left no entry that says where it staged.
+        homes = {absolute(e.image, root).parent for e in entries} | set(folders)
         remove_folders(root, [folder for folder in left.folders if is_label_folder(folder, root, folders)])
         for staging in {staging_folder(root, home) for home in (root, *homes) if home.is_dir()}:
             clear_staging(staging)
