@@ -5,6 +5,7 @@ Ultralytics uses PyYAML's safe loader and ignores what is not UTF-8; so do we, w
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -80,11 +81,12 @@ def load_yaml(text: str | bytes, *, source: str, repeated_keys: list[str] | None
 def _load_printable(text: str, source: str, first: Exception, repeated: list[str]) -> object:
     """Try once more without unprintable characters; the message is that of the first try."""
     repeated.clear()
-    try:
-        return _load(_UNPRINTABLE.sub("", text), repeated)
-    except (_BombError, *_FAILURES):
-        said = " ".join(str(first).split())[:300]
-        raise DatasetError(f"{source}: not valid YAML: {said}") from first
+    printable = _UNPRINTABLE.sub("", text)
+    if printable != text:
+        with contextlib.suppress(_BombError, *_FAILURES):
+            return _load(printable, repeated)
+    said = " ".join(str(first).split())[:300]
+    raise DatasetError(f"{source}: not valid YAML: {said}") from first
 
 
 def _load(text: str, repeated: list[str]) -> object:

@@ -1,0 +1,65 @@
+"""Fuzz one target with atheris: `python -m fuzz.run TARGET CORPUS FINDINGS [libFuzzer options]`, from tests/.
+
+For a virtual environment of its own: atheris is no dependency of the tests, which replay what it found. An input at
+which something else than an error of ours comes out is put into FINDINGS, one for each place that raised it, and the
+run goes on. `python -m fuzz.keep` takes the corpus over.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import traceback
+from pathlib import Path
+
+import atheris  # type: ignore[import-untyped]
+
+with atheris.instrument_imports(include=["yolobg", "zipfile", "json", "yaml", "fuzz"]):
+    from fuzz.mutate import TOKENS, mutate
+    from fuzz.seeds import SEEDS
+    from fuzz.targets import TARGETS
+
+LONGEST_WORD = 60
+OPTIONS = ("-max_len=12000", "-timeout=20", "-rss_limit_mb=1500", "-print_final_stats=1", "-reload=0")
+
+
+def _escaped(token: bytes) -> str:
+    return "".join(rf"\x{byte:02x}" for byte in token)
+
+
+def main() -> None:
+    name, corpus, findings = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    for folder in (corpus, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(SEEDS[name]):
+        (corpus / f"seed{number}").write_bytes(seed)
+    words = findings / f"{name}.dict"
+    words.write_text("".join(f'"{_escaped(token)}"\n' for token in TOKENS if len(token) < LONGEST_WORD))
+
+    def one(data: bytes) -> None:
+        try:
+            TARGETS[name](data)
+        except Exception as error:  # noqa: BLE001 - that is what is sought
+            frames = [
+                f
+                for f in traceback.extract_tb(error.__traceback__)
+                if "/yolobg/" in f.filename or "/fuzz/" in f.filename
+            ]
+            place = f"{Path(frames[-1].filename).stem}-{frames[-1].lineno}"
+            found = findings / f"{name}-{type(error).__name__}-{place}"
+            if not found.exists() or len(data) < found.stat().st_size:
+                found.write_bytes(data)
+
+    def change(data: bytes, max_size: int, seed: int) -> bytes:
+        chance = random.Random(seed)
+        if chance.random() < 0.5:
+            return bytes(atheris.Mutate(data, max_size))
+        return mutate(data, chance, others=SEEDS[name])[:max_size]
+
+    options = [f"-dict={words}", f"-artifact_prefix={findings}/{name}-", *OPTIONS, *sys.argv[4:]]
+    atheris.Setup([sys.argv[0], str(corpus), *options], one, custom_mutator=change)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
