@@ -157,10 +157,10 @@ def test_without_locks(tmp_path: Path, number: int) -> None:
 @pytest.mark.parametrize(("pid", "host", "free"), [(2**22 + 1, "", True), (1, "", False), (2**22 + 1, "far", False)])
 def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, free: bool) -> None:
     """What a killed process of this machine left is no lock; of another machine's only a person can tell."""
-    held = tmp_path / "data" / ".yolobg" / "held.json"
+    held = tmp_path / "data" / ".yolobg" / "lock.held"
     held.parent.mkdir(parents=True)
     held.write_text(json.dumps({"pid": pid, "host": host or platform.node()}))
-    lock = LockByName(held.parent)
+    lock = LockByName(held)
     if free:
         lock.acquire(time.monotonic())
         assert json.loads(held.read_text())["pid"] == os.getpid()
@@ -169,7 +169,7 @@ def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, fr
         with pytest.raises(LockedError, match=re.escape(str(held))):
             lock.acquire(time.monotonic())
     assert held.exists() != free
-    assert [path.name for path in held.parent.iterdir()] == ([] if free else ["held.json"])
+    assert [path.name for path in held.parent.iterdir()] == ([] if free else ["lock.held"])
     tried("machine faults")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from merging import tree
 from reviewing import HOSTILE, Client, add_backgrounds, chosen, make_sample, reviewing
 
+import yolobg
 from yolobg.review.state import read_state
 
 
@@ -227,6 +230,36 @@ def test_end__the_page_or_an_interrupt_ends_the_process(tmp_path: Path) -> None:
         with reviewing(data) as (process, _):
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=20) == 0
+
+
+def test_second_review__is_barred_while_one_is_open(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    before = tree(data)
+    add_backgrounds(data, 2)
+    command = [sys.executable, "-m", "yolobg", "review", str(data), "--no-browser"]
+    with reviewing(data) as (process, address):
+        second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert second.returncode == 6
+        assert f"{data}: a review of this dataset is open already" in second.stderr
+        assert second.stdout == ""
+        # Other commands are not barred, and the review that was there first goes on.
+        add_backgrounds(data, 3)
+        client = Client(address)
+        client.enter()
+        assert len(client.everything()["items"]) == 3
+        process.kill()
+        process.wait()
+    with reviewing(data) as (process, address):
+        client = Client(address)
+        client.enter()
+        assert client.post("end", {})[0] == 200
+        assert process.wait(timeout=20) == 0
+    assert not (data / ".yolobg/review.lock").exists()
+    with reviewing(data) as (process, _):
+        process.kill()
+        process.wait()
+    yolobg.remove(data)
+    assert tree(data) == before, "the lock of a killed review was left behind"
 
 
 def test_listens__on_loopback_only(client: Client) -> None:

@@ -43,6 +43,7 @@ def review(
     import webbrowser
 
     from yolobg.cli_text import clean
+    from yolobg.dataset.lock import hold_review
     from yolobg.review.server import serve
     from yolobg.review.session import Session
 
@@ -59,7 +60,7 @@ def review(
         if not no_browser:
             webbrowser.open(started.address)
 
-    with contextlib.suppress(KeyboardInterrupt):
+    with hold_review(session.root), contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(session, ready))
     rejected = len(session.state.rejected)
     left = f"; {rejected:,} rejected and not applied yet" if rejected else ""

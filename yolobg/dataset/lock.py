@@ -24,9 +24,10 @@ from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import step, sweep_parts
 
-__all__ = ["hold", "was_left"]
+__all__ = ["hold", "hold_review", "was_left"]
 
 WAIT_S = 10.0
+_LOCK, _REVIEW_LOCK = "lock", "review.lock"
 
 
 @contextlib.contextmanager
@@ -50,6 +51,35 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
         _let_go(lock, folder)
 
 
+@contextlib.contextmanager
+def hold_review(root: Path) -> Iterator[None]:
+    """Be the only review of the dataset at `root`; other commands may hold the dataset meanwhile.
+
+    A dataset that cannot be written can be looked at all the same: then nobody is kept out, and nothing can be decided.
+
+    Raises:
+        LockedError: Another review is open.
+    """
+    folder = root / FOLDER
+    lock: _Lock | LockByName | None = None
+    try:
+        lock = _acquire(folder, 1.0, _REVIEW_LOCK)
+    except LockedError as error:
+        raise LockedError(
+            f"{root}: a review of this dataset is open already; go on in its page, or end it there or with Ctrl-C first"
+        ) from error
+    except MergeError:
+        pass
+    try:
+        yield
+    finally:
+        if lock is not None:
+            _drop(lock, folder / _REVIEW_LOCK)
+            # Whoever is at work here now tidies up as well.
+            with contextlib.suppress(MergeError), hold(root, wait_s=0.0):
+                pass
+
+
 def was_left(root: Path) -> bool:
     """Whether the last to hold the dataset did not let go of it: it was killed, or is at work now."""
     return (root / FOLDER / "holder.json").exists()
@@ -66,14 +96,14 @@ class _Lock(FileLock):
             return False
 
 
-def _acquire(folder: Path, wait_s: float) -> _Lock | LockByName:
-    lock, until = _Lock(folder / "lock"), time.monotonic() + wait_s
+def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByName:
+    lock, until = _Lock(folder / name), time.monotonic() + wait_s
     while True:
         _make(folder)
         try:
-            step("lock", folder / "lock")
+            step("lock", folder / name)
             if not _lock_natively(lock, max(0.0, until - time.monotonic())):
-                by_name = LockByName(folder)
+                by_name = LockByName(folder / f"{name}.held")
                 by_name.acquire(until)
                 return by_name
         except Timeout as error:
@@ -131,8 +161,7 @@ def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
-    _drop_empty_staging(folder / "staging")
-    # An open file cannot be deleted on Windows; elsewhere it must be deleted while it is held, see `is_current`.
+    # Elsewhere than on Windows the file must be deleted while it is held, see `is_current`.
     if sys.platform == "win32" or isinstance(lock, LockByName):
         lock.release()
         _tidy(folder)
@@ -141,13 +170,15 @@ def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
         lock.release()
 
 
-def _drop_empty_staging(staging: Path) -> None:
-    """What a killed run has emptied and not removed; what it has fetched stays for the next."""
-    for folder in (*staging.glob("*"), staging):
-        if folder.is_dir():
-            with contextlib.suppress(OSError):
-                step("rmdir", folder)
-                folder.rmdir()
+def _drop(lock: _Lock | LockByName, file: Path) -> None:
+    """Release a lock and delete its file, in the order that the system wants."""
+    if sys.platform == "win32" or isinstance(lock, LockByName):
+        lock.release()
+    with contextlib.suppress(OSError):
+        step("unlink", file)
+        file.unlink(missing_ok=True)
+    if isinstance(lock, _Lock):
+        lock.release()
 
 
 def _me() -> dict[str, str | int]:
@@ -165,8 +196,21 @@ def _holder(folder: Path) -> str:
 
 def _tidy(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {"lock"}:
-            step("unlink", folder / "lock")
-            (folder / "lock").unlink(missing_ok=True)
-            step("rmdir", folder)
-            folder.rmdir()
+        names = {path.name for path in folder.iterdir()}
+        if not names <= {_LOCK, _REVIEW_LOCK} or (_REVIEW_LOCK in names and not _drop_left_review(folder)):
+            return
+        step("unlink", folder / _LOCK)
+        (folder / _LOCK).unlink(missing_ok=True)
+        step("rmdir", folder)
+        folder.rmdir()
+
+
+def _drop_left_review(folder: Path) -> bool:
+    """Take away the lock of a review that was killed; False where a review is open."""
+    lock = _Lock(folder / _REVIEW_LOCK)
+    try:
+        if _lock_natively(lock, 0.0):
+            _drop(lock, folder / _REVIEW_LOCK)
+    except Timeout:
+        return False
+    return not (folder / _REVIEW_LOCK).exists()

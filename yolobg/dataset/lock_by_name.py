@@ -30,11 +30,11 @@ class LockByName:
     """See the module.
 
     Args:
-        folder: Where the file lies.
+        path: The file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "held.json"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     def acquire(self, until: float) -> None:
         """Create the file, waiting for whoever has it.
