@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from format_data import NAMES, make_coco, make_yolo
 
-from yolobg import files
+from yolobg import files, status
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.formats import convert as flow
 from yolobg.formats import yolo_write
@@ -134,6 +134,43 @@ def test_convert__a_file_name_never_leads_out_of_the_target(tmp_path: Path) -> N
         convert(tmp_path / "source/coco", tmp_path / "out", to="coco")
     convert(tmp_path / "source/coco", tmp_path / "out", to="coco", images="none")
     assert not list(tmp_path.parent.glob("**/evil*"))
+
+
+@pytest.mark.parametrize("to", ["yolo", "yolo_plain", "yolo_darknet"])
+@pytest.mark.parametrize("images", ["copy", "none"])
+def test_convert__a_folder_called_images_in_a_name_moves_the_label_as_for_trainers(
+    tmp_path: Path, to: str, images: Literal["copy", "none"]
+) -> None:
+    make_coco(tmp_path / "source")
+    coco = tmp_path / "source" / "coco"
+    place = coco / "annotations" / "instances_val.json"
+    content = json.loads(place.read_text())
+    (coco / "images" / "val" / "images").mkdir()
+    for record in content["images"]:
+        new = f"images/{record['file_name'].replace('/', '_')}"
+        (coco / "images" / "val" / record["file_name"]).rename(coco / "images" / "val" / new)
+        record["file_name"] = new
+    place.write_text(json.dumps(content))
+    report = convert(coco, tmp_path / "out", to=to, images=images, crowds="drop")
+    assert (report.after.images, report.after.backgrounds, report.after.splits["val"]) == (14, 4, 6)
+    if (to, images) == ("yolo", "copy"):
+        counts = status(tmp_path / "out", split="val").after
+        assert (counts.labelled, counts.empty, counts.missing) == (4, 2, 0)
+
+
+def test_convert__a_name_without_a_suffix_is_no_image_and_its_label_stays_inside(tmp_path: Path) -> None:
+    make_coco(tmp_path / "source")
+    coco = tmp_path / "source" / "coco"
+    place = coco / "annotations" / "instances_val.json"
+    content = json.loads(place.read_text())
+    record = content["images"][0]
+    (coco / "images" / "val" / record["file_name"]).rename(coco / "images" / "val" / "bare")
+    record["file_name"] = "bare"
+    place.write_text(json.dumps(content))
+    before = sorted(tmp_path.parent.rglob("*"))
+    with pytest.raises(DatasetError, match="val/bare: is missing"):
+        convert(coco, tmp_path / "out", to="yolo", crowds="drop")
+    assert sorted(tmp_path.parent.rglob("*")) == before
 
 
 def test_convert__an_object_outside_its_image_is_not_written_to_yolo(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def _below(folder: Path, place: str) -> Path:
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_ordinary(file, _LARGEST_LIST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{file}: cannot be read: {error}") from error
     return [line for line in text.splitlines() if line.strip()]
@@ -135,7 +135,7 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
         meant: What was written: it tells which images the labels belong to. Labels beyond these count as images too.
     """
     homes = {split: _label_home(root, format_name, split, meant.splits) for split in meant.splits}
-    entries = (_label_entry(homes[split], split, name) for split, name in meant.listing())
+    entries = (_label_entry(root, homes[split], split, name) for split, name in meant.listing())
     listed = pack(Listed, (entry for entry in entries if entry.has_label))
     if sum(1 for _ in _labels_in(homes.values())) != len(listed):
         known = {entry.label for entry in listed}
@@ -146,8 +146,12 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
     return YoloContents(meant.names, meant.splits, listed, meant.meta)
 
 
-def _label_entry(home: str, split: str, name: str) -> Listed:
+def _label_entry(root: Path, home: str, split: str, name: str) -> Listed:
     label = os.path.join(home, *f"{stem_of(name)}.txt".split("/"))  # noqa: PTH118 - as above
+    labels = f"{root}{os.sep}labels{os.sep}"
+    if label.startswith(labels):
+        # Where trainers look for it, which is elsewhere for a name with a folder `images` in it.
+        label = label_path(f"{root}{os.sep}images{os.sep}{label[len(labels) :]}")
     return Listed(split, name, "", label, os.path.isfile(label))  # noqa: PTH113
 
 

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from yolobg.dataset.data_yaml import dump_yaml
+from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Contents, Item, Shape, stem_of
 from yolobg.formats.placing import Placer, open_text
@@ -65,8 +66,10 @@ def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: boo
             place.folder(str(target / kind / split if nested else target / kind))
     for item in contents.items():
         parts = ((item.split,) if nested else ()) + tuple(item.name.split("/"))
-        place.put(item, os.path.join(target, "images", *parts))  # noqa: PTH118 - as above
-        label = stem_of(os.path.join(target, "labels", *parts).replace(os.sep, "/")) + ".txt"  # noqa: PTH118
+        image = os.path.join(target, "images", *parts)  # noqa: PTH118 - as above
+        place.put(item, image)
+        # Where trainers look for it, which is elsewhere for a name with a folder `images` in it.
+        label = label_path(stem_of(image.replace(os.sep, "/")).replace("/", os.sep) + ".txt")
         _write_label(item, contents.meta.kpt_shape, label, place)
 
 
