@@ -39,6 +39,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+import tally
 import typer
 from merging import tree
 from PIL import Image
@@ -48,7 +49,7 @@ import yolobg
 from yolobg import files
 from yolobg.cli import app
 
-__all__ = ["KillServer", "Ran", "check_valid", "quick_folder", "trained_on"]
+__all__ = ["KillServer", "Ran", "check_valid", "kills", "quick_folder", "trained_on"]
 
 LIMIT_S = 60.0
 # Audit event to the steps that tell of it.
@@ -124,7 +125,7 @@ class KillServer:
         """Run the command.
 
         Args:
-            arguments: As on the command line.
+            arguments: As on the command line; or `-c`, a program, and its arguments, as for Python.
             kill_at: The point (from 1) at which it kills itself; None for never.
             kill_after_s: The time after which it is killed from outside; None for never.
             watch: Folders in which every change is a point; the steps are points in any case.
@@ -146,6 +147,18 @@ class KillServer:
         points = [line.removeprefix("! ") for line in answer["points"]]
         lone = [line.removeprefix("! ") for line in answer["points"] if line.startswith("! ")]
         return Ran(**{**answer, "points": tuple(points), "lone": tuple(lone)})
+
+
+def kills(run: Callable[[int], Ran]) -> Iterator[tuple[int, Ran]]:
+    """Run with a kill at point 1, 2, 3 ... until one comes to its end."""
+    for point in itertools.count(1):
+        ran = run(point)
+        if not ran.killed:
+            assert ran.code == 0, ran.err
+            tally.tried("kill points", point - 1)
+            return
+        assert len(ran.points) == point
+        yield point, ran
 
 
 @contextlib.contextmanager
@@ -247,7 +260,11 @@ def _command() -> Callable[[list[str]], object]:
 
 def _run_command(arguments: Sequence[str]) -> int:
     try:
-        _command()(list(arguments))
+        if arguments[0] == "-c":
+            sys.argv = list(arguments)
+            exec(arguments[1], {"__name__": "__main__"})
+        else:
+            _command()(list(arguments))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001 - a bug; the test shows it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,40 +21,6 @@ from yolobg.dataset.removal import finish_interrupted, remove
 from yolobg.errors import DatasetError, LockedError, MergeError
 
 LAYOUTS = ("folder", "list", "unlabelled")
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from merging import make_place, stage, Place
-from yolobg import files
-from yolobg.dataset.lock import hold
-from yolobg.dataset.manifest import read_manifest
-from yolobg.dataset.merge import add
-from yolobg.dataset.removal import remove
-what, root, layout, last = sys.argv[2], Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
-place = Place(root, root / "images" / "train", root / "train.txt" if layout == "list" else None)
-seen = 0
-def on_step(name, path):
-    global seen
-    seen += 1
-    if seen == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-files.on_step = on_step
-with hold(root):
-    if what == "add":
-        add(root, read_manifest(root), stage(place, range(10, 13)))
-    else:
-        remove(root, place.folders)
-print(seen)
-"""
-
-
-def run_child(what: str, place: Place, layout: str, last: int) -> subprocess.CompletedProcess[str]:
-    here = str(Path(__file__).parent)
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, here, what, str(place.root), layout, str(last)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def merge(place: Place, ids: range) -> Manifest:
@@ -192,65 +157,6 @@ def test_add__rolls_back_when_any_step_fails(tmp_path: Path, monkeypatch: pytest
     assert last > 15
     # Who holds the dataset is told as a courtesy, and the staging folder goes with the next run.
     assert harmless <= {"write holder.json", "unlink holder.json", "rmtree staging", "rmdir staging", "rmdir .yolobg"}
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_add__killed_at_every_step_is_finished_by_the_next_command(tmp_path: Path, layout: str) -> None:
-    points = 0
-    for last in range(1, 200):
-        place = make_place(tmp_path / f"data{last}", layout)
-        before = visible(place.root)
-        child = run_child("add", place, layout, last)
-        if child.returncode == 0:
-            break
-        assert child.returncode == -signal.SIGKILL, child.stderr
-        points += 1
-        check_no_half_work(place, before)
-        with hold(place.root):
-            manifest = finish_interrupted(place.root, place.folders)
-            assert len(manifest.entries) in (0, 3), f"step {last}"
-            assert visible(place.root) == before or len(manifest.entries) == 3
-            remove(place.root, place.folders)
-        assert visible(place.root) == before, f"step {last}"
-    assert points > 15
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_remove__killed_at_every_step_is_finished_by_the_next_command(tmp_path: Path, layout: str) -> None:
-    points = 0
-    for last in range(1, 200):
-        place = make_place(tmp_path / f"data{last}", layout)
-        before = tree(place.root)
-        merge(place, range(10, 13))
-        child = run_child("remove", place, layout, last)
-        if child.returncode == 0:
-            break
-        assert child.returncode == -signal.SIGKILL, child.stderr
-        points += 1
-        check_no_half_work(place, before)
-        with hold(place.root):
-            remove(place.root, place.folders)
-        assert tree(place.root) == before, f"step {last}"
-    assert points > 10
-
-
-def check_no_half_work(place: Place, before: dict[str, bytes | None]) -> None:
-    """At the moment of the kill: the user's files as they were, every image of ours whole and with an empty label."""
-    now = visible(place.root)
-    for name, content in before.items():
-        if name != "train.txt" and not name.startswith(".yolobg"):
-            assert now[name] == content
-    for name, content in now.items():
-        if name.endswith(".jpg") and name not in before:
-            assert content == b"background %d" % int(Path(name).stem.split("_")[-1]) * 50
-            assert now[name.replace("images/", "labels/").replace(".jpg", ".txt")] == b""
-    if place.list_file:
-        for line in place.list_file.read_text().splitlines():
-            assert line.removeprefix("./") in now, "a listed image is missing"
 
 
 def test_hold__says_who_holds_the_dataset(tmp_path: Path) -> None:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import json
 import random
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import tally
 from coco_server import CocoServer
 from image_server import ImageServer
-from killing import KillServer, Ran, check_valid, quick_folder
+from killing import KillServer, Ran, check_valid, kills, quick_folder
 from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
 from merging import tree, visible
 
@@ -114,18 +112,6 @@ def check_for(server: KillServer, dataset: Dataset, source: Source, add: Sequenc
     assert not ran.lone, "changes without a step of their own"
     assert tree(root) == before
     return check
-
-
-def kills(run: Callable[[int], Ran]) -> Iterator[tuple[int, Ran]]:
-    """Run with a kill at point 1, 2, 3 ... until one comes to its end."""
-    for point in itertools.count(1):
-        ran = run(point)
-        if not ran.killed:
-            assert ran.code == 0, ran.err
-            tally.tried("kill points", point - 1)
-            return
-        assert len(ran.points) == point
-        yield point, ran
 
 
 def moments(layout: str) -> set[int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from killing import KillServer, Ran, kills, quick_folder
 from merging import tree, visible
 from reviewing import add_backgrounds, chosen, make_sample, source_of
 
@@ -19,21 +17,12 @@ from yolobg.errors import DatasetError, PoolError, UsageError, YolobgError
 from yolobg.review.session import Session
 from yolobg.review.state import read_state, state_path
 
-KILL = """
-import os, signal, sys
-from yolobg import files
-left = int(sys.argv[2])
-def on_step(_what, _path):
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-files.on_step = on_step
+APPLY = """
+import sys
 from yolobg.review.session import Session
-session = Session(sys.argv[1], mine_too=True)
+session = Session(sys.argv[2], mine_too=True)
 session.begin_apply()
 session.apply(replace=True)
-print("through", left)
 """
 
 
@@ -307,26 +296,32 @@ def test_mine__a_record_changed_by_somebody_moves_nothing_out_of_the_dataset(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform == "win32", reason="kills itself by a signal")
-def test_apply__killed_at_any_step_ends_exact(tmp_path: Path) -> None:
+def test_apply__killed_at_any_point_ends_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through all of apply; the same apply afterwards comes to the same end, and `remove` restores every byte."""
-    base = make_sample(tmp_path / "base")
+    with KillServer() as server, quick_folder(tmp_path) as scratch:
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(scratch / "cache"))
+        kill_everywhere(server, scratch)
+
+
+def kill_everywhere(server: KillServer, scratch: Path) -> None:
+    base = make_sample(scratch / "base")
     mine = own_background(base)
     pristine = tree(base)
     add_backgrounds(base, 5)
     rejected = [mine, *chosen(base)[:2]]
     reject(base, rejected, mine_too=True)
-    # A stride of a prime number meets every kind of step within a run or two of the suite's time.
-    for step in itertools.count(0, 3):
-        data = tmp_path / f"killed{step}" / "dataset"
-        shutil.copytree(tmp_path / "base", data.parent)
-        run = subprocess.run(
-            [sys.executable, "-c", KILL, str(data), str(step)], capture_output=True, text=True, check=False, timeout=60
-        )
-        if run.returncode == 0:
-            assert step > 20, run.stdout
-            break
-        assert run.returncode == -signal.SIGKILL, run.stderr
+    data = scratch / "killed" / "dataset"
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(base, data)
+        return server.run("-c", APPLY, data, kill_at=point, watch=(data,))
+
+    shutil.copytree(base.parent / "source", data.parent / "source")
+    assert not run(0).lone, "changes without a step of their own"
+    for _point, _ran in kills(run):
         assert (data / mine).exists() or put_away(data), "an image of the user is gone"
         session = Session(data, mine_too=True)
         if session.state.rejected:
