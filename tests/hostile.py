@@ -51,7 +51,7 @@ class World:
         return {
             name: told
             for name, told in photograph(self.top).items()
-            if not name.startswith(("work/ds/", "cache/")) and name != "work/ds"
+            if not name.startswith(("work/ds/", "cache/")) and name not in ("work/ds", "cache")
         }
 
     def users(self) -> dict[str, tuple[object, ...]]:

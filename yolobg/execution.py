@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from yolobg.coco.catalog_cache import open_catalog
+from yolobg.dataset.destination import check_unmoved
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.known import Known
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
@@ -23,7 +25,7 @@ from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError
-from yolobg.files import step
+from yolobg.files import make_real_folder
 from yolobg.model import ImageRecord, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Report
@@ -62,6 +64,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
             check_writable(place)
+    check_unmoved(plan.destination)
     doubles = _Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
         part = _source_key(catalog.path, choice.source.origin)
@@ -81,7 +84,8 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
             fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
-            merged = add(plan.root, manifest, _intent(plan, choice, fetched.staged, staging))
+            intent = _intent(plan, choice, fetched.staged, staging)
+            merged = add(plan.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
     added = merged.entries[len(manifest.entries) :]
@@ -271,13 +275,11 @@ def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:
 
 
 def _make_folder(staging: Path) -> None:
-    try:
-        step("mkdir", staging)
-        staging.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MergeError(f"{staging}: cannot be made: {error.strerror}; nothing was changed") from error
-    if any(folder.is_symlink() for folder in (staging, staging.parent, staging.parent.parent)):
-        raise MergeError(f"{staging}: is a link, so yolobg will not write through it; remove it and run again")
+    for folder in (staging.parent.parent, staging.parent, staging):
+        try:
+            make_real_folder(folder)
+        except OSError as error:
+            raise MergeError(f"{folder}: cannot be made: {error.strerror}; nothing was changed") from error
 
 
 def _forget_if_empty(staging: Path) -> None:

@@ -15,15 +15,17 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 __all__ = [
     "create_empty",
     "flush_folder",
     "hash_file",
+    "make_real_folder",
     "publish_new",
     "read_ordinary",
+    "refuse_links",
     "replace_when_done",
     "same_filesystem",
     "step",
@@ -181,6 +183,24 @@ def read_ordinary(path: Path, limit_bytes: int) -> bytes:
             return file.read()
     finally:
         os.close(handle)
+
+
+def make_real_folder(folder: Path) -> None:
+    """Make a folder where there is none; what is written into it later must not go through a link to somewhere else.
+
+    Raises:
+        OSError: It cannot be made, or is a link.
+    """
+    step("mkdir", folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    refuse_links([folder])
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raise an OSError where one of the paths is a symbolic link."""
+    for path in paths:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "is a link, so yolobg will not write there; remove it and run again", str(path))
 
 
 def hash_file(path: Path) -> str:

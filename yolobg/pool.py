@@ -21,7 +21,7 @@ import msgspec
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.dataset.listing import Walk
 from yolobg.errors import DatasetError, UsageError, YolobgError
-from yolobg.files import replace_when_done, step
+from yolobg.files import make_real_folder, replace_when_done, step
 from yolobg.formats.convert import open_contents
 from yolobg.formats.items import Contents, stem_of
 from yolobg.formats.registry import all_formats, detect_format
@@ -176,8 +176,7 @@ def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -
         if file.read_bytes() == content:
             return
     try:
-        step("mkdir", file.parent)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_real_folder(file.parent)
         with replace_when_done(file) as part:
             step("write", part)
             part.write_bytes(content)

@@ -18,7 +18,7 @@ from yolobg.coco.annotations import read_captions, read_instances
 from yolobg.coco.catalog_build import build_catalog
 from yolobg.coco.catalog_store import Note, Stamp, Store, content_key, is_settled, stamp
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
-from yolobg.files import step
+from yolobg.files import refuse_links, step
 from yolobg.model import Progress
 
 __all__ = ["make", "make_from"]
@@ -191,8 +191,11 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
     """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it."""
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
-    lock = FileLock(store.locks / f"{store.source_id(source)}.lock")
+    place = store.locks / f"{store.source_id(source)}.lock"
+    lock = FileLock(place)
     try:
+        # Taking a lock empties its file, and some versions of filelock follow links.
+        refuse_links([place])
         step("lock", Path(lock.lock_file))
         lock.acquire(timeout=LOCK_TIMEOUT_S)
     except (Timeout, OSError, NotImplementedError):

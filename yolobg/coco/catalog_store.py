@@ -27,7 +27,7 @@ from pathlib import Path
 from yolobg.coco.annotation_source import AnnotationSource, bare_source
 from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
-from yolobg.files import hash_file, replace_when_done, step, write_bytes
+from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, write_bytes
 
 __all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "stamp"]
 
@@ -121,8 +121,7 @@ class Store:
         """Create the folders."""
         with self.writing():
             for part in _PARTS:
-                step("mkdir", self.root / part)
-                (self.root / part).mkdir(parents=True, exist_ok=True)
+                make_real_folder(self.root / part)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -157,6 +156,7 @@ class Store:
                 (self.catalogs / before.catalog).unlink()
         noted = asdict(note) | {"source": bare_source(note.source)}
         with self.writing():
+            make_real_folder(self.sources)
             write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(noted).encode())
 
     def _notes(self) -> list[Note]:
@@ -166,8 +166,9 @@ class Store:
         """The folder where what is half fetched of a source waits for the next run; made here."""
         folder = self.work / self.source_id(source)
         with self.writing():
-            step("mkdir", folder)
-            folder.mkdir(parents=True, exist_ok=True)
+            make_real_folder(folder)
+            # What was begun there is continued, so none of it may be a link to something else.
+            refuse_links(folder.iterdir())
         return folder
 
     # ------------------------------------------------------------ catalogs
@@ -208,6 +209,7 @@ class Store:
         return tuple(
             CacheEntry(p.stem.rsplit("-", 2)[0], p, p.stat().st_size, by_catalog.get(p.name, ""))
             for p in sorted(self.catalogs.glob("*-*-*.sqlite"))
+            if p.is_file()
         )
 
     def clear(self) -> int:
@@ -215,12 +217,9 @@ class Store:
 
         Whatever else somebody keeps there stays, and so do the folders that hold it; links are left alone.
         """
-        freed = 0
         with self.writing():
-            for part, names in _OURS.items():
-                freed += _remove_ours(self.root / part, names)
-            for folder in _work_folders(self.work):
-                freed += _remove_ours(folder, _WORK_FILE)
+            freed = sum(_remove_ours(self.root / part, names) for part, names in _OURS.items())
+            freed += sum(_remove_ours(folder, _WORK_FILE) for folder in _work_folders(self.work))
             _remove_if_empty(self.work)
         return freed
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from yolobg.dataset.layout import label_path, list_line, parse_list
 from yolobg.dataset.listing import is_relative, read_list, relative_lines
-from yolobg.errors import DatasetError
+from yolobg.errors import DatasetError, MergeError
 from yolobg.model import DataYaml, Inventory
 
-__all__ = ["Destination", "choose_destination"]
+__all__ = ["Destination", "check_unmoved", "choose_destination"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,37 @@ class Destination:
         images_dir: The folder of the images.
         labels_dir: The folder in which a trainer seeks their labels; it need not exist yet.
         list_file: The list file that must name them, where the split is one.
+        real: Where the two folders and the list file led when that was decided, links followed.
     """
 
     images_dir: Path
     labels_dir: Path
     list_file: Path | None = None
+    real: tuple[str, ...] = field(default=(), compare=False)
+
+
+def check_unmoved(destination: Destination) -> None:
+    """Make sure that new files still go where they were meant to go: a plan may be old when it is carried out.
+
+    Raises:
+        MergeError: A folder on the way, or the list file, leads somewhere else now.
+    """
+    places = _places(destination)
+    for place, before, now in zip(places, destination.real, _real(places), strict=True):
+        if before != now:
+            raise MergeError(
+                f"{place}: led to {before} when this was planned and leads to {now} now; nothing was changed. Run "
+                "again if that is meant"
+            )
+
+
+def _places(destination: Destination) -> tuple[Path, ...]:
+    listed = [destination.list_file] if destination.list_file else []
+    return (destination.images_dir, destination.labels_dir, *listed)
+
+
+def _real(places: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(map(os.path.realpath, places))
 
 
 def choose_destination(
@@ -51,7 +78,11 @@ def choose_destination(
         DatasetError: `into` is no folder of the split or is listed more than once, or there is no folder that could be
             meant.
     """
-    here = (cwd or Path()).absolute()
+    chosen = _choose(data, inventory, into, (cwd or Path()).absolute())
+    return replace(chosen, real=_real(_places(chosen)))
+
+
+def _choose(data: DataYaml, inventory: Inventory, into: Path | None, here: Path) -> Destination:
     folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
     if folders:
         wish = None if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import stat
 import sys
 import time
 import warnings
@@ -22,12 +23,13 @@ from filelock import FileLock, Timeout
 from yolobg.dataset.lock_by_name import NO_LOCKS, LockByName
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
-from yolobg.files import step, sweep_parts
+from yolobg.files import read_ordinary, step, sweep_parts
 
 __all__ = ["hold", "hold_review", "was_left"]
 
 WAIT_S = 10.0
 _LOCK, _REVIEW_LOCK = "lock", "review.lock"
+HOLDER_LIMIT_BYTES = 1 << 16
 
 
 @contextlib.contextmanager
@@ -45,7 +47,10 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
         sweep_parts(folder)
         with contextlib.suppress(OSError):
             step("write", holder)
-            holder.write_text(json.dumps(_me()), encoding="utf-8")
+            # Made anew, since what lies there may be a link to a file of somebody's.
+            holder.unlink(missing_ok=True)
+            with holder.open("x", encoding="utf-8") as file:
+                file.write(json.dumps(_me()))
         yield folder
     finally:
         _let_go(lock, folder)
@@ -100,6 +105,7 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
     lock, until = _Lock(folder / name), time.monotonic() + wait_s
     while True:
         _make(folder)
+        _refuse_planted(folder / name)
         try:
             step("lock", folder / name)
             if not _lock_natively(lock, max(0.0, until - time.monotonic())):
@@ -156,6 +162,16 @@ def _make(folder: Path) -> None:
         raise MergeError(f"{folder}: is a link or a file, so yolobg will not write there; remove it and run again")
 
 
+def _refuse_planted(lock: Path) -> None:
+    """Taking a lock empties its file, and some versions of filelock follow links."""
+    try:
+        there = lock.lstat()
+    except OSError:
+        return
+    if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+        raise MergeError(f"{lock}: is a link or no ordinary file, so yolobg did not make it; remove it and run again")
+
+
 def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
@@ -188,7 +204,7 @@ def _me() -> dict[str, str | int]:
 
 def _holder(folder: Path) -> str:
     try:
-        told = json.loads((folder / "holder.json").read_text(encoding="utf-8"))
+        told = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
         return f"process {int(told['pid'])} on {str(told['host'])[:80]!r} since {str(told['since'])[:40]}"
     except (OSError, ValueError, KeyError, TypeError):
         return "it did not say which"

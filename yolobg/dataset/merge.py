@@ -8,6 +8,7 @@ the manifest alone.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,8 +29,10 @@ from yolobg.dataset.on_disk import (
     clear_staging,
     decide,
     flush_folders,
+    identity,
     look_image,
     look_label,
+    looks_staged,
     remove_folders,
     unlink,
     write_or_drop,
@@ -46,13 +49,18 @@ _STUCK = (
 )
 
 
-def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
+def _no_check() -> None:
+    return None
+
+
+def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Callable[[], None] = _no_check) -> Manifest:
     """Merge staged images as the intent says; all of them, or none and a `MergeError`.
 
     Args:
         root: The dataset root, held by the caller's lock.
         manifest: What is recorded there now, with nothing pending.
         pending: The intent.
+        check_places: Raises where a folder or list file is not any more the one that was planned for.
 
     Returns:
         The manifest as written, holding the new entries.
@@ -68,7 +76,7 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
     try:
         _flush_staged(pending, root)
         write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
-        return carry_out(root, manifest, pending, made=made)
+        return carry_out(root, manifest, pending, made=made, check_places=check_places)
     except BaseException as error:
         undone = _undo(root, manifest, pending, made)
         if isinstance(error, OSError):
@@ -77,7 +85,14 @@ def add(root: Path, manifest: Manifest, pending: Pending) -> Manifest:
         raise
 
 
-def carry_out(root: Path, manifest: Manifest, pending: Pending, *, made: set[Path] | None = None) -> Manifest:
+def carry_out(
+    root: Path,
+    manifest: Manifest,
+    pending: Pending,
+    *,
+    made: set[Path] | None = None,
+    check_places: Callable[[], None] = _no_check,
+) -> Manifest:
     """Do what an intent says, from wherever an earlier try stopped.
 
     Args:
@@ -86,20 +101,25 @@ def carry_out(root: Path, manifest: Manifest, pending: Pending, *, made: set[Pat
         pending: The intent; it is in the manifest on disk.
         made: Where a fresh merge notes the labels it makes; a taken path or a lost staged image is an error then. None
             for recovery, which drops such an entry.
+        check_places: As for `add`.
 
     Returns:
         The manifest as written, with nothing pending.
     """
+    check_places()
     for folder in pending.folders:
-        step("mkdir", absolute(folder, root))
-        absolute(folder, root).mkdir(exist_ok=True)
+        _make(absolute(folder, root))
     staging = absolute(pending.staging, root)
-    done = tuple(e for e in pending.entries if _place(e, root, staging, made))
+    homes = {home: identity(home) for home in _homes(pending, root)}
+    # Once more: from here on a folder that takes another's place is told by its identity.
+    check_places()
+    done = tuple(e for e in pending.entries if _place(e, root, staging, made, homes))
     flush_folders(done, root)
     edits = manifest.edits
     if pending.edit is not None and done:
         placed = {e.image: pending.edit.lines[e.image] for e in done}
         edit: ListEdit = msgspec.structs.replace(pending.edit, lines=placed)
+        check_places()
         list_file.append(absolute(edit.file, root), edit)
         edits = (*edits, edit)
     merged = msgspec.structs.replace(
@@ -116,13 +136,29 @@ def carry_out(root: Path, manifest: Manifest, pending: Pending, *, made: set[Pat
     return merged
 
 
-def _place(entry: Entry, root: Path, staging: Path, made: set[Path] | None) -> bool:
+def _make(folder: Path) -> None:
+    step("mkdir", folder)
+    folder.mkdir(exist_ok=True)
+    if folder.is_symlink():
+        raise MergeError(f"{folder}: somebody put a link where yolobg makes a folder; remove it and run again")
+
+
+def _homes(pending: Pending, root: Path) -> set[Path]:
+    return {absolute(path, root).parent for e in pending.entries for path in (e.image, e.label)}
+
+
+def _place(
+    entry: Entry, root: Path, staging: Path, made: set[Path] | None, homes: Mapping[Path, tuple[int, int]]
+) -> bool:
     """Bring one entry to its place; False when it had to be dropped."""
     image, label = absolute(entry.image, root), absolute(entry.label, root)
+    for home in (image.parent, label.parent):
+        if identity(home) != homes[home]:
+            raise MergeError(f"{home}: somebody put another folder in its place while yolobg was at work; run again")
     staged = staging / f"{entry.source_id}.staged"
     there = look_label(label)
-    # What lies in staging since the run was killed may be anything; a fresh merge has just verified it.
-    whole = os.path.lexists(staged) if made is not None else look_image(staged, entry) == "ours"
+    # What lies in staging since a run was killed may be anything; a fresh merge has just verified the content.
+    whole = looks_staged(staged, entry) if made is not None else look_image(staged, entry) == "ours"
     action = decide(image=look_image(image, entry), label=there, staged=whole)
     if made is not None and (action != "publish" or there != "absent"):
         raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")

@@ -24,8 +24,10 @@ __all__ = [
     "decide",
     "drop_empty_staging",
     "flush_folders",
+    "identity",
     "look_image",
     "look_label",
+    "looks_staged",
     "remove_folders",
     "staging_folder",
     "unlink",
@@ -71,6 +73,17 @@ def _leads_to(link: Path, place: str) -> bool:
     return str(link.readlink()).removeprefix("\\\\?\\") == place
 
 
+def looks_staged(staged: Path, entry: Entry) -> bool:
+    """Whether an image lies in staging that was verified there: told from kind and size, without reading it again."""
+    try:
+        there = staged.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if entry.link == "symlink":
+        return stat.S_ISLNK(there.st_mode) and _leads_to(staged, entry.url)
+    return stat.S_ISREG(there.st_mode) and there.st_size == entry.bytes
+
+
 def look_label(label: Path) -> LabelThere:
     """Whether a label file is there and says anything; what is no plain file says something."""
     if not os.path.lexists(label):
@@ -95,6 +108,12 @@ def check_writable(place: Path) -> None:
         folder = folder.parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise MergeError(f"{folder}: cannot be written, and new files have to go there; nothing was changed")
+
+
+def identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from every other, whatever its name is, links followed."""
+    there = folder.stat()
+    return there.st_dev, there.st_ino
 
 
 def unlink(path: Path) -> None:
@@ -145,6 +164,8 @@ def clear_staging(staging: Path) -> None:
 
 def drop_empty_staging(staging: Path) -> None:
     """Remove what a killed run has emptied of a staging folder; what it has fetched stays for the next."""
+    if staging.is_symlink() or staging.parent.is_symlink():
+        return
     for folder in (*staging.glob("*"), staging, staging.parent):
         if folder.is_dir():
             with contextlib.suppress(OSError):

@@ -133,11 +133,13 @@ def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
     The caller holds the lock.
 
     Raises:
-        DatasetError: It lies outside the dataset's folders.
+        DatasetError: It lies outside the dataset's folders, or the place to put it is a link.
         OSError: It cannot be moved; it is where it was.
     """
     image = absolute(away.image, root)
     _check_home(away, root, folders)
+    if _store(root).is_symlink():
+        raise DatasetError(f"{_store(root)}: is a link, so yolobg puts no image away there; remove it and run again")
     read = read_rejections(root)
     begun = next((a for a in read.theirs if (a.image, a.sha256) == (away.image, away.sha256)), None)
     names = (f"{away.sha256}.{number}.put-away" for number in itertools.count())

@@ -84,6 +84,8 @@ def write_state(root: Path, state: State) -> None:
         return
     step("mkdir", path.parent)
     path.parent.mkdir(exist_ok=True)
+    if path.parent.is_symlink():
+        raise DatasetError(f"{path.parent}: is a link, so yolobg will not write there; remove it and run again")
     write_bytes(path, msgspec.json.encode(state))
 
 
