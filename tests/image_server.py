@@ -255,7 +255,7 @@ class ImageServer:
             status, words = (301, "Moved Permanently") if kind == "moved" else (302, "Found")
             return await self._send(writer, status, words, b"", {"Location": target})
         assert content is not None
-        return await self._send_image(writer, kind, value, content)
+        return await self._send_image(writer, path, kind, value, content)
 
     async def _refuse(self, writer: asyncio.StreamWriter, kind: str, retry_after: str) -> bool:
         status, words = _STATUS[kind]
@@ -265,12 +265,15 @@ class ImageServer:
             headers["Retry-After"] = retry_after
         return await self._send(writer, status, words, body, headers)
 
-    async def _send_image(self, writer: asyncio.StreamWriter, kind: str, value: str, content: bytes) -> bool:
+    async def _send_image(self, writer: asyncio.StreamWriter, path: str, kind: str, value: str, content: bytes) -> bool:
         headers = {"Content-Type": "image/jpeg"}
         if self.etags == "md5":
             headers["ETag"] = f'"{hashlib.md5(content).hexdigest()}"'
         elif self.etags == "opaque":
             headers["ETag"] = f'"{hashlib.md5(content[::-1]).hexdigest()}"'
+        if kind == "damage":
+            # Each time other bytes, as networks damage; or, as bad copies in a cache are, always the same.
+            content = damaged(content, 0 if value == "same" else self._asked[path] - 1)
         body, length = self._body(kind, content, headers)
         if kind == "chunked":
             return await self._send_chunked(writer, body, headers)
@@ -297,7 +300,6 @@ class ImageServer:
             "html": (HTML, None),
             "html_as_jpeg": (HTML, None),
             "empty": (b"", None),
-            "damage": (damaged(content), None),
             "other_size": (self.other_image or content, None),
             "truncate": (content[:half], len(content)),
             "reset_body": (content[:half], len(content)),
@@ -347,9 +349,9 @@ class ImageServer:
         return True
 
 
-def damaged(content: bytes) -> bytes:
+def damaged(content: bytes, seed: int = 0) -> bytes:
     """The same length with a stretch in the middle overwritten by other bytes, end marks kept."""
-    start, noise = len(content) // 2, random.Random(0)
+    start, noise = len(content) // 2, random.Random(seed)
     stretch = noise.randbytes(min(512, len(content) // 4))
     return content[:start] + stretch + content[start + len(stretch) :]
 

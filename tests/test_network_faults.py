@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -40,7 +41,7 @@ class Fault:
 
     what: str
     lasts: bool = False
-    said: str = ""
+    said: str = "."
 
 
 FAULTS = {
@@ -58,13 +59,13 @@ FAULTS = {
     "a length that is too long": Fault("long_length", said="cut off"),
     "a body that ends half-way": Fault("truncate", said="cut off"),
     "gzip without saying so": Fault("gzip_bare", said="does not start like a JPEG"),
-    "damaged bytes of the right length": Fault("damage"),
+    "damaged bytes of the right length": Fault("damage", said="MD5"),
     "the right image in another size": Fault("other_size", said="but the record says"),
     "302 loop": Fault("loop", lasts=True, said="more than 4 redirects"),
     "301 loop over two addresses": Fault("moved:/train2017/loop.jpg", lasts=True, said="more than 4 redirects"),
     "302 to ftp": Fault("redirect:ftp://127.0.0.1/x.jpg", lasts=True, said="another kind of address"),
     "301 to a file": Fault("moved:file:///etc/passwd", lasts=True, said="another kind of address"),
-    "302 to nonsense": Fault("redirect:http://[", said=""),
+    "302 to nonsense": Fault("redirect:http://[", said="."),
     "302 to nowhere": Fault("redirect:?", said="redirects"),
     "403": Fault("forbidden", lasts=True, said="status 403"),
     "404": Fault("missing", lasts=True, said="status 404"),
@@ -81,7 +82,6 @@ FAULTS = {
     "500": Fault("error", said="status 500"),
     "DNS failure": Fault("redirect:http://no-such-host.invalid/x.jpg", said="cannot be reached"),
 }
-HARMLESS = ("gzip", "chunked")
 SLOW = ("1 byte/s", "1 byte/s from the first byte on", "no answer")
 
 
@@ -96,8 +96,9 @@ def closed() -> str:
 def server() -> Iterator[ImageServer]:
     """Has many images; what it did wrong is counted at the end."""
     files = served(records(CANDIDATES))
-    with ImageServer(files | {"/train2017/loop.jpg": b"."}, other_image=picture(7, 32, 32)) as running:
-        running.always["/train2017/loop.jpg"] = "moved:/train2017/000000000001.jpg"
+    circle = {"/train2017/loop.jpg": b".", "/train2017/pool.jpg": b"."}
+    with ImageServer(files | circle, other_image=picture(7, 32, 32)) as running:
+        running.always = {"/train2017/loop.jpg": "moved:pool.jpg", "/train2017/pool.jpg": "moved:loop.jpg"}
         yield running
         tally.tried("network faults", sum(running.given.values()))
 
@@ -129,13 +130,13 @@ def assert_all_true(result: FetchResult, staging: Path) -> None:
 def test_alone__once(name: str, server: ImageServer, closed: str, tmp_path: Path) -> None:
     fault, first = FAULTS[name], "/train2017/000000000001.jpg"
     server.faults[first] = [fault.what.format(closed=closed)]
-    if "loop" in name:
+    if name == "302 loop":
         server.faults[first] *= QUICK.redirects + 1
     result = fetch(server, tmp_path, needed=2, jobs=1)
     assert_all_true(result, tmp_path)
     if fault.lasts:
         assert [one.record.id for one in result.staged] == [2, 3]
-        assert fault.said in result.failed[0].reason
+        assert re.search(fault.said, result.failed[0].reason)
         assert result.failed[0].attempts == 1
     else:
         assert [one.record.id for one in result.staged] == [1, 2]
@@ -159,12 +160,27 @@ def test_alone__in_every_answer(name: str, server: ImageServer, closed: str, tmp
         assert isinstance(caught.value, DownloadError)
         assert f"127.0.0.1:{server.port}" in str(caught.value)
     assert names(tmp_path) == []
-    assert len(server.log) <= most_requests(QUICK.barren_images + 2 * QUICK.ceiling)
+    assert len(server.log) <= most_requests(QUICK.barren_images + 2 * QUICK.start) * hops_of(name)
+
+
+def hops_of(name: str) -> int:
+    """Requests that one try for an image may be: all that redirects ask for."""
+    return QUICK.redirects + 1 if "loop" in name or "302" in name else 1
 
 
 def most_requests(images: int) -> int:
     """In all, for so many images begun: aiohttp repeats a request of its own accord when an old connection breaks."""
     return 2 * QUICK.tries * images
+
+
+def test_alone__a_copy_that_is_always_damaged_in_the_same_way(server: ImageServer, tmp_path: Path) -> None:
+    """Also before any ETag has fitted: one image that repeats itself does not show that ETags are no MD5s."""
+    server.always["/train2017/000000000001.jpg"] = "damage:same"
+    server.latency_s = 0.05
+    result = fetch(server, tmp_path, needed=10)
+    assert [one.source_id for one in result.failed] == [1]
+    assert "MD5" in result.failed[0].reason
+    assert_all_true(result, tmp_path)
 
 
 # ---------------------------------------------------------------- mixed
@@ -421,7 +437,7 @@ def test_augment__with_a_fault_in_every_answer(
         yolobg.augment(place.data_yaml, ratio=RATIO, annotations=place.annotations, images=images)
     assert caught.value.exit_code == (3 if name == "the right image in another size" else 5)
     place.check(before, added=0)
-    server.always = {}
+    del server.always["*"]
     report = yolobg.augment(place.data_yaml, ratio=RATIO, annotations=place.annotations, images=images)
     assert len(report.added) == NEEDED
     place.check(before, added=NEEDED)

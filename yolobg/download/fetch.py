@@ -113,7 +113,7 @@ class _Run:
         self._attempts: dict[int, int] = {}
         self._staged: list[Staged] = []
         self._failed: list[Failed] = []
-        self._dry = False
+        self._dry = self._any_good = False
         self._good_waiting = 0
         self._lost = self._barren = 0
 
@@ -137,7 +137,8 @@ class _Run:
 
     def _begin(self) -> None:
         """Begin as many candidates as are still needed, within a window that bounds memory."""
-        window = 2 * self._limits.ceiling
+        # Until one has come, few are asked for: a host that has nothing for us is not asked for hundreds.
+        window = 2 * (self._limits.ceiling if self._any_good else self._limits.start)
         while not self._dry:
             open_ = self._begun - self._settled - len(self._outcomes)
             if open_ >= window or len(self._staged) + self._good_waiting + open_ >= self._needed:
@@ -165,6 +166,7 @@ class _Run:
             raise outcome
         self._outcomes[rank] = outcome
         if isinstance(outcome, Staged):
+            self._any_good = True
             self._good_waiting += 1
             self._attempts[rank] = attempts
             self._barren = 0

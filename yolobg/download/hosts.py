@@ -49,6 +49,7 @@ class Host:
         probing: Whether one is under way.
         down: Given up for this run.
         etag_fits: How many images had the MD5 that its ETag says; 0 may mean that its ETags are none.
+        etag_repeats: How many images came with one content twice that is not what its ETag says.
     """
 
     base: str
@@ -60,6 +61,7 @@ class Host:
     probing: bool = False
     down: bool = False
     etag_fits: int = 0
+    etag_repeats: int = 0
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -155,7 +156,7 @@ class _Tries:
         self._pace, self._limits = pace, limits
         self._attempts = self._connections = 0
         self._gone: set[int] = set()
-        self._seen: set[str] = set()
+        self._seen: Counter[str] = Counter()
         self._reason = "no host was asked"
 
     @property

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import ssl
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -39,6 +40,7 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What file servers send for images; S3 says binary/octet-stream for files stored without a type.
 _TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "application/x-download", "multipart/form-data")
 _SPILL_BYTES = 1 << 20
+_TWICE, _ODD_IMAGES = 2, 3
 _NO_SOCKET = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -49,13 +51,13 @@ class Requester:
         self._session, self._staging, self._workers, self._limits = session, staging, workers, limits
         self._proxies = Proxies()
 
-    async def get(self, host: Host, record: ImageRecord, *, seen: set[str]) -> Staged:
+    async def get(self, host: Host, record: ImageRecord, *, seen: Counter[str]) -> Staged:
         """Fetch an image from a host into staging.
 
         Args:
             host: Whom to ask.
             record: What for.
-            seen: SHA-256 of contents whose ETag did not fit, in earlier tries for this image; added to.
+            seen: SHA-256 of contents whose ETag did not fit, and how often, in tries for this image; added to.
 
         Raises:
             Fault: No image came of it.
@@ -77,7 +79,7 @@ class Requester:
         except (OSError, ValueError) as error:
             raise Fault("bad" if answered else "connection", _words(error)) from error
 
-    async def _follow(self, host: Host, record: ImageRecord, seen: set[str], note: Callable[[int], None]) -> Staged:
+    async def _follow(self, host: Host, record: ImageRecord, seen: Counter[str], note: Callable[[int], None]) -> Staged:
         parts = safe_parts(record.file_name)
         if parts is None:
             raise Fault("gone", "its file name is not safe to use")
@@ -155,18 +157,18 @@ class Requester:
         )
 
     async def _receive(
-        self, host: Host, record: ImageRecord, response: aiohttp.ClientResponse, answer: Answer, seen: set[str]
+        self, host: Host, record: ImageRecord, response: aiohttp.ClientResponse, answer: Answer, seen: Counter[str]
     ) -> Staged:
         limit = self._limits.image_bytes
         incoming = None
         try:
             incoming = Incoming(self._staging, record, answer, limit_bytes=limit)
             rest = await self._stream(response, incoming)
-            # The same content twice, from a host whose ETags never fitted: they look like MD5s and are none.
-            known = frozenset(seen) if host.etag_fits == 0 else frozenset[str]()
+            known = self._known(host, seen)
             staged, proven = await self._in_worker(partial(incoming.finish, rest, known=known))
         except EtagMismatchError as error:
-            seen.add(error.sha256)
+            seen[error.sha256] += 1
+            host.etag_repeats += seen[error.sha256] == _TWICE
             raise Fault("bad", str(error)) from error
         except BadImageError as error:
             raise Fault("bad", str(error)) from error
@@ -176,6 +178,17 @@ class Requester:
         finally:
             if incoming is not None:
                 incoming.discard()
+
+    def _known(self, host: Host, seen: Counter[str]) -> frozenset[str]:
+        """Contents to take although their ETag does not fit, since this host's ETags look like MD5s and are none.
+
+        They never fitted, and several images came with the same content twice, or this one came so time and again:
+        damage that repeats itself for one image (a bad copy in a cache) is no sign of that.
+        """
+        if host.etag_fits:
+            return frozenset()
+        often = 1 if host.etag_repeats >= _ODD_IMAGES else self._limits.tries - _TWICE
+        return frozenset(content for content, times in seen.items() if times >= often)
 
     async def _stream(self, response: aiohttp.ClientResponse, incoming: Incoming) -> bytearray:
         """Pass a body on in large pieces; returns the last one."""
