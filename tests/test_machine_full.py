@@ -21,7 +21,10 @@ from machine import (
     run_inside,
     small_disk,
 )
+from merging import tree
 from tally import tried
+
+from yolobg.coco.catalog_cache import clear_cache
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +76,33 @@ def check_outcome(world: World, told: Outcome, wanted: int, fault: Fault) -> Non
         assert len(world.backgrounds()) == wanted, fault.where
 
 
+@pytest.mark.parametrize("kind", ["once", "full", "dead"])
+def test_every_step_of_a_catalog__fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Whichever step of building a catalog fails, the next run builds it, and no half one is ever used."""
+    world = make_world(tmp_path)
+    command = ["classes", *world.augment()[1:6], "--json"]
+    wanted = run_inside(*command).stdout
+    for at in count(1):
+        cache = tmp_path / f"cache{at}"
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(cache))
+        fault = KINDS[kind](at)
+        with fault.on():
+            told = run_inside(*command)
+        if not fault.tried:
+            assert at > (10 if kind != "full" else 5), "the steps are not told"
+            return
+        tried("machine faults")
+        if told.code:
+            check_refused(told, 1, os.strerror(fault.number))
+        else:
+            assert told.stdout == wanted, fault.where
+        assert run_inside(*command).stdout == wanted, fault.where
+        assert kind == "dead" or not list((cache / "work").rglob("*.*")), fault.where
+        clear_cache()
+        left = [path for path in cache.rglob("*") if path.is_file()]
+        assert left == [], fault.where
+
+
 # ---------------------------------------------------------------- real file systems
 
 
@@ -117,3 +147,27 @@ def test_small_disk__of_every_size(tmp_path: Path, disk: SmallDisk, command: str
                 assert any(os.strerror(errno.ENOSPC) in warning for warning in told.report["warnings"])
         world.check_recovers(run_inside)
     assert refusals > (3 if command == "augment" else 0), "the disk was never too small"
+
+
+def test_small_disk__for_the_cache(tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for n pages the catalog is there whole, or the command says what to do and leaves nothing half."""
+    monkeypatch.setenv("YOLOBG_CACHE_DIR", str(disk.place / "cache"))
+    world = make_world(tmp_path)
+    refusals = 0
+    for pages in count(1):
+        disk.limit(size=disk.used()[0] + pages * PAGE_BYTES)
+        told = run_inside(*world.augment())
+        disk.limit(size="64m")
+        tried("machine faults")
+        world.check_valid()
+        if not told.code:
+            break
+        refusals += 1
+        check_refused(told, 1, "YOLOBG_CACHE_DIR", str(disk.place))
+        assert tree(world.root) == world.before
+        # A catalog that is in its place is whole; only what leads there was not written.
+        left = [path for path in (disk.place / "cache").rglob("*") if path.is_file() and path.suffix != ".lock"]
+        assert {path.parent.name for path in left} <= {"catalogs"}
+        assert {path.suffix for path in left} <= {".sqlite"}
+    assert refusals > 5, "the disk was never too small"
+    world.check_recovers(run_inside)

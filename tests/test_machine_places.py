@@ -195,6 +195,28 @@ def test_few_file_handles(tmp_path: Path, handles: int) -> None:
     world.check_recovers(run_inside, 8)
 
 
+NO_HANDLE = """
+import errno, os
+real = os.open
+def full(path, *rest, **more):
+    if str(path).endswith("train0.txt"):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+    return real(path, *rest, **more)
+os.open = full
+"""
+
+
+def test_no_file_handle_for_a_label__is_no_corrupt_label(tmp_path: Path) -> None:
+    """A label that this process cannot open just now is not corrupt: taken for that, the ratio would be wrong."""
+    world = make_world(tmp_path)
+    for command in (["status", str(world.root), "--json"], world.augment()):
+        told = run_child(*command, prelude=NO_HANDLE)
+        tried("machine faults")
+        check_refused(told, 3, "train0.txt", os.strerror(errno.EMFILE), "ulimit -n")
+    assert tree(world.root) == world.before
+    world.check_recovers(run_inside)
+
+
 @pytest.mark.parametrize("kib", [1, 2, 4, 16, 64])
 def test_limited_file_size(tmp_path: Path, kib: int) -> None:
     """A quota on single files (`ulimit -f`): the manifest, the catalog or an image may be too large for it."""

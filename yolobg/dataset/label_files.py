@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from yolobg.dataset.label_check import Verdict
 from yolobg.dataset.listing import Folders
+from yolobg.errors import DatasetError
 
-__all__ = ["judge_labels"]
+__all__ = ["LARGEST_LABEL_BYTES", "judge_labels"]
 
 # Measured on 2 cores, 20,000 labels: with a cold cache two readers halve the time and more gain nothing; with a warm
 # cache two cost nothing and four cost half as much again.
@@ -18,9 +20,11 @@ _READERS = 2
 _CHUNK_FILES = 500
 _CHUNK_BYTES = 1 << 16
 # A hundred thousand polygons of ten points. Judging one takes up to thirty times its size.
-_LARGEST_BYTES = 16 << 20
+LARGEST_LABEL_BYTES = 16 << 20
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MISSING = Verdict("missing")
+# What is this process's trouble and not the file's.
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> Iterator[Verdict]:
@@ -32,7 +36,7 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
         check: Judges the content of one.
 
     Raises:
-        DatasetError: It cannot be found out whether one of them is there.
+        DatasetError: It cannot be found out whether one of them is there, or this process can open no more files.
     """
 
     def judge(chunk: Sequence[str]) -> list[Verdict]:
@@ -57,6 +61,11 @@ def _judge(label: str, check: Callable[[bytes], Verdict]) -> Verdict:
     try:
         return check(_read(label))
     except OSError as error:
+        # That says nothing of the label: taken for corrupt, it would not count, and too few backgrounds would be added.
+        if error.errno in _OURS:
+            raise DatasetError(
+                f"{label}: cannot be read: {error.strerror}; let this machine spare more (ulimit -n) and run again"
+            ) from error
         return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
 
 
@@ -70,8 +79,8 @@ def _read(path: str) -> bytes:
         parts = [content]
         while chunk := os.read(handle, _CHUNK_BYTES):
             parts.append(chunk)
-            if sum(map(len, parts)) > _LARGEST_BYTES:
-                raise OSError(f"larger than {_LARGEST_BYTES >> 20} MiB")
+            if sum(map(len, parts)) > LARGEST_LABEL_BYTES:
+                raise OSError(f"larger than {LARGEST_LABEL_BYTES >> 20} MiB")
         return b"".join(parts)
     finally:
         os.close(handle)
