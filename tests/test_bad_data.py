@@ -36,7 +36,10 @@ from yolobg.dataset.rejected import read_rejections
 from yolobg.dataset.settings import datasets_dirs
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
 from yolobg.formats.coco_read import read_coco
+from yolobg.formats.voc import read_voc
+from yolobg.formats.yolo_folders import read_darknet, read_plain
 from yolobg.pipeline import read_map
+from yolobg.pool import _says_something
 from yolobg.review.state import read_state
 
 GOOD_YAML = "train: images/train\nval: images/train\nnames: [cat, dog]\n"
@@ -541,6 +544,14 @@ def test_labels__odd_numbers_are_judged(cell: str, column: int) -> None:
 
 # ---------------------------------------------------------------- what is no file
 
+
+def voc(root: Path) -> object:
+    """Read a VOC dataset of one image."""
+    (root / "ImageSets/Main").mkdir(parents=True)
+    (root / "ImageSets/Main/train.txt").write_bytes(b"a\n")
+    return list(read_voc(root).items())
+
+
 Reader = Callable[[Path], object]
 # Where each file lies in a dataset, and what reads it.
 READERS: dict[str, tuple[str, Reader, type[YolobgError] | None]] = {
@@ -558,12 +569,19 @@ READERS: dict[str, tuple[str, Reader, type[YolobgError] | None]] = {
     "annotations": ("instances_x.json", lambda root: unpacked(root / "instances_x.json"), AnnotationsError),
     "zip": ("a.zip", lambda root: unpacked(root / "a.zip"), AnnotationsError),
     "settings": ("Ultralytics/settings.json", datasets_dirs, None),
+    "COCO to convert": ("annotations/instances_train.json", read_coco, DatasetError),
+    "VOC list": ("ImageSets/Main/train.txt", read_voc, DatasetError),
+    "VOC record": ("Annotations/a.xml", voc, None),
+    "VOC classes": ("labelmap.txt", voc, None),
+    "darknet": ("obj.data", read_darknet, DatasetError),
+    "plain classes": ("classes.txt", read_plain, None),
+    "label of a pool": ("labels/train/a.txt", lambda root: _says_something(str(root / "labels/train/a.txt")), None),
 }
 
 
 def put(path: Path, kind: str) -> None:
     """Put something at a path that is no ordinary file."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         for file in path.iterdir():
             file.unlink()
@@ -619,7 +637,10 @@ from yolobg.dataset.label_check import label_checker
 from yolobg.dataset.label_files import _judge
 from yolobg.dataset.listing import read_list
 from yolobg.dataset.manifest import read_manifest
+from yolobg.formats.voc import read_voc
+from yolobg.formats.yolo_folders import read_darknet, read_plain
 from yolobg.pipeline import read_map
+from yolobg.pool import _says_something
 
 GIB = 1 << 30
 # A run that would take far more must not take the machine down.
@@ -676,7 +697,7 @@ def in_child(folder: Path, code: str) -> tuple[str, int]:
             "DatasetError: .*larger than 512 MiB",
             50,
         ),
-        ("read_list(str(sparse('train.txt', GIB)))", "DatasetError: .*MiB without a line end", 50),
+        ("read_list(str(sparse('train.txt', GIB)))", "DatasetError: .*without a line end|larger than", 50),
         ("label_of(sparse('labels/train/a.txt', GIB))", "larger than 16 MiB", 100),
         ("read_instances(sparse('instances_x.json', GIB))", "AnnotationsError: .*not valid JSON", 100),
         ("read_instances(sparse('instances_x.json', GIB, TEXT_OPEN))", "AnnotationsError: .*not valid JSON", 100),

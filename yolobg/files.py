@@ -17,12 +17,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = [
     "create_empty",
     "flush_folder",
     "hash_file",
     "make_real_folder",
+    "open_ordinary",
     "publish_new",
     "read_ordinary",
     "refuse_links",
@@ -165,24 +167,35 @@ def _rename_new(staged: Path, destination: Path) -> None:
     staged.rename(destination)
 
 
-def read_ordinary(path: Path, limit_bytes: int) -> bytes:
-    """The content of a small file, links followed; what is no ordinary file is neither waited for nor read.
+def open_ordinary(path: Path | str, limit_bytes: int) -> BinaryIO:
+    """Open a file for reading, links followed; what is no ordinary file is neither waited for nor read.
 
     Raises:
         OSError: It cannot be read, is a folder, a pipe or a device, or is larger than `limit_bytes`.
     """
+    file = open(path, "rb", opener=_open_at_once)  # noqa: PTH123 - Path.open takes no opener
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode) and status.st_size <= limit_bytes:
+        return file
+    file.close()
+    if stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EFBIG, f"it is larger than {limit_bytes >> 20} MiB", str(path))
+    raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
     # Opening a pipe that nobody writes to would wait for ever.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
-        if status.st_size > limit_bytes:
-            raise OSError(errno.EFBIG, f"it is larger than {limit_bytes >> 20} MiB", str(path))
-        with open(handle, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(handle)
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_ordinary(path: Path | str, limit_bytes: int) -> bytes:
+    """The content of a file, opened by `open_ordinary`.
+
+    Raises:
+        OSError: As `open_ordinary`.
+    """
+    with open_ordinary(path, limit_bytes) as file:
+        return file.read()
 
 
 def make_real_folder(folder: Path) -> None:

@@ -18,10 +18,11 @@ from typing import Any
 
 import msgspec
 
+from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.dataset.listing import Walk
 from yolobg.errors import DatasetError, UsageError, YolobgError
-from yolobg.files import make_real_folder, replace_when_done, step
+from yolobg.files import make_real_folder, read_ordinary, replace_when_done, step
 from yolobg.formats.convert import open_contents
 from yolobg.formats.items import Contents, stem_of
 from yolobg.formats.registry import all_formats, detect_format
@@ -150,9 +151,10 @@ def stem_of_path(image: str) -> str:
 
 def _says_something(label: str) -> bool:
     try:
-        content = Path(label).read_bytes()
+        content = read_ordinary(label, LARGEST_LABEL_BYTES)
     except OSError:
-        return False
+        # One that cannot be read, or has no end, may say anything.
+        return os.path.isfile(label)  # noqa: PTH113 - a plain string
     return bool(content.removeprefix(b"\xef\xbb\xbf").strip())
 
 

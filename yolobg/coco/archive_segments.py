@@ -26,6 +26,7 @@ MIN_PIECE = 256 << 10
 MAX_PIECE = 8 << 20
 # At most so many bytes of a connection are fetched twice after a kill.
 JOURNAL_EVERY = 256 << 10
+_DIGITS = 20
 # A try that brings less counts as failed: a host that cuts after each byte must not be asked a million times.
 ENOUGH = 64 << 10
 # Answers about another version of the file after which it counts as changed.
@@ -232,7 +233,7 @@ def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: s
 def _parse_lines(lines: Sequence[bytes]) -> Iterator[Stretch]:
     for line in lines:
         numbers = line.split()
-        if len(numbers) == 2 and all(number.isdigit() for number in numbers):  # noqa: PLR2004  # start and stop
+        if len(numbers) == 2 and all(number.isdigit() and len(number) < _DIGITS for number in numbers):  # noqa: PLR2004  # start and stop
             yield int(numbers[0]), int(numbers[1])
 
 

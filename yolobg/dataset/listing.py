@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
+from yolobg.files import open_ordinary
 
-__all__ = ["Folders", "Walk", "is_relative", "read_list", "relative_lines"]
+__all__ = ["LARGEST_LIST_BYTES", "Folders", "Walk", "is_relative", "read_list", "relative_lines"]
 
 # Ten million images with paths of a hundred characters.
-_LARGEST_BYTES = 1 << 30
+LARGEST_LIST_BYTES = 1 << 30
 _PIECE_BYTES = 1 << 20
 _LINE_END = re.compile(rb"[\r\n]")
 
@@ -41,13 +42,10 @@ def read_list(file: str) -> str:
 
 def _pieces(file: str) -> Iterator[bytes]:
     """The content piece by piece; ends with an error where it cannot be a list, before that takes any memory."""
-    with open(file, "rb") as handle:  # noqa: PTH123 - a plain string
-        total = 0
+    with open_ordinary(file, LARGEST_LIST_BYTES) as handle:
         while piece := handle.read(_PIECE_BYTES):
-            total += len(piece)
-            if total > _LARGEST_BYTES or (len(piece) == _PIECE_BYTES and not _LINE_END.search(piece)):
-                limits = f"{_LARGEST_BYTES >> 20} MiB, or {_PIECE_BYTES >> 20} MiB without a line end"
-                raise OSError(errno.EFBIG, f"it has more than {limits}")
+            if len(piece) == _PIECE_BYTES and not _LINE_END.search(piece):
+                raise OSError(errno.EFBIG, f"it has {_PIECE_BYTES >> 20} MiB without a line end")
             yield piece
 
 

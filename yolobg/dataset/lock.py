@@ -206,7 +206,7 @@ def _holder(folder: Path) -> str:
     try:
         told = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
         return f"process {int(told['pid'])} on {str(told['host'])[:80]!r} since {str(told['since'])[:40]}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "it did not say which"
 
 

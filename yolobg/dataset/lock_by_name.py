@@ -80,7 +80,7 @@ class LockByName:
             with path.open("rb") as handle:
                 told = json.loads(handle.read(_LARGEST_BYTES))
             return int(told["pid"]), str(told["host"])[:80]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
     def _told(self) -> str:
@@ -109,6 +109,6 @@ def _is_gone(holder: tuple[int, str] | None) -> bool:
         os.kill(holder[0], 0)
     except ProcessLookupError:
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return False

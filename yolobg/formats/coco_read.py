@@ -89,13 +89,13 @@ def find_coco(place: Path) -> dict[str, Path]:
     """
     if place.is_file():
         return {_split_of(place): place}
-    found = {file.parent.name: file for file in sorted(place.glob("*/_annotations.coco.json"))}
+    found = {file.parent.name: file for file in sorted(place.glob("*/_annotations.coco.json")) if file.is_file()}
     for folder in (place / "annotations", place):
         if found:
             break
         for kind in _KINDS:
             # Key point files repeat the objects of the instances files, so they count only where those are missing.
-            for file in sorted(folder.glob(f"{kind}_*.json")):
+            for file in filter(Path.is_file, sorted(folder.glob(f"{kind}_*.json"))):
                 found.setdefault(_split_of(file), file)
     if not found:
         raise DatasetError(f"{place}: no annotations/instances_*.json in it; give the folder above annotations/")

@@ -20,7 +20,9 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from yolobg.dataset.layout import is_image
+from yolobg.dataset.listing import LARGEST_LIST_BYTES
 from yolobg.errors import DatasetError
+from yolobg.files import read_ordinary
 from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
 from yolobg.formats.packed import Packed, pack
 from yolobg.formats.placing import Placer, open_text
@@ -97,7 +99,7 @@ def _entries(root: Path, split: str, file: Path, suffixes: Sequence[str]) -> Ite
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8-sig").splitlines()
+        return read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{file}: cannot be read: {error}") from error
 

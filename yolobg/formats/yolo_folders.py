@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from yolobg.dataset.layout import label_path
-from yolobg.dataset.listing import Walk
+from yolobg.dataset.listing import LARGEST_LIST_BYTES, Walk
 from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
@@ -120,7 +120,7 @@ def _below(folder: Path, place: str) -> Path:
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = read_ordinary(file, _LARGEST_LIST_BYTES).decode("utf-8-sig")
+        text = read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{file}: cannot be read: {error}") from error
     return [line for line in text.splitlines() if line.strip()]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.inventory import SplitScan
 from yolobg.dataset.label_check import label_checker
+from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
 from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
@@ -142,8 +143,7 @@ def _read_meta(data: DataYaml) -> Meta:
 
 def _read(label: str) -> str:
     try:
-        with open(label, "rb") as file:  # noqa: PTH123 - by the hundred thousand
-            return file.read().decode("utf-8-sig")
+        return read_ordinary(label, LARGEST_LABEL_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{label}: cannot be read: {error}") from error
 
