@@ -173,7 +173,7 @@ def open_ordinary(path: Path | str, limit_bytes: int) -> BinaryIO:
     Raises:
         OSError: It cannot be read, is a folder, a pipe or a device, or is larger than `limit_bytes`.
     """
-    file = open(path, "rb", opener=_open_at_once)  # noqa: PTH123 - Path.open takes no opener
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and status.st_size <= limit_bytes:
         return file
