@@ -276,6 +276,11 @@ def check_cache(cache: Path) -> None:
         assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rpartition("-")[2]), path
 
 
+def left_of_work(cache: Path) -> list[Path]:
+    """Half-fetched and unpacked files, which may be as large as gigabytes."""
+    return [path for path in (cache / "work").rglob("*") if path.is_file()]
+
+
 def pictures_only(folder: Path) -> Path:
     for file in folder.glob("*.json"):
         file.unlink()
@@ -328,6 +333,7 @@ def test_catalog_build__killed_at_every_point(scratch: Path, server: KillServer,
         check_cache(cache)
         assert answer(server, dataset, arguments) == expected
         check_cache(cache)
+        assert left_of_work(cache) == []
         assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1
         if point % 2:
             clear(server, cache)
@@ -409,6 +415,7 @@ def test_archive_download__killed_at_every_point(scratch: Path, server: KillServ
                 resumed += there > 0
                 assert host.asked_bytes("/a.zip") - asked == size - there
             check_cache(cache)
+            assert left_of_work(cache) == []
             if point % 2:
                 clear(server, cache)
         assert point > 30

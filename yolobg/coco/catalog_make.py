@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from yolobg.coco.annotation_files import JsonFiles, locate, require_space, unpack_local
 from yolobg.coco.annotation_source import AnnotationSource, captions_name, split_member
 from yolobg.coco.annotations import read_captions, read_instances
@@ -43,7 +45,7 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
     with _lock(store, source) as alone:
         if alone and (path := ready()):
             return path
-        with _work_folder(store) as folder:
+        with _work_folder(store, source) as folder:
             if source.remote:
                 return _make_remote(store, source, folder, store.parts(source) if alone else folder, progress)
             return _make_local(store, source, folder, progress)
@@ -55,7 +57,7 @@ def make_from(store: Store, place: Path, source: AnnotationSource, progress: Pro
     _, member = split_member(source.instances)
     wanted = str(member).rpartition("/")[2]
     local = replace(source, instances=_find_official(place, wanted), captions="", official=False)
-    with _lock(store, source), _work_folder(store) as folder:
+    with _lock(store, source), _work_folder(store, source) as folder:
         files = unpack_local(local, folder, progress=progress)
         if verify:
             _verify(files, source, place)
@@ -123,6 +125,7 @@ def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]
 def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
     # Knowing the key takes a while, and without any catalog there is nothing to look for with it.
     if store.entries() and (path := store.find(_key(files))):
+        _empty(folder)
         return path
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
@@ -136,9 +139,20 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
         raise YolobgError(
             f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
         ) from error
-    path = store.publish(built, source.name, _key(files))
+    key = _key(files)
+    _empty(folder, but=built)
+    path = store.publish(built, source.name, key)
     store.sweep(path)
     return path
+
+
+def _empty(folder: Path, *, but: Path | None = None) -> None:
+    """Remove what was unpacked once it has served: when a catalog is there, no later run looks for leftovers."""
+    for path in folder.iterdir():
+        if path != but:
+            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it; it goes with the folder
+                step("unlink", path)
+                path.unlink()
 
 
 def _key(files: JsonFiles) -> str:
@@ -188,9 +202,10 @@ def _verify(files: JsonFiles, source: AnnotationSource, place: Path) -> None:
 
 @contextlib.contextmanager
 def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
-    """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415
+    """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it.
 
+    What a killed run has left of its work goes then, as long as nobody else can be at it.
+    """
     place = store.locks / f"{store.source_id(source)}.lock"
     lock = FileLock(place)
     try:
@@ -202,15 +217,28 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
         yield False
         return
     try:
+        if _excludes(lock):
+            store.sweep_work(source)
         yield True
     finally:
         lock.release()
 
 
+def _excludes(lock: BaseFileLock) -> bool:
+    """Whether a lock that is held keeps others out: some network file systems grant it to everybody."""
+    other = type(lock)(lock.lock_file)
+    try:
+        other.acquire(timeout=0)
+    except (Timeout, OSError, NotImplementedError) as error:
+        return isinstance(error, Timeout)
+    other.release()
+    return False
+
+
 @contextlib.contextmanager
-def _work_folder(store: Store) -> Iterator[Path]:
+def _work_folder(store: Store, source: AnnotationSource) -> Iterator[Path]:
     """A folder of one's own for unpacked files and the catalog in the making; gone afterwards."""
-    folder = store.work / uuid.uuid4().hex
+    folder = store.work / f"{store.source_id(source)}{uuid.uuid4().hex[:16]}"
     with store.writing():
         step("mkdir", folder)
         folder.mkdir(parents=True, exist_ok=True)

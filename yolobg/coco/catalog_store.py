@@ -27,7 +27,7 @@ from pathlib import Path
 from yolobg.coco.annotation_source import AnnotationSource, bare_source
 from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
-from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, write_bytes
+from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, sweep_parts, write_bytes
 
 __all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "stamp"]
 
@@ -170,6 +170,14 @@ class Store:
             # What was begun there is continued, so none of it may be a link to something else.
             refuse_links(folder.iterdir())
         return folder
+
+    def sweep_work(self, source: AnnotationSource) -> None:
+        """Remove the folders of killed processes that worked on a source; the caller knows that nobody does now."""
+        mark = self.source_id(source)
+        sweep_parts(self.work / mark)
+        for folder in _work_folders(self.work):
+            if folder.name.startswith(mark) and folder.name != mark:
+                _remove_ours(folder, _WORK_FILE)
 
     # ------------------------------------------------------------ catalogs
 
