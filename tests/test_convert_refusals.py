@@ -136,6 +136,16 @@ def test_convert__a_file_name_never_leads_out_of_the_target(tmp_path: Path) -> N
     assert not list(tmp_path.parent.glob("**/evil*"))
 
 
+def test_convert__a_dataset_without_a_class_is_none_for_trainers(tmp_path: Path) -> None:
+    told = '{"images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}], "annotations": [], "categories": []}'
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "instances_train.json").write_text(told)
+    for to in ("yolo", "yolo_plain"):
+        with pytest.raises(UsageError, match="no class at all"):
+            convert(tmp_path / "in", tmp_path / "out", to=to, images="none")
+    assert convert(tmp_path / "in", tmp_path / "out", to="voc", images="none").after.backgrounds == 1
+
+
 @pytest.mark.parametrize("to", ["yolo", "yolo_plain", "yolo_darknet"])
 @pytest.mark.parametrize("images", ["copy", "none"])
 def test_convert__a_folder_called_images_in_a_name_moves_the_label_as_for_trainers(

@@ -69,6 +69,8 @@ def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
 
 
 def _names(expected: Survey, meant: Contents, target: Format, class_order: str) -> Iterator[tuple[str, str]]:
+    if target.trained and not meant.names:
+        yield "no class at all, which trainers refuse", "name the classes in the source first"
     if not target.classes and class_order != "lose" and expected.appearance != tuple(meant.names):
         yield (
             "class ids, and classes without an object: it has no list of classes",

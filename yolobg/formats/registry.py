@@ -41,6 +41,7 @@ class Format:
         pixel_digits: Decimals of a pixel that it writes; None for all.
         nested: Whether names may have folders.
         bare: Whether it can be read without its images.
+        trained: Whether trainers read it as it is, who want at least one class.
     """
 
     name: str
@@ -57,13 +58,14 @@ class Format:
     pixel_digits: int | None = None
     nested: bool = True
     bare: bool = True
+    trained: bool = False
 
 
 OWN = {
     format_.name: format_
     for format_ in (
-        Format("yolo", mixed=False, key_points=True, splits=(*_YOLO_SPLITS, "minival")),
-        Format("yolo_plain", mixed=False, splits=_YOLO_SPLITS),
+        Format("yolo", mixed=False, key_points=True, splits=(*_YOLO_SPLITS, "minival"), trained=True),
+        Format("yolo_plain", mixed=False, splits=_YOLO_SPLITS, trained=True),
         Format("yolo_darknet", polygons=False, splits=_YOLO_SPLITS),
         Format("coco", parts=True, key_points=True, crowds=True, suffixes=True),
         Format("voc", polygons=False, unique="dataset"),
