@@ -563,3 +563,27 @@ def test_lock__is_waited_for_but_not_for_ever(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(catalog_make, "LOCK_TIMEOUT_S", 0.2)
     with FileLock(store.locks / f"{store.source_id(source)}.lock"):
         assert work(source) == ["catalog"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are another thing there")
+def test_open__removes_what_a_killed_run_left_only_where_locks_keep_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    path = place(tmp_path, instances_a__json=instances())
+    source = parse_source(str(path))
+    left = cache_folder() / "work" / f"{Store.source_id(source)}{'0' * 16}" / "member0.json"
+    other = cache_folder() / "work" / ("f" * 32) / "member0.json"
+    for file in (left, other):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"half")
+    with monkeypatch.context() as patch:
+        # As some network file systems do: whoever asks for a lock gets it.
+        patch.setattr(fcntl, "flock", lambda *_: None)
+        work(source)
+        assert left.exists()
+    path.write_bytes(instances(seed=3))
+    work(source)
+    assert not left.parent.exists()
+    assert other.exists(), "another source's, which somebody may be at work on"
