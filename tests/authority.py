@@ -50,7 +50,7 @@ def make_authority(folder: Path) -> Authority:
     (folder / "ca.cnf").write_text(CONFIG, "utf-8")
     (folder / "index.txt").write_text("", "utf-8")
     (folder / "serial").write_text("01\n", "utf-8")
-    new = ("-newkey", "rsa:2048", "-nodes")
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     usage = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     run("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=own ca", "-days", "2", *usage)
     made = {}

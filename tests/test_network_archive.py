@@ -124,7 +124,7 @@ def server() -> Iterator[CocoServer]:
 
 def remote_of(*urls: str) -> Remote:
     """With time limits that tests can wait for."""
-    return Remote(urls, connect_timeout_s=0.5, read_timeout_s=0.5, dead_after_s=2.0, slow_after_s=0.4, max_wait_s=0.05)
+    return Remote(urls, connect_timeout_s=0.5, read_timeout_s=0.5, dead_after_s=1.5, slow_after_s=0.4, max_wait_s=0.02)
 
 
 def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None) -> Fetched:
@@ -142,14 +142,13 @@ def assert_exact(fetched: Fetched, content: dict[str, bytes] = CONTENT) -> None:
     assert {name: file.path.read_bytes() for name, file in fetched.files.items()} == {n: content[n] for n in WANTED}
 
 
-def most_hits(pieces: int) -> int:
-    """Requests in all that no fault may exceed: each piece and each look at the directory, each try redirected."""
-    return (pieces + 2 * CONNECTIONS) * ATTEMPTS * (REDIRECTS + 1)
+def most_hits(name: str = "") -> int:
+    """Requests that no fault may exceed: a round of tries for the directory, twice, and for each connection's piece."""
+    hops = REDIRECTS + 1 if "loop" in name else 1
+    return (2 + CONNECTIONS) * ATTEMPTS**2 * hops
 
 
-PIECES = 12
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_directory__a_fault_that_passes(name: str, server: CocoServer, closed: str, tmp_path: Path) -> None:
     """On the first request there is no telling a host that fails once from one that lacks the file."""
@@ -167,24 +166,25 @@ def test_directory__a_fault_that_passes(name: str, server: CocoServer, closed: s
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_segments__a_fault_that_passes(name: str, server: CocoServer, closed: str, tmp_path: Path) -> None:
     server.faults[KEY] = ["", FAULTS[name].what.format(closed=closed)]
     assert_exact(fetch(tmp_path, server.url))
     assert sum(server.given.values()) == 1
-    assert len(server.hits) <= most_hits(PIECES)
+    assert len(server.hits) <= most_hits()
     assert not list(tmp_path.glob("*.part"))
     assert not list(tmp_path.glob("*.journal"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["directory", "segments", "after some segments"])
+@pytest.mark.parametrize("where", ["directory", "after some segments"])
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults__that_stay_end_in_a_story_and_the_next_run_goes_on(
     name: str, where: str, server: CocoServer, closed: str, tmp_path: Path
 ) -> None:
     fault = FAULTS[name]
-    server.faults[KEY] = [""] * {"directory": 0, "segments": 1, "after some segments": 3}[where]
+    server.faults[KEY] = [""] * {"directory": 0, "after some segments": 3}[where]
     server.always[KEY] = fault.what.format(closed=closed)
     began = time.monotonic()
     if name == "Range ignored" and where == "directory":
@@ -200,7 +200,7 @@ def test_faults__that_stay_end_in_a_story_and_the_next_run_goes_on(
         assert fault.said in str(caught.value)
         assert isinstance(caught.value, DownloadError), caught.value
     assert time.monotonic() - began < 60
-    assert len(server.hits) <= most_hits(PIECES)
+    assert len(server.hits) <= most_hits()
     server.always.clear()
     assert_exact(fetch(tmp_path, server.url))
 
@@ -227,7 +227,7 @@ def test_faults__mixed(share: float, seed: int, server: CocoServer, closed: str,
     while not is_exact(lambda: fetch(tmp_path, server.url)):
         runs += 1
         assert runs < (40 if share > 0.2 else 6)
-        assert len(server.hits) <= (runs + 1) * most_hits(PIECES)
+        assert len(server.hits) <= (runs + 1) * most_hits()
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_segments__cut_at_every_so_many_bytes(every: int, kind: str, server: Coc
             fetch(tmp_path, server.url)
         got = sum(sizes_noted(journal(tmp_path)))
         assert got > 0
-    assert len(server.hits) <= most_hits(PIECES)
+    assert len(server.hits) <= most_hits()
     server.always.clear()
     server.hits.clear()
     assert_exact(fetch(tmp_path, server.url))
@@ -384,7 +384,7 @@ def test_file__a_fault_that_passes(name: str, ranges: bool, server: CocoServer, 
         assert zlib.decompress(path.read_bytes(), wbits=31) == PLAIN  # as it was sent; `unpack` knows what to do
     else:
         assert path.read_bytes() == PLAIN
-    assert len(server.hits) <= most_hits(3)
+    assert len(server.hits) <= most_hits()
 
 
 @pytest.mark.parametrize("ranges", [True, False])

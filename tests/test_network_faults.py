@@ -126,6 +126,7 @@ def assert_all_true(result: FetchResult, staging: Path) -> None:
 # ---------------------------------------------------------------- alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_alone__once(name: str, server: ImageServer, closed: str, tmp_path: Path) -> None:
     fault, first = FAULTS[name], "/train2017/000000000001.jpg"
@@ -218,6 +219,7 @@ def test_mixed__that_pass_lose_no_image(share: float, server: ImageServer, close
 # ---------------------------------------------------------------- hosts that are gone
 
 
+@pytest.mark.slow
 def test_dead__a_head_that_never_ends_is_cut(server: ImageServer, tmp_path: Path) -> None:
     """A byte now and then must not hold a request for longer than silence would."""
     server.always["/train2017/000000000001.jpg"] = "drip_head:2"
@@ -229,6 +231,7 @@ def test_dead__a_head_that_never_ends_is_cut(server: ImageServer, tmp_path: Path
     assert "in time" in result.failed[0].reason
 
 
+@pytest.mark.slow
 def test_dead__a_name_server_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -246,6 +249,7 @@ def test_dead__a_name_server_that_does_not_answer(tmp_path: Path, monkeypatch: p
     assert 1 <= len(asked) <= 3 * (QUICK.host_failures + QUICK.host_probes)
 
 
+@pytest.mark.slow
 def test_dead__refused_is_noticed_with_few_connections(tmp_path: Path) -> None:
     """Not as many as there are images: with the limits that users have."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -276,6 +280,7 @@ class Refusing:
                 taken.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 30, 99])
 def test_dead__half_way_keeps_what_came(after: int, server: ImageServer, tmp_path: Path) -> None:
     server.dies_after, server.latency_s = after, 0.002
@@ -424,7 +429,7 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [name for name in FAULTS if not re.match(r"(503|429) with ", name)])
 def test_augment__with_a_fault_in_every_answer(
     name: str, place: Place, server: ImageServer, closed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,7 +469,7 @@ def test_command__with_mixed_faults_in_records_and_images(
     server.share, server.seed = share, 4
     server.kinds = [fault.what.format(closed=closed) for name, fault in FAULTS.items() if name not in SLOW]
     with CocoServer({ZIP: (tmp_path / "own.zip").read_bytes()}) as archive_server:
-        archive_server.share = share
+        archive_server.share = min(share, 0.2)  # every such fault there costs seconds
         archive_server.kinds = ("reset", "reset-body", "cut", "html", "unavailable", "busy", "damage", "short", "empty")
         runs, done = 1, command(place, f"{archive_server.url}{ZIP}", f"{server.url}/train2017")
         while done.returncode != 0 and share > 0.2 and runs < 6:
@@ -505,8 +510,4 @@ def test_command__with_a_name_that_does_not_resolve(place: Place) -> None:
     assert done.returncode == 5, done.stderr
     assert "no-such-host.invalid" in done.stderr
     place.check(before, added=0)
-    done = command(place, "http://no-such-host.invalid/instances.json", "http://no-such-host.invalid/train2017")
-    assert done.returncode == 5, done.stderr
-    assert "no-such-host.invalid/instances.json" in done.stderr
-    place.check(before, added=0)
-    tally.tried("network faults", 2)
+    tally.tried("network faults")

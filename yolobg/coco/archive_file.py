@@ -91,7 +91,10 @@ def _fetch_ranges(remote: Remote, answer: Answer, part: Path, connections: int, 
     # Without a validator nothing says that a later answer is about the same bytes, so nothing is continued.
     proof = answer.validators or {"run": uuid.uuid4().hex}
     identity = json.dumps([total, sorted(proof.items())])
-    fetch_stretches(remote, [(0, total)], total, part, identity=identity, connections=connections, progress=progress)
+    whole = [(0, total)]
+    fetch_stretches(
+        remote, whole, total, part, identity=identity, connections=connections, progress=progress, first=answer
+    )
 
 
 def _promised_md5(answer: Answer) -> str | None:

@@ -46,8 +46,8 @@ class _Job:
     connections: int
     missing: list[Stretch]
     done: int
+    first: Answer | None
     lock: threading.Lock = field(default_factory=threading.Lock)
-    etags: dict[str, str] = field(default_factory=dict)
     changes: int = 0
     error: BaseException | None = None
 
@@ -93,9 +93,10 @@ class _Job:
             TransientError: It is about something else, this time.
             DownloadError: It was so too often.
         """
-        said = f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
+        # Another host may name the same version otherwise.
+        known = self.first if self.first and self.first.url == answer.url else answer
+        same = _version_of(known) == _version_of(answer)
         with self.lock:
-            same = self.etags.setdefault(answer.url, said) == said
             self.changes = 0 if same else self.changes + 1
         if same and answer.status == 206 and answer.total == self.total:  # noqa: PLR2004  # "Partial Content"
             return
@@ -122,6 +123,7 @@ def fetch_stretches(
     identity: str,
     connections: int,
     progress: Progress,
+    first: Answer | None = None,
 ) -> None:
     """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes into `part`.
 
@@ -133,6 +135,8 @@ def fetch_stretches(
         identity: What the bytes are; an earlier part is continued only if its identity is equal.
         connections: How many to use at once.
         progress: Stage `annotations`, in bytes; what an earlier run fetched counts as done.
+        first: What a host said of the file before, where nothing but that tells one version from another: answers that
+            say something else are not used then.
 
     Raises:
         DownloadError: No host could deliver; what arrived stays for the next run.
@@ -142,7 +146,7 @@ def fetch_stretches(
     missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
     wanted = sum(stop - start for start, stop in stretches)
     done = wanted - sum(stop - start for start, stop in missing)
-    job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done)
+    job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done, first)
     progress("annotations", done, wanted)
     # Daemons: after Ctrl-C the process must not wait for a silent host.
     threads = [threading.Thread(target=_work, args=(job,), daemon=True) for _ in range(connections if missing else 0)]
@@ -157,6 +161,10 @@ def fetch_stretches(
         raise
     if job.error:
         raise job.error
+
+
+def _version_of(answer: Answer) -> str:
+    return f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
 
 
 def _work(job: _Job) -> None:
