@@ -49,7 +49,7 @@ import yolobg
 from yolobg import files
 from yolobg.cli import app
 
-__all__ = ["KillServer", "Ran", "check_valid", "kills", "quick_folder", "trained_on"]
+__all__ = ["KillServer", "Ran", "check_cache", "check_valid", "kills", "quick_folder", "trained_on"]
 
 LIMIT_S = 60.0
 # Audit event to the steps that tell of it.
@@ -409,3 +409,9 @@ def _check_nothing_else(now: Mapping[str, bytes | None], before: Mapping[str, by
         hidden = any(part.startswith(".") for part in parts)
         label_folder = now[name] is None and parts[0] == "labels"
         assert hidden or label_folder or parts[-1].startswith("bg_"), f"{name} is neither the user's nor ours"
+
+
+def check_cache(cache: Path) -> None:
+    """Every catalog under its final name is whole: the name ends in the first digits of its content's SHA-256."""
+    for path in (cache / "catalogs").glob("[!.]*.sqlite"):
+        assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rpartition("-")[2]), path

@@ -6,7 +6,6 @@ left it, and has the next command finish or undo the work. `killing` says what a
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import random
@@ -20,7 +19,7 @@ from pathlib import Path
 import pytest
 from coco_server import CocoServer
 from image_server import ImageServer
-from killing import KillServer, Ran, check_valid, kills, quick_folder
+from killing import KillServer, Ran, check_cache, check_valid, kills, quick_folder
 from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
 from merging import tree, visible
 
@@ -122,13 +121,16 @@ def moments(layout: str) -> set[int]:
 # ---------------------------------------------------------------- augment and remove
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("images", ["network", "here"])
+@pytest.mark.parametrize(
+    ("layout", "images"),
+    [*((layout, "network") for layout in LAYOUTS), ("list", "copy"), ("folder", "hard"), ("folders", "symlink")],
+)
 def test_augment__killed_at_every_point(scratch: Path, server: KillServer, layout: str, images: str) -> None:
     """Whatever the moment: valid at once, and the next `augment` finishes or the next `remove` undoes."""
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
     with ImageServer({f"/all/{name}": content for name, content in source.images.items()}) as images_server:
         add = options(source, f"{images_server.url}/all" if images == "network" else source.folder)
+        add += [] if images == "network" else ["--link", images]
         check = check_for(server, dataset, source, add, scratch)
         seen = set()
         root = scratch / "data"
@@ -176,6 +178,36 @@ def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout
     assert tree(root) == check.before
     assert point > 25
     assert seen == moments(layout)
+
+
+def test_remove__of_one_split_killed_at_every_point(scratch: Path, server: KillServer) -> None:
+    """What was added to another split stays, and can be taken back later."""
+    source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
+    for kind in ("images", "labels"):
+        shutil.copytree(template / kind / "train", template / kind / "val")
+    data_yaml = (template / "data.yaml").read_text()
+    (template / "data.yaml").write_text(data_yaml.replace("val: images/train", "val: images/val"))
+    before, full, root = tree(template), scratch / "full", scratch / "data"
+    shutil.copytree(template, full)
+    assert server.run("augment", full, *options(source, source.folder)).code == 0
+    train = visible(full)
+    assert server.run("augment", full, *options(source, source.folder), "--split", "val").code == 0
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(full, root)
+        return server.run("remove", root, "--split", "val", kill_at=point, watch=(root,))
+
+    for point, _ in kills(run):
+        check_valid(root, ["images/train"], before, source.images)
+        check_valid(root, ["images/val"], before, source.images)
+        again = ["--split", "val"] if point % 2 else []
+        ran = server.run("remove", root, *again)
+        assert ran.code == 0, ran.err
+        assert visible(root) == train if again else tree(root) == before
+        if again:
+            assert server.run("status", root, "--json").json["after"]["ours"] == NEEDED
+    assert point > 25
 
 
 @pytest.mark.parametrize("layout", ["list", "folders"])
@@ -268,12 +300,6 @@ def answer(server: KillServer, dataset: Path, arguments: Sequence[str | Path]) -
     ran = server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", "--json")
     assert ran.code == 0, ran.err
     return ran.json
-
-
-def check_cache(cache: Path) -> None:
-    """Every catalog under its final name is whole: the name ends in the first digits of its content's SHA-256."""
-    for path in (cache / "catalogs").glob("[!.]*.sqlite"):
-        assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rpartition("-")[2]), path
 
 
 def left_of_work(cache: Path) -> list[Path]:

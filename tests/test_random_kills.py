@@ -7,6 +7,7 @@ way, a recovery is cut short by the next kill. The moments are drawn evenly over
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 import tally
 from image_server import ImageServer
-from killing import KillServer, Ran, check_valid, quick_folder
+from killing import KillServer, Ran, check_cache, check_valid, quick_folder
 from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
 from merging import tree
 
@@ -32,6 +33,7 @@ KILLS, KILLS_ALONE = 30, 10
 RUNS_FOR_A_KILL = 12
 POOL, MOST = 30, 12
 LATENCY_S = 0.015
+COLD = 0.3
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,7 @@ class Story:
     source: Source
     images: str
     draw: random.Random
+    cache: Path
     before: dict[str, bytes | None] = field(default_factory=dict)
     there: int = 0
     most: int = 0
@@ -104,6 +107,7 @@ class Story:
     def look(self, ran: Ran) -> None:
         """Whatever happened: valid."""
         self.there = len(check_valid(self.root, self.dataset.entries, self.before, self.source.images))
+        check_cache(self.cache)
         self.killed += ran.killed
         self.caught += ran.killed and (self.root / ".yolobg/holder.json").exists()
 
@@ -111,6 +115,9 @@ class Story:
         """One more command, which may or may not live to its end."""
         name = "remove" if self.draw.random() < self.there / MOST else "augment"
         moment = self.draw.uniform(0.0, self.times[name])
+        if self.draw.random() < COLD:
+            # The source has to be read anew then, too.
+            shutil.rmtree(self.cache, ignore_errors=True)
         if name == "remove":
             self.remove(moment)
         else:
@@ -144,7 +151,7 @@ def test_augment_and_remove__killed_at_random_moments(scratch: Path, server: Kil
         return server.run(*arguments, kill_after_s=kill_after_s)
 
     with ImageServer({f"/all/{name}": image for name, image in source.images.items()}, latency_s=LATENCY_S) as images:
-        tell(Story(run, dataset, source, f"{images.url}/all", random.Random(seed)), KILLS)
+        tell(Story(run, dataset, source, f"{images.url}/all", random.Random(seed), scratch / "cache"), KILLS)
 
 
 def run_alone(arguments: tuple[str | Path, ...], kill_after_s: float | None) -> Ran:
@@ -168,4 +175,4 @@ def run_alone(arguments: tuple[str | Path, ...], kill_after_s: float | None) -> 
 def test_python_m_yolobg__killed_at_random_moments(scratch: Path) -> None:
     dataset, source = make_dataset(scratch / "data", "list"), make_source(scratch / "source", POOL)
     with ImageServer({f"/all/{name}": image for name, image in source.images.items()}, latency_s=LATENCY_S) as images:
-        tell(Story(run_alone, dataset, source, f"{images.url}/all", random.Random(9)), KILLS_ALONE)
+        tell(Story(run_alone, dataset, source, f"{images.url}/all", random.Random(9), scratch / "cache"), KILLS_ALONE)
