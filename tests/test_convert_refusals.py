@@ -16,7 +16,7 @@ from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.formats import convert as flow
 from yolobg.formats import yolo_write
 from yolobg.formats.convert import convert
-from yolobg.formats.items import Contents
+from yolobg.formats.items import Contents, Item
 from yolobg.formats.placing import Placer
 from yolobg.report import to_builtins
 
@@ -49,6 +49,7 @@ def test_convert__a_writer_that_loses_something_is_an_error_that_names_it_and_le
 ) -> None:
     def forgetful(contents: Contents, target: Path, place: Placer) -> None:
         yolo_write.write_yolo(contents, target, place)
+        place.finish()
         (target / "labels/train/a.txt").write_text("")
         (target / "images/val/e.png").unlink()
 
@@ -69,6 +70,7 @@ def test_convert__a_wrong_coordinate_or_class_is_seen(
 
     def careless(contents: Contents, target: Path, place: Placer) -> None:
         yolo_write.write_yolo(contents, target, place)
+        place.finish()
         (target / "labels/train/a.txt").write_text(wrong)
 
     monkeypatch.setitem(flow._WRITERS, "yolo", careless)
@@ -85,6 +87,17 @@ def test_convert__a_kill_leaves_no_target(tmp_path: Path, source: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         convert(source, tmp_path / "out", to="coco")
     assert left(tmp_path) == []
+
+
+def test_placer__an_image_that_goes_away_while_others_are_copied_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "there.jpg").write_bytes(b"x")
+    with Placer() as place:
+        for number in range(200):
+            place.put(Item("train", "x", str(tmp_path / "there.jpg")), str(tmp_path / "out" / f"{number}.jpg"))
+        place.put(Item("train", "x", str(tmp_path / "gone.jpg")), str(tmp_path / "out" / "gone.jpg"))
+        with pytest.raises(DatasetError, match=r"gone\.jpg: does not exist any more"):
+            place.finish()
+    assert len(list((tmp_path / "out").iterdir())) == 200
 
 
 def test_convert__corrupt_labels_stop_it_until_somebody_says_otherwise(tmp_path: Path, source: Path) -> None:
