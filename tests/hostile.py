@@ -112,7 +112,7 @@ def _write_victim(victim: Path) -> None:
 
 def picture(number: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
     """A picture of one colour that no other number has."""
-    return Image.new("RGB", size, (number % 251, number // 251, 255 - number % 251))
+    return Image.new("RGB", size, (number * 37 % 251, number * 101 % 251, number * 197 % 251))
 
 
 def write_source(

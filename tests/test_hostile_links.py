@@ -69,8 +69,8 @@ def act(world: World) -> None:
 # ---------------------------------------------------------------- in .yolobg
 
 NAMES = (
-    "manifest.json", "holder.json", "lock", "review.lock", "report.html", "ATTRIBUTION.csv", "review.json", "rejected.json",
-    f".yolobg-{'0' * 32}.part", "staging", "rejected", "staging/0123456789abcdef",
+    "manifest.json", "holder.json", "lock", "review.lock", "report.html", "ATTRIBUTION.csv", "review.json",
+    "rejected.json", f".yolobg-{'0' * 32}.part", "staging", "rejected", "staging/0123456789abcdef",
 )  # fmt: skip
 
 

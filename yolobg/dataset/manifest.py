@@ -41,6 +41,7 @@ FOLDER = ".yolobg"
 VERSION = 1
 # 118,287 entries of about 600 bytes are 70 MB; anything far above was not written by us.
 SIZE_LIMIT_BYTES = 512 << 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -206,9 +207,14 @@ def _credits(manifest: Manifest) -> str:
     )
     for e in manifest.entries:
         row = [e.image, e.source, e.source_id, e.license, e.license_name, e.license_url, e.flickr_url, e.url, e.sha256]
-        # A leading = + - @ would be run as a formula by a spreadsheet; the texts come from the annotations file.
-        table.writerow([f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@") else v for v in row])
+        table.writerow([_plain(value) if isinstance(value, str) else value for value in row])
     return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    """A text of the annotations file that drives neither a terminal nor, by a leading = + - @, a spreadsheet."""
+    safe = _CONTROL.sub("�", text)
+    return f"'{safe}" if safe[:1] in ("=", "+", "-", "@") else safe
 
 
 def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
+import unicodedata
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from yolobg.errors import UsageError
@@ -13,6 +14,8 @@ __all__ = ["bare_url", "check_base", "image_url", "is_private", "redirect_fault"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\.|$)")
+# The first 96 bits of addresses that end with an IPv4 address: NAT64's own prefix, and none at all.
+_CARRIERS = (0x0064FF9B << 64, 0)
 _MAX_PART_BYTES, _MAX_CHARACTERS = 255, 1024
 
 
@@ -90,7 +93,8 @@ def _split(url: str) -> tuple[str, str, bool, int | None]:
 
 def is_private(host: str) -> bool:
     """Whether a host name or IP address is, by its looks, this machine or a network of its own."""
-    name = host.lower().rstrip(".").partition("%")[0]
+    # As resolvers see it: other scripts' digits and full stops are ours to them.
+    name = unicodedata.normalize("NFKC", host).replace("。", ".").lower().rstrip(".").partition("%")[0]
     if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
         return True
     try:
@@ -98,8 +102,16 @@ def is_private(host: str) -> bool:
     except ValueError:
         # `0x7f.1`, `2130706433`, `127.1`: resolvers take them for IPv4 addresses.
         return bool(re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*", name))
-    mapped = getattr(address, "ipv4_mapped", None)
-    return not (mapped or address).is_global
+    return not (_carried(address) or address).is_global
+
+
+def _carried(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for (mapped, 6to4, NAT64 of RFC 6052, the old ::a.b.c.d)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if known := address.ipv4_mapped or address.sixtofour:
+        return known
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if int(address) >> 32 in _CARRIERS else None
 
 
 def redirect_fault(origin: str, target: str) -> str | None:

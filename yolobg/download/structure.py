@@ -21,6 +21,8 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 
 _LEAD, _START_OF_SCAN, _END = 0xFF, 0xDA, 0xD9
 _LENGTH_BYTES = 2
+# Encoders write about ten; each one more costs a pass over the whole picture, however few bytes it has.
+MOST_SCANS = 200
 _PNG_HEADER_BYTES = 13
 # Frame headers that decoders take; lossless, differential and unknown kinds are not among them.
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
@@ -67,6 +69,7 @@ def walk_jpeg(data: Data, *, coded: bool = True) -> Structure:
 def _walk_segments(data: Data, position: int, *, coded: bool) -> tuple[Structure | None, int]:
     """Go from marker to marker until the end mark or the first coded data; returns the frame and the position."""
     frame: Structure | None = None
+    scans = 0
     while True:
         marker, position = _next_marker(data, position)
         if marker == _END:
@@ -78,12 +81,20 @@ def _walk_segments(data: Data, position: int, *, coded: bool) -> tuple[Structure
             frame = _frame(data, position, marker)
         position += length
         if marker == _START_OF_SCAN:
+            scans += 1
             if not coded:
                 return frame, position
-            found = _MARKER.search(data, position)
-            if found is None:
-                raise BadImageError("its coded data never ends")
-            position = found.start()
+            position = _after_scan(data, position, scans)
+
+
+def _after_scan(data: Data, position: int, scans: int) -> int:
+    """The position of the marker that ends the coded data of scan number `scans`."""
+    if scans > MOST_SCANS:
+        raise BadImageError(f"it has more than {MOST_SCANS} scans, which would take minutes to decode")
+    found = _MARKER.search(data, position)
+    if found is None:
+        raise BadImageError("its coded data never ends")
+    return found.start()
 
 
 def _next_marker(data: Data, position: int) -> tuple[int, int]:

@@ -76,8 +76,7 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
     if depth == "decode" or structure is None:
         from yolobg.download import pixels  # noqa: PLC0415 - Pillow is loaded when first needed
 
-        pixels_size = pixels.decode(data, formats)
-        _check_size(*pixels_size, record, data)
+        pixels.decode(data, formats, lambda width, height: _check_size(width, height, record, data))
 
 
 def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> None:
