@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from merging import tree, visible
 from PIL import Image
+from typer.main import get_command
 
 from yolobg import files
 from yolobg.cli import app
@@ -31,6 +32,8 @@ POOL = 12
 LAYOUTS = ("folder", "list", "several")
 # Everything a person may be told by, save 1 for a bug: that one has a traceback, which is looked for.
 TIME_LIMIT_S = 100
+# Made once: that takes as long as a small run.
+COMMAND = get_command(app)
 # The steps that a full disk refuses; taking away and giving other names still works there.
 ROOM = frozenset({"write", "create", "mkdir", "link", "fsync"})
 
@@ -166,7 +169,7 @@ def run_inside(*arguments: str) -> Outcome:
     code: Any = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            app(list(arguments))
+            COMMAND(list(arguments))
         except SystemExit as ended:
             code = ended.code
     return Outcome(int(code or 0), out.getvalue(), err.getvalue())
@@ -211,14 +214,24 @@ class Fault:
         where: The first step that was.
     """
 
-    def __init__(self, at: int, number: int, *, lasting: bool = False, steps: Collection[str] | None = None) -> None:
-        self.at, self.number, self.lasting, self.steps = at, number, lasting, steps
+    def __init__(
+        self,
+        at: int,
+        number: int,
+        *,
+        lasting: bool = False,
+        steps: Collection[str] | None = None,
+        below: Path | None = None,
+    ) -> None:
+        self.at, self.number, self.lasting, self.steps, self.below = at, number, lasting, steps, below
         self.tried = self._seen = 0
         self.where = ""
         self._lock = threading.Lock()
 
     def __call__(self, what: str, path: Path) -> None:
         if self.steps is not None and what not in self.steps:
+            return
+        if self.below is not None and self.below not in path.parents:
             return
         with self._lock:
             self._seen += 1
