@@ -189,7 +189,7 @@ def _map(data: bytes) -> None:
     root = place_of("map")
     (root / "map.yaml").write_bytes(data)
     told = read_map(root / "map.yaml")
-    matches = match_classes({0: "cat", 1: "pothole", 2: "x" * 50}, user_map=told)
+    matches = match_classes(["cat", "pothole", "dog", "3", "x y"], user_map=told)
     caption_terms(matches)
 
 
