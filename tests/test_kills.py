@@ -256,7 +256,40 @@ def break_off(check: Check, root: Path, what: str) -> None:
     assert check.valid(root) == (left if "train.txt" not in check.dataset.entries else 0)
 
 
-# ---------------------------------------------------------------- two file systems
+# ---------------------------------------------------------------- file systems of other kinds
+
+
+LOCKLESS = """
+import errno, fcntl, sys
+def refuse(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+fcntl.flock = refuse
+from yolobg.cli import app
+app(sys.argv[2:])
+"""
+
+
+def test_file_system_without_locks__killed_at_every_point(scratch: Path, server: KillServer) -> None:
+    """What stands in for the lock there survives the kill, and must not bar the next command."""
+    source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
+    before, root, add = tree(template), scratch / "data", options(source, source.folder)
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(template, root)
+        return server.run("-c", LOCKLESS, "augment", root, *add, kill_at=point, watch=(root,))
+
+    whole = run(0)
+    assert whole.code == 0, whole.err
+    assert not whole.lone, "changes without a step of their own"
+    finished = visible(root)
+    for point, _ in kills(run):
+        check_valid(root, ["images/train"], before, source.images)
+        command = ("augment", root, *add) if point % 2 else ("remove", root)
+        ran = server.run("-c", LOCKLESS, *command)
+        assert ran.code == 0, ran.err
+        assert visible(root) == finished if point % 2 else tree(root) == before
+    assert point > 40
 
 
 def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, server: KillServer) -> None:

@@ -24,6 +24,8 @@ __all__ = ["NO_LOCKS", "LockByName"]
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 _LOOK_S = 0.1
 _LARGEST_BYTES = 1 << 12
+# A holder says who it is in the moment after it has created the file; one that was killed in between never does.
+_UNWRITTEN_S = 5.0
 
 
 class LockByName:
@@ -70,6 +72,7 @@ class LockByName:
         except FileExistsError:
             return False
         try:
+            step("write", self._path)
             os.write(handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
         finally:
             os.close(handle)
@@ -87,8 +90,10 @@ class LockByName:
         holder = self._read(self._path)
         return "it did not say which" if holder is None else f"process {holder[0]} on {holder[1]!r}"
 
-    def _is_stale(self) -> bool:
-        return _is_gone(self._read(self._path))
+    def _is_stale(self, path: Path | None = None) -> bool:
+        path = path or self._path
+        holder = self._read(path)
+        return _is_gone(holder) or (holder is None and _is_unwritten(path))
 
     def _break(self) -> None:
         """Take away what a process that is gone has left; by another name first, since somebody may do so as well."""
@@ -96,9 +101,17 @@ class LockByName:
         with contextlib.suppress(OSError):
             step("rename", self._path)
             self._path.rename(aside)
-            if not _is_gone(self._read(aside)):
+            if not self._is_stale(aside):
                 aside.rename(self._path)
             aside.unlink(missing_ok=True)
+
+
+def _is_unwritten(path: Path) -> bool:
+    try:
+        made = path.stat()
+    except OSError:
+        return False
+    return made.st_size == 0 and time.time() - made.st_mtime > _UNWRITTEN_S
 
 
 def _is_gone(holder: tuple[int, str] | None) -> bool:
