@@ -104,6 +104,9 @@ def _write_victim(victim: Path) -> None:
     (victim / "blank.txt").write_text("")
     (victim / "photos").mkdir()
     Image.new("RGB", (32, 32), (1, 2, 3)).save(victim / "photos" / "holiday.jpg")
+    # What would pass for ours by its name.
+    Image.new("RGB", (32, 32), (3, 2, 1)).save(victim / "photos" / "bg_instances_pool_own.jpg")
+    (victim / "photos" / "bg_instances_pool_own.txt").touch()
     # What another dataset of the same person has put away.
     (victim / "other" / ".yolobg" / "rejected").mkdir(parents=True)
     (victim / "other" / ".yolobg" / "rejected" / "kept").write_text("an image that was put away\n")

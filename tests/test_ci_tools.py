@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import os
 import subprocess
@@ -27,6 +29,9 @@ text
 echo three
 ```
 """
+
+
+needs_toml = pytest.mark.skipif(sys.version_info < (3, 11), reason="the tools read TOML with Python 3.11's own parser")
 
 
 def load(name: str) -> ModuleType:
@@ -59,7 +64,7 @@ def test_read_command__a_missing_empty_or_double_block_is_an_error(text: str) ->
         load("readme_command").read_command(text, "demo")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="the tool reads TOML with Python 3.11's own parser")
+@needs_toml
 def test_oldest_constraints__pin_what_pyproject_allows() -> None:
     oldest = load("oldest")
     given = ["a>=1.2", "b-c[x]>=0.3.1,<2", "d >= 4; python_version < '3.12'"]
@@ -69,6 +74,7 @@ def test_oldest_constraints__pin_what_pyproject_allows() -> None:
             oldest.oldest_constraints([unclear])
 
 
+@needs_toml
 def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None:
     tool = load("check_wheel")
     expected = set(tool.NEEDED) | {"yolobg/model.py"}
@@ -88,6 +94,81 @@ def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None
         "missing notice: LICENSE",
         "missing notice: WORDNET_NOTICE.txt",
     ]
+
+
+@needs_toml
+def test_wheel_problems__metadata_and_notices_are_a_list_too() -> None:
+    tool = load("check_wheel")
+    expected = set(tool.NEEDED)
+    whole = expected | {f"yolobg-1.dist-info/{name}" for name in tool.NEEDED_METADATA}
+    whole |= {"yolobg-1.dist-info/licenses/LICENSE", "yolobg-1.dist-info/licenses/x/WORDNET_NOTICE.txt"}
+    assert tool.wheel_problems(whole, expected) == []
+    for extra in ("yolobg.pth", "yolobg-1.data/scripts/x", "other/__init__.py", "yolobg/extra.so"):
+        assert tool.wheel_problems(whole | {extra}, expected) == [f"does not belong: {extra}"]
+    assert tool.wheel_problems(whole | {"yolobg-1.dist-info/direct_url.json"}, expected) == [
+        "metadata that does not belong: direct_url.json"
+    ]
+
+
+@needs_toml
+def test_content_problems__name_what_was_changed_on_the_way(tmp_path: Path) -> None:
+    tool = load("check_wheel")
+    (tmp_path / "yolobg").mkdir()
+    (tmp_path / "yolobg/cli.py").write_bytes(b"code")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"code").digest()).rstrip(b"=").decode()
+    points, wheel = tool.ENTRY_POINTS.encode(), b"Root-Is-Purelib: true\n"
+    rows = [f"yolobg/cli.py,sha256={digest},4", "y.dist-info/RECORD,,"]
+    for name, raw in (("entry_points.txt", points), ("WHEEL", wheel)):
+        told = base64.urlsafe_b64encode(hashlib.sha256(raw).digest()).rstrip(b"=").decode()
+        rows.append(f"y.dist-info/{name},sha256={told},{len(raw)}")
+    good = {
+        "yolobg/cli.py": b"code", "y.dist-info/entry_points.txt": points, "y.dist-info/WHEEL": wheel,
+        "y.dist-info/RECORD": "\n".join(rows).encode(),
+    }  # fmt: skip
+    assert tool.content_problems(good, tmp_path) == []
+    assert tool.content_problems(good | {"yolobg/cli.py": b"evil"}, tmp_path) == [
+        "not as RECORD says: yolobg/cli.py",
+        "differs from the checkout: yolobg/cli.py",
+    ]
+    changed = tool.content_problems(good | {"y.dist-info/entry_points.txt": points + b"x = os:abort\n"}, tmp_path)
+    assert any(problem.startswith("other entry points") for problem in changed)
+    assert "no pure Python wheel" in tool.content_problems(good | {"y.dist-info/WHEEL": b""}, tmp_path)
+
+
+@needs_toml
+def test_build_problems__nothing_but_the_back_end_runs() -> None:
+    tool = load("check_wheel")
+    text = (REPOSITORY / "pyproject.toml").read_text("utf-8")
+    assert tool.build_problems(text) == []
+    assert tool.build_problems(text + "\n[tool.hatch.build.hooks.custom]\npath = 'x.py'\n")
+    assert tool.build_problems(text + "\n[tool.hatch.metadata.hooks.custom]\npath = 'x.py'\n")
+    assert tool.build_problems(text.replace('"hatchling.build"', '"setuptools.build_meta"'))
+    assert tool.build_problems(text.replace("[build-system]", "[build-system]\nbackend-path = ['.']"))
+    assert tool.running_problems({"a.pth", "setup.py", "yolobg/cli.py", "x/setup.cfg"}) == [
+        "would run when installed or built: a.pth",
+        "would run when installed or built: setup.py",
+        "would run when installed or built: x/setup.cfg",
+    ]
+
+
+def test_audit__never_passes_in_silence() -> None:
+    tool = load("audit")
+    wanted = tool.pinned("a==1\nb_c==2\nyolobg==1\n# x\nyolobg @ file:///x\n")
+    assert wanted == ["a==1", "b_c==2"]
+    skipped: dict[str, object] = {
+        "dependencies": [{"name": "a", "skip_reason": "not found"}, {"name": "b-c", "skip_reason": "not found"}]
+    }
+    useless: list[dict[str, object] | None] = [None, {}, {"dependencies": []}, skipped]
+    for report in useless:
+        code, lines = tool.verdict(report, wanted, "no route")
+        assert code == tool.NOT_REACHED
+        assert "NOT REACHABLE" in lines[0]
+    clean = {"dependencies": [{"name": "a", "version": "1", "vulns": []}, {"name": "b-c", "version": "2", "vulns": []}]}
+    assert tool.verdict(clean, wanted, "") == (0, ["audit: 2 of 2 packages were looked at, 0 known weaknesses"])
+    weak = {"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}
+    code, lines = tool.verdict(weak, wanted, "")
+    assert code == tool.FOUND
+    assert lines[1:] == ["audit: NOT LOOKED AT: b_c==2", "audit: a 1: CVE-1"]
 
 
 # ---------------------------------------------------------------- .ci/run itself, on a repository of one commit

@@ -125,6 +125,7 @@ STAGING = [
     ".yolobg/staging/..",
     ".yolobg/staging/../..",
     ".yolobg/rejected",
+    ".yolobg/rejected/0123456789abcdef",
     ".yolobg/staging/0123456789abcdef/../../..",
     "images/train",
     "images/.yolobg/..",
@@ -149,6 +150,8 @@ def test_staging__of_an_intent_leads_nowhere_else(world: World, template: World,
         (world.dataset / ".yolobg/rejected").mkdir()
         mine = world.dataset / ".yolobg/rejected/mine"
         mine.write_text("put away")
+        (mine.parent / "0123456789abcdef").mkdir()
+        (mine.parent / "0123456789abcdef/more").write_text("put away")
         told = pending(world, staging=place.format(victim=world.victim))
         if not staged:
             told["pending"]["entries"] = []
@@ -158,6 +161,7 @@ def test_staging__of_an_intent_leads_nowhere_else(world: World, template: World,
         act(world)
         assert world.users() == before, place
         assert mine.read_text() == "put away", place
+        assert (mine.parent / "0123456789abcdef/more").read_text() == "put away", place
         anew(world, template)
 
 
@@ -266,6 +270,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "another file": {"image": "images/train/a1.jpg", "label": "labels/train/a1.txt"},
     "outside": {"image": "../../victim/photos/holiday.jpg", "label": "../../victim/photos/holiday.txt"},
     "absolute": {"image": "{victim}/photos/holiday.jpg", "label": "{victim}/photos/holiday.txt"},
+    "ours elsewhere": {
+        "image": "../../victim/photos/bg_instances_pool_own.jpg",
+        "label": "../../victim/photos/bg_instances_pool_own.txt",
+    },
+    "ours elsewhere, absolute": {
+        "image": "{victim}/photos/bg_instances_pool_own.jpg",
+        "label": "{victim}/photos/bg_instances_pool_own.txt",
+    },
     "climbing": {"image": "images/train/../../../../victim/photos/holiday.jpg"},
     "a blank file elsewhere": {"label": "../../victim/blank.txt"},
     "a blank file here": {"label": "blank.txt"},
@@ -296,6 +308,7 @@ def test_entries__that_were_forged_delete_nothing(world: World, template: World,
     # The content of what is to be deleted is known to whoever forges.
     guessed = ["images/train/a1.jpg", "../../victim/photos/holiday.jpg", "notes.txt"]
     cases = [("another file", place) for place in guessed] + [(name, guessed[1]) for name in ENTRIES]
+    cases += [(name, "../../victim/photos/bg_instances_pool_own.jpg") for name in ENTRIES if "elsewhere" in name]
     for name, place in cases:
         (world.dataset / "blank.txt").touch()
         (world.dataset / "images/train/bg_instances_pool_folder.jpg").mkdir()

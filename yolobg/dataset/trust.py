@@ -93,8 +93,6 @@ def is_label_folder(folder: str, root: Path, homes: Iterable[Path]) -> bool:
     Never one that leads to images, and none that is reached through a link which no trainer follows to a label.
     """
     wanted = absolute(folder, root)
-    if ".." in wanted.parts:
-        return False
     try:
         return any(_leads_to_labels(wanted, home) for home in homes if home.is_dir())
     except (OSError, RuntimeError, ValueError):
