@@ -188,8 +188,7 @@ def test_alone__a_copy_that_is_always_damaged_in_the_same_way(server: ImageServe
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("share", "seed"), [(0.05, 1), (0.2, 1), (0.5, 1), (0.5, 2)])
 def test_mixed__all_of_them(share: float, seed: int, server: ImageServer, closed: str, tmp_path: Path) -> None:
     """The exact count, whatever is drawn; the same images as without faults but for those that were not to be had."""
     server.share, server.seed = share, seed

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,8 +37,6 @@ ATTEMPTS = 6
 # A host that failed is asked last for this long, so that not every request waits for its timeout.
 SHUN_S = 30.0
 CHUNK = 64 << 10
-# What a client without single reads waits for at a time; a slow host is noticed that much later.
-SMALL_CHUNK = 4 << 10
 
 
 @dataclass(slots=True)
@@ -102,7 +101,7 @@ class Remote:
         except TransientError as error:
             self.shun(answer.url, str(error))
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             self.shun(answer.url, reason_of(error))
             raise TransientError(reason_of(error)) from error
         finally:
@@ -242,5 +241,5 @@ def _read_some(raw: Any) -> bytes:
     """What has arrived, at least one byte; nothing at the end. Bytes as sent: unpacking would confuse offsets."""
     if hasattr(raw, "read1"):
         return bytes(raw.read1(CHUNK, decode_content=False))
-    # Before urllib3 2.1 a read returns when it is full, which at a byte a second would be never.
-    return bytes(raw.read(SMALL_CHUNK, decode_content=False))
+    # Before urllib3 2.1 its own reads return when they are full, which at a byte a second would be never.
+    return bytes(raw._fp.read1(CHUNK))  # noqa: SLF001

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ __all__ = ["MAX_WAIT_S", "Answer", "GoneError", "LateError", "RefusedError", "Tr
 MAX_WAIT_S = 20.0
 REDIRECTS = 5
 
-_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "CertificateError")
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 # As many digits as a size can have: longer ones are nonsense that costs time to read.
@@ -116,7 +116,7 @@ def send(
             response.close()
             target = onward
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        if _UNTRUSTED in str(error):
+        if any(sign in str(error) for sign in _UNTRUSTED):
             raise RefusedError(reason_of(error)) from error
         raise TransientError(reason_of(error), answered=False) from error
     raise RefusedError(f"more than {REDIRECTS} redirects")
@@ -228,25 +228,31 @@ def _parse_content_range(said: str, asked: str) -> tuple[int, int]:
     return start, total
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What went wrong with a request, in a few words for a person."""
     text = str(error)
+    if any(sign in text for sign in _UNTRUSTED):
+        return f"its certificate is not valid{_why_not_valid(text)}"
+    if any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+        return "host name not found"
     for known, said in (
-        ("Failed to resolve", "host name not found"),
-        ("NameResolutionError", "host name not found"),
-        ("getaddrinfo failed", "host name not found"),
-        ("Name or service not known", "host name not found"),
         ("Connection refused", "connection refused"),
-        (_UNTRUSTED, "its certificate is not valid"),
         ("timed out", "no answer within the time limit"),
         ("IncompleteRead", "the connection was cut"),
         ("reset", "the connection was reset"),
     ):
         if known in text:
-            return f"{said}{_why_not_valid(text)}" if known == _UNTRUSTED else said
+            return said
     return f"{type(error).__name__}: {shown_url(text)[:200]}"
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _why_not_valid(text: str) -> str:
-    match = re.search(r"certificate verify failed: ([^()]{1,120})", text)
+    match = re.search(r"(?:verify failed: |CertificateError\(.)([^()]{1,120})", text)
     return f" ({match[1].strip()})" if match else ""
