@@ -149,12 +149,12 @@ class KillServer:
         return Ran(**{**answer, "points": tuple(points), "lone": tuple(lone)})
 
 
-def kills(run: Callable[[int], Ran]) -> Iterator[tuple[int, Ran]]:
-    """Run with a kill at point 1, 2, 3 ... until one comes to its end."""
+def kills(run: Callable[[int], Ran], *, code: int = 0) -> Iterator[tuple[int, Ran]]:
+    """Run with a kill at point 1, 2, 3 ... until one comes to its end, which is to be with that exit code."""
     for point in itertools.count(1):
         ran = run(point)
         if not ran.killed:
-            assert ran.code == 0, ran.err
+            assert ran.code == code, ran.err
             tally.tried("kill points", point - 1)
             return
         assert len(ran.points) == point

@@ -87,8 +87,9 @@ class Check:
         counts = ran.json["after"]
         assert (counts["labelled"], counts["backgrounds"], counts["ours"]) == (LABELLED, THEIRS + NEEDED, NEEDED)
         assert self.valid(root) == NEEDED
-        assert visible(root) == self.whole
-        assert tree(root).keys() - self.whole.keys() == KEPT
+        now = {name: content for name, content in tree(root).items() if not name.endswith(".npy")}
+        assert {name: content for name, content in now.items() if name.partition("/")[0] != ".yolobg"} == self.whole
+        assert now.keys() - self.whole.keys() == KEPT
 
     def undone(self, root: Path) -> None:
         """`remove` brings back the tree as it was, byte for byte."""
@@ -164,6 +165,10 @@ def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout
     def run(point: int) -> Ran:
         shutil.rmtree(root, ignore_errors=True)
         full.copy(root)
+        if layout != "list":
+            # What a trainer makes of our images when it keeps decoded ones; it goes with them.
+            for image in root.rglob("bg_*.jpg"):
+                image.with_suffix(".npy").write_bytes(b"decoded")
         return server.run("remove", root / "data.yaml", kill_at=point, watch=(root,))
 
     for point, _ in kills(run):
@@ -254,6 +259,61 @@ def break_off(check: Check, root: Path, what: str) -> None:
     assert check.server.run(*command, kill_at=points[-1]).killed
     left = NEEDED - 1 if what == "add" else 1
     assert check.valid(root) == (left if "train.txt" not in check.dataset.entries else 0)
+
+
+CONFLICT = """
+import sys
+from pathlib import Path
+from yolobg import files
+reached, places = files.on_step, []
+def appear(what, path):
+    if what == "link" and path.suffix == ".jpg":
+        places.append(path)
+        if len(places) == 3:
+            path.write_bytes(b"theirs")
+    reached(what, path)
+files.on_step = appear
+from yolobg.cli import app
+app(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("layout", ["list", "folders"])
+def test_rollback__killed_at_every_point(scratch: Path, server: KillServer, layout: str) -> None:
+    """A name is taken in the last moment, so all is rolled back, and that is cut short too: their file is untouched."""
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
+    root, add = scratch / "data", options(source, source.folder)
+    before = tree(dataset.template)
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        dataset.copy(root)
+        return server.run("-c", CONFLICT, "augment", root, *add, kill_at=point, watch=(root,))
+
+    whole = run(0)
+    assert whole.code == 6, whole.err
+    assert not whole.lone, "changes without a step of their own"
+    [theirs] = visible(root).keys() - before.keys()
+    for point, _ in kills(run, code=6):
+        there = before | ({theirs: b"theirs"} if (root / theirs).exists() and b"theirs" in tree(root).values() else {})
+        ours = check_valid(root, dataset.entries, there, source.images)
+        assert len(ours) <= NEEDED
+        ran = server.run(*("augment", root, *add) if point % 2 else ("remove", root))
+        assert ran.code == 0, ran.err
+        if point % 2:
+            # Their file is an image without a label where the split is a folder, so one of ours less is needed.
+            counts = server.run("status", root, "--json").json["after"]
+            assert counts["backgrounds"] == THEIRS + NEEDED
+            check_valid(root, dataset.entries, there, source.images)
+        else:
+            # Whose the empty label is beside their file, nobody can tell any more; it says what no label says.
+            label = theirs.replace("images", "labels").replace(".jpg", ".txt")
+            now = tree(root)
+            assert now.items() >= there.items()
+            assert {name: now[name] for name in now.keys() - there.keys()}.items() <= {
+                label: b"", label.rpartition("/")[0]: None
+            }.items()  # fmt: skip
+    assert point > 40
 
 
 # ---------------------------------------------------------------- file systems of other kinds

@@ -167,9 +167,9 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
     for entry in entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         if look_image(image, entry) == "ours":
-            unlink(image)
-            # Ultralytics' cache="disk" leaves the decoded image beside ours.
+            # Ultralytics' cache="disk" leaves the decoded image beside ours; without ours, nothing says whose it is.
             unlink(image.with_suffix(".npy"))
+            unlink(image)
         if not os.path.lexists(image) and look_label(label) == "blank":
             unlink(label)
     flush_folders(entries, root)
