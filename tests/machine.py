@@ -31,7 +31,7 @@ LABELLED = 6
 POOL = 12
 LAYOUTS = ("folder", "list", "several")
 # Everything a person may be told by, save 1 for a bug: that one has a traceback, which is looked for.
-TIME_LIMIT_S = 100
+TIME_LIMIT_S = 300
 # Made once: that takes as long as a small run.
 COMMAND = get_command(app)
 # The steps that a full disk refuses; taking away and giving other names still works there.

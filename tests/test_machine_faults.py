@@ -21,6 +21,7 @@ from tally import tried
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(sys.platform == "win32", reason="permissions, links and limits of POSIX"),
 ]
 

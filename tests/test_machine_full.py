@@ -26,7 +26,8 @@ from tally import tried
 
 from yolobg.coco.catalog_cache import clear_cache
 
-pytestmark = pytest.mark.slow
+# Thousands of runs: on a busy machine they take their time.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PAGE_BYTES = 4096
 # The room that a command is given grows by one page until this many, then faster: then only the report is at stake.
@@ -81,6 +82,55 @@ def check_outcome(world: World, told: Outcome, had: int, wanted: int, fault: Fau
     else:
         # What failed was of no account to the dataset: a lock of the cache, the page to look at, the tidying up.
         assert len(world.backgrounds()) == wanted, fault.where
+
+
+@pytest.mark.parametrize("kind", ["once", "full"])
+def test_every_step_of_a_download__fails(tmp_path: Path, kind: str) -> None:
+    """Wherever a folder of its own was left by a disk that failed, the same command ends it with the exact counts."""
+    world = make_world(tmp_path)
+    source = world.augment()[2:6]
+    # Of the hundred steps each fifth, from another one in each kind: those of the merge are tried above.
+    for at in count(1 if kind == "full" else 3, 5):
+        folder = tmp_path / f"out{at}"
+        command = ["download", "--exclude", "person", "--count", "4", "--val", "0.5", "--output", str(folder), *source]
+        fault = KINDS[kind](at, world)
+        with fault.on():
+            told = run_inside(*command, "--json")
+        if not fault.tried:
+            assert at > 40, "the steps are not told"
+            return
+        tried("machine faults")
+        if told.code:
+            check_refused(told, (1, 2, 5, 6), os.strerror(fault.number))
+        again = run_inside(*command, "--json")
+        assert again.code == 0, (fault.where, again.stderr)
+        for split in ("train", "val"):
+            images = sorted((folder / "images" / split).iterdir())
+            labels = sorted((folder / "labels" / split).glob("*.txt"))
+            assert [image.stem for image in images] == [label.stem for label in labels], fault.where
+            assert len(images) == 2, fault.where
+            assert all(label.read_bytes() == b"" for label in labels)
+
+
+@pytest.mark.parametrize("target", ["new", "empty"])
+def test_convert__says_what_is_there_when_the_disk_fails_at_the_very_end(tmp_path: Path, target: str) -> None:
+    world = make_world(tmp_path)
+    seen = set()
+    for at in count(1):
+        folder = tmp_path / str(at) / "out"
+        (folder if target == "empty" else folder.parent).mkdir(parents=True)
+        fault = KINDS["once"](at, world)
+        with fault.on():
+            told = run_inside("convert", str(world.root), str(folder), "--to", "coco", "--json")
+        if not fault.tried:
+            break
+        tried("machine faults")
+        there = folder.is_dir() and any(folder.iterdir())
+        seen.add(("nothing was left behind" in told.stderr, "is there and whole" in told.stderr))
+        assert not (there and "nothing was left behind" in told.stderr), fault.where
+        assert there or "is there and whole" not in told.stderr, fault.where
+    assert {(True, False), (False, True)} <= seen
+    assert tree(world.root) == world.before
 
 
 @pytest.mark.parametrize("kind", ["once", "full", "dead"])

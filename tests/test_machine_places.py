@@ -34,7 +34,11 @@ import yolobg
 from yolobg.dataset.lock_by_name import LockByName
 from yolobg.errors import LockedError
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="mounts, links and limits of POSIX")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(sys.platform == "win32", reason="mounts, links and limits of POSIX"),
+]
 
 
 @pytest.fixture

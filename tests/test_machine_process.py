@@ -19,7 +19,11 @@ from merging import tree, visible
 from PIL import Image
 from tally import tried
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals and streams of POSIX")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(sys.platform == "win32", reason="signals and streams of POSIX"),
+]
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def staged(world: World) -> int:
 def test_signal__once_ends_in_good_order(world: World, name: str) -> None:
     with downloading(world) as (process, command):
         process.send_signal(getattr(signal, name))
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=300)
         tried("machine faults")
         assert process.returncode == 130, told
         assert told.startswith("yolobg: interrupted; the dataset is valid and what was fetched is kept")
@@ -101,7 +105,7 @@ def test_signal__that_is_ignored_stays_so(world: World) -> None:
     """`nohup` asks for that: a terminal that is closed must not end the run."""
     with downloading(world, sys.executable, "-c", IGNORING) as (process, _):
         process.send_signal(signal.SIGHUP)
-        out, told = process.communicate(timeout=90)
+        out, told = process.communicate(timeout=300)
     tried("machine faults")
     assert process.returncode == 0, told
     assert len(json.loads(out)["added"]) == 10
@@ -111,6 +115,21 @@ def test_signal__that_is_ignored_stays_so(world: World) -> None:
 IGNORING = "import os, signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])"
 
 
+def test_signals__are_given_back_to_a_program_that_takes_over() -> None:
+    """`yolobg train` becomes Ultralytics, whose own ways with Ctrl-C and SIGTERM then hold."""
+    code = """
+import signal
+from yolobg.cli_process import own_signals, plain_signals
+with own_signals():
+    assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
+    plain_signals()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
 # ---------------------------------------------------------------- streams
 
 
@@ -118,7 +137,9 @@ IGNORING = "import os, signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)
 def test_streams__that_are_closed_or_full(world: World, streams: str) -> None:
     """The work is done all the same; a report that could not be written is told."""
     command = " ".join([f"'{sys.executable}' -m yolobg", *(f"'{argument}'" for argument in world.augment())])
-    done = subprocess.run(["sh", "-c", f"{command} {streams}"], capture_output=True, text=True, check=False, timeout=90)
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {streams}"], capture_output=True, text=True, check=False, timeout=300
+    )
     tried("machine faults")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -137,7 +158,9 @@ def test_streams__that_are_closed_or_full(world: World, streams: str) -> None:
 def test_streams__an_error_that_nobody_can_read_keeps_its_code(world: World, streams: str) -> None:
     (world.root / "data.yaml").unlink()
     command = " ".join([f"'{sys.executable}' -m yolobg", *(f"'{argument}'" for argument in world.augment())])
-    done = subprocess.run(["sh", "-c", f"{command} {streams}"], capture_output=True, text=True, check=False, timeout=90)
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {streams}"], capture_output=True, text=True, check=False, timeout=300
+    )
     tried("machine faults")
     assert done.returncode == 3
     assert done.stdout == ""
@@ -151,7 +174,7 @@ def test_head__that_takes_one_line_and_goes(world: World, command: str) -> None:
         "classes": ["classes", *world.augment()[1:6], "--json"],
     }[command]
     line = " ".join([f"'{sys.executable}' -m yolobg", *(f"'{argument}'" for argument in arguments), "| head -c 1"])
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=90)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=300)
     tried("machine faults")
     assert done.stdout == "{"
     assert done.stderr == ""
@@ -265,7 +288,7 @@ def test_two_at_once__ten_times(world: World, locks: str) -> None:
     script = ROUNDS.format(prelude="" if locks == "locks" else WITHOUT_LOCKS)
     told = subprocess.run(
         [sys.executable, "-c", script, json.dumps([rounds, [world.augment(3), world.augment(5)]])],
-        capture_output=True, text=True, check=False, timeout=110,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     answers = [json.loads(line) for line in told.stdout.splitlines()]
@@ -291,7 +314,7 @@ def test_two_at_once__where_a_lock_is_granted_to_everybody(world: World) -> None
     for _ in range(rounds):
         subprocess.run(
             [sys.executable, "-c", ROUNDS.format(prelude=GRANTS_ALL), json.dumps([1, command])],
-            capture_output=True, text=True, check=False, timeout=110,
+            capture_output=True, text=True, check=False, timeout=500,
         )  # fmt: skip
         tried("machine faults")
         world.check_valid()
@@ -331,7 +354,7 @@ class Reader(threading.Thread):
 
     def end(self) -> None:
         self.ending.set()
-        self.join(timeout=60)
+        self.join(timeout=300)
         assert not self.trouble, self.trouble
         assert self.rounds > 0
 

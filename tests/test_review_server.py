@@ -232,6 +232,7 @@ def test_end__the_page_or_an_interrupt_ends_the_process(tmp_path: Path) -> None:
             assert process.wait(timeout=20) == 0
 
 
+@pytest.mark.slow
 def test_second_review__is_barred_while_one_is_open(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     before = tree(data)

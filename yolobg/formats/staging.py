@@ -62,7 +62,12 @@ def publish(staging: Path, target: Path) -> None:
         target.rmdir()
     step("rename", target)
     staging.rename(target)
-    flush_folder(target.parent)
+    try:
+        flush_folder(target.parent)
+    except OSError as error:
+        raise MergeError(
+            f"{target}: is there and whole, but the disk did not confirm it: {error.strerror or error}; check the disk"
+        ) from error
 
 
 def _mark(target: Path) -> str:
