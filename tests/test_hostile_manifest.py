@@ -286,6 +286,8 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "the manifest": {"image": ".yolobg/manifest.json", "label": ".yolobg/manifest.txt"},
     "NUL": {"image": "images/train/bg_instances_pool_\x00.jpg", "label": "labels/train/bg_instances_pool_\x00.txt"},
     "NUL in a folder": {"image": "images\x00/train/bg_instances_pool_1.jpg"},
+    "NUL alone": {"image": "images\x00/bg_instances_pool_1.jpg", "label": "images\x00/bg_instances_pool_1.txt"},
+    "loop": {"image": "loop/bg_instances_pool_1.jpg", "label": "loop/bg_instances_pool_1.txt"},
     "line break": {"image": "images/train/bg_instances_pool_a\nb.jpg"},
     "long": {"image": f"images/train/bg_instances_pool_{'x' * 10_000}.jpg"},
     "deep": {"image": f"{'images/' * 3000}bg_instances_pool_1.jpg"},
@@ -311,6 +313,8 @@ def test_entries__that_were_forged_delete_nothing(world: World, template: World,
     cases += [(name, "../../victim/photos/bg_instances_pool_own.jpg") for name in ENTRIES if "elsewhere" in name]
     for name, place in cases:
         (world.dataset / "blank.txt").touch()
+        if sys.platform != "win32":
+            (world.dataset / "loop").symlink_to("loop")
         (world.dataset / "images/train/bg_instances_pool_folder.jpg").mkdir()
         content = (world.dataset / place).read_bytes()
         facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -350,6 +354,18 @@ def test_own_files__with_our_prefix_stay(world: World) -> None:
     assert [kept.image for kept in report.kept] == ["images/train/bg_street.jpg"]
     assert mine.read_bytes() == content
     assert (world.dataset / "labels/train/bg_street.txt").exists()
+
+
+def test_remove__keeps_other_content_of_the_same_size(world: World) -> None:
+    """Neither name nor size proves anything: the content must be what was added."""
+    entry = world.read()["entries"][0]
+    image = world.dataset / entry["image"]
+    content = image.read_bytes()
+    image.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    report = yolobg.remove(world.dataset)
+    assert [kept.image for kept in report.kept] == [entry["image"]]
+    assert image.read_bytes() != content
+    assert image.stat().st_size == len(content)
 
 
 # ---------------------------------------------------------------- what lies at the paths
