@@ -62,20 +62,20 @@ class Source:
         return self.instances.parent
 
 
-def make_source(folder: Path, size: int, *, captions: bool = False) -> Source:
+def make_source(folder: Path, size: int, *, first: int = 1, captions: bool = False) -> Source:
     """Write a source, with its images beside its annotations; one image in six holds a person."""
     folder.mkdir(parents=True)
-    images = {f"{number:012}.jpg": picture(number, 40, 30) for number in range(1, size + 1)}
+    images = {f"{number:012}.jpg": picture(number, 40, 30) for number in range(first, first + size)}
     for name, content in images.items():
         (folder / name).write_bytes(content)
     records = [{"id": int(name[:12]), "file_name": name, "width": 40, "height": 30}
                for name in images]  # fmt: skip
-    persons = [{"id": n, "image_id": n, "category_id": 1, "iscrowd": 0} for n in range(1, size + 1, 6)]
+    persons = [{"id": n, "image_id": n, "category_id": 1, "iscrowd": 0} for n in range(first, first + size, 6)]
     write_old(folder / "instances_x.json", json.dumps(
         {"images": records, "annotations": persons, "categories": [{"id": 1, "name": "person"}]}
     ).encode())  # fmt: skip
     if captions:
-        said = [{"id": n, "image_id": n, "caption": f"A tree {n}"} for n in range(1, size + 1)]
+        said = [{"id": n, "image_id": n, "caption": f"A tree {n}"} for n in range(first, first + size)]
         write_old(folder / "captions_x.json", json.dumps({"annotations": said}).encode())
     return Source(folder / "instances_x.json", images)
 
