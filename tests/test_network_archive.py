@@ -18,12 +18,13 @@ import pytest
 import tally
 from authority import Authority, make_authority
 from coco_server import CocoServer
+from proxy_server import proxy_server
 
 from yolobg.coco.annotation_source import Pin
 from yolobg.coco.archive import Fetched, GoneError, Remote, fetch_file, fetch_members
 from yolobg.coco.archive_http import ATTEMPTS
 from yolobg.coco.archive_request import REDIRECTS
-from yolobg.errors import AnnotationsError, DownloadError
+from yolobg.errors import AnnotationsError, DownloadError, UsageError
 
 KEY = "/annotations/annotations_trainval2017.zip"
 WANTED = ("annotations/instances_train2017.json", "annotations/captions_train2017.json")
@@ -423,6 +424,26 @@ def test_tls__a_certificate_that_does_not_hold_is_not_asked_about_again(
         assert_exact(fetch(tmp_path, bad.url, plain.url))
         assert bad.hits == []
         tally.tried("network faults", 3)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_tls__an_own_authority_is_trusted_where_the_images_trust_it(
+    variable: str, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in ("SSL_CERT_DIR", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(other, raising=False)
+    with CocoServer({KEY: ZIP}, tls=authority.server_side("good")) as server:
+        with pytest.raises(DownloadError, match="certificate is not valid"):
+            fetch(tmp_path, server.url)
+        monkeypatch.setenv(variable, str(authority.ca))
+        assert_exact(fetch(tmp_path, server.url))
+        with proxy_server("me:p@ss") as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("://", "://me:p%40ss@"))
+            assert_exact(fetch(tmp_path, server.url))
+            assert {line.partition(" ")[0] for line in proxy.lines} == {"CONNECT"}
+        monkeypatch.setenv(variable, str(tmp_path / "none.pem"))
+        with pytest.raises(UsageError, match=variable):
+            fetch(tmp_path, server.url)
 
 
 def test_tls__no_redirect_to_plain_http(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ One request is `archive_request`'s; here is who is asked, how often, and when to
 from __future__ import annotations
 
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +27,11 @@ from yolobg.coco.archive_request import (
     LateError,
     RefusedError,
     TransientError,
+    TrustingAdapter,
     reason_of,
     send,
 )
+from yolobg.download.tls import tls_context
 from yolobg.errors import DownloadError
 
 __all__ = ["ATTEMPTS", "Answer", "GoneError", "Remote", "TransientError", "backoff_s", "shown"]
@@ -68,6 +71,8 @@ class Remote:
     _shunned: dict[str, float] = field(default_factory=dict)
     _last: dict[str, str] = field(default_factory=dict)
     _served: set[str] = field(default_factory=set)
+    _making: threading.Lock = field(default_factory=threading.Lock)
+    _tls: ssl.SSLContext | None = None
 
     def get(self, headers: Mapping[str, str] | None = None) -> Answer:
         """Ask until a host answers with 200, 206 or 304; failing hosts are passed over and all are tried again.
@@ -75,6 +80,7 @@ class Remote:
         Raises:
             GoneError: Every host refuses for good, for example with 403 or 404.
             DownloadError: No host gave an answer that can be used; names each and what it last said.
+        UsageError: The environment names certificates that are not there.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(TransientError),
@@ -199,6 +205,9 @@ class Remote:
         if session is None:
             session = self._local.session = requests.Session()
             self._sessions.append(session)
+            with self._making:
+                self._tls = self._tls or tls_context()
+            session.mount("https://", TrustingAdapter(self._tls))
             session.headers["User-Agent"] = f"yolobg/{__version__}"
         return session
 

@@ -17,11 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from yolobg.download.client import open_session, tls_context
+from yolobg.download.client import open_session
 from yolobg.download.hosts import Fault, Host, Hosts
 from yolobg.download.limits import Limits
 from yolobg.download.pace import Pace, backoff_s
 from yolobg.download.request import Requester
+from yolobg.download.tls import tls_context
 from yolobg.download.work import Outcome
 from yolobg.errors import DownloadError
 from yolobg.model import Failed, ImageRecord, Staged
