@@ -48,6 +48,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import tally
+
 _PAGE = b"<html><body>Please log in to the network</body></html>"
 _STATUS = {"unavailable": 503, "busy": 429, "missing": 404, "forbidden": 403, "range": 416, "html": 200, "empty": 200}
 
@@ -116,6 +118,7 @@ class CocoServer:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        tally.tried("network faults", sum(self.given.values()))
 
     def next_fault(self, path: str) -> str:
         """Take the next fault of a path; "" is none."""

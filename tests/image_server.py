@@ -29,6 +29,8 @@ from types import TracebackType
 from typing import Literal
 from urllib.parse import unquote
 
+import tally
+
 # Those that pass when asked again; a share draws from them unless told otherwise.
 PASSING = (
     "unavailable",
@@ -123,6 +125,7 @@ class ImageServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
+        tally.tried("network faults", sum(self.given.values()))
 
     @property
     def url(self) -> str:

@@ -116,11 +116,10 @@ def closed() -> str:
 
 @pytest.fixture
 def server() -> Iterator[CocoServer]:
-    """Has the zip; what it did wrong is counted at the end."""
+    """Has the zip and a plain file."""
     with CocoServer({KEY: ZIP, "/a.json": PLAIN}) as running:
         running.other = {KEY: OTHER, "/a.json": PLAIN[::-1]}
         yield running
-        tally.tried("network faults", sum(running.given.values()))
 
 
 def remote_of(*urls: str) -> Remote:
@@ -276,7 +275,6 @@ def test_directory__damaged_at_any_byte(tmp_path: Path) -> None:
         for at in range(start, len(small), 5):
             server.always[KEY] = f"damage:{at}"
             is_good_or_told(lambda: fetch(tmp_path, server.url, pins={}))
-        tally.tried("network faults", sum(server.given.values()))
 
 
 def is_good_or_told(work: Callable[[], Fetched]) -> None:
@@ -457,7 +455,6 @@ def test_tls__no_redirect_to_plain_http(authority: Authority, tmp_path: Path, mo
             fetch(tmp_path, server.url)
         assert plain.hits == []
         assert len(server.hits) == 1
-        tally.tried("network faults", sum(server.given.values()))
 
 
 def test_tls__a_handshake_that_breaks_is_tried_again(
