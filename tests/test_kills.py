@@ -105,13 +105,44 @@ def check_for(server: KillServer, dataset: Dataset, source: Source, add: Sequenc
     ran = server.run("augment", root / "data.yaml", *add, watch=(root,))
     assert ran.code == 0, ran.err
     assert not ran.lone, "changes without a step of their own"
+    check_order_of_adding(ran.points)
     check = Check(server, dataset, source, add, before, visible(root))
     assert check.valid(root) == NEEDED
     ran = server.run("remove", root / "data.yaml", watch=(root,))
     assert ran.code == 0, ran.err
     assert not ran.lone, "changes without a step of their own"
+    check_order_of_removing(ran.points)
     assert tree(root) == before
     return check
+
+
+def places(points: Sequence[str], *starts: str) -> list[int]:
+    return [place for place, point in enumerate(points) if point.startswith(starts)]
+
+
+def check_order_of_adding(points: Sequence[str]) -> None:
+    """What a power cut needs: contents and the intent are durable before a name shows, names before the intent ends."""
+    intent, end = places(points, "rename manifest.json")
+    shown, labels, listed = places(points, "link bg_"), places(points, "create bg_"), places(points, "rename train.txt")
+    assert len(shown) == len(labels) == NEEDED
+    assert len([place for place in places(points, "fsync") if points[place].endswith(".staged")]) in (0, NEEDED)
+    assert all(place < intent for place in places(points, "fsync") if points[place].endswith(".staged"))
+    assert points[intent + 1] == "fsync .yolobg"
+    assert intent + 1 < labels[0]
+    assert all(label < image for label, image in zip(labels, shown, strict=True))
+    assert any(shown[-1] < place < min([*listed, end]) for place in places(points, "fsync"))
+    assert all(shown[-1] < place < end for place in listed)
+
+
+def check_order_of_removing(points: Sequence[str]) -> None:
+    """The intent first; then the lines of a list, so that no listed image is missing; then images before labels."""
+    intent = places(points, "rename manifest.json")[0]
+    gone = [points[place] for place in places(points, "unlink bg_")]
+    assert points[intent + 1] == "fsync .yolobg"
+    assert all(intent < place < places(points, "unlink bg_")[0] for place in places(points, "rename train.txt"))
+    assert intent < places(points, "unlink bg_")[0]
+    assert [name.rpartition(".")[2] for name in gone] == ["npy", "jpg", "txt"] * NEEDED
+    assert places(points, "unlink bg_")[-1] < places(points, "fsync train", "fsync new")[0]
 
 
 def moments(layout: str) -> set[int]:
