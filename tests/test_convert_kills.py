@@ -88,7 +88,7 @@ def test_download__is_continued_after_a_kill_at_every_change(
     meant = images(scratch / "whole")
     assert len(meant) == 6
     # All of what comes before the flow of `augment`, whose every change is stopped at elsewhere.
-    for kill_at in (*range(1, BEFORE), *range(BEFORE, len(points) + 1, 12)):
+    for kill_at in (*range(1, BEFORE), *range(BEFORE, len(points) + 1, 20)):
         folder = scratch / f"cut{kill_at}"
         ran = server.run(*command, folder, kill_at=kill_at, watch=[folder])
         assert ran.killed

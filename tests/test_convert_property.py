@@ -306,7 +306,7 @@ def test_convert__any_coco_file_comes_back(told: dict[str, Any], indent: int | N
 def test_convert__any_dataset_survives_datumaro(name: str) -> None:
     format_ = all_formats()[name]
 
-    @settings(SLOW_OK, max_examples=6)
+    @settings(SLOW_OK, max_examples=4)
     @given(drawn=datasets(polygons=format_.polygons))
     def survives(drawn: Drawn) -> None:
         # Where classes are known by their objects alone, none is no dataset for a trainer.

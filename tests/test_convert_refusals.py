@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import pytest
 from format_data import NAMES, make_coco, make_yolo
+from PIL import Image
 
 from yolobg import files, status
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.formats import convert as flow
 from yolobg.formats import yolo_write
 from yolobg.formats.convert import convert
-from yolobg.formats.items import Contents, Item
+from yolobg.formats.items import Contents, Item, image_size
 from yolobg.formats.placing import Placer
 from yolobg.report import to_builtins
 
@@ -87,6 +88,32 @@ def test_convert__a_kill_leaves_no_target(tmp_path: Path, source: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         convert(source, tmp_path / "out", to="coco")
     assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_image_size__is_that_after_the_turn_that_a_camera_noted(tmp_path: Path, suffix: str, late: bool) -> None:
+    file = tmp_path / f"turned{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(file, exif=exif)
+    if suffix == ".png":
+        data = file.read_bytes()
+        chunks, at = [], 8
+        while at < len(data):
+            end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+            chunks.append(data[at:end])
+            at = end
+        (told,) = [chunk for chunk in chunks if chunk[4:8] == b"eXIf"]
+        chunks.remove(told)
+        chunks.insert(len(chunks) - 1 if late else 1, told)
+        file.write_bytes(data[:8] + b"".join(chunks))
+    assert image_size(file) == (20, 30)
+    assert image_size(file, turned=False) == (30, 20)
+    Image.new("RGB", (30, 20)).save(file)
+    assert image_size(file) == (30, 20)
+    with pytest.raises(DatasetError, match="its size cannot be read"):
+        image_size(file.with_name("none.png"))
 
 
 def test_placer__an_image_that_goes_away_while_others_are_copied_is_an_error(tmp_path: Path) -> None:

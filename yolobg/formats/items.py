@@ -194,7 +194,19 @@ def image_size(path: Path, *, turned: bool = True) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            turn = image.getexif().get(_EXIF_ORIENTATION) if turned else None
+            # Pillow decodes a whole PNG to look behind its pixels; what stands before them it has read.
+            quick = image.format == "PNG" and not _has_exif(path)
+            exif = Image.Image.getexif(image) if quick or not turned else image.getexif()
+            turn = exif.get(_EXIF_ORIENTATION) if turned else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path}: its size cannot be read: {error}; replace the image or take it out") from error
     return (height, width) if turn in _EXIF_TURNED else (width, height)
+
+
+def _has_exif(png: Path) -> bool:
+    """Whether a PNG file has a chunk with EXIF data anywhere; also where it is not laid out as one should be."""
+    with png.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and head[4:] not in (b"eXIf", b"IEND"):  # noqa: PLR2004 - length and name
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return head[4:] != b"IEND"
