@@ -20,6 +20,7 @@ with atheris.instrument_imports(include=["yolobg", "zipfile", "json", "yaml", "f
     from fuzz.targets import TARGETS
 
 LONGEST_WORD = 60
+AGAIN = "--again"
 OPTIONS = ("-max_len=12000", "-timeout=20", "-rss_limit_mb=1500", "-print_final_stats=1", "-reload=0")
 
 
@@ -27,28 +28,35 @@ def _escaped(token: bytes) -> str:
     return "".join(rf"\x{byte:02x}" for byte in token)
 
 
-def main() -> None:
-    name, corpus, findings = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+def _prepare(name: str, corpus: Path, findings: Path) -> Path:
+    """Fill the corpus folder with the seeds; returns the file of words for libFuzzer."""
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS[name]):
         (corpus / f"seed{number}").write_bytes(seed)
     words = findings / f"{name}.dict"
     words.write_text("".join(f'"{_escaped(token)}"\n' for token in TOKENS if len(token) < LONGEST_WORD))
+    return words
+
+
+def _keep(findings: Path, name: str, data: bytes, error: Exception) -> None:
+    """Note down a finding, the shortest input for each place that raised."""
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "/yolobg/" in f.filename or "/fuzz/" in f.filename
+    ]
+    found = findings / f"{name}-{type(error).__name__}-{Path(frames[-1].filename).stem}-{frames[-1].lineno}"
+    if not found.exists() or len(data) < found.stat().st_size:
+        found.write_bytes(data)
+
+
+def main() -> None:
+    name, corpus, findings = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 
     def one(data: bytes) -> None:
         try:
             TARGETS[name](data)
         except Exception as error:  # noqa: BLE001 - that is what is sought
-            frames = [
-                f
-                for f in traceback.extract_tb(error.__traceback__)
-                if "/yolobg/" in f.filename or "/fuzz/" in f.filename
-            ]
-            place = f"{Path(frames[-1].filename).stem}-{frames[-1].lineno}"
-            found = findings / f"{name}-{type(error).__name__}-{place}"
-            if not found.exists() or len(data) < found.stat().st_size:
-                found.write_bytes(data)
+            _keep(findings, name, data, error)
 
     def change(data: bytes, max_size: int, seed: int) -> bytes:
         chance = random.Random(seed)
@@ -56,8 +64,14 @@ def main() -> None:
             return bytes(atheris.Mutate(data, max_size))
         return mutate(data, chance, others=SEEDS[name])[:max_size]
 
-    options = [f"-dict={words}", f"-artifact_prefix={findings}/{name}-", *OPTIONS, *sys.argv[4:]]
-    atheris.Setup([sys.argv[0], str(corpus), *options], one, custom_mutator=change)
+    # libFuzzer starts itself anew to merge: with the command that it is given for a name, and its own arguments.
+    command = " ".join([sys.executable, "-m", "fuzz.run", *sys.argv[1:4], AGAIN])
+    if sys.argv[4:5] == [AGAIN]:
+        arguments = sys.argv[5:]
+    else:
+        words = _prepare(name, corpus, findings)
+        arguments = [str(corpus), f"-dict={words}", f"-artifact_prefix={findings}/{name}-", *OPTIONS, *sys.argv[4:]]
+    atheris.Setup([command, *arguments], one, custom_mutator=change)
     atheris.Fuzz()
 
 
