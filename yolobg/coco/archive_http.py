@@ -27,10 +27,10 @@ from yolobg.coco.archive_request import (
     LateError,
     RefusedError,
     TransientError,
-    TrustingAdapter,
     reason_of,
     send,
 )
+from yolobg.coco.archive_trust import TrustingAdapter
 from yolobg.download.tls import tls_context
 from yolobg.errors import DownloadError
 
@@ -199,15 +199,18 @@ class Remote:
         self._served.add(url)
         return answer
 
+    def _certificates(self) -> ssl.SSLContext:
+        with self._making:
+            self._tls = self._tls or tls_context()
+            return self._tls
+
     def _session(self) -> requests.Session:
         # One per thread: a session is not made for sharing, and each thread keeps its own connection open.
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
             self._sessions.append(session)
-            with self._making:
-                self._tls = self._tls or tls_context()
-            session.mount("https://", TrustingAdapter(self._tls))
+            session.mount("https://", TrustingAdapter(self._certificates))
             session.headers["User-Agent"] = f"yolobg/{__version__}"
         return session
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -32,7 +30,6 @@ __all__ = [
     "LateError",
     "RefusedError",
     "TransientError",
-    "TrustingAdapter",
     "reason_of",
     "send",
 ]
@@ -94,25 +91,6 @@ class Answer:
     total: int | None
     validators: Mapping[str, str]
     response: requests.Response
-
-
-class TrustingAdapter(requests.adapters.HTTPAdapter):
-    """Trusts whom the images' client trusts: `requests` alone knows neither `SSL_CERT_FILE` nor the system's."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        if not hasattr(urllib3, "BaseHTTPResponse"):
-            # urllib3 1 names no host to OpenSSL where it is an IP address, and always compares the names itself.
-            context.check_hostname = False
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pools of connections."""
-        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
-
-    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
-        """Make those that go through a proxy."""
-        return super().proxy_manager_for(*arguments, **options, ssl_context=self._context)
 
 
 def send(
