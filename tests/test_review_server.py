@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,8 +61,10 @@ def test_cookie__every_path_needs_it(client: Client, path: str) -> None:
         assert stranger.ask("GET", path if path != "/" else "/x")[0] == 403, cookie
 
 
-def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Path) -> None:
-    with reviewing(place) as (_, address):
+def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Path, tmp_path: Path) -> None:
+    # A dataset of its own, since only one review of each may be open.
+    data = shutil.copytree(place, tmp_path / "s")
+    with reviewing(data) as (_, address):
         client = Client(address)
         status, headers, _ = client.ask("GET", "/?" + address.partition("?")[2])
     assert status == 303
