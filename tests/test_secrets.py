@@ -83,6 +83,7 @@ def holding(*places: Path) -> list[str]:
     return [str(path) for path in found if TOKEN in str(path) or TOKEN.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_augment__forgets_what_was_secret_in_an_address(
     dataset: Path, served: dict[str, bytes], private_places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
