@@ -99,6 +99,7 @@ def make_world(top: Path, *, split: str = "folder", images: int = 14) -> World:
 
 def _write_victim(victim: Path) -> None:
     (victim / "empty").mkdir(parents=True)
+    (victim / "train").mkdir()
     (victim / ".bashrc").write_text("alias ll='ls -l'\n")
     (victim / "keys").write_text("secret\n")
     (victim / "blank.txt").write_text("")

@@ -120,6 +120,17 @@ def test_lock__that_is_a_pipe_or_a_link_is_refused_and_told(world: World) -> Non
     assert len(augment(world, 2).added) == 2
 
 
+def test_tidying__after_a_killed_run_goes_through_no_link(world: World) -> None:
+    """There is nothing to do but to remove the empty folders of a run that was killed; they may be somebody else's."""
+    augment(world, 2)
+    for place, target in (("staging", world.victim), ("staging", world.victim / "empty")):
+        (world.dataset / ".yolobg/holder.json").write_text("{}")
+        (world.dataset / ".yolobg" / place).symlink_to(target)
+        assert augment(world, 2).added == ()
+        (world.dataset / ".yolobg" / place).unlink()
+        tally.tried("hostile inputs")
+
+
 def test_put_away__goes_through_no_link(world: World) -> None:
     mine = world.dataset / SPLIT / "mine.jpg"
     mine.write_bytes(b"mine")

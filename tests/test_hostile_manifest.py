@@ -331,6 +331,25 @@ def test_entries__that_were_forged_delete_nothing(world: World, template: World,
         harmless(world, template, told)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the right to make symbolic links")
+def test_entries__that_climb_out_of_a_linked_folder_write_no_label(world: World) -> None:
+    """Of `images/x/../train` and `labels/x/../train` one may lie in the dataset and the other behind a link."""
+    (world.dataset / "images/x").mkdir()
+    (world.dataset / "labels/x").symlink_to(world.victim / "photos")
+    told = pending(world)
+    for entry in told["pending"]["entries"]:
+        entry["image"] = entry["image"].replace("images/", "images/x/../")
+        entry["label"] = entry["label"].replace("labels/", "labels/x/../")
+    if "edit" in told["pending"]:
+        lines = told["pending"]["edit"]["lines"]
+        told["pending"]["edit"]["lines"] = {
+            image.replace("images/", "images/x/../"): line for image, line in lines.items()
+        }
+    world.write(told)
+    act(world)
+    assert not list((world.victim / "train").iterdir())
+
+
 def test_entries__that_come_twice_are_removed_once(world: World) -> None:
     told = world.read()
     world.write(told | {"entries": told["entries"] * 3})
