@@ -274,6 +274,19 @@ def test_recovery__killed_at_every_point(
     assert point > 15
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_augment__after_a_killed_remove_from_a_source_with_none_to_spare(
+    scratch: Path, server: KillServer, layout: str
+) -> None:
+    """The images that were being taken back are free again, though the manifest still names them."""
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", NEEDED + 1)
+    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    root = dataset.copy(scratch / "data")
+    break_off(check, root, "take back")
+    check.finished(root)
+    check.undone(root)
+
+
 def break_off(check: Check, root: Path, what: str) -> None:
     """Kill a run when it has one image of ours left to bring, or to take."""
     if what == "add":

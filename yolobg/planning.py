@@ -199,7 +199,8 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
         found = read_all_images(data)
         known = Known(found.images, manifest, source.name, rejected)
         ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names), seed=request.seed)
-        if len(ranked) < needed:
+        # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.
+        if len(ranked) < needed and manifest.pending is None:
             raise _too_few(eligibility, len(ranked), needed, request)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
         chosen = catalog.records(ranked[:needed])
