@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -72,18 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md too")
     options = parser.parse_args(arguments)
     began = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    parts: list[str] = []
+    parts = [f"{machine()}\nLoad when it began: {began:.1f}.\n{versions()}\n"]
+    print(parts[0])
     for name in options.only.split(","):
         rows: list[Row] = importlib.import_module(f"benchmarks.bench_{name}").run()
         parts.append(f"## {name}\n\n{format_table(rows)}\n")
-        sys.stderr.write(f"{name}: done\n")
-    head = f"{machine()}\nLoad when it began: {began:.1f}.\n{versions()}\n"
-    text = "\n".join([head, *parts])
-    print(text)
-    if options.write:
-        results = FOLDER / "RESULTS.md"
-        kept = results.read_text("utf-8").partition(MARK)[0] if results.exists() else "# Results\n\n"
-        results.write_text(f"{kept}{MARK}\n\n{text}", "utf-8")
+        print(parts[-1], flush=True)
+        if options.write:
+            write("\n".join(parts))
+
+
+def write(text: str) -> None:
+    """Put the tables into RESULTS.md below what people wrote there; after each part, so that a cut run is not lost."""
+    results = FOLDER / "RESULTS.md"
+    kept = results.read_text("utf-8").partition(MARK)[0] if results.exists() else "# Results\n\n"
+    results.write_text(f"{kept}{MARK}\n\n{text}", "utf-8")
 
 
 MARK = "<!-- what follows is written by `python -m benchmarks --write` -->"

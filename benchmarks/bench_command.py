@@ -234,7 +234,9 @@ def bench_growth(folder: Path, *, large: bool) -> list[Row]:
 
 
 def run(data: Path | None = None, repeats: int = 3, *, large: bool = True) -> list[Row]:
-    """All comparisons; `data` is a folder that `make_coco` filled, made anew (and removed) when None."""
+    """All comparisons; `data` (or `YOLOBG_BENCH_DATA`) is a folder that `make_coco` filled; without, one is made."""
+    if data is None and (named := os.environ.get("YOLOBG_BENCH_DATA")):
+        data = Path(named)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if data is None:
