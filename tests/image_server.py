@@ -109,6 +109,7 @@ class ImageServer:
     def __post_init__(self) -> None:
         self._asked: Counter[str] = Counter()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._open = 0
         self._is_dead = False
         self._connections = 0
@@ -165,11 +166,15 @@ class ImageServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)
+        # Also those whose task was cancelled before it began.
+        for writer in self._writers:
+            writer.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     async def _listen(self) -> None:
         self._is_dead = False
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls, backlog=512)
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=self.tls, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _die(self) -> None:
@@ -186,10 +191,16 @@ class ImageServer:
             await asyncio.sleep(self.revives_after_s)
             await self._listen()
 
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Know the connection at once: its task may be cancelled before it begins."""
+        self._writers.add(writer)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         number = self._connections
-        self._writers.add(writer)
         if self._is_dead:
             _reset(writer)
         try:
@@ -198,10 +209,11 @@ class ImageServer:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
-            self._writers.discard(writer)
             writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            # Where this is cancelled, what was still to be sent keeps the connection open: the server's end aborts it.
+            with contextlib.suppress(OSError):
                 await writer.wait_closed()
+            self._writers.discard(writer)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> bool:
         """Answer one request; returns whether the connection stays open."""
