@@ -373,8 +373,9 @@ def damaged(content: bytes, seed: int = 0) -> bytes:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """End a connection with a TCP reset instead of a goodbye."""
-    taken = writer.get_extra_info("socket")
-    if taken is not None:
-        with contextlib.suppress(OSError):
+    # A TLS transport that has closed has lost its inside, and says so with an AttributeError.
+    with contextlib.suppress(OSError, AttributeError):
+        taken = writer.get_extra_info("socket")
+        if taken is not None:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
