@@ -155,7 +155,7 @@ def test_faults__refused_from_the_start_is_noticed_in_seconds(tmp_path: Path) ->
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"no image host can be reached .*127\.0\.0\.1") as caught:
         fetch_images(records(500), needed=200, origin=Origin("x", bases=(base,)), staging=tmp_path / "s")
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 12
     assert "run again" in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_faults__a_host_that_takes_connections_and_says_nothing(tmp_path: Path) 
         with pytest.raises(DownloadError):
             fetch_images(records(500), needed=300, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         asked = len(server.log)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 20
     assert asked < 100
 
 
@@ -192,7 +192,7 @@ def test_faults__a_host_that_dies_half_way(with_second: bool, tmp_path: Path) ->
             kept = names(tmp_path / "s")
             assert kept
             assert all(name.endswith(".staged") for name in kept)
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 15
 
 
 def test_faults__a_short_outage_is_waited_for(tmp_path: Path) -> None:

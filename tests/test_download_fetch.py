@@ -145,7 +145,7 @@ def test_fetch__stop_ends_it_soon_and_keeps_what_is_whole(tmp_path: Path) -> Non
         timer.start()
         began = time.monotonic()
         result = fetch_images(pool, needed=400, origin=origin(server), staging=tmp_path / "s", jobs=4, stop=stop)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 3
         timer.join()
     assert result.stopped
     assert 0 < len(result.staged) < 400

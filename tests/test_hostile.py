@@ -316,7 +316,7 @@ def test_bombs__are_refused_at_once(name: str, depth: Any) -> None:
     with pytest.raises(BadImageError):
         check_image(content, ImageRecord(1, file_name, 0, 0), depth=depth)
     # Decoding any of the large ones would take minutes or all memory.
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 10
     tally.tried("hostile inputs")
 
 

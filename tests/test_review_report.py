@@ -228,7 +228,7 @@ def test_report__a_thousand_images_stay_below_15_mb(tmp_path: Path) -> None:
         Facts(told.name, "d", "now", told.splits, told.classes, told.source, tuple(cards)), lambda _: next(small)
     )
     assert len(page.encode()) < 15_000_000
-    assert time.perf_counter() - began < 40
+    assert time.perf_counter() - began < 10
 
 
 def _entry(number: int) -> Entry:
