@@ -98,7 +98,7 @@ def put(path: Path, kind: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes and devices in folders")
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "kind", ["pipe", "folder", "/dev/zero", "/dev/full", "/dev/null", "broken link", "link in a circle"]
 )
