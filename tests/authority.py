@@ -41,6 +41,7 @@ class Authority:
 def make_authority(folder: Path) -> Authority:
     """Make all of it in an empty folder; skips the test where there is no openssl."""
     openssl = shutil.which("openssl")
+    # No package that the tests need can sign a certificate, and one more for this alone is not worth it.
     if openssl is None:
         pytest.skip("makes certificates with the openssl command, which is not here")
 

@@ -266,7 +266,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             body = body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
         length = {"short": len(body) // 2, "long": len(body) + 100}.get(fault, len(body))
         if fault == "drip-head":
-            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]  # only written to
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -274,7 +274,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
         if fault == "drip":
-            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]
+            self.wfile = _Dripping(self.wfile, self.server_owner.stopping, self.value)  # type: ignore[assignment]  # only written to
         if fault in ("cut", "reset-body", "silent"):
             self.pour(body[: 1 if fault == "silent" else int(self.value or len(body) // 2)])
             self.break_off(wait=fault == "silent", gently=fault == "cut")

@@ -7,11 +7,15 @@ import importlib.util
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tally
+
+if TYPE_CHECKING:
+    from killing import KillServer
 
 PROXY_VARIABLES = (
     "HTTP_PROXY",
@@ -95,3 +99,22 @@ def coco_real() -> Path:
     if not place or not (Path(place) / "annotations").is_dir():
         pytest.skip("YOLOBG_COCO_REAL does not name a folder with real COCO records")
     return Path(place)
+
+
+@pytest.fixture(scope="module")
+def kill_server() -> Iterator[KillServer]:
+    """Runs the real command in forked processes that can be killed at any point; one for a module's tests."""
+    from killing import KillServer  # noqa: PLC0415 - forks, which only few tests and no Windows want
+
+    with KillServer() as running:
+        yield running
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in memory where there is one, with the cache in it: thousands of killed commands write there."""
+    from killing import quick_folder  # noqa: PLC0415 - as above
+
+    with quick_folder(tmp_path) as folder:
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
+        yield folder

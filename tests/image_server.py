@@ -169,6 +169,7 @@ class ImageServer:
         # Also those whose task was cancelled before it began.
         for writer in self._writers:
             writer.transport.abort()
+        # An aborted transport closes its socket in the loop's next round, one under TLS in the round after.
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -183,6 +184,7 @@ class ImageServer:
         self._server.close()
         for writer in list(self._writers):
             _reset(writer)
+        # The sockets are closed in the loop's next round.
         await asyncio.sleep(0)
 
     async def _have_outage(self) -> None:

@@ -222,7 +222,7 @@ def _carry_out(order: dict[str, Any], folder: Path) -> dict[str, Any]:
         if time.monotonic() >= until:
             os.kill(pid, signal.SIGKILL)
             until += LIMIT_S
-        time.sleep(0.001)
+        time.sleep(0.001)  # waitpid has no time limit of its own
         done, status = os.waitpid(pid, os.WNOHANG)
     seconds = time.monotonic() - began
     code = os.waitstatus_to_exitcode(status)
@@ -240,7 +240,7 @@ def _be_the_command(order: dict[str, Any], folder: Path) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - the streams of this process, to its end
         os.environ.clear()
         os.environ.update(order["env"])
         _Points(log, order["kill_at"], tuple(order["watch"])).begin()
@@ -267,7 +267,7 @@ def _run_command(arguments: Sequence[str]) -> int:
             _command()(list(arguments))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:  # noqa: BLE001 - a bug; the test shows it
+    except BaseException:  # noqa: BLE001 - a bug of the command: told on stderr, as Python would, for the test to show
         traceback.print_exc()
         return 70
     return 0
@@ -324,7 +324,7 @@ class _Points:
             os.write(self.log, what.replace("\n", " ").encode("utf-8", "backslashreplace") + b"\n")
             if next(self.numbers) == self.last:
                 os.kill(os.getpid(), signal.SIGKILL)
-                time.sleep(LIMIT_S)
+                time.sleep(LIMIT_S)  # the signal may take a moment; nothing more may be done meanwhile
 
 
 # ---------------------------------------------------------------- what must hold at any moment

@@ -275,12 +275,14 @@ class SmallDisk:
 @contextlib.contextmanager
 def small_disk(place: Path) -> Iterator[SmallDisk]:
     """Mount a file system at `place`; skips the test where that is not allowed."""
+    # A disk that is really full cannot be had otherwise; the same faults are injected everywhere by `Fault`.
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("mounting a file system needs Linux and root")
     place.mkdir(parents=True, exist_ok=True)
     try:
         _mount("-t", "tmpfs", "-o", "size=64m,nr_inodes=4096", "tmpfs", str(place))
     except subprocess.CalledProcessError as error:
+        # Root of a container often may not.
         pytest.skip(f"this machine does not let root mount: {error.stderr.strip()}")
     try:
         yield SmallDisk(place)

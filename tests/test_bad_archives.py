@@ -52,7 +52,7 @@ PLAIN = make_zip({MEMBER: TEXT})
         (patched(PLAIN, CENTRAL, 42, struct.pack("<L", 0xFFFFFFF0)), "damaged"),
         (patched(PLAIN, END, 12, struct.pack("<L", 0x7FFFFFFF)), "damaged|not valid"),
         (patched(PLAIN, END, 16, struct.pack("<L", 0x7FFFFFFF)), "damaged"),
-        (patched(PLAIN, LOCAL, 0, b"XXXX"), "damaged"),
+        (patched(PLAIN, LOCAL, 0, b"XXXX"), "damaged"),  # no signature of a local header
         (PLAIN.replace(MEMBER.encode(), b"\0" * len(MEMBER)), "damaged|no .json"),
         (make_zip({"x\xe4.json": TEXT}).replace("\xe4".encode(), b"\xff\xff"), "damaged"),
         (make_zip({MEMBER: b"\0" * 5_000_000}), "claim to inflate"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tally
 from format_data import make_coco
-from killing import KillServer, quick_folder
+from killing import KillServer
 from merging import tree
 from real_datasets import CocoReal
 
@@ -22,29 +21,16 @@ pytestmark = [
 BEFORE = 16
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[KillServer]:
-    with KillServer() as running:
-        yield running
-
-
-@pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with quick_folder(tmp_path) as folder:
-        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
-        yield folder
-
-
 @pytest.mark.parametrize("to", ["yolo", "yolo_darknet", "coco", "voc"])
 def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
-    scratch: Path, server: KillServer, to: str
+    scratch: Path, kill_server: KillServer, to: str
 ) -> None:
     make_coco(scratch / "made")
     source, home = scratch / "made" / "coco", scratch / "home"
     home.mkdir()
     before = tree(source)
     command = ("convert", source, home / "target", "--to", to, "--crowds", "drop", "--quiet")
-    whole = server.run(*command, watch=[home])
+    whole = kill_server.run(*command, watch=[home])
     assert whole.code == 0, whole.err
     meant = tree(home)
     assert len(whole.points) > 30
@@ -52,7 +38,7 @@ def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
     stride = {"coco": 1, "yolo": 3}.get(to, 5)
     for kill_at in range(1, len(whole.points) + 1, stride):
         remove(home / "target")
-        ran = server.run(*command, kill_at=kill_at, watch=[home])
+        ran = kill_server.run(*command, kill_at=kill_at, watch=[home])
         assert ran.killed
         tally.tried("kill points")
         point = f"{kill_at}: {ran.points[-1]}"
@@ -62,7 +48,7 @@ def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
         assert tree(source) == before, point
         # What is left lies hidden beside it, and the next conversion takes it away.
         assert all(name.startswith(".yolobg-") for name in tree(home)), point
-        again = server.run(*command)
+        again = kill_server.run(*command)
         assert (again.code, tree(home)) == (0, meant), point
 
 
@@ -76,21 +62,21 @@ def remove(target: Path) -> None:
 
 @pytest.mark.parametrize("val", ["0", "0.4"])
 def test_download__is_continued_after_a_kill_at_every_change(
-    scratch: Path, server: KillServer, coco_real: Path, val: str
+    scratch: Path, kill_server: KillServer, coco_real: Path, val: str
 ) -> None:
     real = CocoReal(coco_real)
     command = ["download", "--exclude", "person", "--count", "3", "--val", val, "--quiet"]
     command += ["--annotations", str(real.annotations), "--images", str(real.images), "--output"]
-    whole = server.run(*command, scratch / "whole", watch=[scratch / "whole"])
+    whole = kill_server.run(*command, scratch / "whole", watch=[scratch / "whole"])
     assert whole.code == 0, whole.err
     # The catalog is there from now on, and its making is not what is killed here.
-    points = server.run(*command, scratch / "again", watch=[scratch / "again"]).points
+    points = kill_server.run(*command, scratch / "again", watch=[scratch / "again"]).points
     meant = images(scratch / "whole")
     assert len(meant) == 6
     # All of what comes before the flow of `augment`, whose every change is stopped at elsewhere.
     for kill_at in (*range(1, BEFORE), *range(BEFORE, len(points) + 1, 20)):
         folder = scratch / f"cut{kill_at}"
-        ran = server.run(*command, folder, kill_at=kill_at, watch=[folder])
+        ran = kill_server.run(*command, folder, kill_at=kill_at, watch=[folder])
         assert ran.killed
         tally.tried("kill points")
         point = f"{kill_at}: {ran.points[-1]}"
@@ -99,7 +85,7 @@ def test_download__is_continued_after_a_kill_at_every_change(
         for name in [name for name in there if name.startswith("images")]:
             label = name.replace("images", "labels", 1).replace(".jpg", ".txt")
             assert there.get(label) == b"", f"{point}: an image without its blank label"
-        again = server.run(*command, folder)
+        again = kill_server.run(*command, folder)
         assert again.code == 0, f"{point}: {again.err}"
         assert images(folder) == meant, point
         assert not list(folder.glob(".yolobg-*")), point

@@ -317,7 +317,7 @@ def test_convert__any_dataset_survives_datumaro(name: str) -> None:
         with scratch() as place:
             write(place / "0", drawn)
             try:
-                there = convert(place / "0", place / "1", to=name, **wish)  # type: ignore[arg-type]
+                there = convert(place / "0", place / "1", to=name, **wish)  # type: ignore[arg-type]  # texts, where it wants Literals
             except YolobgError:
                 # A name that is beyond it; nothing is lost, and nothing there.
                 assert [path.name for path in place.iterdir()] == ["0"]

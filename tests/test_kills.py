@@ -12,7 +12,7 @@ import random
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,19 +34,6 @@ NEEDED, POOL = 3, 12
 KEPT = {".yolobg", ".yolobg/manifest.json", ".yolobg/ATTRIBUTION.csv", ".yolobg/report.html", ".yolobg/lock"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[KillServer]:
-    with KillServer() as running:
-        yield running
-
-
-@pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with quick_folder(tmp_path) as folder:
-        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
-        yield folder
-
-
 # ---------------------------------------------------------------- what must hold
 
 
@@ -58,7 +45,7 @@ def options(source: Source, images: str | Path) -> list[str | Path]:
 class Check:
     """What a dataset was, and what it is with backgrounds of ours when nobody kills anything."""
 
-    server: KillServer
+    kill_server: KillServer
     dataset: Dataset
     source: Source
     add: Sequence[str | Path]
@@ -72,7 +59,7 @@ class Check:
     def status(self, root: Path) -> None:
         """`status` changes nothing, counts what is there and says whether something was interrupted."""
         now, there = tree(root), self.valid(root)
-        told = self.server.run("status", root / "data.yaml", "--json")
+        told = self.kill_server.run("status", root / "data.yaml", "--json")
         assert told.code == 0, told.err
         counts = told.json["after"]
         assert (counts["labelled"], counts["backgrounds"]) == (LABELLED, THEIRS + there)
@@ -82,7 +69,7 @@ class Check:
 
     def finished(self, root: Path) -> None:
         """`augment` ends with the very dataset that an undisturbed run makes, and leaves nothing unfinished."""
-        ran = self.server.run("augment", root / "data.yaml", *self.add)
+        ran = self.kill_server.run("augment", root / "data.yaml", *self.add)
         assert ran.code == 0, ran.err
         counts = ran.json["after"]
         assert (counts["labelled"], counts["backgrounds"], counts["ours"]) == (LABELLED, THEIRS + NEEDED, NEEDED)
@@ -93,22 +80,24 @@ class Check:
 
     def undone(self, root: Path) -> None:
         """`remove` brings back the tree as it was, byte for byte."""
-        ran = self.server.run("remove", root / "data.yaml", "--json")
+        ran = self.kill_server.run("remove", root / "data.yaml", "--json")
         assert ran.code == 0, ran.err
         assert tree(root) == self.before
 
 
-def check_for(server: KillServer, dataset: Dataset, source: Source, add: Sequence[str | Path], scratch: Path) -> Check:
+def check_for(
+    kill_server: KillServer, dataset: Dataset, source: Source, add: Sequence[str | Path], scratch: Path
+) -> Check:
     """Run the command undisturbed once: every change must be told of by a step, and the counts be exact."""
     before = tree(dataset.template)
     root = dataset.copy(scratch / "whole")
-    ran = server.run("augment", root / "data.yaml", *add, watch=(root,))
+    ran = kill_server.run("augment", root / "data.yaml", *add, watch=(root,))
     assert ran.code == 0, ran.err
     assert not ran.lone, "changes without a step of their own"
     check_order_of_adding(ran.points)
-    check = Check(server, dataset, source, add, before, visible(root))
+    check = Check(kill_server, dataset, source, add, before, visible(root))
     assert check.valid(root) == NEEDED
-    ran = server.run("remove", root / "data.yaml", watch=(root,))
+    ran = kill_server.run("remove", root / "data.yaml", watch=(root,))
     assert ran.code == 0, ran.err
     assert not ran.lone, "changes without a step of their own"
     check_order_of_removing(ran.points)
@@ -157,20 +146,20 @@ def moments(layout: str) -> set[int]:
     ("layout", "images"),
     [*((layout, "network") for layout in LAYOUTS), ("list", "copy"), ("folder", "hard"), ("folders", "symlink")],
 )
-def test_augment__killed_at_every_point(scratch: Path, server: KillServer, layout: str, images: str) -> None:
+def test_augment__killed_at_every_point(scratch: Path, kill_server: KillServer, layout: str, images: str) -> None:
     """Whatever the moment: valid at once, and the next `augment` finishes or the next `remove` undoes."""
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
     with ImageServer({f"/all/{name}": content for name, content in source.images.items()}) as images_server:
         add = options(source, f"{images_server.url}/all" if images == "network" else source.folder)
         add += [] if images == "network" else ["--link", images]
-        check = check_for(server, dataset, source, add, scratch)
+        check = check_for(kill_server, dataset, source, add, scratch)
         seen = set()
         root = scratch / "data"
 
         def run(point: int) -> Ran:
             shutil.rmtree(root, ignore_errors=True)
             dataset.copy(root)
-            return server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root,))
+            return kill_server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root,))
 
         for point, _ in kills(run):
             seen.add(check.valid(root))
@@ -185,9 +174,9 @@ def test_augment__killed_at_every_point(scratch: Path, server: KillServer, layou
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout: str) -> None:
+def test_remove__killed_at_every_point(scratch: Path, kill_server: KillServer, layout: str) -> None:
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
-    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    check = check_for(kill_server, dataset, source, options(source, source.folder), scratch)
     full = Dataset(dataset.copy(scratch / "full"), dataset.entries)
     check.finished(full.template)
     seen = set()
@@ -200,7 +189,7 @@ def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout
             # What a trainer makes of our images when it keeps decoded ones; it goes with them.
             for image in root.rglob("bg_*.jpg"):
                 image.with_suffix(".npy").write_bytes(b"decoded")
-        return server.run("remove", root / "data.yaml", kill_at=point, watch=(root,))
+        return kill_server.run("remove", root / "data.yaml", kill_at=point, watch=(root,))
 
     for point, _ in kills(run):
         seen.add(check.valid(root))
@@ -216,7 +205,7 @@ def test_remove__killed_at_every_point(scratch: Path, server: KillServer, layout
     assert seen == moments(layout)
 
 
-def test_remove__of_one_split_killed_at_every_point(scratch: Path, server: KillServer) -> None:
+def test_remove__of_one_split_killed_at_every_point(scratch: Path, kill_server: KillServer) -> None:
     """What was added to another split stays, and can be taken back later."""
     source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
     for kind in ("images", "labels"):
@@ -225,24 +214,24 @@ def test_remove__of_one_split_killed_at_every_point(scratch: Path, server: KillS
     (template / "data.yaml").write_text(data_yaml.replace("val: images/train", "val: images/val"))
     before, full, root = tree(template), scratch / "full", scratch / "data"
     shutil.copytree(template, full)
-    assert server.run("augment", full, *options(source, source.folder)).code == 0
+    assert kill_server.run("augment", full, *options(source, source.folder)).code == 0
     train = visible(full)
-    assert server.run("augment", full, *options(source, source.folder), "--split", "val").code == 0
+    assert kill_server.run("augment", full, *options(source, source.folder), "--split", "val").code == 0
 
     def run(point: int) -> Ran:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(full, root)
-        return server.run("remove", root, "--split", "val", kill_at=point, watch=(root,))
+        return kill_server.run("remove", root, "--split", "val", kill_at=point, watch=(root,))
 
     for point, _ in kills(run):
         check_valid(root, ["images/train"], before, source.images)
         check_valid(root, ["images/val"], before, source.images)
         again = ["--split", "val"] if point % 2 else []
-        ran = server.run("remove", root, *again)
+        ran = kill_server.run("remove", root, *again)
         assert ran.code == 0, ran.err
         assert visible(root) == train if again else tree(root) == before
         if again:
-            assert server.run("status", root, "--json").json["after"]["ours"] == NEEDED
+            assert kill_server.run("status", root, "--json").json["after"]["ours"] == NEEDED
     assert point > 25
 
 
@@ -250,11 +239,11 @@ def test_remove__of_one_split_killed_at_every_point(scratch: Path, server: KillS
 @pytest.mark.parametrize("command", ["augment", "remove"])
 @pytest.mark.parametrize("begun", ["add", "take back"])
 def test_recovery__killed_at_every_point(
-    scratch: Path, server: KillServer, layout: str, command: str, begun: str
+    scratch: Path, kill_server: KillServer, layout: str, command: str, begun: str
 ) -> None:
     """A second kill, while the first one's work is being finished."""
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
-    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    check = check_for(kill_server, dataset, source, options(source, source.folder), scratch)
     half = Dataset(dataset.copy(scratch / "half"), dataset.entries)
     break_off(check, half.template, begun)
     root = scratch / "data"
@@ -263,7 +252,7 @@ def test_recovery__killed_at_every_point(
         shutil.rmtree(root, ignore_errors=True)
         half.copy(root)
         arguments = check.add if command == "augment" else ()
-        return server.run(command, root / "data.yaml", *arguments, kill_at=point, watch=(root,))
+        return kill_server.run(command, root / "data.yaml", *arguments, kill_at=point, watch=(root,))
 
     for point, _ in kills(run):
         check.valid(root)
@@ -276,11 +265,11 @@ def test_recovery__killed_at_every_point(
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_augment__after_a_killed_remove_from_a_source_with_none_to_spare(
-    scratch: Path, server: KillServer, layout: str
+    scratch: Path, kill_server: KillServer, layout: str
 ) -> None:
     """The images that were being taken back are free again, though the manifest still names them."""
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", NEEDED + 1)
-    check = check_for(server, dataset, source, options(source, source.folder), scratch)
+    check = check_for(kill_server, dataset, source, options(source, source.folder), scratch)
     root = dataset.copy(scratch / "data")
     break_off(check, root, "take back")
     check.finished(root)
@@ -297,10 +286,10 @@ def break_off(check: Check, root: Path, what: str) -> None:
         command, word = ("remove", root / "data.yaml"), "unlink bg_"
     copy = root.with_name("copy")
     shutil.copytree(root, copy)
-    ran = check.server.run(command[0], copy / "data.yaml", *command[2:])
+    ran = check.kill_server.run(command[0], copy / "data.yaml", *command[2:])
     points = [n for n, told in enumerate(ran.points, 1) if told.startswith(word) and told.endswith(".jpg")]
     assert len(points) == NEEDED
-    assert check.server.run(*command, kill_at=points[-1]).killed
+    assert check.kill_server.run(*command, kill_at=points[-1]).killed
     left = NEEDED - 1 if what == "add" else 1
     assert check.valid(root) == (left if "train.txt" not in check.dataset.entries else 0)
 
@@ -323,7 +312,7 @@ app(sys.argv[2:])
 
 
 @pytest.mark.parametrize("layout", ["list", "folders"])
-def test_rollback__killed_at_every_point(scratch: Path, server: KillServer, layout: str) -> None:
+def test_rollback__killed_at_every_point(scratch: Path, kill_server: KillServer, layout: str) -> None:
     """A name is taken in the last moment, so all is rolled back, and that is cut short too: their file is untouched."""
     dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
     root, add = scratch / "data", options(source, source.folder)
@@ -332,7 +321,7 @@ def test_rollback__killed_at_every_point(scratch: Path, server: KillServer, layo
     def run(point: int) -> Ran:
         shutil.rmtree(root, ignore_errors=True)
         dataset.copy(root)
-        return server.run("-c", CONFLICT, "augment", root, *add, kill_at=point, watch=(root,))
+        return kill_server.run("-c", CONFLICT, "augment", root, *add, kill_at=point, watch=(root,))
 
     whole = run(0)
     assert whole.code == 6, whole.err
@@ -342,11 +331,11 @@ def test_rollback__killed_at_every_point(scratch: Path, server: KillServer, layo
         there = before | ({theirs: b"theirs"} if (root / theirs).exists() and b"theirs" in tree(root).values() else {})
         ours = check_valid(root, dataset.entries, there, source.images)
         assert len(ours) <= NEEDED
-        ran = server.run(*("augment", root, *add) if point % 2 else ("remove", root))
+        ran = kill_server.run(*("augment", root, *add) if point % 2 else ("remove", root))
         assert ran.code == 0, ran.err
         if point % 2:
             # Their file is an image without a label where the split is a folder, so one of ours less is needed.
-            counts = server.run("status", root, "--json").json["after"]
+            counts = kill_server.run("status", root, "--json").json["after"]
             assert counts["backgrounds"] == THEIRS + NEEDED
             check_valid(root, dataset.entries, there, source.images)
         else:
@@ -373,7 +362,7 @@ app(sys.argv[2:])
 """
 
 
-def test_file_system_without_locks__killed_at_every_point(scratch: Path, server: KillServer) -> None:
+def test_file_system_without_locks__killed_at_every_point(scratch: Path, kill_server: KillServer) -> None:
     """What stands in for the lock there survives the kill, and must not bar the next command."""
     source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
     before, root, add = tree(template), scratch / "data", options(source, source.folder)
@@ -381,7 +370,7 @@ def test_file_system_without_locks__killed_at_every_point(scratch: Path, server:
     def run(point: int) -> Ran:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(template, root)
-        return server.run("-c", LOCKLESS, "augment", root, *add, kill_at=point, watch=(root,))
+        return kill_server.run("-c", LOCKLESS, "augment", root, *add, kill_at=point, watch=(root,))
 
     whole = run(0)
     assert whole.code == 0, whole.err
@@ -390,13 +379,13 @@ def test_file_system_without_locks__killed_at_every_point(scratch: Path, server:
     for point, _ in kills(run):
         check_valid(root, ["images/train"], before, source.images)
         command = ("augment", root, *add) if point % 2 else ("remove", root)
-        ran = server.run("-c", LOCKLESS, *command)
+        ran = kill_server.run("-c", LOCKLESS, *command)
         assert ran.code == 0, ran.err
         assert visible(root) == finished if point % 2 else tree(root) == before
     assert point > 40
 
 
-def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, server: KillServer) -> None:
+def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, kill_server: KillServer) -> None:
     """Staging then lies beside the split and not in the dataset's folder; nothing of it stays there either."""
     source = make_source(tmp_path / "source", POOL)
     with quick_folder(tmp_path) as scratch:
@@ -414,7 +403,7 @@ def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, ser
             for folder, original in ((root, template), (far, far_template)):
                 shutil.rmtree(folder, ignore_errors=True)
                 shutil.copytree(original, folder, symlinks=True)
-            return server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root, far))
+            return kill_server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root, far))
 
         assert run(0).code == 0
         whole = (visible(root), tree(far))
@@ -423,7 +412,7 @@ def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, ser
             assert before[0].items() <= tree(root).items()
             assert len(check_valid(far, ["images/train"], before[1], source.images)) <= NEEDED
             command = ("augment", root / "data.yaml", *add) if point % 2 else ("remove", root / "data.yaml")
-            ran = server.run(*command)
+            ran = kill_server.run(*command)
             assert ran.code == 0, ran.err
             assert (visible(root) if point % 2 else tree(root), tree(far)) == (whole if point % 2 else before)
         assert point > 40
@@ -432,9 +421,9 @@ def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, ser
 # ---------------------------------------------------------------- the cache
 
 
-def answer(server: KillServer, dataset: Path, arguments: Sequence[str | Path]) -> object:
+def answer(kill_server: KillServer, dataset: Path, arguments: Sequence[str | Path]) -> object:
     """What a dry run would do; it reads the dataset, and makes the catalog if need be."""
-    ran = server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", "--json")
+    ran = kill_server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", "--json")
     assert ran.code == 0, ran.err
     return ran.json
 
@@ -458,14 +447,14 @@ def swap(one: Path, other: Path) -> None:
         (one / "swapped").rename(other / file.name)
 
 
-def clear(server: KillServer, cache: Path) -> None:
-    ran = server.run("cache", "clear")
+def clear(kill_server: KillServer, cache: Path) -> None:
+    ran = kill_server.run("cache", "clear")
     assert ran.code == 0, ran.err
     assert [name for name, content in tree(cache).items() if content is not None] == []
 
 
 @pytest.mark.parametrize("kind", ["new", "changed", "pool"])
-def test_catalog_build__killed_at_every_point(scratch: Path, server: KillServer, kind: str) -> None:
+def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillServer, kind: str) -> None:
     """No half catalog is ever used, and a catalog that was begun bars no later run."""
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
     source = make_source(scratch / "source", POOL, captions=True)
@@ -478,7 +467,7 @@ def test_catalog_build__killed_at_every_point(scratch: Path, server: KillServer,
         # A catalog is there, made when the source held other images.
         other = make_source(scratch / "other", POOL - 2, captions=True)
         swap(other.folder, source.folder)
-        answer(server, dataset, arguments)
+        answer(kill_server, dataset, arguments)
         swap(other.folder, source.folder)
         shutil.copytree(cache, former, dirs_exist_ok=True)
     before = tree(dataset)
@@ -486,30 +475,30 @@ def test_catalog_build__killed_at_every_point(scratch: Path, server: KillServer,
     def run(point: int) -> Ran:
         shutil.rmtree(cache, ignore_errors=True)
         shutil.copytree(former, cache)
-        return server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,))
+        return kill_server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,))
 
     whole = run(0)
     assert whole.code == 0, whole.err
     assert not whole.lone, "changes without a step of their own"
-    expected = answer(server, dataset, arguments)
+    expected = answer(kill_server, dataset, arguments)
     for point, _ in kills(run):
         check_cache(cache)
-        assert answer(server, dataset, arguments) == expected
+        assert answer(kill_server, dataset, arguments) == expected
         check_cache(cache)
         assert left_of_work(cache) == []
         assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1
         if point % 2:
-            clear(server, cache)
+            clear(kill_server, cache)
     assert point > 20
     assert tree(dataset) == before
 
 
-def test_cache_clear__killed_at_every_point(scratch: Path, server: KillServer) -> None:
+def test_cache_clear__killed_at_every_point(scratch: Path, kill_server: KillServer) -> None:
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
     sources = [make_source(scratch / name, size) for name, size in (("one", POOL), ("two", POOL - 1))]
     for source in sources:
-        answer(server, dataset, options(source, source.folder))
-    expected = answer(server, dataset, options(sources[0], sources[0].folder))
+        answer(kill_server, dataset, options(source, source.folder))
+    expected = answer(kill_server, dataset, options(sources[0], sources[0].folder))
     full = shutil.copytree(cache, scratch / "full")
     (cache / "work" / ("0" * 32)).mkdir()
     (full / "work" / ("0" * 32)).mkdir()
@@ -518,13 +507,13 @@ def test_cache_clear__killed_at_every_point(scratch: Path, server: KillServer) -
     def run(point: int) -> Ran:
         shutil.rmtree(cache)
         shutil.copytree(full, cache)
-        return server.run("cache", "clear", kill_at=point, watch=(cache,))
+        return kill_server.run("cache", "clear", kill_at=point, watch=(cache,))
 
     for point, _ in kills(run):
         check_cache(cache)
         if point % 2:
-            assert answer(server, dataset, options(sources[0], sources[0].folder)) == expected
-        clear(server, cache)
+            assert answer(kill_server, dataset, options(sources[0], sources[0].folder)) == expected
+        clear(kill_server, cache)
     assert point > 6
 
 
@@ -541,7 +530,7 @@ def journaled(work: Path) -> int | None:
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["by Range", "whole"])
-def test_archive_download__killed_at_every_point(scratch: Path, server: KillServer, ranges: bool) -> None:
+def test_archive_download__killed_at_every_point(scratch: Path, kill_server: KillServer, ranges: bool) -> None:
     """The next run goes on: what was noted down as fetched is not asked for again, and the answer is the same."""
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
     source = make_source(scratch / "source", POOL, captions=True)
@@ -561,25 +550,27 @@ def test_archive_download__killed_at_every_point(scratch: Path, server: KillServ
         def run(point: int) -> Ran:
             shutil.rmtree(cache, ignore_errors=True)
             shutil.copytree(empty, cache)
-            return server.run("augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,))
+            return kill_server.run(
+                "augment", dataset / "data.yaml", *arguments, "--dry-run", kill_at=point, watch=(cache,)
+            )
 
         whole = run(0)
         assert whole.code == 0, whole.err
         assert not whole.lone, "changes without a step of their own"
         size = host.asked_bytes("/a.zip")
-        expected = answer(server, dataset, arguments)
+        expected = answer(kill_server, dataset, arguments)
         assert (size > 400_000) == ranges
         resumed = 0
         for point, _ in kills(run):
             check_cache(cache)
             there, asked = journaled(cache / "work"), host.asked_bytes("/a.zip")
-            assert answer(server, dataset, arguments) == expected
+            assert answer(kill_server, dataset, arguments) == expected
             if there is not None:
                 resumed += there > 0
                 assert host.asked_bytes("/a.zip") - asked == size - there
             check_cache(cache)
             assert left_of_work(cache) == []
             if point % 2:
-                clear(server, cache)
+                clear(kill_server, cache)
         assert point > 30
         assert (resumed > 0) == ranges

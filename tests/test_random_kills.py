@@ -12,14 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import tally
 from image_server import ImageServer
-from killing import KillServer, Ran, check_cache, check_valid, quick_folder
+from killing import KillServer, Ran, check_cache, check_valid
 from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
 from merging import tree
 
@@ -34,19 +34,6 @@ RUNS_FOR_A_KILL = 12
 POOL, MOST = 80, 40
 LATENCY_S = 0.005
 COLD = 0.3
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[KillServer]:
-    with KillServer() as running:
-        yield running
-
-
-@pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with quick_folder(tmp_path) as folder:
-        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
-        yield folder
 
 
 Run = Callable[[tuple[str | Path, ...], float | None], Ran]
@@ -170,12 +157,12 @@ def serving(sources: tuple[Source, Source]) -> ImageServer:
 
 
 @pytest.mark.parametrize("seed", range(9))
-def test_augment_and_remove__killed_at_random_moments(scratch: Path, server: KillServer, seed: int) -> None:
+def test_augment_and_remove__killed_at_random_moments(scratch: Path, kill_server: KillServer, seed: int) -> None:
     dataset = make_dataset(scratch / "data", ("folder", "list", "folders")[seed % 3])
     sources = make_sources(scratch)
 
     def run(arguments: tuple[str | Path, ...], kill_after_s: float | None) -> Ran:
-        return server.run(*arguments, kill_after_s=kill_after_s)
+        return kill_server.run(*arguments, kill_after_s=kill_after_s)
 
     with serving(sources) as images:
         tell(Story(run, dataset, sources, f"{images.url}/all", random.Random(seed), scratch / "cache"), KILLS)

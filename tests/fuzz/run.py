@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import atheris  # type: ignore[import-untyped]
+import atheris  # type: ignore[import-untyped]  # it has no types
 
 with atheris.instrument_imports(include=["yolobg", "zipfile", "json", "yaml", "fuzz"]):
     from fuzz.mutate import TOKENS, mutate
@@ -55,7 +55,7 @@ def main() -> None:
     def one(data: bytes) -> None:
         try:
             TARGETS[name](data)
-        except Exception as error:  # noqa: BLE001 - that is what is sought
+        except Exception as error:  # noqa: BLE001 - any that is no error of ours is a finding
             _keep(findings, name, data, error)
 
     def change(data: bytes, max_size: int, seed: int) -> bytes:

@@ -298,7 +298,7 @@ class _Memory(Remote):
         return Answer(self.urls[0], status, start, len(self.zip), {}, response)
 
     def body(self, answer: Answer) -> Iterator[bytes]:
-        yield answer.response.data  # type: ignore[attr-defined]  # ours, see above
+        yield answer.response.data  # type: ignore[attr-defined]  # made in `_answer` above, not one of urllib3
 
 
 # ---------------------------------------------------------------- other formats
@@ -324,7 +324,7 @@ def _voc(data: bytes) -> None:
 # ---------------------------------------------------------------- helpers
 
 
-class _ours_only:  # noqa: N801  # reads as contextlib.suppress does
+class _ours_only:  # noqa: N801  # used as a `with` word, as contextlib.suppress is
     """Swallows a `YolobgError`; anything else passes."""
 
     def __enter__(self) -> None:
@@ -336,7 +336,7 @@ class _ours_only:  # noqa: N801  # reads as contextlib.suppress does
         return isinstance(error, YolobgError)
 
 
-class _environment:  # noqa: N801
+class _environment:  # noqa: N801  # used as a `with` word, like the one above
     def __init__(self, name: str, value: str) -> None:
         self.name, self.value = name, value
 

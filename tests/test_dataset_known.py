@@ -1,0 +1,51 @@
+"""What is in a dataset already is not chosen again: by the record, by COCO's ids, by what a person rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from yolobg.dataset.known import Known
+from yolobg.dataset.manifest import Entry, Manifest, Pending
+from yolobg.dataset.rejected import Rejection
+
+NAMES = {1: "000000000001.jpg", 2: "deep/000000000002.png", 3: "a\\000000000003.jpg", 4: "plain.jpg", 5: "5.jpg"}
+
+
+def names(ids: Sequence[int]) -> list[str]:
+    return [NAMES[image_id] for image_id in ids]
+
+
+def no_names(ids: Sequence[int]) -> list[str]:
+    raise AssertionError(f"asked for the names of {ids}")
+
+
+def entry(source_id: int, source: str = "mine") -> Entry:
+    return Entry(f"images/train/bg_mine_{source_id}.jpg", "labels/train/x.txt", "train", source, source_id, "0" * 64, 1)
+
+
+def test_not_held__by_the_record_without_asking_for_any_name() -> None:
+    """Merged or begun, of this source alone; a dataset without COCO's ids needs no file name of the source."""
+    pending = Pending(kind="add", entries=(entry(4),), edit=None, folders=(), staging=".yolobg/staging")
+    manifest = Manifest(entries=(entry(1), entry(5, source="another")), pending=pending)
+    assert Known((), manifest, "mine").not_held([1, 2, 3, 4, 5], no_names) == [2, 3, 5]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "/d/images/val/000000000002.jpg",
+        "C:\\d\\images\\COCO_train2014_000000000002.jpg",
+        "/d/bg_coco2017_000000000002.jpg",
+    ],
+)
+def test_not_held__by_the_id_in_a_name_of_any_split(image: str) -> None:
+    known = Known(("/d/images/train/plain.jpg", image), Manifest(), "mine")
+    assert known.not_held([1, 2, 3, 4, 5], names) == [1, 3, 4, 5]
+
+
+def test_not_held__by_what_a_person_rejected() -> None:
+    told = {"image": "images/train/bg_x_000000000003.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": ""}
+    rejected = (Rejection(source="mine", source_id=1, **told), Rejection(source="another", source_id=5, **told))
+    assert Known((), Manifest(), "mine", rejected).not_held([1, 2, 3, 4, 5], names) == [2, 4, 5]
