@@ -22,7 +22,7 @@ import ssl
 import struct
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -109,11 +109,11 @@ class ImageServer:
     def __post_init__(self) -> None:
         self._asked: Counter[str] = Counter()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._serving: set[asyncio.Task[None]] = set()
+        self._own: set[asyncio.Task[None]] = set()
         self._open = 0
         self._is_dead = False
         self._connections = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="image-server", daemon=True)
         self.port = 0
@@ -162,25 +162,33 @@ class ImageServer:
         self._ready.set()
         await self._ended.wait()
         await self._die()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Connections that are still being taken are left to become ones that are served: those can be cut.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others & self._own:
+                task.cancel()
+            await asyncio.wait(others, timeout=0.001)
         # Also those whose task was cancelled before it began.
-        for writer in self._writers:
-            writer.transport.abort()
+        await self._die()
         # An aborted transport closes its socket in the loop's next round, one under TLS in the round after.
         for _ in range(3):
             await asyncio.sleep(0)
 
     async def _listen(self) -> None:
         self._is_dead = False
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=self.tls, backlog=512)
+        # Known before it serves, so that what ends this in between can close it.
+        self._server = await asyncio.start_server(
+            self._take, "127.0.0.1", self.port, ssl=self.tls, backlog=512, start_serving=False
+        )
         self.port = self._server.sockets[0].getsockname()[1]
+        await self._server.start_serving()
 
     async def _die(self) -> None:
         # Connections that were taken in this very moment are not among the writers yet.
         self._is_dead = True
+        # asyncio forgets, with its socket open, a connection whose server closes in the round in which it was taken.
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)
         self._server.close()
         for writer in list(self._writers):
             _reset(writer)
@@ -196,9 +204,12 @@ class ImageServer:
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Know the connection at once: its task may be cancelled before it begins."""
         self._writers.add(writer)
-        task = self._loop.create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._begin(self._serve(reader, writer))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._own.add(task)
+        task.add_done_callback(self._own.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
@@ -229,7 +240,7 @@ class ImageServer:
             request = Request(path, headers, connection, fault, self._open)
             self.log.append(request)
             if len(self.log) == self.dies_after:
-                self._outage = asyncio.get_running_loop().create_task(self._have_outage())
+                self._begin(self._have_outage())
             await asyncio.sleep(self.latency_s)
             stays = await self._answer(writer, path, fault)
             return stays and headers.get("connection", "").lower() != "close"
