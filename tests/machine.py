@@ -184,7 +184,7 @@ def run_child(
     env: Mapping[str, str] | None = None,
 ) -> Outcome:
     """The real command in a process of its own; `prelude` is Python that the machine does to it before it begins."""
-    start = ["-c", f"import sys\n{prelude}\nfrom yolobg.cli import main\nmain()"] if prelude else ["-m", "yolobg"]
+    start = ["-c", f"import sys\n{prelude}\nfrom yolobg.__main__ import main\nmain()"] if prelude else ["-m", "yolobg"]
     environment = {name: value for name, value in {**os.environ, **(env or {})}.items() if name not in unset}
     done = subprocess.run(
         [*prefix, sys.executable, *start, *arguments], capture_output=True, text=True, check=False, cwd=cwd,

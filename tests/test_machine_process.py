@@ -86,7 +86,7 @@ def test_signal__twice_ends_at_once(world: World) -> None:
     images = {f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}
     with ImageServer(images, latency_s=0.3) as server:
         command = [argument if argument != str(world.images) else server.url for argument in world.augment(10)]
-        start = f"import sys\n{hang}\nfrom yolobg.cli import main\nmain()"
+        start = f"import sys\n{hang}\nfrom yolobg.__main__ import main\nmain()"
         with subprocess.Popen([sys.executable, "-c", start, *command], stderr=subprocess.PIPE, text=True) as process:
             wait_for(lambda: len(server.log) >= 4)
             process.send_signal(signal.SIGINT)
@@ -99,6 +99,22 @@ def test_signal__twice_ends_at_once(world: World) -> None:
     assert told == "\nyolobg: stopped at once; the dataset is valid, and the next run tidies up\n"
     world.check_valid()
     world.check_recovers(run_inside)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_signal__while_the_command_line_is_imported(name: str) -> None:
+    prelude = f"""
+import os, signal
+class Interrupting:
+    def find_spec(self, wanted, *_):
+        if wanted == "typer":
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Interrupting())
+"""
+    outcome = run_child("--version", prelude=prelude)
+    tried("machine faults")
+    assert (outcome.code, outcome.stdout) == (130, "")
+    assert outcome.stderr == "yolobg: interrupted before anything was done\n"
 
 
 def test_signal__that_is_ignored_stays_so(world: World) -> None:

@@ -35,7 +35,7 @@ NOTICES = frozenset({"LICENSE", "WORDNET_NOTICE.txt"})
 NEEDED_SOURCES = frozenset(
     {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "sample_data/dataset/data.yaml"}
 )
-ENTRY_POINTS = "[console_scripts]\nyolobg = yolobg.cli:main\n"
+ENTRY_POINTS = "[console_scripts]\nyolobg = yolobg.__main__:main\n"
 # What a build adds to an sdist, and files of these kinds that would run at build or install time.
 SDIST_EXTRA = frozenset({"PKG-INFO", ".gitignore"})
 RUNNING = (".pth", "setup.py", "setup.cfg", "hatch_build.py", "conftest.pyc")

@@ -1,5 +1,23 @@
-"""`python -m yolobg`."""
+"""`yolobg` and `python -m yolobg` begin here: ready for signals before the command line is imported."""
 
-from yolobg.cli import main
+from __future__ import annotations
 
-main()
+from typing import NoReturn
+
+from yolobg.cli_process import interrupted_early, own_signals, settle_streams
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    settle_streams()
+    with own_signals():
+        try:
+            from yolobg.cli import app  # noqa: PLC0415 - takes a while, in which Ctrl-C may come
+        except KeyboardInterrupt:
+            interrupted_early()
+        app()
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,7 +42,6 @@ from yolobg.cli_options import (
     parse_jobs,
     told_map,
 )
-from yolobg.cli_process import own_signals, settle_streams
 from yolobg.cli_review import register as register_review
 from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
@@ -50,7 +49,7 @@ from yolobg.errors import UsageError
 if TYPE_CHECKING:
     from yolobg.planning import Plan
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 app = typer.Typer(
     name="yolobg",
@@ -65,14 +64,6 @@ app.add_typer(cache_app, name="cache")
 register_formats(app)
 register_train(app)
 register_review(app)
-
-
-def main() -> NoReturn:
-    """Run the command line; `yolobg` and `python -m yolobg` end here."""
-    settle_streams()
-    with own_signals():
-        app()
-    raise SystemExit(0)
 
 
 @app.callback(invoke_without_command=True)

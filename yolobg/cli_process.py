@@ -13,12 +13,13 @@ from typing import NoReturn
 
 from yolobg.errors import UsageError
 
-__all__ = ["INTERRUPTED", "check_current_folder", "own_signals", "plain_signals", "settle_streams"]
+__all__ = ["INTERRUPTED", "check_current_folder", "interrupted_early", "own_signals", "plain_signals", "settle_streams"]
 
 INTERRUPTED = 130
 
 # What asks a process to end: Ctrl-C, a supervisor (Slurm, Docker, systemd), a closed terminal; SIGBREAK is Windows'.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_NOTHING_DONE = b"yolobg: interrupted before anything was done\n"
 _AT_ONCE = b"\nyolobg: stopped at once; the dataset is valid, and the next run tidies up\n"
 
 
@@ -69,6 +70,13 @@ def own_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupted_early() -> NoReturn:
+    """End a run that a signal asked to end before the command line was there to say so."""
+    with contextlib.suppress(OSError):
+        os.write(2, _NOTHING_DONE)
+    raise SystemExit(INTERRUPTED) from None
 
 
 def plain_signals() -> None:
