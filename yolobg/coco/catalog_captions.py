@@ -23,9 +23,9 @@ _TABLE = (
     "CREATE VIRTUAL TABLE caption USING fts5(text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
 )
 _HASH = "INSERT INTO caption(caption, rank) VALUES ('hashsize', 67108864)"
-# One statement for a few hundred images: SQLite works through it without asking for the interpreter.
+# One statement for thousands of images: SQLite works through it without asking for the interpreter, which others hold.
 _INSERT = "INSERT INTO caption(rowid, text) SELECT ?1 + key, value FROM json_each(?2) WHERE type = 'text'"
-_STEP = 500
+_STEP = 5000
 
 
 def index_captions(
