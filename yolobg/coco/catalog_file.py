@@ -13,9 +13,12 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import compress, groupby
+from itertools import chain, compress, groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from yolobg.model import CaptionTerms, Category, ImageRecord, License
 
@@ -29,6 +32,7 @@ DAMAGE = (sqlite3.DatabaseError, zlib.error, ValueError)
 
 # Far below SQLite's limits on host parameters and on the size of a full-text expression.
 _BATCH = 200
+_PLACES = msgspec.json.Decoder(list[int])
 _ZERO_ONE = bytes.maketrans(b"01", b"\0\1")
 
 
@@ -196,8 +200,9 @@ class CatalogFile:
         """Places of the images with a caption that `naming` gives."""
         if self.shift < 0 or terms.but_not:
             return {rowid >> self.shift for rowid in self.naming(terms)}
-        # The same in the database, which is several times faster where a class is in every tenth image.
-        return self._matching(terms.terms, "DISTINCT rowid >> ?", self.shift)
+        # All in one row, which is several times faster where a class is in every tenth image.
+        rows = self._matching(terms.terms, "json_group_array(rowid >> ?)", self.shift)
+        return chain.from_iterable(map(_PLACES.decode, rows))
 
     def naming(self, terms: CaptionTerms) -> Iterator[int]:
         """Rowids of the captions that name one of `terms.terms` and none of `terms.but_not`; some may come twice."""
@@ -217,7 +222,7 @@ class CatalogFile:
                 raise sqlite3.DatabaseError(f"image {position} lacks the text of a caption")
             yield from sorted(texts[number].strip() for number in numbers)
 
-    def _matching(self, phrases: Sequence[str], what: str = "rowid", *values: int) -> Iterator[int]:
+    def _matching(self, phrases: Sequence[str], what: str = "rowid", *values: int) -> Iterator[Any]:
         quoted = [_phrase(phrase) for phrase in dict.fromkeys(phrases)]
         for start in range(0, len(quoted), _BATCH):
             query = " OR ".join(quoted[start : start + _BATCH])
