@@ -164,7 +164,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         )
     needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
-    choice = _choose(request, data, manifest, needed) if needed else None
+    choice = _choose(request, data, manifest, needed, inventory if scan is _scan else None) if needed else None
     return Plan(
         request=request,
         data=data,
@@ -184,7 +184,7 @@ def _scan(data: DataYaml, request: Request) -> Inventory:
     return scan_split(data, request.split, progress=request.progress)
 
 
-def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -> Choice:
+def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, scanned: Inventory | None) -> Choice:
     source = source_of(request)
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:
@@ -196,7 +196,7 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int) -
             matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
         eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
-        found = read_all_images(data)
+        found = read_all_images(data, scanned)
         known = Known(found.images, manifest, source.name, rejected)
         ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.dataset.inventory import list_images, list_readable
-from yolobg.model import DataYaml
+from yolobg.model import DataYaml, Inventory
 
 __all__ = ["AllImages", "all_images", "home_folders", "read_all_images"]
 
@@ -44,11 +44,19 @@ class AllImages:
     warnings: tuple[str, ...]
 
 
-def read_all_images(data: DataYaml) -> AllImages:
-    """The images of every split; an entry that cannot be read hides none of the others."""
+def read_all_images(data: DataYaml, scanned: Inventory | None = None) -> AllImages:
+    """The images of every split; an entry that cannot be read hides none of the others.
+
+    Args:
+        data: The dataset.
+        scanned: What `scan_split` gave for one of them just now, which is not listed again.
+    """
     images: list[str] = []
     warnings: list[str] = []
     for split, entries in data.splits.items():
+        if scanned and not scanned.warnings and entries == scanned.entries:
+            images += (file.image for file in scanned.files)
+            continue
         listed, troubles = list_readable(entries, what=f"{data.file}: key '{split}'")
         images += listed
         warnings += (
