@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Entry, Manifest, Pending
 from yolobg.dataset.rejected import Rejection
+from yolobg.model import ImageRecord, Staged
 
 NAMES = {1: "000000000001.jpg", 2: "deep/000000000002.png", 3: "a\\000000000003.jpg", 4: "plain.jpg", 5: "5.jpg"}
 
@@ -49,3 +52,27 @@ def test_not_held__by_what_a_person_rejected() -> None:
     told = {"image": "images/train/bg_x_000000000003.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": ""}
     rejected = (Rejection(source="mine", source_id=1, **told), Rejection(source="another", source_id=5, **told))
     assert Known((), Manifest(), "mine", rejected).not_held([1, 2, 3, 4, 5], names) == [2, 4, 5]
+
+
+def staged(content: bytes) -> Staged:
+    record = ImageRecord(id=1, file_name="1.jpg", width=1, height=1)
+    return Staged(record, "1.staged", len(content), sha256(content).hexdigest(), "http://x/1.jpg")
+
+
+def test_holds_content__by_the_bytes_whatever_the_name(tmp_path: Path) -> None:
+    for name, content in (("same", b"twelve bytes"), ("alike", b"twelve bYtes"), ("longer", b"thirteen byte")):
+        (tmp_path / f"{name}.jpg").write_bytes(content)
+    known = Known([str(path) for path in tmp_path.iterdir()], Manifest(), "mine")
+    assert known.holds_content(staged(b"twelve bytes")) == f"already in the dataset as {tmp_path / 'same.jpg'}"
+    assert known.holds_content(staged(b"Twelve bytes")) is None
+    assert known.holds_content(staged(b"other")) is None
+
+
+def test_holds_content__not_where_one_of_its_size_cannot_be_read(tmp_path: Path) -> None:
+    """A folder stands for what cannot be read, since root may read every file."""
+    folder = tmp_path / "image.jpg"
+    folder.mkdir()
+    known = Known([str(folder), str(tmp_path / "gone.jpg")], Manifest(), "mine")
+    size = folder.stat().st_size
+    assert known.holds_content(staged(bytes(size))) == f"it may be {folder}, which cannot be read"
+    assert known.holds_content(staged(bytes(size + 1))) is None

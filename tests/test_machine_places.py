@@ -177,6 +177,17 @@ def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, fr
     tried("machine faults")
 
 
+def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(tmp_path: Path) -> None:
+    held = tmp_path / "data" / ".yolobg" / "lock.held"
+    held.parent.mkdir(parents=True)
+    os.mkfifo(held)
+    os.utime(held, (0, 0))
+    with pytest.raises(LockedError, match="did not say which"):
+        LockByName(held).acquire(time.monotonic())
+    assert held.is_fifo()
+    tried("machine faults")
+
+
 # ---------------------------------------------------------------- limits
 
 

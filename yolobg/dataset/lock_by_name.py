@@ -10,13 +10,14 @@ import errno
 import json
 import os
 import platform
+import stat
 import sys
 import time
 import uuid
 from pathlib import Path
 
 from yolobg.errors import LockedError
-from yolobg.files import step
+from yolobg.files import read_ordinary, step
 
 __all__ = ["NO_LOCKS", "LockByName"]
 
@@ -80,8 +81,7 @@ class LockByName:
 
     def _read(self, path: Path) -> tuple[int, str] | None:
         try:
-            with path.open("rb") as handle:
-                told = json.loads(handle.read(_LARGEST_BYTES))
+            told = json.loads(read_ordinary(path, _LARGEST_BYTES))
             return int(told["pid"]), str(told["host"])[:80]
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
@@ -111,7 +111,7 @@ def _is_unwritten(path: Path) -> bool:
         made = path.stat()
     except OSError:
         return False
-    return made.st_size == 0 and time.time() - made.st_mtime > _UNWRITTEN_S
+    return stat.S_ISREG(made.st_mode) and made.st_size == 0 and time.time() - made.st_mtime > _UNWRITTEN_S
 
 
 def _is_gone(holder: tuple[int, str] | None) -> bool:
