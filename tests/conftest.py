@@ -118,7 +118,7 @@ def kill_server() -> Iterator[KillServer]:
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder in memory where there is one, with the cache in it: thousands of killed commands write there."""
-    from killing import quick_folder  # noqa: PLC0415 - as above
+    from killing import quick_folder  # noqa: PLC0415 - of the module that forks
 
     with quick_folder(tmp_path) as folder:
         monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))

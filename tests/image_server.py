@@ -169,9 +169,8 @@ class ImageServer:
             await asyncio.wait(others, timeout=0.001)
         # Also those whose task was cancelled before it began.
         await self._die()
-        # An aborted transport closes its socket in the loop's next round, one under TLS in the round after.
         for _ in range(3):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # an aborted transport closes its socket in the next round, one under TLS after that
 
     async def _listen(self) -> None:
         self._is_dead = False
@@ -188,12 +187,11 @@ class ImageServer:
         # asyncio forgets, with its socket open, a connection whose server closes in the round in which it was taken.
         for listening in self._server.sockets:
             self._loop.remove_reader(listening.fileno())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # what was taken in this round becomes the server's in the next
         self._server.close()
         for writer in list(self._writers):
             _reset(writer)
-        # The sockets are closed in the loop's next round.
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the sockets are closed in the loop's next round
 
     async def _have_outage(self) -> None:
         await self._die()

@@ -32,7 +32,7 @@ def end_while_asked(how: str) -> None:
         for client in clients:
             client.start()
         while not server.log:
-            time.sleep(0.001)
+            time.sleep(0.001)  # lets the clients ask
         if how == "die":
             server.die()
     for client in clients:
