@@ -6,22 +6,21 @@ Text goes to stderr, data (`--json`) to stdout. Heavy rooms are imported by the 
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from yolobg import __version__
-from yolobg.cli_base import answer, show, stderr_console
+from yolobg.cli_base import answer, log_everything, show, stderr_console
 from yolobg.cli_cache import cache_app
 from yolobg.cli_convert import register as register_formats
 from yolobg.cli_options import (
     AnnotationsOption,
     CountOption,
     DataYamlArgument,
+    DryRunOption,
     ExcludeOption,
     ImagesOption,
     IntoOption,
@@ -33,11 +32,13 @@ from yolobg.cli_options import (
     MapFileOption,
     MapOption,
     NoCaptionsOption,
+    NoReportOption,
     QuietOption,
     RatioOption,
     SeedOption,
     SourceOption,
     UnmappedOption,
+    VerboseOption,
     YesOption,
     parse_jobs,
     told_map,
@@ -47,7 +48,8 @@ from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
-    from yolobg.planning import Plan
+    from yolobg import request
+    from yolobg.report import Report
 
 __all__ = ["app"]
 
@@ -98,47 +100,48 @@ def augment(
     unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
-    no_report: Annotated[
-        bool, typer.Option("--no-report", help="Do not write the page to look at (.yolobg/report.html).")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    no_report: NoReportOption = False,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     json_: JsonOption = False,
     quiet: QuietOption = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the rooms do.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Add background images up to a ratio or a count."""
-    from yolobg.cli_ask import Answers
-    from yolobg.cli_progress import bars
     from yolobg.cli_text import augment_text
-    from yolobg.pipeline import plan
     from yolobg.request import Options
 
-    if verbose:
-        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
-        # The HTTP client logs whole addresses, and with them whatever signature they carry.
-        logging.getLogger("urllib3").setLevel(logging.INFO)
-    console = stderr_console()
-    answers = Answers(told_map(map_, map_file), console=console, may_ask=not (yes or json_ or quiet))
+    log_everything(wanted=verbose)
     options = Options(
         ratio=ratio, count=count, split=split, into=into, source=source, annotations=annotations,
         images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs),
         unmapped=unmapped, lean=lean, captions=not no_captions, report=not no_report,
     )  # fmt: skip
-
-    def decide(told: Mapping[str, Sequence[str]]) -> Plan:
-        # Bars of their own for each try: a question must not be drawn over.
-        with bars(console, wanted=not quiet) as progress:
-            return plan(data_yaml, **(options | Options(map=told, progress=progress)))
-
-    decided = answers.ask_until_clear(decide)
-    report = decided.report
-    if not dry_run:
-        from yolobg.execution import carry_out
-
-        with bars(console, wanted=not quiet) as progress:
-            report = carry_out(decided, progress=progress)
+    may_ask = not (yes or json_ or quiet)
+    report = _augment(data_yaml, options, told_map(map_, map_file), may_ask=may_ask, dry_run=dry_run, quiet=quiet)
     show(report, augment_text, json_=json_, quiet=quiet)
+
+
+def _augment(
+    data_yaml: Path,
+    options: request.Options,
+    told: Mapping[str, tuple[str, ...]],
+    *,
+    may_ask: bool,
+    dry_run: bool,
+    quiet: bool,
+) -> Report:
+    from yolobg.cli_ask import plan_with_answers
+    from yolobg.cli_progress import bars
+
+    console = stderr_console()
+    decided = plan_with_answers(data_yaml, options, told, console=console, may_ask=may_ask, quiet=quiet)
+    if dry_run:
+        return decided.report
+    from yolobg.execution import carry_out
+
+    with bars(console, wanted=not quiet) as progress:
+        return carry_out(decided, progress=progress)
 
 
 @app.command()
@@ -166,7 +169,7 @@ def remove(
     data_yaml: DataYamlArgument,
     *,
     split: Annotated[str | None, typer.Option("--split", help="Only this split.", show_default="all")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    dry_run: DryRunOption = False,
     json_: JsonOption = False,
 ) -> None:
     """Take back exactly what yolobg added.

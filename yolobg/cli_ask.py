@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from yolobg.cli_progress import bars
 from yolobg.cli_text import clean
 from yolobg.errors import UnresolvedClassError, UsageError
-from yolobg.pipeline import save_map
-from yolobg.request import parse_map_options
+from yolobg.pipeline import plan, save_map
+from yolobg.request import Options, parse_map_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,38 @@ if TYPE_CHECKING:
     from yolobg.model import ClassMatch
     from yolobg.planning import Plan
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "plan_with_answers"]
+
+
+def plan_with_answers(
+    data_yaml: Path,
+    options: Options,
+    told: Mapping[str, tuple[str, ...]],
+    *,
+    console: Console,
+    may_ask: bool,
+    quiet: bool,
+) -> Plan:
+    """Plan; where class names stay unresolved, ask and plan again.
+
+    Args:
+        data_yaml: The dataset's.
+        options: What is asked for, without a map.
+        told: The answers given in options.
+        console: Where to ask, and where the bars are drawn.
+        may_ask: As for `Answers`.
+        quiet: Draw no bars.
+
+    Raises:
+        YolobgError: As `plan`; and names stay unresolved.
+    """
+
+    def decide(answers: Mapping[str, Sequence[str]]) -> Plan:
+        # Bars of their own for each try: a question must not be drawn over.
+        with bars(console, wanted=not quiet) as progress:
+            return plan(data_yaml, **(options | Options(map=answers, progress=progress)))
+
+    return Answers(told, console=console, may_ask=may_ask).ask_until_clear(decide)
 
 
 class Answers:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from yolobg.report import ClassesReport, ConvertReport, RemoveReport, Report
 
-__all__ = ["answer", "show", "stderr_console"]
+__all__ = ["answer", "log_everything", "show", "stderr_console"]
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,15 @@ def _tell(message: str) -> None:
     # Where nobody can be told, the exit code still tells.
     with contextlib.suppress(OSError):
         typer.echo(f"yolobg: {lines}", err=True)
+
+
+def log_everything(*, wanted: bool) -> None:
+    """Let the log of all rooms through, for `--verbose`."""
+    if not wanted:
+        return
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
+    # The HTTP client logs whole addresses, and with them whatever signature they carry.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 def stderr_console() -> Console:

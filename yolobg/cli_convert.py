@@ -11,15 +11,20 @@ import typer
 from yolobg.cli_base import answer, show, stderr_console
 from yolobg.cli_options import (
     AnnotationsOption,
+    DryRunOption,
     ImagesOption,
+    JobsOption,
     JsonOption,
     LeanOption,
     LicenseOption,
+    LinkOption,
     MapFileOption,
     MapOption,
     NoCaptionsOption,
     QuietOption,
+    SeedOption,
     SourceOption,
+    UnmappedOption,
     parse_jobs,
     told_map,
 )
@@ -56,17 +61,13 @@ def download(
     map_: MapOption = None,
     map_file: MapFileOption = None,
     license_: LicenseOption = "any",
-    link: Annotated[
-        Literal["copy", "hard", "symlink"], typer.Option("--link", help="How local images come in.")
-    ] = "copy",
-    seed: Annotated[int, typer.Option("--seed", help="Which of the eligible images are chosen.")] = 0,
-    jobs: Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Parallel downloads.")] = "auto",
-    unmapped: Annotated[
-        Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
-    ] = "stop",
+    link: LinkOption = "copy",
+    seed: SeedOption = 0,
+    jobs: JobsOption = "auto",
+    unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    dry_run: DryRunOption = False,
     json_: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -120,6 +121,26 @@ def _list_formats(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are
     raise typer.Exit
 
 
+# What is to become of what the target's format cannot hold.
+_PolygonsOption = Annotated[
+    Literal["keep", "to-boxes", "parts"],
+    typer.Option("--polygons", help="Outlines as they are, as boxes, or each ring as an object."),
+]
+_KeyPointsOption = Annotated[
+    Literal["keep", "drop"], typer.Option("--key-points", help="Key points where they cannot be held.")
+]
+_CrowdsOption = Annotated[
+    Literal["keep", "drop"], typer.Option("--crowds", help="Crowd regions where they cannot be held.")
+]
+_ClassOrderOption = Annotated[
+    Literal["keep", "lose"], typer.Option("--class-order", help="Class ids where they cannot be held.")
+]
+
+_SkipCorruptOption = Annotated[
+    bool, typer.Option("--skip-corrupt", help="Leave out images with corrupt labels rather than stop.")
+]
+
+
 @answer
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The dataset: folder, data.yaml or annotations.")],
@@ -135,25 +156,14 @@ def convert(
     classes: Annotated[
         list[str] | None, typer.Option("--classes", metavar="NAME[,NAME]", help="Keep only these. Repeatable.")
     ] = None,
-    polygons: Annotated[
-        Literal["keep", "to-boxes", "parts"],
-        typer.Option("--polygons", help="Outlines as they are, as boxes, or each ring as an object."),
-    ] = "keep",
-    key_points: Annotated[
-        Literal["keep", "drop"], typer.Option("--key-points", help="Key points where they cannot be held.")
-    ] = "keep",
-    crowds: Annotated[
-        Literal["keep", "drop"], typer.Option("--crowds", help="Crowd regions where they cannot be held.")
-    ] = "keep",
-    class_order: Annotated[
-        Literal["keep", "lose"], typer.Option("--class-order", help="Class ids where they cannot be held.")
-    ] = "keep",
+    polygons: _PolygonsOption = "keep",
+    key_points: _KeyPointsOption = "keep",
+    crowds: _CrowdsOption = "keep",
+    class_order: _ClassOrderOption = "keep",
     split: Annotated[
         list[str] | None, typer.Option("--split", metavar="OLD=NEW", help="Call a split something else. Repeatable.")
     ] = None,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Leave out images with corrupt labels rather than stop.")
-    ] = False,
+    skip_corrupt: _SkipCorruptOption = False,
     formats: Annotated[  # answered before the command is run
         bool, typer.Option("--formats", help="List the formats.", is_eager=True, callback=_list_formats)
     ] = False,

@@ -57,6 +57,11 @@ JobsOption = Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Paral
 UnmappedOption = Annotated[
     Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+NoReportOption = Annotated[
+    bool, typer.Option("--no-report", help="Do not write the page to look at (.yolobg/report.html).")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log what the rooms do.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 
 

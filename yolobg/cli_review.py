@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
+_NoBrowserOption = Annotated[
+    bool, typer.Option("--no-browser", help="Only print the address; open it yourself. It works once.")
+]
+_MineTooOption = Annotated[
+    bool,
+    typer.Option(
+        "--mine-too",
+        help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings "
+        "them back.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(answer(review))
@@ -26,17 +39,8 @@ def register(app: typer.Typer) -> None:
 def review(
     data_yaml: DataYamlArgument,
     *,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only print the address; open it yourself. It works once.")
-    ] = False,
-    mine_too: Annotated[
-        bool,
-        typer.Option(
-            "--mine-too",
-            help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings "
-            "them back.",
-        ),
-    ] = False,
+    no_browser: _NoBrowserOption = False,
+    mine_too: _MineTooOption = False,
 ) -> None:
     """Look at every background in the browser, reject wrong ones, have them replaced."""
     import asyncio

@@ -39,9 +39,21 @@ from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
 
 if TYPE_CHECKING:
     from yolobg import request
-    from yolobg.planning import Plan
 
 __all__ = ["register", "train"]
+
+
+_ArgumentsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- ARGUMENTS]", help="What `yolo train` is given besides data=.", show_default=False),
+]
+_OnErrorOption = Annotated[
+    Literal["warn", "raise"],
+    typer.Option("--on-error", help="Train all the same where backgrounds cannot be had, or stop."),
+]
+_EvictOption = Annotated[
+    bool, typer.Option("--evict", help="Take all backgrounds that yolobg added out of it again afterwards.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -52,10 +64,7 @@ def register(app: typer.Typer) -> None:
 @answer
 def train(
     data_yaml: DataYamlArgument,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[-- ARGUMENTS]", help="What `yolo train` is given besides data=.", show_default=False),
-    ] = None,
+    arguments: _ArgumentsArgument = None,
     *,
     ratio: RatioOption = None,
     count: CountOption = None,
@@ -73,13 +82,8 @@ def train(
     unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
-    on_error: Annotated[
-        Literal["warn", "raise"],
-        typer.Option("--on-error", help="Train all the same where backgrounds cannot be had, or stop."),
-    ] = "warn",
-    evict: Annotated[
-        bool, typer.Option("--evict", help="Take all backgrounds that yolobg added out of it again afterwards.")
-    ] = False,
+    on_error: _OnErrorOption = "warn",
+    evict: _EvictOption = False,
     yes: YesOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -96,15 +100,27 @@ def train(
         lean=lean, captions=not no_captions,
     )  # fmt: skip
     told = told_map(map_, map_file)
+    _add_if_possible(file, options, told, may_ask=not (yes or quiet), quiet=quiet, on_error=on_error)
+    _hand_over(file, given, evict=evict, quiet=quiet)
+
+
+def _add_if_possible(
+    file: Path,
+    options: request.Options,
+    told: Mapping[str, tuple[str, ...]],
+    *,
+    may_ask: bool,
+    quiet: bool,
+    on_error: Literal["warn", "raise"],
+) -> None:
     try:
-        _add(file, options, told, may_ask=not (yes or quiet), quiet=quiet)
+        _add(file, options, told, may_ask=may_ask, quiet=quiet)
     except (UsageError, UnresolvedClassError):
         raise
     except (YolobgError, OSError) as error:
         if on_error == "raise":
             raise
         typer.echo(f"yolobg: warning: {error}\nyolobg: warning: training with what is there", err=True)
-    _hand_over(file, given, evict=evict, quiet=quiet)
 
 
 def _check(arguments: Sequence[str]) -> None:
@@ -120,21 +136,14 @@ def _check(arguments: Sequence[str]) -> None:
 def _add(
     file: Path, options: request.Options, told: Mapping[str, tuple[str, ...]], *, may_ask: bool, quiet: bool
 ) -> None:
-    from yolobg.cli_ask import Answers
+    from yolobg.cli_ask import plan_with_answers
     from yolobg.cli_progress import bars
     from yolobg.cli_text import augment_text
     from yolobg.execution import carry_out
-    from yolobg.pipeline import plan
-    from yolobg.request import Options
     from yolobg.ultralytics.waiting import when_free
 
     console = stderr_console()
-
-    def decide(answers: Mapping[str, Sequence[str]]) -> Plan:
-        with bars(console, wanted=not quiet) as progress:
-            return plan(file, **(options | Options(map=answers, progress=progress)))
-
-    decided = Answers(told, console=console, may_ask=may_ask).ask_until_clear(decide)
+    decided = plan_with_answers(file, options, told, console=console, may_ask=may_ask, quiet=quiet)
     with bars(console, wanted=not quiet) as progress:
         report = when_free(
             lambda: carry_out(decided, progress=progress), lambda line: typer.echo(f"yolobg: {line}", err=True)
