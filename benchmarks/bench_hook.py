@@ -22,8 +22,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from demo_drawing import Size, write_material
+
 from benchmarks.table import Row, format_table
-from yolobg.demo.material import Demo, Size, write_material
+from yolobg.demo import Demo
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 7
@@ -108,7 +110,7 @@ def run() -> list[Row]:
 
 def main() -> None:
     """Measure here and print the table."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--training", action="store_true")

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
+from demo_drawing import LEAST_IMAGES, Size, label_lines, write_material
+from demo_drawing.drawing import FIGURES, PROPORTIONS, SETTINGS, compose_scene, crowd_scene, paint_scene
+from demo_drawing.records import CATEGORY_IDS, box_run_lengths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 from pycocotools.coco import COCO
 
-from yolobg.demo import LEAST_IMAGES, Demo, Size, label_lines, write_demo, write_material
-from yolobg.demo.drawing import FIGURES, PROPORTIONS, SETTINGS, compose_scene, crowd_scene, paint_scene
-from yolobg.demo.records import CATEGORY_IDS, box_run_lengths
+from yolobg.demo import Demo, write_demo
 from yolobg.errors import UsageError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,8 +31,8 @@ BOXED = sorted(CATEGORY_IDS)
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo at its ordinary size; read-only for the tests that share it."""
-    return write_demo(tmp_path_factory.mktemp("demo") / "new" / "folder")
+    """Material at its ordinary size; read-only for the tests that share it."""
+    return write_material(tmp_path_factory.mktemp("drawn") / "new" / "folder", Size())
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +62,28 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+# ---------------------------------------------------------------- the demo
+
+
+def test_demo__is_the_sample(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path / "new" / "folder")
+    assert read_tree(tmp_path / "new" / "folder") == {
+        name: data for name, data in read_tree(SAMPLE_DATA).items() if name.startswith(("dataset/", "source/"))
+    }
+    assert all(place.exists() for place in (demo.data_yaml, demo.annotations, demo.captions, demo.images_dir))
+
+
 # ---------------------------------------------------------------- what is promised of the folder
 
 
-def test_write_demo__same_seed_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_write_material__same_seed_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     for name, seed in (("one", 5), ("two", 5), ("three", 6)):
         write_material(tmp_path / name, SMALL, seed=seed)
     assert read_tree(tmp_path / "one") == read_tree(tmp_path / "two")
     assert read_tree(tmp_path / "one") != read_tree(tmp_path / "three")
 
 
-def test_write_demo__a_larger_source_begins_with_the_smaller_one(tmp_path: Path) -> None:
+def test_write_material__a_larger_source_begins_with_the_smaller_one(tmp_path: Path) -> None:
     small = write_material(tmp_path / "small", SMALL)
     large = write_material(tmp_path / "large", replace(SMALL, images=SMALL.images + 10))
     images = read_tree(small.images_dir)
@@ -81,14 +93,14 @@ def test_write_demo__a_larger_source_begins_with_the_smaller_one(tmp_path: Path)
     assert records[0] == records[1][: SMALL.images]
 
 
-def test_write_demo__no_two_pictures_are_the_same(demo: Demo) -> None:
+def test_write_material__no_two_pictures_are_the_same(demo: Demo) -> None:
     root = demo.data_yaml.parent.parent
     contents = [data for name, data in read_tree(root).items() if name.endswith(".jpg")]
     assert len(contents) == 300 + 45 + 9
     assert len(set(contents)) == len(contents)
 
 
-def test_write_demo__is_small_and_leaves_nothing_else(demo: Demo) -> None:
+def test_write_material__is_small_and_leaves_nothing_else(demo: Demo) -> None:
     root = demo.data_yaml.parent.parent
     assert sum(map(len, read_tree(root).values())) < 5_000_000
     assert sorted(path.name for path in root.iterdir()) == ["dataset", "source"]
@@ -99,7 +111,7 @@ def test_write_demo__is_small_and_leaves_nothing_else(demo: Demo) -> None:
 
 
 def test_write_demo__takes_an_empty_folder(tmp_path: Path) -> None:
-    assert write_material(tmp_path, SMALL).data_yaml.is_file()
+    assert write_demo(tmp_path).data_yaml.is_file()
 
 
 @pytest.mark.parametrize("name", ["notes.txt", ".hidden", "dataset"])
@@ -119,14 +131,14 @@ def test_write_demo__refuses_a_file(tmp_path: Path) -> None:
     assert read_tree(tmp_path) == {"taken": b"mine"}
 
 
-def test_write_demo__refuses_too_few_pictures(tmp_path: Path) -> None:
+def test_write_material__refuses_too_few_pictures(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"at least {LEAST_IMAGES}"):
-        write_demo(tmp_path / "new", images=LEAST_IMAGES - 1)
+        write_material(tmp_path / "new", Size(images=LEAST_IMAGES - 1))
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_write_demo__a_failure_on_the_way_leaves_nothing(tmp_path: Path, *, fresh: bool) -> None:
+def test_write_material__a_failure_on_the_way_leaves_nothing(tmp_path: Path, *, fresh: bool) -> None:
     folder = tmp_path / "new" / "deep"
     if not fresh:
         folder.mkdir(parents=True)
@@ -136,7 +148,7 @@ def test_write_demo__a_failure_on_the_way_leaves_nothing(tmp_path: Path, *, fres
     assert list(tmp_path.rglob("*")) == ([] if fresh else [folder.parent, folder])
 
 
-def test_write_demo__two_at_once_in_one_folder_leave_one_whole_demo(tmp_path: Path) -> None:
+def test_write_material__two_at_once_in_one_folder_leave_one_whole_demo(tmp_path: Path) -> None:
     """The one that comes second may fail, but takes nothing of the other's with it."""
     folder = tmp_path / "new"
     with ThreadPoolExecutor(2) as pool:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+from demo_drawing import Size, write_material
 
 import yolobg
-from yolobg.demo.material import Demo, Size, write_material
+from yolobg.demo import Demo
 from yolobg.ultralytics import BackgroundHook
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "recipes.md"

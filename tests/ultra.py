@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_drawing import Size, write_material
 
 import yolobg
-from yolobg.demo.material import Demo, Size, write_material
+from yolobg.demo import Demo
 
 LABELLED, BACKGROUNDS = 18, 2
 SCAN = re.compile(r"(\d+) images, (\d+) backgrounds, (\d+) corrupt: 100%")

@@ -52,6 +52,12 @@ def files_below(folder: Path) -> set[str]:
     }
 
 
+def shipped_sample(root: Path) -> set[str]:
+    """What the wheel holds of sample_data/, which `yolobg demo` copies."""
+    parts = (root / "sample_data" / part for part in ("dataset", "source"))
+    return {f"yolobg/sample_data/{name}" for part in parts for name in files_below(part)}
+
+
 def wheel_problems(names: Set[str], expected: Set[str]) -> list[str]:
     """What is missing from a wheel with these names, and what should not be in it."""
     metadata = {name.split("/", 1)[1] for name in names if name.split("/")[0].endswith(".dist-info")}
@@ -78,7 +84,8 @@ def content_problems(contents: Mapping[str, bytes], root: Path) -> list[str]:
         digest = base64.urlsafe_b64encode(hashlib.sha256(raw).digest()).rstrip(b"=").decode()
         if not name.endswith("/RECORD") and recorded.get(name) != f"sha256={digest}":
             problems.append(f"not as RECORD says: {name}")
-        if name.startswith("yolobg/") and (root / name).is_file() and raw != (root / name).read_bytes():
+        there = root / name.removeprefix("yolobg/" if name.startswith("yolobg/sample_data/") else "")
+        if name.startswith("yolobg/") and there.is_file() and raw != there.read_bytes():
             problems.append(f"differs from the checkout: {name}")
     if told.get("entry_points.txt", "").strip() != ENTRY_POINTS.strip():
         problems.append(f"other entry points: {told.get('entry_points.txt')!r}")
@@ -128,7 +135,7 @@ def main(dist: Path) -> int:
     with tarfile.open(sdist) as tar:
         sources = {member.name.split("/", 1)[-1] for member in tar.getmembers() if not member.isdir()}
         odd = [member.name for member in tar.getmembers() if not (member.isfile() or member.isdir())]
-    problems = wheel_problems(set(contents), files_below(ROOT / "yolobg"))
+    problems = wheel_problems(set(contents), files_below(ROOT / "yolobg") | shipped_sample(ROOT))
     problems += content_problems(contents, ROOT) + running_problems(set(contents) | sources)
     problems += sdist_problems(sources, sdist_sources(ROOT, pyproject)) + build_problems(pyproject)
     problems += [f"no plain file in the sdist: {name}" for name in odd]

@@ -1,4 +1,4 @@
-"""Draw sample_data/ anew, with the demo's own drawing code: `python tools/make_sample_data.py [FOLDER]`."""
+"""Draw sample_data/ again: `python tools/make_sample_data.py [FOLDER]`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-from yolobg.demo import Size, write_material  # noqa: E402 - the tool runs from a checkout
+from demo_drawing import Size, write_material  # noqa: E402 - the tool runs from a checkout
 
 SAMPLE = Size(name="sample", train=18, val=4, images=60, width=160, height=120)
 FOLDER = ROOT / "sample_data"

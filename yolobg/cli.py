@@ -232,7 +232,7 @@ def demo(
         Path | None, typer.Argument(metavar="[DIR]", help="A new or empty folder.", show_default="a temporary one")
     ] = None,
 ) -> None:
-    """Try it offline on a drawn dataset and source."""
+    """Try it offline on a sample dataset and source."""
     import tempfile
 
     from yolobg.cli_progress import bars

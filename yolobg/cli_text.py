@@ -252,10 +252,10 @@ def _quoted(path: str) -> str:
 
 
 def demo_text(material: Demo, report: Report) -> RenderableType:
-    """What the demo drew, and what a person may look at next."""
+    """Where the demo lies, and what to try next."""
     root = material.data_yaml.parent
     return Group(
-        Text("\nThis was drawn by yolobg and lies here, to look at and to play with:", style="bold"),
+        Text("\nThe sample dataset and source, yours to try things on:", style="bold"),
         _whole(f"  dataset   {clean(root)}"),
         _whole(f"  source    {clean(material.annotations)}"),
         _whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),

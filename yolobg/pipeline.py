@@ -245,12 +245,12 @@ def save_map(matches: Sequence[ClassMatch], file: Path) -> None:
 
 
 def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, Report]:
-    """Draw a small dataset and a small source into a new or empty folder, and run the main job on them, offline.
+    """Copy the sample dataset and source into a new or empty folder, and run the main job on them, offline.
 
     Raises:
         UsageError: The folder is not empty or cannot be written.
     """
-    from yolobg.demo import write_demo  # noqa: PLC0415 - the drawing is for this alone
+    from yolobg.demo import write_demo  # noqa: PLC0415 - for this command alone
 
     material = write_demo(folder)
     return material, augment(

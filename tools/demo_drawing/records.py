@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from yolobg.demo.drawing import SETTINGS, Figure, Scene, compose_scene, crowd_scene, random_for
+from demo_drawing.drawing import SETTINGS, Figure, Scene, compose_scene, crowd_scene, random_for
 
 # COCO's own ids, names and supercategories (instances_train2017.json).
 CATEGORIES = (

@@ -1,25 +1,18 @@
-"""The demo's material: a small labelled YOLO dataset and a small COCO-format source, drawn here, without a network.
-
-Owns what lies in the demo folder, and nothing outside it. Same arguments, same pixels, labels and JSON. The main job is
-run on it by others, through the same code as on any dataset.
-"""
+"""A small labelled YOLO dataset and a small COCO-format source, drawn here: same arguments, same pixels and JSON."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from yolobg.demo.drawing import SETTINGS, Scene, compose_scene, paint_scene, random_for
-from yolobg.demo.records import captions_json, draw_source, instances_json
+from demo_drawing.drawing import SETTINGS, Scene, compose_scene, paint_scene, random_for
+from demo_drawing.records import captions_json, draw_source, instances_json
+from yolobg.demo import Demo, new_folder
 from yolobg.errors import UsageError
-from yolobg.files import temporary_name
 
-__all__ = ["LEAST_IMAGES", "Demo", "Size", "write_demo", "write_material"]
+__all__ = ["LEAST_IMAGES", "Size", "label_lines", "write_material"]
 
 # Fewer could not hold the special cases and enough pictures without the dataset's classes.
 LEAST_IMAGES = 20
@@ -27,16 +20,6 @@ LEAST_IMAGES = 20
 # Names as people write them (a synonym, a plural, an underscore), and the figure that each stands for.
 CLASSES = (("Pedestrian", "person"), ("cars", "car"), ("traffic_light", "traffic light"), ("dog", "dog"))
 LABELLED_SETTINGS = ("street", "street", "meadow", "beach")
-
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """Where the written material lies."""
-
-    data_yaml: Path
-    annotations: Path
-    captions: Path
-    images_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +34,13 @@ class Size:
     height: int = 240
 
 
-def write_demo(folder: Path, *, images: int = 300, seed: int = 0) -> Demo:
-    """Write the demo's dataset and source into `folder`, which is created if need be.
+def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
+    """Write a dataset and a source into `folder`, which is created if need be.
 
     Args:
         folder: A new or empty folder.
-        images: Number of pictures in the source, at least `LEAST_IMAGES`.
+        size: How much is drawn.
         seed: Same number, same material.
-
-    Raises:
-        UsageError: The folder is not empty or cannot be written, or `images` is too small; nothing was written.
-    """
-    return write_material(folder, Size(images=images), seed=seed)
-
-
-def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
-    """Write a dataset and a source of any size; see `write_demo` for what is promised.
 
     Raises:
         UsageError: The folder is not empty or cannot be written, or too few pictures are asked for; nothing was
@@ -74,14 +48,9 @@ def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
     """
     if size.images < LEAST_IMAGES:
         raise UsageError(f"images={size.images}: the demo needs at least {LEAST_IMAGES} pictures in its source")
-    try:
-        with _empty_folder(folder) as staging:
-            _write_dataset(staging / "dataset", size, seed=seed)
-            _write_source(staging / "source", size, seed=seed)
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: cannot write the demo there ({error}); name a folder that you may write to"
-        ) from error
+    with new_folder(folder) as staging:
+        _write_dataset(staging / "dataset", size, seed=seed)
+        _write_source(staging / "source", size, seed=seed)
     annotations = folder / "source" / "annotations"
     return Demo(
         data_yaml=folder / "dataset" / "data.yaml",
@@ -89,33 +58,6 @@ def write_material(folder: Path, size: Size, *, seed: int = 0) -> Demo:
         captions=annotations / f"captions_{size.name}.json",
         images_dir=folder / "source" / "images",
     )
-
-
-@contextlib.contextmanager
-def _empty_folder(folder: Path) -> Iterator[Path]:
-    """A staging folder whose content moves into `folder` at the end; a failure takes back all that was made."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file; name a new or an empty folder for the demo")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder}: is not empty; name a new or an empty folder for the demo")
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    moved: list[Path] = []
-    staging = temporary_name(folder / "demo")
-    try:
-        staging.mkdir(parents=True)
-        yield staging
-        for part in sorted(staging.iterdir()):
-            part.rename(folder / part.name)
-            moved.append(folder / part.name)
-        staging.rmdir()
-    except BaseException:
-        # Only what this run put there: another one may be writing to the same folder.
-        for part in (staging, *moved):
-            shutil.rmtree(part, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            for place in made:
-                place.rmdir()
-        raise
 
 
 def _save_picture(scene: Scene, path: Path) -> None:
