@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from recheck_quantiles import TABLE, beta_cdf, beta_quantile, with_limits
 
-from yolobg.classes.beta import beta_cdf, beta_quantile
 from yolobg.classes.contamination import expected_contamination, figure, rechecks
 from yolobg.classes.matcher import match_classes
 
@@ -47,6 +47,12 @@ def test_a_quantile_inverts_the_distribution_function(a: float, b: float, share:
     x = beta_quantile(share, a, b)
     assert 0 <= x <= 1
     assert beta_cdf(x, a, b) == pytest.approx(share, abs=1e-6)
+
+
+def test_the_limits_in_the_table_are_the_quantiles() -> None:
+    table = TABLE.read_text("utf-8")
+    assert with_limits(table) == table
+    assert with_limits(table.replace("\t152\t10\t", "\t152\t11\t")) != table
 
 
 @pytest.mark.parametrize(("name", "mean", "low", "high", "before", "arguable"), REPORTED)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import probe_datumaro as probe
 import pytest
 
-from yolobg.formats import bridge, probe
+from yolobg.formats import bridge
 from yolobg.formats.items import Contents
 from yolobg.formats.placing import Placer
 from yolobg.formats.registry import OWN, all_formats
@@ -17,7 +18,7 @@ from yolobg.formats.registry import OWN, all_formats
 def test_derive__gives_the_list_that_is_shipped(private_places: Path) -> None:
     shipped = json.loads(probe.RESULT.read_text("utf-8"))
     derived = probe.derive()
-    assert derived["formats"] == shipped["formats"], "run python -m yolobg.formats.probe and look at what changed"
+    assert derived["formats"] == shipped["formats"], "run python tools/probe_datumaro.py and look at what changed"
 
 
 def test_all_formats__hold_those_the_issue_names() -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from yolobg.classes.beta import beta_quantile
 from yolobg.classes.lexicon import read_rows
 from yolobg.model import ClassMatch, Contamination
 
@@ -33,14 +32,13 @@ FEW_CLASSES, FEW_CLASSES_AT_BEST = 0.4, 0.15
 CAPTION_STRENGTH, CAPTION_SHARE = 20, 0.17
 """Over all categories, 17 % of the pairs that only a caption names are really present; weight in pairs."""
 
-LOW, HIGH = 0.025, 0.975
-
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
     """The human re-check of one category: pairs checked, found present, found arguable; the same for captions' pairs.
 
-    `veto` is the share (0-1) of images without the category that the captions veto drops.
+    `veto` is the share (0-1) of images without the category that the captions veto drops; `low` and `high` are the
+    95 % limits of the share (0-1) of wrong absences after it, which `tools/recheck_quantiles.py` computes.
     """
 
     tier: str
@@ -50,6 +48,8 @@ class Recheck:
     arguable: int
     caption_checked: int
     caption_present: int
+    low: float
+    high: float
 
 
 def expected_contamination(
@@ -124,10 +124,9 @@ def figure(recheck: Recheck, *, many: float, captions: bool) -> Contamination:
         many: Share (0-1) of the candidate images with at least three annotated categories.
         captions: Whether the captions veto is on.
     """
-    wrong, arguable = TIERS[recheck.tier]
-    a = recheck.present + STRENGTH * wrong
-    b = recheck.checked - recheck.present + STRENGTH * (1.0 - wrong)
-    after = (a / (a + b), beta_quantile(LOW, a, b), beta_quantile(HIGH, a, b))
+    arguable = TIERS[recheck.tier][1]
+    a, b = shape(recheck.tier, recheck.checked, recheck.present)
+    after = (a / (a + b), recheck.low, recheck.high)
     mean, low, high = after if captions else (_before(recheck, share) for share in after)
     return Contamination(
         point=mean * (many + FEW_CLASSES * (1.0 - many)),
@@ -135,6 +134,12 @@ def figure(recheck: Recheck, *, many: float, captions: bool) -> Contamination:
         high=high,
         arguable=(recheck.arguable + STRENGTH * arguable) / (recheck.checked + STRENGTH),
     )
+
+
+def shape(tier: str, checked: int, present: int) -> tuple[float, float]:
+    """Return a and b of the beta distribution of the share of wrong absences of one category."""
+    wrong = TIERS[tier][0]
+    return present + STRENGTH * wrong, checked - present + STRENGTH * (1.0 - wrong)
 
 
 def _before(recheck: Recheck, after: float) -> float:
@@ -146,7 +151,18 @@ def _before(recheck: Recheck, after: float) -> float:
 @lru_cache(maxsize=1)
 def rechecks() -> dict[str, Recheck]:
     """Return category name to its human re-check, from recheck.tsv."""
-    return {
-        name: Recheck(tier, float(veto) / 100, *(int(cell) for cell in cells))
-        for name, tier, veto, *cells in read_rows("recheck.tsv")
-    }
+    table = {}
+    for name, tier, veto, *counts, low, high in read_rows("recheck.tsv"):
+        checked, present, arguable, caption_checked, caption_present = map(int, counts)
+        table[name] = Recheck(
+            tier,
+            float(veto) / 100,
+            checked,
+            present,
+            arguable,
+            caption_checked,
+            caption_present,
+            float(low),
+            float(high),
+        )
+    return table

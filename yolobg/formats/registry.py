@@ -1,7 +1,8 @@
 """The formats there are, what each can hold, and which one a folder is in.
 
-Formats of our own are written down here. Those of datumaro come from `datumaro_formats.json`, which `probe` derives by
-writing a dataset, reading it back and counting: a format that loses an image is not in it.
+Formats of our own are written down here. Those of datumaro come from `datumaro_formats.json`, which
+`tools/probe_datumaro.py` derives by writing a dataset, reading it back and counting: a format that loses an image is
+not in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Find out which of datumaro's formats lose nothing, by writing datasets and reading them back.
 
-`datumaro_formats.json` is what this gives; a test derives it again. Run `python -m yolobg.formats.probe` with datumaro
-installed to write it anew for another version.
+`yolobg/formats/datumaro_formats.json` is what this gives; a test derives it again.
+
+Usage: python tools/probe_datumaro.py      (with yolobg[convert]; writes the file for the datumaro installed)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from yolobg import formats
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, write_bytes
 from yolobg.formats import bridge
@@ -22,7 +24,7 @@ from yolobg.formats.tally import compare
 
 __all__ = ["RESULT", "derive", "probe_format"]
 
-RESULT = Path(__file__).with_name("datumaro_formats.json")
+RESULT = Path(formats.__file__).with_name("datumaro_formats.json")
 
 # Ours under other names; the YOLO importer must not be used, and these of ours are exact.
 _OURS = ("coco", "voc", "yolo")
