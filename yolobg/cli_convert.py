@@ -113,8 +113,8 @@ def _list_formats(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are
 
     for name, format_ in all_formats().items():
         held = [word for word, holds in (
-            ("polygons", format_.polygons), ("key points", format_.key_points), ("crowd regions", format_.crowds),
-            ("class ids", format_.classes),
+            ("polygons", format_.polygons), ("masks", format_.masks), ("key points", format_.key_points),
+            ("crowd regions", format_.crowds), ("class ids", format_.classes),
         ) if holds]  # fmt: skip
         through = "" if format_.own else "; through datumaro"
         typer.echo(f"{name:<24} boxes, {', '.join(held)}{through}".replace("boxes, ;", "boxes;"))
@@ -194,7 +194,7 @@ def convert_text(report: ConvertReport) -> RenderableType:
     table = Table(box=None)
     for heading in ("", report.source_format, report.target_format):
         table.add_column(heading, justify="right" if heading else "left")
-    names = ("images", "backgrounds", "boxes", "polygons", "key_points", "crowds")
+    names = ("images", "backgrounds", "boxes", "polygons", "masks", "key_points", "crowds")
     for name in names:
         before, after = getattr(report.before, name), getattr(report.after, name)
         if before or after or name in ("images", "backgrounds"):

@@ -159,14 +159,15 @@ class FormatCounts:
     """What a dataset holds, as `convert` counts it.
 
     `images` includes `backgrounds`, the images without an object; `boxes` and `polygons` are the objects, of which
-    `key_points` have key points. Crowd regions are no objects. `splits` maps a split to its images, `classes` an id to
-    its name.
+    `key_points` have key points and `masks` a run-length mask beside the box. Crowd regions are no objects. `splits`
+    maps a split to its images, `classes` an id to its name.
     """
 
     images: int
     backgrounds: int
     boxes: int
     polygons: int
+    masks: int
     key_points: int
     crowds: int
     splits: dict[str, int]

@@ -43,7 +43,7 @@ class Shape:
         polygons: The rings of its outline, each `x, y, x, y, …`; empty for a box.
         key_points: `x, y, visibility` for each; visibility is 0, 1 or 2 as in COCO. Empty where there are none.
         crowd: Whether it is a region with many objects rather than one object.
-        mask: A crowd region's run-length code as COCO writes it, kept as it came.
+        mask: A run-length code as COCO writes it, kept as it came: a crowd region's, or of an object without outline.
     """
 
     class_id: int

@@ -42,11 +42,11 @@ def _objects(expected: Survey, meant: Contents, target: Format) -> Iterator[tupl
     if counts.crowds and not target.crowds:
         only = "images with nothing else become backgrounds"
         yield f"{counts.crowds:,} crowd regions", f"--crowds drop leaves them out ({only})"
+    if counts.masks and not target.masks:
+        yield f"{counts.masks:,} run-length masks", "--polygons to-boxes keeps their boxes"
     if counts.polygons and not target.polygons:
         yield f"{counts.polygons:,} polygons", "--polygons to-boxes keeps their boxes"
         return
-    if expected.masks and not target.crowds:
-        yield f"{expected.masks:,} masks without an outline", "--polygons to-boxes keeps their boxes"
     if expected.several and not target.parts:
         remedy = "--polygons parts makes each ring an object, --polygons to-boxes keeps the boxes"
         yield f"{expected.several:,} objects have an outline of several rings", remedy
@@ -92,6 +92,8 @@ def told_changes(
         )
     if wish.polygons == "to-boxes" and old.polygons > new.polygons:
         said.append(f"{old.polygons - new.polygons:,} polygons became boxes")
+    if wish.polygons == "to-boxes" and old.masks > new.masks:
+        said.append(f"{old.masks - new.masks:,} masks became boxes")
     if wish.polygons == "parts" and before.several:
         said.append(f"{before.several:,} outlines of several rings became {new.polygons - old.polygons:,} more objects")
     if wish.key_points == "drop" and old.key_points:

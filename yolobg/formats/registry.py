@@ -31,6 +31,7 @@ class Format:
         name: What `--to` and `--from` call it.
         own: Whether it is read and written here rather than by datumaro.
         polygons: Whether it holds outlines.
+        masks: Whether it holds an object's mask as a run-length code.
         parts: Whether an outline may have several rings.
         mixed: Whether an image may have outlines and boxes.
         key_points: Whether it holds key points.
@@ -48,6 +49,7 @@ class Format:
     name: str
     own: bool = True
     polygons: bool = True
+    masks: bool = False
     parts: bool = False
     mixed: bool = True
     key_points: bool = False
@@ -68,7 +70,7 @@ OWN = {
         Format("yolo", mixed=False, key_points=True, splits=(*_YOLO_SPLITS, "minival"), trained=True),
         Format("yolo_plain", mixed=False, splits=_YOLO_SPLITS, trained=True),
         Format("yolo_darknet", polygons=False, splits=_YOLO_SPLITS),
-        Format("coco", parts=True, key_points=True, crowds=True, suffixes=True),
+        Format("coco", masks=True, parts=True, key_points=True, crowds=True, suffixes=True),
         Format("voc", polygons=False, unique="dataset"),
     )
 }

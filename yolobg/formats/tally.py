@@ -25,17 +25,13 @@ class Survey:
     Attributes:
         counts: What reports tell.
         several: Objects whose outline has several rings.
-        masks: Objects that are run-length codes without an outline.
         mixed: Images with both polygons and boxes.
-        both: Objects with both an outline and key points.
         appearance: Class ids in the order in which they are first met.
     """
 
     counts: FormatCounts
     several: int = 0
-    masks: int = 0
     mixed: int = 0
-    both: int = 0
     appearance: tuple[int, ...] = ()
 
 
@@ -56,8 +52,7 @@ class _Sum:
             numbers[shape.kind] += 1
             numbers["key_points"] += bool(shape.key_points)
             numbers["several"] += len(shape.polygons) > 1
-            numbers["masks"] += shape.kind == "polygon" and not shape.polygons
-            numbers["both"] += shape.kind == "polygon" and bool(shape.key_points)
+            numbers["masks"] += shape.mask is not None
         numbers["mixed"] += len({shape.kind for shape in objects}) > 1
 
     def counts(self, splits: Iterable[str], names: Mapping[int, str]) -> FormatCounts:
@@ -67,6 +62,7 @@ class _Sum:
             backgrounds=n["backgrounds"],
             boxes=n["box"],
             polygons=n["polygon"],
+            masks=n["masks"],
             key_points=n["key_points"],
             crowds=n["crowds"],
             splits={split: self.splits[split] for split in sorted(splits)},
@@ -81,7 +77,7 @@ def survey(contents: Contents) -> Survey:
         total.add(item)
     n = total.numbers
     counts = total.counts(contents.splits, contents.names)
-    return Survey(counts, n["several"], n["masks"], n["mixed"], n["both"], tuple(total.appearance))
+    return Survey(counts, n["several"], n["mixed"], tuple(total.appearance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +174,7 @@ def _differs(
     if deviation > _EXACT:
         # In another order, coarser, or wrong.
         counts = [
-            Counter((name, shape.kind, bool(shape.key_points), shape.crowd) for name, shape in side)
+            Counter((name, shape.kind, _masked(shape), bool(shape.key_points), shape.crowd) for name, shape in side)
             for side in (left, right)
         ]
         if counts[0] != counts[1]:
@@ -199,8 +195,15 @@ def _straight(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shap
     for (name, one), (other_name, other) in zip(left, right, strict=True):
         if name != other_name or one.crowd != other.crowd or bool(one.key_points) != bool(other.key_points):
             return float("inf")
+        if _masked(one) != _masked(other):
+            return float("inf")
         worst = max(worst, _distance(one, other))
     return worst
+
+
+def _masked(shape: Shape) -> bool:
+    """Whether an object has a mask; what a crowd region covers is not compared."""
+    return shape.mask is not None and not shape.crowd
 
 
 def _other_file(meant: str | None, found: str | None) -> bool:
@@ -213,10 +216,11 @@ def _other_file(meant: str | None, found: str | None) -> bool:
         return True
 
 
-def _told(counts: Counter[tuple[str, Kind, bool, bool]]) -> str:
+def _told(counts: Counter[tuple[str, Kind, bool, bool, bool]]) -> str:
     parts = [
-        f"{number} {name} ({kind}{' with key points' if points else ''}{', crowd' if crowd else ''})"
-        for (name, kind, points, crowd), number in sorted(counts.items())
+        f"{number} {name} ({kind}{' with a mask' if masked else ''}{' with key points' if points else ''}"
+        f"{', crowd' if crowd else ''})"
+        for (name, kind, masked, points, crowd), number in sorted(counts.items())
     ]
     return ", ".join(parts[:8]) or "no object"
 
