@@ -77,7 +77,7 @@ CALLS_ONLY_IN = {
     "__import__": (),
 }
 
-MODULE_LINES = 300
+MODULE_LINES = 400
 FUNCTION_LINES = 40
 
 
@@ -405,4 +405,4 @@ def test_self__long_modules_and_functions_are_found_docstrings_apart() -> None:
     assert size_violations({"cli": options}) == []
     assert size_violations({"cli": long}) == []
     assert size_violations({"cli": long + "    x = 1\n"}) == ["cli.f: 41 lines, at most 40"]
-    assert size_violations({"m": "x = 1\n" * 301}) == ["m: 301 lines, at most 300"]
+    assert size_violations({"m": "x = 1\n" * 401}) == ["m: 401 lines, at most 400"]

@@ -13,10 +13,12 @@ from format_data import BACKGROUNDS, LABELLED, make_coco, make_yolo, picture
 from hypothesis import given
 from hypothesis import strategies as st
 from merging import tree
+from PIL import Image
 
 import yolobg
 from yolobg.errors import PoolError, UsageError
 from yolobg.formats.convert import convert
+from yolobg.model import IMAGE_FORMATS
 from yolobg.pool import _number, read_pool
 
 
@@ -54,6 +56,24 @@ def test_augment__from_bare_images_and_back(dataset: Path, bare: Path) -> None:
     assert len(yolobg.augment(dataset, source=str(bare), count=6).added) == 2
     yolobg.remove(dataset)
     assert tree(dataset) == before
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_FORMATS))
+def test_augment__takes_every_suffix_that_trainers_read(dataset: Path, tmp_path: Path, suffix: str) -> None:
+    """A file that this Pillow cannot write may at least be chosen."""
+    image = tmp_path / "pool" / f"a{suffix}"
+    image.parent.mkdir()
+    Image.init()
+    kind = IMAGE_FORMATS[suffix][0]
+    if kind not in Image.SAVE:
+        image.write_bytes(b"a picture")
+        source = yolobg.plan(dataset, source=str(image.parent), count=1).report.source
+        assert source is not None
+        assert (source.left_out.unusable, source.eligible) == (0, 1)
+        return
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, format=kind)
+    report = yolobg.augment(dataset, source=str(image.parent), count=1)
+    assert [Path(added.image).suffix for added in report.added] == [suffix]
 
 
 def test_augment__images_with_objects_of_their_own_are_left_out_and_counted(dataset: Path, bare: Path) -> None:

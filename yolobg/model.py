@@ -16,6 +16,24 @@ Status = Literal["mapped", "none", "opaque", "unknown"]
 Relation = Literal["same", "is_a", "superset", "part_or_worn", "overlap", "confusable", "user"]
 Link = Literal["copy", "hard", "symlink"]
 
+IMAGE_FORMATS: Mapping[str, tuple[str, ...]] = {
+    ".avif": ("AVIF",),
+    ".bmp": ("BMP",),
+    ".dng": ("TIFF",),
+    ".heic": ("HEIF",),
+    ".heif": ("HEIF",),
+    ".jp2": ("JPEG2000",),
+    ".jpeg": ("JPEG", "MPO"),
+    ".jpg": ("JPEG", "MPO"),
+    ".mpo": ("MPO", "JPEG"),
+    ".png": ("PNG",),
+    ".tif": ("TIFF",),
+    ".tiff": ("TIFF",),
+    ".webp": ("WEBP",),
+}
+"""The image suffixes that Ultralytics 8.4.190 lists, in any case (not gif, jfif or pfm), and the Pillow formats that
+the content of each may have: no other decoder sees the bytes. Stereo cameras write multi-picture files called .jpg."""
+
 # ---------------------------------------------------------------- the dataset
 
 

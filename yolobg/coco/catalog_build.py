@@ -23,7 +23,7 @@ from yolobg.coco.annotations import Captions, ImageRow, Instances, LicenseRow
 from yolobg.coco.catalog_captions import caption_blocks, index_captions
 from yolobg.coco.catalog_file import APPLICATION_ID, VERSION
 from yolobg.files import step
-from yolobg.model import Progress, no_progress
+from yolobg.model import IMAGE_FORMATS, Progress, no_progress
 
 __all__ = ["build_catalog", "is_commercial"]
 
@@ -47,9 +47,8 @@ CREATE TABLE caption_text (block INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 """
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
 # Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
-_IMAGE_NAME = re.compile(
-    r"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*\.(?:bmp|jpe?g|png|tiff?|webp)\Z", re.DOTALL
-)
+_SUFFIXES = "|".join(map(re.escape, IMAGE_FORMATS))
+_IMAGE_NAME = re.compile(rf"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*(?:{_SUFFIXES})\Z", re.DOTALL)
 
 
 def build_catalog(

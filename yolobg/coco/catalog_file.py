@@ -26,7 +26,7 @@ __all__ = ["APPLICATION_ID", "CAPTION_BLOCK", "DAMAGE", "VERSION", "CatalogFile"
 
 # "ybg1": marks the file as ours; VERSION changes whenever the tables or their meaning do.
 APPLICATION_ID = 0x79626731
-VERSION = 2
+VERSION = 3
 CAPTION_BLOCK = 256
 DAMAGE = (sqlite3.DatabaseError, zlib.error, ValueError)
 

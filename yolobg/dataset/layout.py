@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from yolobg.errors import DatasetError
+from yolobg.model import IMAGE_FORMATS
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -31,24 +32,8 @@ __all__ = [
     "source_slug",
 ]
 
-IMAGE_SUFFIXES: frozenset[str] = frozenset(
-    {
-        ".avif",
-        ".bmp",
-        ".dng",
-        ".heic",
-        ".heif",
-        ".jp2",
-        ".jpeg",
-        ".jpg",
-        ".mpo",
-        ".png",
-        ".tif",
-        ".tiff",
-        ".webp",
-    }
-)
-"""What Ultralytics 8.4.190 lists, in any case. Not gif, jfif or pfm."""
+IMAGE_SUFFIXES: frozenset[str] = frozenset(IMAGE_FORMATS)
+"""What a trainer takes for an image, in any case."""
 
 NAME_LIMIT = 120
 """Most characters of a file name we make; encrypted home folders (eCryptfs) allow 143 bytes, others 255."""

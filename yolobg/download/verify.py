@@ -9,29 +9,12 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from yolobg.download.structure import BadImageError, Data, Structure, walk_jpeg, walk_png
-from yolobg.model import Failed, ImageRecord
+from yolobg.model import IMAGE_FORMATS, Failed, ImageRecord
 
 __all__ = ["BadImageError", "Depth", "check_image", "image_suffix", "is_records_fault"]
 
 Depth = Literal["header", "structure", "decode"]
 
-# Suffix to the Pillow formats that its content may have: Ultralytics' suffix set. Only these decoders ever see the
-# bytes. Stereo cameras write multi-picture files with the suffix of a JPEG, and every trainer reads them.
-_FORMATS: dict[str, tuple[str, ...]] = {
-    ".jpg": ("JPEG", "MPO"),
-    ".jpeg": ("JPEG", "MPO"),
-    ".mpo": ("MPO", "JPEG"),
-    ".png": ("PNG",),
-    ".bmp": ("BMP",),
-    ".tif": ("TIFF",),
-    ".tiff": ("TIFF",),
-    ".dng": ("TIFF",),
-    ".webp": ("WEBP",),
-    ".jp2": ("JPEG2000",),
-    ".avif": ("AVIF",),
-    ".heic": ("HEIF",),
-    ".heif": ("HEIF",),
-}
 _DISAGREES = ", but the record says "
 MIN_SIDE_PX = 10
 # Pillow's own bound against decompression bombs; above it Pillow warns, at twice it refuses.
@@ -41,7 +24,7 @@ MAX_PIXELS = 89_478_485
 def image_suffix(file_name: str) -> str | None:
     """The lower-case suffix of a file name when it is one of an image that trainers read, else None."""
     suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
-    return suffix if suffix in _FORMATS else None
+    return suffix if suffix in IMAGE_FORMATS else None
 
 
 def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
@@ -65,7 +48,7 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
         raise BadImageError("its name has no suffix of an image that trainers read")
     if not data:
         raise BadImageError("it is empty")
-    formats = _FORMATS[suffix]
+    formats = IMAGE_FORMATS[suffix]
     structure: Structure | None = None
     if "JPEG" in formats:
         structure = walk_jpeg(data, coded=depth != "header")
