@@ -10,18 +10,47 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from yolobg.version import __version__
+
 if TYPE_CHECKING:
     from yolobg.classes.matcher import match_classes
-    from yolobg.errors import YolobgError
+    from yolobg.errors import (
+        AnnotationsError,
+        DatasetError,
+        DownloadError,
+        LockedError,
+        MergeError,
+        NoAnswerError,
+        PoolError,
+        UnresolvedClassError,
+        UsageError,
+        YolobgError,
+    )
     from yolobg.execution import carry_out
     from yolobg.formats.convert import convert
     from yolobg.pipeline import augment, classes, plan, remove, status
+    from yolobg.planning import Plan
+    from yolobg.report import ClassesReport, ConvertReport, RemoveReport, Report
+    from yolobg.request import Options
     from yolobg.standalone import download
-
-__version__ = "0.1.0"
 
 # Loaded on first use: importing yolobg in a training script costs nothing.
 _HOMES = {
+    "AnnotationsError": "yolobg.errors",
+    "ClassesReport": "yolobg.report",
+    "ConvertReport": "yolobg.report",
+    "DatasetError": "yolobg.errors",
+    "DownloadError": "yolobg.errors",
+    "LockedError": "yolobg.errors",
+    "MergeError": "yolobg.errors",
+    "NoAnswerError": "yolobg.errors",
+    "Options": "yolobg.request",
+    "Plan": "yolobg.planning",
+    "PoolError": "yolobg.errors",
+    "RemoveReport": "yolobg.report",
+    "Report": "yolobg.report",
+    "UnresolvedClassError": "yolobg.errors",
+    "UsageError": "yolobg.errors",
     "YolobgError": "yolobg.errors",
     "augment": "yolobg.pipeline",
     "carry_out": "yolobg.execution",
@@ -35,6 +64,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnnotationsError",
+    "ClassesReport",
+    "ConvertReport",
+    "DatasetError",
+    "DownloadError",
+    "LockedError",
+    "MergeError",
+    "NoAnswerError",
+    "Options",
+    "Plan",
+    "PoolError",
+    "RemoveReport",
+    "Report",
+    "UnresolvedClassError",
+    "UsageError",
     "YolobgError",
     "__version__",
     "augment",

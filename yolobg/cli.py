@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from yolobg import __version__
 from yolobg.cli_base import answer, log_everything, show, stderr_console
 from yolobg.cli_cache import cache_app
 from yolobg.cli_convert import register as register_formats
@@ -46,6 +45,7 @@ from yolobg.cli_options import (
 from yolobg.cli_review import register as register_review
 from yolobg.cli_train import register as register_train
 from yolobg.errors import UsageError
+from yolobg.version import __version__
 
 if TYPE_CHECKING:
     from yolobg import request

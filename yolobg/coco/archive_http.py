@@ -19,7 +19,6 @@ import requests
 import urllib3
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type
 
-from yolobg import __version__
 from yolobg.coco.archive_request import (
     MAX_WAIT_S,
     Answer,
@@ -33,6 +32,7 @@ from yolobg.coco.archive_request import (
 from yolobg.coco.archive_trust import TrustingAdapter
 from yolobg.download.tls import tls_context
 from yolobg.errors import DownloadError
+from yolobg.version import __version__
 
 __all__ = ["ATTEMPTS", "Answer", "GoneError", "Remote", "TransientError", "backoff_s", "shown"]
 

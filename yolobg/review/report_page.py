@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from yolobg import __version__
 from yolobg.model import ClassMatch, Counts
 from yolobg.report import SourceInfo
 from yolobg.review.cards import Card
 from yolobg.review.markup import Html, document, el, link, static_text
 from yolobg.review.report_parts import classes_table, contamination, left_out, percent, split_bars
+from yolobg.version import __version__
 
 __all__ = ["Facts", "Thumb", "report_html"]
 
