@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import tally
 
@@ -29,6 +30,10 @@ PROXY_VARIABLES = (
     "CURL_CA_BUNDLE",
 )
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+# A test fails by what it finds, not by how busy the machine is; pytest-timeout ends one that hangs.
+hypothesis.settings.register_profile("yolobg", deadline=None)
+hypothesis.settings.load_profile("yolobg")
 
 
 # A CI that starts us in the background may have us ignore Ctrl-C, and all that tests start would inherit that.

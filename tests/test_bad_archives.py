@@ -44,7 +44,7 @@ PLAIN = make_zip({MEMBER: TEXT})
     [
         (b"", "no such|not valid|empty"),
         (PLAIN[:-22], "empty|not valid|damaged"),
-        (patched(PLAIN, CENTRAL, 16, b"\0\0\0\0"), "CRC"),
+        (patched(PLAIN, CENTRAL, 16, b"\0\0\0\0"), "damaged"),
         (patched(patched(PLAIN, CENTRAL, 8, b"\1\0"), LOCAL, 6, b"\1\0"), "encrypted"),
         (patched(PLAIN, CENTRAL, 10, b"\x63\0"), "damaged"),
         (patched(PLAIN, CENTRAL, 24, struct.pack("<L", 0xFFFFFFF0)), "claim to inflate"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
+from effort import count_calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yolobg.classes.matcher import match_classes
 from yolobg.classes.resolve import check_resolved
 from yolobg.errors import UnresolvedClassError
-
-NO_LIMIT_S = 2.0
 
 
 def certain(name: str) -> set[str]:
@@ -75,17 +74,15 @@ def test_both_map_lines_are_shown_for_an_opaque_name() -> None:
     assert "nearest: nothing" not in message
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(min_size=1000, max_size=10_000))
-def test_any_long_text_takes_bounded_time_and_always_the_same_answer(name: str) -> None:
-    start = time.process_time()
+def test_any_long_text_gets_the_same_answer_twice(name: str) -> None:
     first = match_classes([name])
-    assert time.process_time() - start < NO_LIMIT_S
     assert match_classes([name]) == first
 
 
 @pytest.mark.parametrize("unit", ["car ", "a/", "no_", "(", "ab", "person of ", "Aa", "--x", "犬", "ch", "\u0301"])
-def test_repeated_pieces_take_bounded_time(unit: str) -> None:
-    start = time.process_time()
-    match_classes([unit * (10_000 // len(unit))])
-    assert time.process_time() - start < NO_LIMIT_S
+def test_repeated_pieces_cost_no_more_than_their_length(unit: str) -> None:
+    match_classes(["warm"])
+    short, long = (count_calls(partial(match_classes, [unit * (size // len(unit))])) for size in (2_500, 10_000))
+    assert long < 8 * short + 1_000

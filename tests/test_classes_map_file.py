@@ -48,7 +48,7 @@ def test_what_is_written_reads_back_to_the_same_result() -> None:
 
 
 @given(st.lists(NAMES, max_size=6, unique_by=key))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_names_read_back_to_the_same_result(names: list[str]) -> None:
     again(names)
 

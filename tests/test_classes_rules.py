@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
+from effort import count_calls
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -218,7 +219,7 @@ def stable(match: ClassMatch) -> object:
 @example("of of of")
 @example("no no no")
 @example("w/o")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_string_is_answered_the_same_way_twice(name: str) -> None:
     first, second = match_classes([name])[0], match_classes([name])[0]
     assert first == second
@@ -227,33 +228,32 @@ def test_any_string_is_answered_the_same_way_twice(name: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=8), st.integers(1, 10_000))
-@settings(max_examples=60, deadline=None)
-def test_long_names_are_answered_in_bounded_time(piece: str, length: int) -> None:
+@settings(max_examples=60)
+def test_long_names_of_any_pieces_are_answered(piece: str, length: int) -> None:
     name = (piece * length)[:10_000]
-    start = time.perf_counter()
-    match_classes([name])
-    assert time.perf_counter() - start < 2
+    assert match_classes([name])[0].name == name
 
 
 @pytest.mark.parametrize(
     "piece", ["a", "no ", "car/", "(", "x-", "狗", "é", "1", "of ", "Aa", "\u0301", "🐕", "car door ", "a.b."]
 )
 def test_ten_thousand_characters_of_one_kind(piece: str) -> None:
-    start = time.perf_counter()
+    match_classes(["warm"])
+    short, long = (count_calls(partial(match_classes, [(piece * size)[:size]])) for size in (2_500, 10_000))
+    assert long < 8 * short + 1_000
     (match,) = match_classes([(piece * 10_000)[:10_000]])
-    assert time.perf_counter() - start < 2
     assert match.status in ("mapped", "none", "opaque", "unknown")
 
 
 @given(st.permutations(["mouse", "keyboard", "no_helmet", "perro", "gato", "table", "0", "poodle"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_the_list_does_not_matter(names: list[str]) -> None:
     expected = {match.name: stable(match) for match in match_classes(sorted(names))}
     assert {match.name: stable(match) for match in match_classes(names)} == expected
 
 
 @given(st.sampled_from([c.name for c in coco_categories()]), st.sampled_from(["_", "-", " ", ".", ""]), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_category_keeps_its_meaning_in_any_spelling(name: str, separator: str, upper: bool) -> None:
     spelled = separator.join(name.split())
     (match,) = match_classes([spelled.upper() if upper else spelled.title()])
@@ -261,12 +261,11 @@ def test_a_category_keeps_its_meaning_in_any_spelling(name: str, separator: str,
     assert key(match.name).replace(" ", "") == name.replace(" ", "")
 
 
-def test_a_thousand_names_take_less_than_a_few_seconds_even_cold() -> None:
+def test_a_thousand_names_cost_no_more_than_their_number() -> None:
     names = [f"{a} {b}" for a in ("red", "old", "zzq", "no", "wooden") for b in sorted(hand_list("alias"))[:200]]
     match_classes(["warm"])
-    start = time.perf_counter()
-    match_classes(names)
-    assert time.perf_counter() - start < 5
+    few, many = (count_calls(partial(match_classes, names[start:end])) for start, end in ((0, 200), (200, 1000)))
+    assert many < 8 * few
 
 
 def test_spelling_guesses_never_touch_known_words() -> None:

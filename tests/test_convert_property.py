@@ -195,7 +195,7 @@ def there_and_back(drawn: Drawn, ways: tuple[str, ...], **wish: Any) -> None:
 BOXED = [name for name, format_ in OWN.items() if not format_.polygons]
 # A conversion writes files: to look for the smallest example takes minutes, and these are small.
 FIND = (Phase.explicit, Phase.reuse, Phase.generate)
-SLOW_OK = settings(deadline=None, phases=FIND, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+SLOW_OK = settings(phases=FIND, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @settings(SLOW_OK, max_examples=8)

@@ -168,25 +168,22 @@ def test_hold__says_who_holds_the_dataset(tmp_path: Path) -> None:
 def test_hold__lets_one_in_at_a_time_and_nobody_trips_over_the_tidying(tmp_path: Path) -> None:
     """Several processes come and go as fast as they can; each time the last one out removes the folder."""
     code = """
-import sys, time
+import sys
 from pathlib import Path
 from yolobg.dataset.lock import hold
-root, until, rounds = Path(sys.argv[1]), time.monotonic() + 2, 0
-while time.monotonic() < until:
+root = Path(sys.argv[1])
+for _ in range(40):
     with hold(root):
         mark = root / "mark"
         mark.open("x").close()
         mark.unlink()
-    rounds += 1
-print(rounds)
 """
     running = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)
     ]
-    answers = [process.communicate(timeout=60) for process in running]
+    answers = [process.communicate(timeout=100) for process in running]
     assert [process.returncode for process in running] == [0] * 4, answers
-    assert sum(int(out) for out, _ in answers) > 20
     assert list(tmp_path.iterdir()) == []
 
 

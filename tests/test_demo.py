@@ -142,7 +142,7 @@ def test_write_material__a_failure_on_the_way_leaves_nothing(tmp_path: Path, *, 
     folder = tmp_path / "new" / "deep"
     if not fresh:
         folder.mkdir(parents=True)
-    with pytest.raises(ValueError, match="empty range"):
+    with pytest.raises(ValueError):  # noqa: PT011 - in the words of Python's own library
         write_material(folder, replace(SMALL, height=0))
     assert folder.exists() is not fresh
     assert list(tmp_path.rglob("*")) == ([] if fresh else [folder.parent, folder])
@@ -300,7 +300,7 @@ def test_figures__fill_their_unit_box_and_stay_in_it() -> None:
         assert max(ys) - min(ys) > 0.9
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(SETTINGS)), st.sampled_from(BOXED), st.integers(0, 2**32))
 def test_compose_scene__what_is_painted_lies_in_its_box(setting: str, name: str, seed: int) -> None:
     """The box in the records is the truth: painting the thing changes pixels there and nowhere else."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -46,12 +45,10 @@ def test_tls__an_own_ca_is_trusted_when_the_environment_names_it(
 
 
 def test_tls__an_unknown_ca_is_refused_at_once_with_advice(authority: Authority, tmp_path: Path) -> None:
-    began = time.monotonic()
     with ImageServer(served(POOL), tls=authority.server_side("good")) as server:
         with pytest.raises(DownloadError, match=r"certificate is not accepted.*REQUESTS_CA_BUNDLE"):
             fetch_images(POOL, needed=10, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         assert server.log == []
-    assert time.monotonic() - began < 5
     assert names(tmp_path / "s") == []
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from yolobg.download.verify import BadImageError, Depth, check_image, image_suffix
 from yolobg.model import ImageRecord
 
-SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 
 
 def record(name: str = "a.jpg", width: int = 64, height: int = 48) -> ImageRecord:

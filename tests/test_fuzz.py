@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 FUZZ = Path(__file__).parent / "fuzz"
 FINDINGS = sorted((FUZZ / "findings").iterdir())
-UNHURRIED = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+UNHURRIED = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def corpus(name: str) -> list[bytes]:

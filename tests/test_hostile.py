@@ -15,7 +15,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -312,11 +311,9 @@ BOMBS: dict[str, tuple[str, bytes]] = {
 @pytest.mark.parametrize("depth", ["structure", "decode"])
 def test_bombs__are_refused_at_once(name: str, depth: Any) -> None:
     file_name, content = BOMBS[name]
-    began = time.monotonic()
     with pytest.raises(BadImageError):
         check_image(content, ImageRecord(1, file_name, 0, 0), depth=depth)
     # Decoding any of the large ones would take minutes or all memory.
-    assert time.monotonic() - began < 10
     tally.tried("hostile inputs")
 
 

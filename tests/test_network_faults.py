@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -150,10 +149,8 @@ def test_alone__in_every_answer(name: str, server: ImageServer, closed: str, tmp
     """Nothing is staged, the error says why, and the host is not stormed."""
     fault = FAULTS[name]
     server.always["*"] = fault.what.format(closed=closed)
-    began = time.monotonic()
     with pytest.raises(YolobgError, match=fault.said) as caught:
         fetch(server, tmp_path, needed=200)
-    assert time.monotonic() - began < 60
     if name == "the right image in another size":
         assert isinstance(caught.value, AnnotationsError)  # every image of every host is of another size
     else:
@@ -223,27 +220,26 @@ def test_dead__a_head_that_never_ends_is_cut(server: ImageServer, tmp_path: Path
     server.always["/train2017/000000000001.jpg"] = "drip_head:2"
     limits = replace(QUICK, attempt_s=60.0, image_s=100.0, tries=2)
     origin = Origin("x", bases=(f"{server.url}/train2017",))
-    began = time.monotonic()
     result = fetch_images(records(5), needed=2, origin=origin, staging=tmp_path, limits=limits)
-    assert time.monotonic() - began < 30
     assert "in time" in result.failed[0].reason
 
 
 @pytest.mark.slow
 def test_dead__a_name_server_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked, answered, ended = list[str](), list[str](), threading.Event()
 
     def look_up(host: str, *_args: object, **_kwargs: object) -> list[object]:
         asked.append(host)
-        time.sleep(100)
+        if not ended.wait(100):
+            answered.append(host)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     origin = Origin("x", bases=("http://images.example/train2017",))
-    began = time.monotonic()
     with pytest.raises(DownloadError, match=r"images\.example.*in time"):
         fetch_images(records(100), needed=50, origin=origin, staging=tmp_path, limits=QUICK)
-    assert time.monotonic() - began < 50
+    ended.set()
+    assert not answered, "nobody waited for it"
     assert 1 <= len(asked) <= 3 * (QUICK.host_failures + QUICK.host_probes)
 
 
@@ -253,10 +249,8 @@ def test_dead__refused_is_noticed_with_few_connections(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         taken = Refusing(listening)
         origin = Origin("x", bases=(f"http://127.0.0.1:{listening.getsockname()[1]}/train2017",))
-        began = time.monotonic()
         with pytest.raises(DownloadError, match=r"127\.0\.0\.1"):
             fetch_images(records(CANDIDATES), needed=300, origin=origin, staging=tmp_path)
-        assert time.monotonic() - began < 100
     assert taken.connections <= 60
     tally.tried("network faults", taken.connections)
 
@@ -484,9 +478,7 @@ def test_command__with_mixed_faults_in_records_and_images(
 def test_command__with_a_host_that_dies_half_way(place: Place, server: ImageServer) -> None:
     before = place.content
     server.dies_after, server.latency_s = 10, 0.01
-    began = time.monotonic()
     dead = command(place, place.annotations, f"{server.url}/train2017")
-    assert time.monotonic() - began < 60
     assert dead.returncode == 5
     assert dead.stdout == ""
     assert dead.stderr.startswith("yolobg: error: ")
