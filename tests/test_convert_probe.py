@@ -50,7 +50,7 @@ def test_bridge__puts_datumaros_rounding_back(tmp_path: Path) -> None:
 
     before = annotation.COORDINATE_ROUNDING_DIGITS
     pictures = probe._draw(tmp_path)
-    bridge.writer("datumaro")(probe._base(pictures), tmp_path / "out", Placer())
+    bridge.writer("datumaro")(probe._base(pictures), tmp_path / "out", Placer(tmp_path))
     bridge.read(tmp_path / "out", "datumaro")
     assert before == annotation.COORDINATE_ROUNDING_DIGITS == 2
     with pytest.raises(Exception, match="datumaro cannot read this as cvat"):

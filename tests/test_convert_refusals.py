@@ -118,7 +118,7 @@ def test_image_size__is_that_after_the_turn_that_a_camera_noted(tmp_path: Path, 
 
 def test_placer__an_image_that_goes_away_while_others_are_copied_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "there.jpg").write_bytes(b"x")
-    with Placer() as place:
+    with Placer(tmp_path) as place:
         for number in range(200):
             place.put(Item("train", "x", str(tmp_path / "there.jpg")), str(tmp_path / "out" / f"{number}.jpg"))
         place.put(Item("train", "x", str(tmp_path / "gone.jpg")), str(tmp_path / "out" / "gone.jpg"))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolobg.download.addresses import check_base, image_url, is_private, redirect_fault, safe_parts, shown_url
+from yolobg.download.addresses import check_base, image_url, is_private, redirect_fault, shown_url
 from yolobg.errors import UsageError
+from yolobg.safe_names import safe_parts
 
 HOSTILE = [
     "",

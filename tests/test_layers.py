@@ -19,7 +19,7 @@ PACKAGE = Path(yolobg.__file__).parent
 # Lower may not import higher. A module has the rank of the longest name below that it is or lies in.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "model", "report", "version"),
-    ("request", "selection", "dataset.layout", "classes"),
+    ("request", "selection", "dataset.layout", "classes", "safe_names"),
     ("files",),
     ("dataset", "coco", "download", "sources", "formats", "pool", "demo", "review"),
     (

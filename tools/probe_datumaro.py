@@ -157,7 +157,7 @@ def _passes(
 ) -> bool:
     with tempfile.TemporaryDirectory(dir=place) as folder:
         try:
-            bridge.writer(name)(dataset, Path(folder), Placer(images))
+            bridge.writer(name)(dataset, Path(folder), Placer(Path(folder), images))
             found: Contents = bridge.read(Path(folder), name)
         except YolobgError:
             return False

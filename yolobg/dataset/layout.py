@@ -18,6 +18,7 @@ from types import ModuleType
 
 from yolobg.errors import DatasetError
 from yolobg.model import IMAGE_FORMATS
+from yolobg.safe_names import folded
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -67,7 +68,7 @@ def label_path(image: str, sep: str = os.sep) -> str:
 
 def label_key(image: str, sep: str = os.sep) -> str:
     """What two images must not share: their label path, alike for file systems that fold case or normalise names."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", label_path(image, sep)).casefold())
+    return folded(label_path(image, sep))
 
 
 def parse_list(text: str, *, list_file: str, sep: str = os.sep) -> tuple[str, ...]:

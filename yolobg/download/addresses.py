@@ -1,50 +1,19 @@
-"""Pure rules on names and addresses: what a `file_name` may be, which address it has, where a redirect may lead."""
+"""Pure rules on addresses: which one an image has, where a redirect may lead. What a name may be says `safe_names`."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import sys
 import unicodedata
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from yolobg.errors import UsageError
 
-__all__ = ["bare_url", "check_base", "image_url", "is_private", "redirect_fault", "safe_parts", "shown_url"]
+__all__ = ["bare_url", "check_base", "image_url", "is_private", "redirect_fault", "shown_url"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)( *\.|$)")
 # The first 96 bits of addresses that end with an IPv4 address: NAT64's own prefix, and none at all.
 _CARRIERS = (0x0064FF9B << 64, 0)
-_MAX_PART_BYTES, _MAX_CHARACTERS = 255, 1024
-
-
-def safe_parts(file_name: str, *, windows: bool = sys.platform == "win32") -> tuple[str, ...] | None:
-    r"""The parts of a record's `file_name`, or None when it may not be used as a path below a folder.
-
-    Both `/` and `\` separate, since files written on Windows have the latter. Refused everywhere: empty and absolute
-    names, `..`, drive letters, control characters (NUL and newline among them), names reserved on Windows, parts over
-    255 bytes, more than 1,024 characters, what cannot be encoded. On Windows also `:` (streams) and trailing dots and
-    spaces.
-    """
-    if not file_name or len(file_name) > _MAX_CHARACTERS or _CONTROL.search(file_name):
-        return None
-    text = file_name.replace("\\", "/")
-    if text.startswith("/") or re.match(r"[A-Za-z]:", text) or text.endswith("/"):
-        return None
-    parts = tuple(part for part in text.split("/") if part not in ("", "."))
-    return parts if parts and all(_is_safe(part, windows=windows) for part in parts) else None
-
-
-def _is_safe(part: str, *, windows: bool) -> bool:
-    if part == ".." or _RESERVED.match(part):
-        return False
-    if windows and (part[-1] in ". " or any(character in part for character in ':*?"<>|')):
-        return False
-    try:
-        return len(part.encode()) <= _MAX_PART_BYTES
-    except UnicodeEncodeError:
-        return False
 
 
 def image_url(base: str, parts: tuple[str, ...]) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yolobg import files
-from yolobg.download.addresses import safe_parts
 from yolobg.download.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
 from yolobg.download.structure import BadImageError, Data
 from yolobg.download.verify import check_image
 from yolobg.errors import DownloadError, UsageError
 from yolobg.model import ImageRecord, Link, Staged
+from yolobg.safe_names import safe_parts
 
 __all__ = ["LocalFolders"]
 

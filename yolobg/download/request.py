@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from yolobg.download.addresses import image_url, is_private, redirect_fault, safe_parts, shown_url
+from yolobg.download.addresses import image_url, is_private, redirect_fault, shown_url
 from yolobg.download.client import Proxies
 from yolobg.download.hosts import Fault, Host
 from yolobg.download.limits import Limits
@@ -30,6 +30,7 @@ from yolobg.download.pace import retry_after_s
 from yolobg.download.staging import Answer, EtagMismatchError, Incoming
 from yolobg.download.structure import BadImageError
 from yolobg.model import ImageRecord, Staged
+from yolobg.safe_names import safe_parts
 
 __all__ = ["Requester"]
 

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolobg.download.addresses import bare_url, image_url, safe_parts
+from yolobg.download.addresses import bare_url, image_url
 from yolobg.download.limits import Limits
 from yolobg.download.local import LocalFolders
 from yolobg.download.staging import reuse, staged_path
 from yolobg.download.structure import BadImageError
 from yolobg.download.verify import image_suffix
 from yolobg.model import Failed, ImageRecord, Origin, Staged
+from yolobg.safe_names import safe_parts
 
 if TYPE_CHECKING:
     from yolobg.download.network import Network

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from yolobg.dataset.layout import is_image
-from yolobg.errors import DatasetError, UsageError
+from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.formats.items import Contents, Item, Meta, Shape, box_around, image_size, item_order, size_of, stem_of
 from yolobg.formats.placing import Placer
+from yolobg.safe_names import is_safe
 
 __all__ = ["INSTALL", "BridgedContents", "detect", "environment", "read", "version", "writer"]
 
@@ -222,7 +223,7 @@ def writer(name: str) -> Callable[[Contents, Path, Placer], None]:
                     _Handed(contents, place.mode == "none"), categories=list(contents.names.values()), media_type=media
                 )
                 dataset.export(str(target), name, save_media=place.mode != "none")
-        except (DatasetError, UsageError, OSError):
+        except (DatasetError, MergeError, UsageError, OSError):
             raise
         # What its writers raise is of many kinds.
         except Exception as error:
@@ -248,6 +249,9 @@ def _items(contents: Contents, *, bare: bool) -> Iterator[Any]:
     item_class = _module("datumaro.components.dataset_base").DatasetItem
     media = _module("datumaro.components.media").Image
     for item in contents.items():
+        if not (is_safe(item.name) and is_safe(item.split)):
+            # datumaro makes its files by itself, wherever a name leads.
+            raise MergeError(f"{item.split}/{item.name}: yolobg writes no file of this name; nothing was left behind")
         width, height = size_of(item)
         # Without files it still wants names for its records; it refuses to read back one that leads elsewhere.
         path = item.image if item.image and not bare else item.name

@@ -7,7 +7,6 @@ the target format has one place for two.
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from yolobg.errors import UsageError
 from yolobg.formats.items import Contents, Item, Meta, Shape, box_around, stem_of
 from yolobg.formats.registry import Format
 from yolobg.report import Renamed
+from yolobg.safe_names import folded, is_safe, safe_name, safe_part
 
 __all__ = ["Changed", "Wish", "change_names", "choose_classes", "rename_splits"]
 
@@ -140,14 +140,17 @@ def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int,
 
 
 def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]) -> dict[str, str]:
-    """Old split name to new: as wished, else under the name that the format knows.
+    """Old split name to new: as wished, else under the name that the format knows; always one that can be a folder.
 
     Raises:
-        UsageError: The format does not know a name, or two splits would become one.
+        UsageError: The format does not know a name, a wished one can be no folder, or two splits would become one.
     """
     unknown = [split for split in wish if split not in splits]
     if unknown:
         raise UsageError(f"--split {unknown[0]}=…: the dataset has the splits {', '.join(splits)}")
+    odd = next((f"{old}={name}" for old, name in wish.items() if not is_safe(name) or "/" in name), None)
+    if odd is not None:
+        raise UsageError(f"--split {odd}: this can be no name of a folder on every system; choose a plain word")
     new = {split: wish.get(split, split) for split in splits}
     if target.splits:
         new = {old: name if name in target.splits else _SPLITS.get(name, name) for old, name in new.items()}
@@ -161,13 +164,26 @@ def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]
     if double:
         olds = ", ".join(old for old, name in new.items() if name == double[0])
         raise UsageError(f"splits {olds}: all of them would become '{double[0]}'; name them with --split OLD=NEW")
-    return new
+    return _apart(new)
+
+
+def _apart(splits: Mapping[str, str]) -> dict[str, str]:
+    """Under safe names; two that are one on some disk are kept apart by a number."""
+    taken, apart = set[str](), dict[str, str]()
+    # What is safe as it is keeps its name, whatever comes before it.
+    for old, name in sorted(splits.items(), key=lambda pair: safe_part(pair[1]) != pair[1]):
+        safe = safe_part(name)
+        names = itertools.chain([safe], (safe_part(f"{safe}-{number}") for number in itertools.count(2)))
+        apart[old] = next(new for new in names if folded(new) not in taken)
+        taken.add(folded(apart[old]))
+    return {old: apart[old] for old in splits}
 
 
 def change_names(contents: Contents, split_names: Mapping[str, str], target: Format) -> tuple[Renamed, ...]:
-    """The images that need another name: the target has one place for them and another image.
+    """The images that need another name: theirs is not safe, or the target has one place for them and another image.
 
-    The first one keeps its name, and so does every image that nothing is in the way of. Names that differ only in case
+    This is where every name that a source gives becomes a safe one, whatever the formats. The first image of several
+    in one place keeps its name, and so does every image that nothing is in the way of. Names that differ only in case
     or in how letters are composed count as one, since they are one on many disks.
     """
     places = array("q", (hash(place) for _, _, place in _places(contents, split_names, target)))
@@ -195,7 +211,8 @@ def _places(
     """New split and old name of each image, the name that it would have, and the place which that takes."""
     for old_split, old_name in contents.listing():
         split = split_names[old_split]
-        name = old_name if target.nested else old_name.replace("/", "_")
+        name = safe_name(old_name)
+        name = name if target.nested else safe_name(name.replace("/", "_"))
         yield (split, old_name), name, _place(name, split, target)
 
 
@@ -204,7 +221,7 @@ def _free(split: str, name: str, target: Format, taken: Callable[[tuple[str, str
     stem, suffix = stem_of(name), name[len(stem_of(name)) :]
     plain = (split,) if target.unique == "dataset" else ()
     marks = itertools.chain(plain, (f"{split}-{number}" for number in itertools.count(2 + len(plain))))
-    names = (f"{stem}-{mark}{suffix}" for mark in marks)
+    names = (safe_name(f"{stem}-{mark}{suffix}") for mark in marks)
     return next(new for new in names if not taken(_place(new, split, target)))
 
 
@@ -212,5 +229,4 @@ def _place(name: str, split: str, target: Format) -> tuple[str, str]:
     key = name if target.suffixes else stem_of(name)
     # datumaro's own formats write a/b and a_b to one file.
     key = key if target.own else key.replace("/", "_")
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).casefold())
-    return ("" if target.unique == "dataset" else split), folded
+    return ("" if target.unique == "dataset" else split), folded(key)

@@ -14,6 +14,7 @@ import msgspec
 from yolobg.errors import DatasetError
 from yolobg.formats.coco_store import Category, Record, Store, read_store
 from yolobg.formats.items import Item, Meta, Shape, box_around, image_size
+from yolobg.safe_names import inner_parts
 
 __all__ = ["CocoContents", "find_coco", "read_coco"]
 
@@ -76,8 +77,9 @@ class CocoContents:
 
 
 def _find(folders: Sequence[str], name: str) -> str | None:
-    parts = name.split("/")
-    paths = (os.path.join(folder, *parts) for folder in folders)  # noqa: PTH118 - plain strings, by the thousand
+    """The file of an image, in the dataset: whatever its name says, it is looked up below these folders."""
+    parts = inner_parts(name)
+    paths = (os.path.join(folder, *parts) for folder in folders if parts)  # noqa: PTH118 - plain strings, by the thousand
     return next(filter(os.path.isfile, paths), None)
 
 
@@ -129,17 +131,11 @@ def read_coco(place: Path) -> CocoContents:
 
 def _open(split: str, file: Path, root: Path) -> _Split:
     folders = (root / "images" / split, root / split, root / "images", file.parent, root)
-    return _Split(split, file, folders, read_store(file, _name))
+    return _Split(split, file, folders, read_store(file))
 
 
 def _split_of(file: Path) -> str:
     return _PREFIX.sub("", file.stem) or "train"
-
-
-def _name(file_name: str) -> str:
-    """A name that stays inside the dataset, whatever the file says."""
-    parts = [part for part in re.split(r"[/\\]", file_name) if part not in ("", ".", "..")]
-    return "/".join(part.replace(":", "_") for part in parts) or "image.jpg"
 
 
 def _measured(part: _Split, record: Record, image: str | None) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +58,7 @@ class Record(NamedTuple):
 
     Attributes:
         id: The file's number of it.
-        name: Its name, made safe.
+        name: Its name, as it stands there.
         width: In pixels; 0 where the file does not say.
         height: In pixels; 0 where the file does not say.
         annotations: Which one of the file's annotations, from 0, and its JSON text.
@@ -99,11 +99,10 @@ _DECODERS: dict[str, msgspec.json.Decoder[list[Any]]] = {
 class Store:
     """One annotations file in a database of its own; made by `read_store`."""
 
-    def __init__(self, safe_name: Callable[[str], str]) -> None:
+    def __init__(self) -> None:
         # Without a name it is a temporary file that the system removes.
         self._database = sqlite3.connect("", isolation_level=None)
         weakref.finalize(self, self._database.close)
-        self._safe_name = safe_name
         self.categories: list[Category] = []
         for statement in _BEGIN:
             self._database.execute(statement)
@@ -111,7 +110,7 @@ class Store:
     def add(self, key: str, entries: Iterable[Any]) -> None:
         """Take some entries of one of the file's arrays."""
         if key == "images":
-            rows = ((e.id, self._safe_name(e.file_name), e.width or 0, e.height or 0) for e in entries)
+            rows = ((e.id, e.file_name, e.width or 0, e.height or 0) for e in entries)
             self._database.executemany("INSERT INTO image (id, name, width, height) VALUES (?, ?, ?, ?)", rows)
         elif key == "annotations":
             owned = ((_OWNER(raw).image_id, bytes(raw)) for raw in entries)
@@ -146,19 +145,18 @@ class Store:
             yield Record(number, name, width, height, annotations)
 
 
-def read_store(file: Path, safe_name: Callable[[str], str]) -> Store:
+def read_store(file: Path) -> Store:
     """Read a COCO annotations file, array by array.
 
     Args:
         file: The file.
-        safe_name: Makes a name of what `file_name` says.
 
     Raises:
         DatasetError: It cannot be read, is no COCO file, or its records contradict each other.
         YolobgError: There is no room for what is kept meanwhile.
     """
     try:
-        store = _streamed(file, safe_name) or _whole(file, safe_name)
+        store = _streamed(file) or _whole(file)
         store.finish()
     except sqlite3.IntegrityError as error:
         raise DatasetError(f"{file}: two images have the same id") from error
@@ -176,9 +174,9 @@ def read_store(file: Path, safe_name: Callable[[str], str]) -> Store:
     return store
 
 
-def _streamed(file: Path, safe_name: Callable[[str], str]) -> Store | None:
+def _streamed(file: Path) -> Store | None:
     """In pieces of a megabyte; None where the file is laid out in another way, or wrong."""
-    store, seen = Store(safe_name), set[str]()
+    store, seen = Store(), set[str]()
     try:
         with file.open("rb") as handle:
             for key, entries in stream_arrays(handle, _DECODERS):
@@ -189,9 +187,9 @@ def _streamed(file: Path, safe_name: Callable[[str], str]) -> Store | None:
     return store if seen == set(_ARRAYS) else None
 
 
-def _whole(file: Path, safe_name: Callable[[str], str]) -> Store:
+def _whole(file: Path) -> Store:
     decoded = msgspec.json.decode(file.read_bytes(), type=_Whole, strict=False)
-    store = Store(safe_name)
+    store = Store()
     for key in _ARRAYS:
         store.add(key, getattr(decoded, key))
     return store

@@ -23,12 +23,11 @@ _encode = msgspec.json.Encoder().encode
 
 def write_coco(contents: Contents, target: Path, place: Placer) -> None:
     """Write one JSON for each split. Backgrounds are images without annotations; empty splits get a JSON as well."""
-    (target / "annotations").mkdir(parents=True, exist_ok=True)
     ids = _category_ids(contents)
     writers: dict[str, _Split] = {}
     try:
         for split in contents.splits:
-            writers[split] = _Split(target / "annotations" / f"instances_{split}.json", contents, ids)
+            writers[split] = _Split(target / "annotations" / f"instances_{split}.json", contents, ids, place)
         for item in contents.items():
             place.put(item, os.path.join(target, "images", item.split, *item.name.split("/")))  # noqa: PTH118
             writers[item.split].add(item)
@@ -50,11 +49,11 @@ def _category_ids(contents: Contents) -> dict[int, int]:
 class _Split:
     """One JSON under way: images go into it, annotations into a second file that is appended at the end."""
 
-    def __init__(self, file: Path, contents: Contents, ids: dict[int, int]) -> None:
+    def __init__(self, file: Path, contents: Contents, ids: dict[int, int], place: Placer) -> None:
         self._contents, self._ids = contents, ids
         self._rest = file.with_suffix(".annotations")
-        self._out: BinaryIO = file.open("xb")
-        self._annotations: BinaryIO = self._rest.open("x+b")
+        self._out: BinaryIO = place.open_binary(file)
+        self._annotations: BinaryIO = place.open_binary(self._rest)
         self._images = self._objects = 0
         self._out.write(b'{"info": {"description": "written by yolobg"},\n"licenses": [],\n"images": [')
 

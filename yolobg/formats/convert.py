@@ -167,7 +167,7 @@ def _write_and_check(
 ) -> Comparison:
     with beside(target) as staging:
         told = _Told(meant, progress, "write", expected.counts.images)
-        with Placer(images) as placer:
+        with Placer(staging, images) as placer:
             _writer(format_)(told, staging, placer)
             placer.finish()
         comparison = _check(meant, expected, staging, format_, images, progress)

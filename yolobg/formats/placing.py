@@ -1,39 +1,41 @@
-"""Images into the new dataset: copied, linked or left; their bytes are never touched."""
+"""Files into the new dataset, and nowhere else.
+
+Whatever a writer asks for, a file is made below the root, in real folders that were made here, under a name that
+`safe_names` has nothing to change in; and nothing that exists is replaced. Images are copied, linked or left; their
+bytes are never touched.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import stat
+import sys
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import BinaryIO, Literal, TextIO
 
 from yolobg.errors import DatasetError, MergeError, UsageError
+from yolobg.files import open_ordinary
 from yolobg.formats.items import Item
+from yolobg.safe_names import is_safe
 
-__all__ = ["Images", "Placer", "open_text"]
+__all__ = ["Images", "Placer"]
 
 Images = Literal["copy", "hard", "symlink", "none"]
 
 # Copying waits for the disk; more than two gain nothing on two cores.
 _COPIERS = 2
 _AHEAD = 64
-
-
-def open_text(file: str | Path) -> TextIO:
-    """Open a new text file with the line ends of the formats; one that is there would be a mistake of ours.
-
-    Raises:
-        OSError: It is there, or cannot be written.
-    """
-    return open(file, "x", encoding="utf-8", newline="\n")  # noqa: PTH123 - by the hundred thousand
+_PIECE_BYTES = 1 << 20
 
 
 class Placer:
-    """Puts image files where a writer wants them; copies are made beside its work, by threads, until `finish`.
+    """Makes the files that a writer wants; images are copied beside its work, by threads, until `finish`.
 
     As a context it stops at the block's end, so that nothing is written any more to what may be removed then.
 
@@ -41,9 +43,11 @@ class Placer:
         mode: `copy`; `hard` and `symlink` link to the source's files; `none` writes annotations only.
     """
 
-    def __init__(self, mode: Images = "copy") -> None:
+    def __init__(self, root: Path, mode: Images = "copy") -> None:
         self.mode = mode
-        self._made: set[str] = set()
+        self._root = str(root)
+        status = root.lstat()
+        self._identity = (status.st_dev, status.st_ino)
         self._pool = ThreadPoolExecutor(_COPIERS)
         self._under_way: deque[Future[None]] = deque()
 
@@ -61,7 +65,7 @@ class Placer:
         Raises:
             DatasetError: The image, or one before it, is not at hand or cannot be read.
             UsageError: The file system cannot link it.
-            MergeError: The target cannot be written.
+            MergeError: The target cannot be written, or this is no place in it.
         """
         if self.mode == "none":
             return
@@ -70,7 +74,7 @@ class Placer:
                 f"{item.split}/{item.name}: its image is not at hand; give the images, or pass --images none to "
                 "convert the annotations only"
             )
-        self.folder(os.path.dirname(destination))  # noqa: PTH120 - plain strings, by the hundred thousand
+        self._home(destination)
         if self.mode != "copy":
             self._bring(item.image, destination)
             return
@@ -88,16 +92,81 @@ class Placer:
         while self._under_way:
             self._under_way.popleft().result()
 
-    def folder(self, folder: str) -> None:
-        """Make a folder once."""
-        if folder not in self._made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self._made.add(folder)
+    def open_text(self, file: str | Path) -> TextIO:
+        """Open a new text file with the line ends of the formats, for its folder too; the caller closes it.
+
+        Raises:
+            MergeError: This is no place in the target.
+            OSError: It is there already, or cannot be written.
+        """
+        self._home(str(file))
+        return open(file, "x", encoding="utf-8", newline="\n")  # noqa: PTH123 - by the hundred thousand
+
+    def open_binary(self, file: str | Path) -> BinaryIO:
+        """The same for bytes, which can be read again as well."""
+        self._home(str(file))
+        return open(file, "x+b")  # noqa: PTH123 - like the one above
+
+    def folder(self, folder: str | Path) -> None:
+        """Make a folder, with those on the way to it.
+
+        Raises:
+            MergeError: This is no place in the target.
+            OSError: It cannot be made.
+        """
+        self._check(str(folder), make=True)
+
+    def _home(self, file: str) -> None:
+        folder, name = os.path.split(file)
+        if not is_safe(name):
+            raise MergeError(f"{file}: yolobg writes no file of this name; nothing was left behind")
+        self.folder(folder)
+
+    def _ways(self, folder: str) -> Iterator[str]:
+        """The folders from below the root down to this one.
+
+        Raises:
+            MergeError: It does not lie below the root, or not under a safe name.
+        """
+        folder = folder.replace("/", os.sep)
+        inner = folder[len(self._root) :].replace(os.sep, "/")
+        if not folder.startswith(self._root) or (inner and not (inner[0] == "/" and is_safe(inner[1:]))):
+            raise MergeError(f"{folder}: lies outside {self._root}, so yolobg writes nothing there")
+        path = self._root
+        for part in inner.split("/")[1:]:
+            path = f"{path}{os.sep}{part}"
+            yield path
+
+    def _check(self, folder: str, *, make: bool = False) -> None:
+        """See that a folder is still the one that was made here: no link, and below no link.
+
+        Args:
+            folder: The folder.
+            make: Whether to make what is missing.
+
+        Raises:
+            MergeError: It is another.
+            OSError: It is missing, or cannot be made.
+        """
+        status = os.lstat(self._root)
+        elsewhere = (status.st_dev, status.st_ino) != self._identity
+        for path in () if elsewhere else self._ways(folder):
+            if make and not os.path.lexists(path):
+                os.mkdir(path)  # noqa: PTH102 - plain strings, by the hundred thousand
+            elsewhere = elsewhere or _leads_elsewhere(path)
+            if elsewhere:
+                break
+        if elsewhere:
+            raise MergeError(
+                f"{folder}: somebody put a link or another folder in its place while yolobg was at work; nothing was "
+                "written through it, run again"
+            )
 
     def _bring(self, image: str, destination: str) -> None:
+        self._check(os.path.dirname(destination))  # noqa: PTH120
         try:
             if self.mode == "copy":
-                shutil.copyfile(image, destination)
+                _copy(image, destination)
             elif self.mode == "hard":
                 os.link(os.path.realpath(image), destination)
             else:
@@ -112,3 +181,19 @@ class Placer:
                     "--images copy"
                 ) from error
             raise MergeError(f"{destination}: cannot be written from {image}: {error.strerror or error}") from error
+
+
+def _copy(image: str, destination: str) -> None:
+    with open_ordinary(image, sys.maxsize) as source, open(destination, "xb") as copy:  # noqa: PTH123
+        shutil.copyfileobj(source, copy, _PIECE_BYTES)
+
+
+def _leads_elsewhere(folder: str) -> bool:
+    """Whether a path is no folder but a link; on Windows a junction is one too."""
+    status = os.lstat(folder)
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return not stat.S_ISDIR(status.st_mode) or (junction is not None and junction == _reparse_tag(status))
+
+
+def _reparse_tag(status: os.stat_result) -> int:
+    return getattr(status, "st_reparse_tag", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import stat
 import sys
 import uuid
 from collections.abc import Iterator
@@ -78,11 +79,14 @@ def _mark(target: Path) -> str:
 def _sweep(target: Path) -> None:
     """Remove what conversions to this target left whose processes are gone."""
     for file in target.parent.glob(f".yolobg-{_mark(target)}{'[0-9a-f]' * _HALF}.lock"):
-        lock = FileLock(file)
-        # Held by one that is at work, or no locks here.
+        # Held by one that is at work, gone meanwhile, or no locks here.
         with contextlib.suppress(Timeout, OSError, NotImplementedError):
-            lock.acquire(timeout=0)
-            _remove(file.with_suffix(".part"), lock)
+            there = file.lstat()
+            # Taking a lock empties its file, and some versions of filelock follow links.
+            if stat.S_ISREG(there.st_mode) and there.st_nlink == 1:
+                lock = FileLock(file)
+                lock.acquire(timeout=0)
+                _remove(file.with_suffix(".part"), lock)
 
 
 def _remove(staging: Path, lock: FileLock) -> None:

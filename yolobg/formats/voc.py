@@ -25,7 +25,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
 from yolobg.formats.packed import Packed, pack
-from yolobg.formats.placing import Placer, open_text
+from yolobg.formats.placing import Placer
 
 __all__ = ["VocContents", "read_voc", "write_voc"]
 
@@ -186,30 +186,30 @@ def write_voc(contents: Contents, target: Path, place: Placer) -> None:
     Raises:
         DatasetError: A class name holds what separates the columns of labelmap.txt.
     """
-    _write_labelmap(contents.names, target)
+    _write_labelmap(contents.names, target, place)
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         place.folder(str(target / folder))
     with contextlib.ExitStack() as stack:
         home = target / "ImageSets" / "Main"
-        lists = {split: stack.enter_context(open_text(home / f"{split}.txt")) for split in contents.splits}
+        lists = {split: stack.enter_context(place.open_text(home / f"{split}.txt")) for split in contents.splits}
         for item in contents.items():
             stem = stem_of(item.name)
             place.put(item, os.path.join(target, "JPEGImages", *item.name.split("/")))  # noqa: PTH118
             xml = os.path.join(target, "Annotations", *stem.split("/")) + ".xml"  # noqa: PTH118
-            place.folder(os.path.dirname(xml))  # noqa: PTH120
-            with open_text(xml) as file:
+            with place.open_text(xml) as file:
                 file.write(_xml(item, contents.names))
             lists[item.split].write(f"{stem}\n")
 
 
-def _write_labelmap(names: Mapping[int, str], target: Path) -> None:
+def _write_labelmap(names: Mapping[int, str], target: Path, place: Placer) -> None:
     bad = next((name for name in names.values() if ":" in name or name.startswith("#")), None)
     if bad is not None:
         raise DatasetError(f"class '{bad}': VOC's labelmap.txt cannot hold a colon or a leading #; rename the class")
     own = BACKGROUND in names.values()
     lines = [_HEAD, _OWN if own else f"{BACKGROUND}:0,0,0::"]
     lines += [f"{name}:{(i + 1) & 255},{((i + 1) >> 8) & 255},128::" for i, name in enumerate(names.values())]
-    (target / "labelmap.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+    with place.open_text(target / "labelmap.txt") as file:
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def _xml(item: Item, names: Mapping[int, str]) -> str:

@@ -14,7 +14,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.items import Contents, Meta, stem_of
 from yolobg.formats.packed import pack
-from yolobg.formats.yolo_read import Listed, YoloContents, check_labels
+from yolobg.formats.yolo_read import Listed, YoloContents, check_labels, unique_names
 
 __all__ = ["read_darknet", "read_labels_only", "read_plain"]
 
@@ -83,12 +83,14 @@ def read_darknet(folder: Path) -> YoloContents:
 
 
 def _darknet_split(folder: Path, split: str, place: str) -> Iterator[Listed]:
-    for line in sorted(_lines(_below(folder, place))):
+    name_of = unique_names()
+    # The same line twice is the same image, and is there once.
+    for line in sorted(set(_lines(_below(folder, place)))):
         path = _below(folder, line)
         if not os.path.isfile(path):  # noqa: PTH113 - whose answer for what can be no path is no
             raise DatasetError(f"{folder / 'obj.data'}: the list of {split} names {path}, which does not exist")
         label = path.with_suffix(".txt")
-        name = _darknet_name(folder, path, split)
+        name = name_of(_darknet_name(folder, path, split))
         yield Listed(_split_name(split), name, str(path), str(label), label.is_file())
 
 

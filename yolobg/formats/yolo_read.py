@@ -19,11 +19,11 @@ from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
 from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.formats.items import Item, Meta, Shape, box_around
+from yolobg.formats.items import Item, Meta, Shape, box_around, stem_of
 from yolobg.formats.packed import Packed, pack
 from yolobg.model import DataYaml, LabelProblem
 
-__all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo"]
+__all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo", "unique_names"]
 
 _BOX = 5
 _DIMENSIONS_WITH_VISIBILITY = 3
@@ -179,19 +179,27 @@ def _namer(entries: Sequence[str], split: str) -> Callable[[str], str]:
     """Gives an image its name: its path within the split's folder; made unique where several folders have it."""
     homes = sorted((entry.rstrip(os.sep) + os.sep for entry in entries if os.path.isdir(entry)), key=len, reverse=True)  # noqa: PTH112
     alone = len(homes) == len(entries) == 1
-    taken = set[int]()
+    unique = unique_names()
 
     def name_of(image: str) -> str:
         home = next((home for home in homes if image.startswith(home)), None)
         name = (image[len(home) :] if home else _after_images(image, split)).replace(os.sep, "/")
-        if alone:
-            return name
-        start, number = name, 1
+        return name if alone else unique(name)
+
+    return name_of
+
+
+def unique_names() -> Callable[[str], str]:
+    """Gives each name once: the second image of a name gets a number."""
+    taken = set[int]()
+
+    def name_of(start: str) -> str:
+        name, number = start, 1
         # Hashes take a third of the memory; should two names ever share one, an image gets a number for nothing.
         while hash(name) in taken:
             number += 1
-            stem, dot, suffix = start.rpartition(".")
-            name = f"{stem}-{number}{dot}{suffix}"
+            stem, suffix = stem_of(start), start[len(stem_of(start)) :]
+            name = f"{stem}-{number}{suffix}"
         taken.add(hash(name))
         return name
 

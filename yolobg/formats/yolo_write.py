@@ -13,7 +13,7 @@ from yolobg.dataset.data_yaml import dump_yaml
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.formats.items import Contents, Item, Shape, stem_of
-from yolobg.formats.placing import Placer, open_text
+from yolobg.formats.placing import Placer
 
 __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 
@@ -28,7 +28,7 @@ def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
     _write_pairs(contents, target, place, nested=True)
     splits: dict[str, object] = {split: f"images/{split}" for split in contents.splits}
     # Trainers ask for both keys; null says that there is no such split.
-    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits})
+    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits}, place)
 
 
 def write_plain(contents: Contents, target: Path, place: Placer) -> None:
@@ -39,14 +39,14 @@ def write_plain(contents: Contents, target: Path, place: Placer) -> None:
     nested = contents.splits != ("train",)
     _write_pairs(contents, target, place, nested=nested)
     splits: dict[str, object] = {split: f"images/{split}" if nested else "images" for split in contents.splits}
-    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits})
+    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits}, place)
 
 
 def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
     """Write darknet's layout: obj.data, obj.names, a list for each split, labels beside the images."""
     names = {split: DARKNET_KEYS.get(split, split) for split in contents.splits}
     with contextlib.ExitStack() as stack:
-        lists = {split: stack.enter_context(open_text(target / f"{name}.txt")) for split, name in names.items()}
+        lists = {split: stack.enter_context(place.open_text(target / f"{name}.txt")) for split, name in names.items()}
         for item in contents.items():
             home = f"obj_{names[item.split]}_data"
             lists[item.split].write(f"data/{home}/{item.name}\n")
@@ -56,8 +56,8 @@ def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
     config = [f"classes = {len(contents.names)}"]
     config += [f"{name} = data/{name}.txt" for name in names.values()]
     config += ["names = data/obj.names", "backup = backup/"]
-    _write_text(target / "obj.data", config)
-    _write_text(target / "obj.names", list(contents.names.values()))
+    _write_text(target / "obj.data", config, place)
+    _write_text(target / "obj.names", list(contents.names.values()), place)
 
 
 def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
@@ -76,8 +76,7 @@ def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: boo
 def _write_label(item: Item, kpt_shape: tuple[int, int] | None, label: str, place: Placer) -> None:
     rows = [_row(shape, kpt_shape, item) for shape in item.shapes]
     try:
-        place.folder(os.path.dirname(label))  # noqa: PTH120
-        with open_text(label) as file:
+        with place.open_text(label) as file:
             file.writelines(rows)
     except OSError as error:
         raise DatasetError(f"{label}: cannot be written: {error.strerror or error}") from error
@@ -107,7 +106,7 @@ def _text(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _write_yaml(contents: Contents, target: Path, splits: dict[str, object]) -> None:
+def _write_yaml(contents: Contents, target: Path, splits: dict[str, object], place: Placer) -> None:
     meta = contents.meta
     told: dict[str, object] = dict(splits)
     if meta.kpt_shape:
@@ -115,8 +114,10 @@ def _write_yaml(contents: Contents, target: Path, splits: dict[str, object]) -> 
     if meta.flip_idx:
         told["flip_idx"] = list(meta.flip_idx)
     told["names"] = dict(contents.names)
-    (target / "data.yaml").write_text(dump_yaml(told), encoding="utf-8", newline="\n")
+    with place.open_text(target / "data.yaml") as file:
+        file.write(dump_yaml(told))
 
 
-def _write_text(file: Path, lines: list[str]) -> None:
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+def _write_text(path: Path, lines: list[str], place: Placer) -> None:
+    with place.open_text(path) as file:
+        file.writelines(f"{line}\n" for line in lines)
