@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from yolobg.dataset.layout import is_image
@@ -26,6 +25,7 @@ from yolobg.files import read_ordinary
 from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
 from yolobg.formats.packed import Packed, pack
 from yolobg.formats.placing import Placer
+from yolobg.formats.voc_xml import VocObject, read_annotation
 
 __all__ = ["VocContents", "read_voc", "write_voc"]
 
@@ -122,7 +122,7 @@ def _suffixes(folder: Path) -> tuple[str, ...]:
 
 def _suffix(xml: str) -> str:
     """The suffix that an annotation file gives its image, for conversions without images."""
-    return Path(_parse(Path(xml)).findtext("filename") or "x.jpg").suffix or ".jpg" if xml else ".jpg"
+    return Path(read_annotation(Path(xml)).filename or "x.jpg").suffix or ".jpg" if xml else ".jpg"
 
 
 def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
@@ -137,27 +137,19 @@ def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     for _, name, _ in listed:
         xml = root / "Annotations" / f"{stem_of(name)}.xml"
         if os.path.isfile(xml):  # noqa: PTH113
-            found.update(node.text.strip() for node in _parse(xml).iterfind("object/name") if node.text)
+            found.update(thing.name for thing in read_annotation(xml).objects if thing.name)
     return dict(enumerate(sorted(found)))
-
-
-def _parse(xml: Path) -> ElementTree.Element:
-    try:
-        return ElementTree.parse(xml).getroot()  # noqa: S314 - the expat that Python requires bounds entity growth
-    except (OSError, ElementTree.ParseError) as error:
-        raise DatasetError(f"{xml}: cannot be read: {error}") from error
 
 
 def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tuple[int, int] | None, tuple[Shape, ...]]:
     if not os.path.isfile(xml):  # noqa: PTH113 - whose answer for what can be no path is no
         return None, ()
-    root = _parse(xml)
-    objects = root.findall("object")
+    read = read_annotation(xml)
     try:
-        size = (int(float(root.findtext("size/width") or 0)), int(float(root.findtext("size/height") or 0)))
-        if objects and not all(size):
+        size = (int(float(read.width or 0)), int(float(read.height or 0)))
+        if read.objects and not all(size):
             size = _measure(xml, image)
-        return (size if all(size) else None), tuple(_shape(node, ids, size) for node in objects)
+        return (size if all(size) else None), tuple(_shape(thing, ids, size) for thing in read.objects)
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise DatasetError(f"{xml}: an object cannot be used: {error}") from error
 
@@ -168,13 +160,13 @@ def _measure(xml: Path, image: str | None) -> tuple[int, int]:
     return image_size(Path(image))
 
 
-def _shape(node: ElementTree.Element, ids: Mapping[str, int], size: tuple[int, int]) -> Shape:
-    corners = [float(node.findtext(f"bndbox/{side}") or "") for side in ("xmin", "ymin", "xmax", "ymax")]
+def _shape(thing: VocObject, ids: Mapping[str, int], size: tuple[int, int]) -> Shape:
+    corners = list(map(float, thing.corners))
     if not all(map(math.isfinite, corners)):
         raise ValueError(f"a corner is not a finite number: {corners}")
     left, top, right, bottom = (value / size[i % 2] for i, value in enumerate(corners))
     box = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
-    return Shape(ids[(node.findtext("name") or "").strip()], box)
+    return Shape(ids[thing.name], box)
 
 
 # ---------------------------------------------------------------- writing
