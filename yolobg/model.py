@@ -48,6 +48,7 @@ class DataYaml:
         splits: Split name to its resolved entries (folders or list files), without splits that are absent or null.
         warnings: What Ultralytics would trip over or silently do differently, for a person to read.
         kpt_shape: Number of key points and their dimensions in a pose dataset; label rows may then be that much longer.
+        channels: How many channels its images have, as written there; not checked.
     """
 
     file: Path
@@ -56,6 +57,7 @@ class DataYaml:
     splits: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
     kpt_shape: tuple[int, int] | None = None
+    channels: object = 3
 
 
 @dataclass(frozen=True, slots=True)

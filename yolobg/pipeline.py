@@ -13,6 +13,7 @@ from yolobg.classes.map_file import map_text, parse_map
 from yolobg.classes.matcher import match_classes
 from yolobg.classes.resolve import excluded_categories
 from yolobg.coco.catalog_cache import find_catalog
+from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.inventory import scan_split
@@ -107,6 +108,8 @@ def status(
     except DatasetError as error:
         # There is no place for new files, which is no reason not to tell what is there.
         destination, warnings = Destination(Path(inventory.entries[0]), Path(inventory.entries[0])), (str(error),)
+    if reason := why_not_rgb(data):
+        warnings += (reason,)
     counts = counts_of(inventory, manifest, root)
     listed = {file.image for file in inventory.files}
     return Report(

@@ -15,6 +15,7 @@ from yolobg.classes.matcher import match_classes
 from yolobg.classes.resolve import check_resolved, excluded_categories
 from yolobg.coco.catalog import Catalog, parse_license
 from yolobg.coco.catalog_cache import open_catalog
+from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
 from yolobg.dataset.homes import read_all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
@@ -163,6 +164,8 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
             "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
         )
     needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
+    if needed and (reason := why_not_rgb(data)):
+        raise DatasetError(reason)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
     choice = _choose(request, data, manifest, needed, inventory if scan is _scan else None) if needed else None
     return Plan(

@@ -138,6 +138,7 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         splits=splits,
         warnings=tuple(said),
         kpt_shape=_parse_kpt_shape(data, file),
+        channels=data.get("channels", 3),
     )
 
 

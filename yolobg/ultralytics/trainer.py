@@ -113,6 +113,7 @@ def read_resolved(resolved: Mapping[str, Any], *, given: str) -> DataYaml:
         names=dict(sorted(names.items())),
         splits=splits,
         kpt_shape=(int(points[0]), int(points[1])) if points else None,
+        channels=resolved.get("channels", 3),
     )
 
 
