@@ -30,6 +30,7 @@ __all__ = ["INSTALL", "BridgedContents", "detect", "environment", "read", "versi
 INSTALL = "pip install 'yolobg[convert]'"
 _DIGITS = 8
 _TRIPLE = 3
+_log = logging.getLogger(__name__)
 # datumaro's switch belongs to the whole process.
 _SWITCH = threading.RLock()
 
@@ -61,6 +62,9 @@ def _module(name: str) -> Any:
         raise UsageError(
             f"this format is read and written through datumaro, which is not installed ({error}): {INSTALL}"
         ) from error
+    # Of libraries built for one another, a wrong pair fails in many ways.
+    except Exception as error:
+        raise UsageError(f"datumaro is installed and cannot be imported ({error!r}); install it again") from error
 
 
 @contextlib.contextmanager
@@ -116,15 +120,43 @@ class BridgedContents:
 def detect(folder: Path, known: Sequence[str]) -> str | None:
     """The one of the known formats that datumaro takes the folder for; None where it is none or not one alone.
 
-    Where datumaro is not installed nothing is detected.
+    Where datumaro is not installed nothing is detected. A detector that fails has not detected its format: many parse
+    what they find, or need libraries that datumaro does not bring.
     """
     try:
         there = environment()
     except UsageError:
         return None
-    with _exact():
-        found = [name for name in there.detect_dataset(str(folder)) if name in known]
+    try:
+        for entries in there.importers.extension_groups.values():
+            entries[:] = [(name, _Careful(name, importer)) for name, importer in entries]
+        with _exact():
+            found = [name for name in there.detect_dataset(str(folder)) if name in known]
+    except Exception:  # noqa: BLE001 - what is none of its formats may break it in any way
+        _log.debug("datumaro cannot tell what %s is", folder, exc_info=True)
+        return None
     return found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class _Careful:
+    """An importer of datumaro that rejects what its detector fails on; imported when it is asked."""
+
+    name: str
+    importer: Any = field(compare=False)
+
+    def get_plugin_cls(self) -> _Careful:
+        return self
+
+    def detect(self, context: Any) -> Any:
+        unmet = _module("datumaro.components.format_detection").FormatRequirementsUnmet
+        try:
+            return self.importer.get_plugin_cls().detect(context)
+        except unmet:
+            raise
+        # Its parsers raise much, and so does an import of what is not installed.
+        except Exception as error:
+            raise unmet((f"{self.name}: {error!r}",)) from error
 
 
 def read(folder: Path, name: str) -> BridgedContents:
