@@ -16,7 +16,7 @@ from merging import tree
 from PIL import Image
 
 import yolobg
-from yolobg.errors import PoolError, UsageError
+from yolobg.errors import AnnotationsError, PoolError, UsageError
 from yolobg.formats.convert import convert
 from yolobg.model import IMAGE_FORMATS
 from yolobg.pool import _number, read_pool
@@ -228,16 +228,17 @@ def test_augment__warns_where_labels_have_no_names(dataset: Path, tmp_path: Path
     for blank in ("a", "c"):
         (pool / "labels" / "all" / f"{blank}.txt").write_text("")
     warnings = yolobg.plan(dataset, source=str(pool), count=1).report.warnings
-    assert len(warnings) == bool(names), "blank labels need no names"
+    assert warnings == (), "blank labels need no names"
 
 
-def test_augment__warns_where_records_were_not_understood(dataset: Path, bare: Path) -> None:
+def test_augment__stops_where_records_were_not_understood(dataset: Path, bare: Path) -> None:
     assert yolobg.plan(dataset, source=str(bare), count=1).report.warnings == ()
     (bare / "sub" / "labels.json").write_text('{"what": "is this"}')
-    (warning,) = yolobg.plan(dataset, source=str(bare), count=1).report.warnings
-    assert "were NOT read" in warning
-    assert str(Path("sub", "labels.json")) in warning
-    assert "all 6 images are taken for backgrounds" in warning
+    with pytest.raises(AnnotationsError) as stopped:
+        yolobg.plan(dataset, source=str(bare), count=1)
+    assert str(Path("sub", "labels.json")) in str(stopped.value)
+    (warning,) = yolobg.plan(dataset, source=str(bare), count=1, unlabelled=True).report.warnings
+    assert "as you say (--unlabelled)" in warning
 
 
 def test_classes__of_a_folder_with_names_and_of_one_without(dataset: Path, tmp_path: Path, bare: Path) -> None:

@@ -36,6 +36,7 @@ from yolobg.cli_options import (
     RatioOption,
     SeedOption,
     SourceOption,
+    UnlabelledOption,
     UnmappedOption,
     VerboseOption,
     YesOption,
@@ -88,6 +89,7 @@ def augment(
     split: Annotated[str, typer.Option("--split", help="The split that takes them.")] = "train",
     into: IntoOption = None,
     source: SourceOption = "coco2017",
+    unlabelled: UnlabelledOption = False,
     annotations: AnnotationsOption = None,
     images: ImagesOption = None,
     map_: MapOption = None,
@@ -113,7 +115,7 @@ def augment(
 
     log_everything(wanted=verbose)
     options = Options(
-        ratio=ratio, count=count, split=split, into=into, source=source, annotations=annotations,
+        ratio=ratio, count=count, split=split, into=into, source=source, unlabelled=unlabelled, annotations=annotations,
         images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs),
         unmapped=unmapped, lean=lean, captions=not no_captions, report=not no_report,
     )  # fmt: skip
@@ -194,6 +196,7 @@ def classes(
         str | None, typer.Option("--names", metavar="A,B,C", help="Class names instead of a dataset.")
     ] = None,
     source: SourceOption = "coco2017",
+    unlabelled: UnlabelledOption = False,
     annotations: AnnotationsOption = None,
     images: ImagesOption = None,
     map_: MapOption = None,
@@ -217,8 +220,8 @@ def classes(
     with bars(stderr_console()) as progress:
         report = look(
             data_yaml, names=[n.strip() for n in names.split(",")] if names is not None else None, source=source,
-            annotations=annotations, images=images or (), map=told_map(map_, map_file), license=license_, lean=lean,
-            captions=not no_captions, progress=progress,
+            unlabelled=unlabelled, annotations=annotations, images=images or (), map=told_map(map_, map_file),
+            license=license_, lean=lean, captions=not no_captions, progress=progress,
         )  # fmt: skip
     if save is not None:
         save_map(report.classes, save)

@@ -24,6 +24,7 @@ from yolobg.cli_options import (
     QuietOption,
     SeedOption,
     SourceOption,
+    UnlabelledOption,
     UnmappedOption,
     parse_jobs,
     told_map,
@@ -56,6 +57,7 @@ def download(
         str, typer.Option("--val", metavar="SHARE", help="Share (0-1) that goes to images/val; 0 for one flat folder.")
     ] = "0",
     source: SourceOption = "coco2017",
+    unlabelled: UnlabelledOption = False,
     annotations: AnnotationsOption = None,
     images: ImagesOption = None,
     map_: MapOption = None,
@@ -79,7 +81,8 @@ def download(
     console = stderr_console()
     with bars(console, wanted=not quiet) as progress:
         options = DownloadOptions(
-            source=source, annotations=annotations, images=images or (), map=told_map(map_, map_file),
+            source=source, unlabelled=unlabelled, annotations=annotations, images=images or (),
+            map=told_map(map_, map_file),
             license=license_, link=link, seed=seed, jobs=parse_jobs(jobs), unmapped=unmapped, lean=lean,
             captions=not no_captions, progress=progress,
         )  # fmt: skip

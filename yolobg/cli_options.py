@@ -22,6 +22,14 @@ MapFileOption = Annotated[
     Path | None, typer.Option("--map-file", help="YAML file with such answers, as `yolobg classes --save` writes it.")
 ]
 SourceOption = Annotated[str, typer.Option("--source", help="Named source of backgrounds, or a folder of images.")]
+UnlabelledOption = Annotated[
+    bool,
+    typer.Option(
+        "--unlabelled",
+        help="The images of the --source folder hold none of your classes, whatever records lie there that are not "
+        "understood.",
+    ),
+]
 AnnotationsOption = Annotated[
     str | None,
     typer.Option(

@@ -29,6 +29,7 @@ from yolobg.cli_options import (
     RatioOption,
     SeedOption,
     SourceOption,
+    UnlabelledOption,
     UnmappedOption,
     YesOption,
     parse_jobs,
@@ -70,6 +71,7 @@ def train(
     count: CountOption = None,
     into: IntoOption = None,
     source: SourceOption = "coco2017",
+    unlabelled: UnlabelledOption = False,
     annotations: AnnotationsOption = None,
     images: ImagesOption = None,
     map_: MapOption = None,
@@ -95,7 +97,8 @@ def train(
     _check(given)
     file = find_data_yaml(data_yaml.expanduser())
     options = Options(
-        ratio=ratio, count=count, into=into, source=source, annotations=annotations, images=images or (),
+        ratio=ratio, count=count, into=into, source=source, unlabelled=unlabelled, annotations=annotations,
+        images=images or (),
         exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs), unmapped=unmapped,
         lean=lean, captions=not no_captions,
     )  # fmt: skip

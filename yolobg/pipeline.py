@@ -195,7 +195,9 @@ def classes(
         matches = ()
         if not source.plain:
             matches = match_classes(meant, user_map=request.map, categories=catalog.categories)
-        eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
+        eligibility, matches, overall = ask_catalog(
+            catalog, matches, request, plain=source.plain, unclear=source.unclear
+        )
         doubts = source_doubts(source, matches, catalog.categories, told=request.map)
     excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
     return ClassesReport(matches, excluded, source_info(source.name, eligibility, overall=overall), doubts)

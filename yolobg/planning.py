@@ -198,7 +198,9 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, s
         if not source.plain:
             matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
         matches = check_resolved(matches, unmapped=request.unmapped)
-        eligibility, matches, overall = ask_catalog(catalog, matches, request, plain=source.plain)
+        eligibility, matches, overall = ask_catalog(
+            catalog, matches, request, plain=source.plain, unclear=source.unclear
+        )
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, source.name, rejected)
         ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names), seed=request.seed)
@@ -254,18 +256,26 @@ def _further(exclude: Collection[str], catalog: Catalog) -> frozenset[str]:
 def source_of(request: Request) -> Source:
     """The source that the request names."""
     r = request
-    return resolve_source(source=r.source, annotations=r.annotations, images=r.images, link=r.link)
+    return resolve_source(
+        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled
+    )
 
 
 def ask_catalog(
-    catalog: Catalog, matches: tuple[ClassMatch, ...], request: Request, *, plain: bool = False
+    catalog: Catalog,
+    matches: tuple[ClassMatch, ...],
+    request: Request,
+    *,
+    plain: bool = False,
+    unclear: Collection[str] = (),
 ) -> tuple[Eligibility, tuple[ClassMatch, ...], Contamination | None]:
     """What the matches leave of the source; the matches with what was found; the expected contamination in all.
 
-    Where its classes have no names (`plain`), any object rules an image out.
+    Where its classes have no names (`plain`), any object rules an image out; so does one of an `unclear` class.
     """
     every = frozenset(category.name for category in catalog.categories)
-    excluded = every if plain else excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog)
+    meant = excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog) if not plain else every
+    excluded = meant | (frozenset(unclear) & every)
     vetoes = caption_terms(matches, lean=request.lean) if request.captions and catalog.has_captions else ()
     license_ids = parse_license(request.license, catalog.licenses)
     eligibility = catalog.eligible(excluded, vetoes=vetoes, license_ids=license_ids)

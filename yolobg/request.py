@@ -28,6 +28,8 @@ class Options(TypedDict, total=False):
         into: The folder that takes the files, where the split has several.
         source: The named source.
         annotations: A COCO-format instances file, as a path or address, instead of a named source.
+        unlabelled: The images of the folder `source` hold none of the classes, whatever records lie beside them that
+            were not understood; without it such records stop the run.
         images: Folders or base addresses that hold the source's images.
         map: Class name to the categories it stands for; an empty sequence for none.
         exclude: Further categories to leave out.
@@ -48,6 +50,7 @@ class Options(TypedDict, total=False):
     into: str | Path | None
     source: str
     annotations: str | Path | None
+    unlabelled: bool
     images: Sequence[str | Path]
     map: Mapping[str, Sequence[str]]
     exclude: Sequence[str]
@@ -86,6 +89,7 @@ class Request:
     unmapped: Literal["stop", "none"] = "stop"
     lean: bool = False
     captions: bool = True
+    unlabelled: bool = False
     report: bool = True
     progress: Progress = no_progress
 

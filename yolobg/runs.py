@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from yolobg.coco.annotation_source import bare_source, is_url, split_member
+from yolobg.coco.annotation_source import COCO2017, bare_source, is_url, split_member
 from yolobg.dataset.manifest import Entry, Run
 from yolobg.download.addresses import bare_url
 from yolobg.model import Progress
@@ -27,12 +27,13 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         images_dir: The folder that took the images.
         added: The time that the run's entries carry.
     """
+    folder = _folder(request)
     return Run(
         added=added,
         split=request.split,
         source=source.name,
         annotations=_absolute(str(request.annotations)) if request.annotations is not None else None,
-        images=tuple(str(folder) for folder in source.origin.folders) + _bases(request, source),
+        images=tuple(str(folder) for folder in source.origin.folders) + _bases(request, source) if not folder else (),
         into=str(images_dir) if request.into is not None else None,
         map={name: tuple(categories) for name, categories in request.map.items()},
         exclude=tuple(request.exclude),
@@ -43,7 +44,16 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         unmapped=request.unmapped,
         lean=request.lean,
         captions=request.captions,
+        folder=folder,
+        unlabelled=request.unlabelled,
     )
+
+
+def _folder(request: Request) -> str | None:
+    """The folder that was the source."""
+    if request.annotations is not None or request.source == COCO2017.name:
+        return None
+    return os.path.abspath(Path(request.source).expanduser())  # noqa: PTH100 - as for annotations
 
 
 def _bases(request: Request, source: Source) -> tuple[str, ...]:
@@ -68,6 +78,7 @@ def request_again(run: Run, *, count: int, report: bool, progress: Progress) -> 
         count=count,
         split=run.split,
         into=run.into,
+        source=run.folder or COCO2017.name,
         annotations=run.annotations,
         images=run.images,
         map=run.map,
@@ -79,6 +90,7 @@ def request_again(run: Run, *, count: int, report: bool, progress: Progress) -> 
         unmapped=run.unmapped,
         lean=run.lean,
         captions=run.captions,
+        unlabelled=run.unlabelled,
         report=report,
         progress=progress,
     )

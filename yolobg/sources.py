@@ -29,6 +29,7 @@ class Source:
         origin: Where its images are.
         plain: Its classes have no names: any object rules an image out.
         warnings: For a person to read.
+        unclear: Classes whose names say nothing; images with one of them are left out.
     """
 
     name: str
@@ -36,10 +37,16 @@ class Source:
     origin: Origin
     plain: bool = False
     warnings: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 def resolve_source(
-    *, source: str, annotations: str | Path | None, images: Sequence[str | Path], link: Link = "copy"
+    *,
+    source: str,
+    annotations: str | Path | None,
+    images: Sequence[str | Path],
+    link: Link = "copy",
+    unlabelled: bool = False,
 ) -> Source:
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
@@ -48,11 +55,15 @@ def resolve_source(
         annotations: Path or address of a COCO-format instances file.
         images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
         link: How local images come into the dataset.
+        unlabelled: The images of a folder hold none of the classes, where its records were not understood.
 
     Raises:
+        AnnotationsError: A folder holds records that were not understood.
         UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s) or has
             a fragment, or the images of a user's own annotations are not named.
     """
+    if unlabelled and (annotations is not None or source == COCO2017.name):
+        raise UsageError("--unlabelled: says what a folder of images holds (--source FOLDER); leave it out here")
     folders = tuple(_folder(place) for place in images if not _is_url(place))
     bases = tuple(_base(str(place)) for place in images if _is_url(place))
     if annotations is not None:
@@ -64,7 +75,7 @@ def resolve_source(
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if source != COCO2017.name:
-        return _folder_source(source, images, link)
+        return _folder_source(source, images, link, unlabelled=unlabelled)
     if not images:
         bases = tuple(f"{host}/train2017" for host in coco_bases())
     return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
@@ -99,7 +110,7 @@ def _first(names: Iterable[str]) -> str:
     return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else "")
 
 
-def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Source:
+def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unlabelled: bool) -> Source:
     """A folder of images, with or without labels, as the source."""
     folder = Path(source).expanduser()
     if not folder.is_dir():
@@ -111,11 +122,12 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link) -> Sou
         raise UsageError(f"--source {source}: the images of a folder are in it, so --images has nothing to say")
     from yolobg.pool import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
 
-    pool = read_pool(folder, cache_folder())
+    pool = read_pool(folder, cache_folder(), unlabelled=unlabelled)
     # An absolute path, so that `.` has a name too.
     name = source_slug(folder.resolve().name)
     annotations = AnnotationSource(name, str(pool.annotations), captions=None)
-    return Source(name, annotations, Origin(name, (pool.images,), (), link), pool.plain, pool.warnings)
+    origin = Origin(name, (pool.images,), (), link)
+    return Source(name, annotations, origin, pool.plain, pool.warnings, pool.unclear)
 
 
 def _is_url(place: str | Path) -> bool:

@@ -41,6 +41,7 @@ class DownloadOptions(TypedDict, total=False):
 
     source: str
     annotations: str | Path | None
+    unlabelled: bool
     images: Sequence[str | Path]
     map: Mapping[str, Sequence[str]]
     license: str

@@ -68,13 +68,19 @@ class Walk:
     Names that start with a dot are passed over, folders and files alike. Links to folders are followed, also several
     to the same one; a folder inside itself is not, which Ultralytics does until the system's limit on links.
 
+    Args:
+        others: Whether files that are no images are listed too.
+
     Attributes:
         images: Paths in no particular order; whatever has an image's name is there, also a folder.
         unusable: Of these, the ones that are no file, with the reason.
+        others: The other files, where they are asked for.
         warnings: Folders that could not be read or were not followed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, others: bool = False) -> None:
+        self._wants_others = others
+        self.others: list[str] = []
         self.images: list[str] = []
         self.unusable: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -114,6 +120,8 @@ class Walk:
                     self.unusable[start + name] = "is a broken link or no ordinary file"
                 if image:
                     self.images.append(start + name)
+                elif self._wants_others and entry.is_file():
+                    self.others.append(start + name)
         return below
 
 

@@ -79,7 +79,8 @@ class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
 
-    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`.
+    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`, and
+    `folder` is its `source` where that was a folder.
     """
 
     added: str
@@ -97,6 +98,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unmapped: Literal["stop", "none"] = "stop"
     lean: bool = False
     captions: bool = True
+    folder: str | None = None
+    unlabelled: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -100,13 +100,17 @@ class _Deaf(logging.Filter):
 
 @dataclass(frozen=True)
 class BridgedContents:
-    """A dataset that datumaro has read."""
+    """A dataset that datumaro has read.
+
+    `partly` are images with marks of other kinds than boxes, outlines and key points, which were not read.
+    """
 
     names: Mapping[int, str]
     splits: tuple[str, ...]
     listed: Sequence[Item]
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
+    partly: frozenset[str] = frozenset()
 
     def listing(self) -> Iterator[tuple[str, str]]:
         """Split and name of every image, in that order."""
@@ -172,6 +176,7 @@ def read(folder: Path, name: str) -> BridgedContents:
             dataset = dataset_class.import_from(str(folder), name)
             labels = [label.name for label in dataset.categories()[_kind("label")].items]
             listed = sorted((_item(item, len(labels)) for item in dataset), key=item_order)
+            partly = frozenset(str(item.media.path) for item in dataset if _has_other_marks(item))
     except DatasetError:
         raise
     # What it raises is of many kinds, those of its parsers among them.
@@ -179,7 +184,13 @@ def read(folder: Path, name: str) -> BridgedContents:
         raise DatasetError(f"{folder}: datumaro cannot read this as {name}: {error}") from error
     splits = tuple(sorted({item.split for item in listed}))
     most = max((len(shape.key_points) // _TRIPLE for item in listed for shape in item.shapes), default=0)
-    return BridgedContents(dict(enumerate(labels)), splits, listed, Meta(kpt_shape=(most, _TRIPLE) if most else None))
+    meta = Meta(kpt_shape=(most, _TRIPLE) if most else None)
+    return BridgedContents(dict(enumerate(labels)), splits, listed, meta, partly=partly)
+
+
+def _has_other_marks(item: Any) -> bool:
+    known = (_kind("bbox"), _kind("polygon"), _kind("points"))
+    return bool(getattr(item.media, "path", None)) and any(a.type not in known for a in item.annotations)
 
 
 def _kind(name: str) -> Any:

@@ -12,15 +12,21 @@ from typing import Any
 import msgspec
 
 from yolobg.errors import DatasetError
+from yolobg.files import open_ordinary
 from yolobg.formats.coco_store import Category, Record, Store, read_store
 from yolobg.formats.items import Item, Meta, Shape, box_around, image_size
 from yolobg.safe_names import inner_parts
 
-__all__ = ["CocoContents", "find_coco", "read_coco"]
+__all__ = ["COCO_NAMES", "CocoContents", "find_coco", "read_coco"]
 
 _KINDS = ("instances", "person_keypoints")
+COCO_NAMES = (*(f"{kind}_" for kind in _KINDS), "_annotations.coco")
+"""How the names of COCO files begin that are known by their names."""
 _PREFIX = re.compile(r"^(?:instances|person_keypoints|annotations)[_-]?", re.IGNORECASE)
 _RING = 6
+_MOST_NAMED = 50
+_LARGEST_BYTES = 4 << 30
+_PIECE_BYTES = 1 << 20
 
 
 class _Object(msgspec.Struct):
@@ -99,9 +105,47 @@ def find_coco(place: Path) -> dict[str, Path]:
             # Key point files repeat the objects of the instances files, so they count only where those are missing.
             for file in filter(Path.is_file, sorted(folder.glob(f"{kind}_*.json"))):
                 found.setdefault(_split_of(file), file)
+    if not found and (alone := _find_one(place)):
+        found["train"] = alone
     if not found:
-        raise DatasetError(f"{place}: no annotations/instances_*.json in it; give the folder above annotations/")
+        raise DatasetError(
+            f"{place}: no annotations/instances_*.json in it, and no other JSON file that is COCO's; give the folder "
+            "above annotations/, or the file"
+        )
     return dict(sorted(found.items()))
+
+
+def _find_one(place: Path) -> Path | None:
+    """The one COCO file of another name, as Label Studio's result.json and FiftyOne's labels.json; None if not one.
+
+    Raises:
+        DatasetError: There are several; which split each one is cannot be told.
+    """
+    files = [file for folder in (place / "annotations", place) for file in sorted(folder.glob("*.json"))]
+    # Many are one for each image, in a format of another kind.
+    meant = [file for file in files if file.is_file() and _has_arrays(file)] if len(files) <= _MOST_NAMED else []
+    if len(meant) > 1:
+        shown = ", ".join(file.name for file in meant[:3])
+        raise DatasetError(
+            f"{place}: {len(meant)} COCO files ({shown}), none of them called instances_*.json; give the one that is "
+            "meant"
+        )
+    return meant[0] if meant else None
+
+
+def _has_arrays(file: Path) -> bool:
+    """Whether a file has all three of COCO's keys, wherever they stand."""
+    wanted = {b'"images"', b'"annotations"', b'"categories"'}
+    tail = b""
+    try:
+        with open_ordinary(file, _LARGEST_BYTES) as handle:
+            while wanted and (piece := handle.read(_PIECE_BYTES)):
+                content = tail + piece
+                wanted = {key for key in wanted if key not in content}
+                tail = piece[-16:]
+    except OSError:
+        return False
+    return not wanted
 
 
 def read_coco(place: Path) -> CocoContents:
@@ -130,7 +174,7 @@ def read_coco(place: Path) -> CocoContents:
 
 
 def _open(split: str, file: Path, root: Path) -> _Split:
-    folders = (root / "images" / split, root / split, root / "images", file.parent, root)
+    folders = (root / "images" / split, root / split, root / "images", root / "data", file.parent, root)
     return _Split(split, file, folders, read_store(file))
 
 

@@ -16,7 +16,7 @@ from yolobg.formats.change import Changed, Wish, change_names, choose_classes, r
 from yolobg.formats.items import Contents, Item, Suffixed
 from yolobg.formats.losses import check_held, told_changes
 from yolobg.formats.placing import Images, Placer
-from yolobg.formats.registry import Format, detect_format, get_format
+from yolobg.formats.registry import Format, detect_format, find_dataset_yaml, get_format
 from yolobg.formats.staging import beside, publish
 from yolobg.formats.tally import Comparison, Survey, compare, survey
 from yolobg.model import Progress, no_progress
@@ -113,7 +113,9 @@ def open_contents(source: Path, format_: Format, *, skip_corrupt: bool = False) 
     folder = source.parent if source.is_file() else source
     match format_.name:
         case "yolo":
-            return yolo_read.read_yolo(source, skip_corrupt=skip_corrupt)
+            # Other yaml files beside it are none of its business.
+            yaml = find_dataset_yaml(source) if source.is_dir() else None
+            return yolo_read.read_yolo(yaml or source, skip_corrupt=skip_corrupt)
         case "yolo_plain":
             return yolo_folders.read_plain(folder)
         case "yolo_darknet":

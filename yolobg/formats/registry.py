@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from yolobg.dataset.data_yaml import find_data_yaml
+from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError, UsageError, YolobgError
-from yolobg.formats.coco_read import find_coco
+from yolobg.files import read_ordinary
+from yolobg.formats.coco_read import COCO_NAMES, find_coco
 
-__all__ = ["OWN", "Format", "all_formats", "detect_format", "get_format"]
+__all__ = ["OWN", "Format", "all_formats", "detect_format", "detect_own", "find_dataset_yaml", "get_format"]
 
 _YOLO_SPLITS = ("train", "val", "test")
 
@@ -118,9 +120,23 @@ def detect_format(source: Path) -> Format:
 
 
 def _detect_folder(folder: Path) -> str | None:
+    own = detect_own(folder)
+    if own is not None:
+        return own
+    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where nothing else fits
+
+    return bridge.detect(folder, tuple(name for name, format_ in all_formats().items() if not format_.own))
+
+
+def detect_own(folder: Path) -> str | None:
+    """Tell which of our own formats a folder is in; None where it is none of them.
+
+    Raises:
+        DatasetError: There are several data.yaml files, of which none is meant.
+    """
     if (folder / "obj.data").is_file():
         return "yolo_darknet"
-    if _has_data_yaml(folder):
+    if find_dataset_yaml(folder) is not None:
         return "yolo"
     if (folder / "Annotations").is_dir() and (folder / "ImageSets").is_dir():
         return "voc"
@@ -128,17 +144,30 @@ def _detect_folder(folder: Path) -> str | None:
         return "coco"
     if (folder / "images").is_dir() and (folder / "labels").is_dir():
         return "yolo_plain"
-    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where nothing else fits
-
-    return bridge.detect(folder, tuple(name for name, format_ in all_formats().items() if not format_.own))
+    return None
 
 
-def _has_data_yaml(folder: Path) -> bool:
-    """Whether a yaml at the top says that this is a dataset; several of which none is meant are an error, not a no."""
-    if not any(file.suffix.lower() in (".yaml", ".yml") for file in folder.iterdir()):
-        return False
-    find_data_yaml(folder)
-    return True
+def find_dataset_yaml(folder: Path) -> Path | None:
+    """The data.yaml at the top of a folder; None where no yaml there has the keys of one.
+
+    Raises:
+        DatasetError: There are several, of which none is meant.
+    """
+    files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in (".yaml", ".yml") and file.is_file()]
+    meant = [file for file in files if _is_dataset_yaml(file)]
+    if not meant:
+        return None
+    return meant[0] if len(meant) == 1 else find_data_yaml(folder)
+
+
+def _is_dataset_yaml(file: Path) -> bool:
+    """Whether a yaml tells of a dataset. One that cannot be read is taken for it, so that somebody hears of that."""
+    try:
+        raw = load_yaml(read_ordinary(file, LARGEST_BYTES), source=str(file), repeated_keys=[])
+    except (OSError, DatasetError):
+        return True
+    # Settings of a training have `names` and `val` too, and other things in them.
+    return isinstance(raw, dict) and ("train" in raw or "nc" in raw or isinstance(raw.get("names"), (list, dict)))
 
 
 def _is_coco(folder: Path) -> bool:
@@ -146,6 +175,9 @@ def _is_coco(folder: Path) -> bool:
         found = find_coco(folder)
     except YolobgError:
         return False
+    first = next(iter(found.values()))
+    if not first.name.startswith(COCO_NAMES):
+        return True  # it was looked through
     # datumaro's own format lies in annotations/*.json too.
-    with next(iter(found.values())).open("rb") as file:
+    with first.open("rb") as file:
         return b'"images"' in file.read(1 << 16) or b'"annotations"' in file.read(1 << 16)

@@ -142,8 +142,12 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
         if catalog is None:
             return _Meaning(match_classes(data.names, user_map=request.map))
         with catalog:
-            matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
-            eligibility, matches, overall = ask_catalog(catalog, matches, request)
+            matches: tuple[ClassMatch, ...] = ()
+            if not source.plain:
+                matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
+            eligibility, matches, overall = ask_catalog(
+                catalog, matches, request, plain=source.plain, unclear=source.unclear
+            )
     except YolobgError:
         _log.debug("the source cannot be asked again", exc_info=True)
         return _Meaning()

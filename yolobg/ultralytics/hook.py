@@ -62,6 +62,7 @@ class BackgroundHook:
     unmapped: Literal["stop", "none"] = "stop"
     lean: bool = False
     captions: bool = True
+    unlabelled: bool = False
     on_error: Literal["warn", "raise"] = "warn"
 
     def __post_init__(self) -> None:
