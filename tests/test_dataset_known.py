@@ -28,11 +28,13 @@ def entry(source_id: int, source: str = "mine") -> Entry:
     return Entry(f"images/train/bg_mine_{source_id}.jpg", "labels/train/x.txt", "train", source, source_id, "0" * 64, 1)
 
 
-def test_not_held__by_the_record_without_asking_for_any_name() -> None:
-    """Merged or begun, of this source alone; a dataset without COCO's ids needs no file name of the source."""
+def test_recorded__by_id_whatever_the_name_of_the_source() -> None:
+    """Merged or begun; a dataset without COCO's ids needs no file name of the source."""
     pending = Pending(kind="add", entries=(entry(4),), edit=None, folders=(), staging=".yolobg/staging")
-    manifest = Manifest(entries=(entry(1), entry(5, source="another")), pending=pending)
-    assert Known((), manifest, "mine").not_held([1, 2, 3, 4, 5], no_names) == [2, 3, 5]
+    known = Known((), Manifest(entries=(entry(1), entry(5, source="another"), entry(9)), pending=pending))
+    assert list(known.recorded([1, 2, 3, 4, 5])) == [1, 4, 5]
+    assert known.not_held([1, 2, 3, 4, 5], no_names) == [1, 2, 3, 4, 5]
+    assert known.not_held([1, 2, 3, 4, 5], no_names, same={1, 4}) == [2, 3, 5]
 
 
 @pytest.mark.parametrize(
@@ -44,14 +46,16 @@ def test_not_held__by_the_record_without_asking_for_any_name() -> None:
     ],
 )
 def test_not_held__by_the_id_in_a_name_of_any_split(image: str) -> None:
-    known = Known(("/d/images/train/plain.jpg", image), Manifest(), "mine")
+    known = Known(("/d/images/train/plain.jpg", image), Manifest())
     assert known.not_held([1, 2, 3, 4, 5], names) == [1, 3, 4, 5]
 
 
 def test_not_held__by_what_a_person_rejected() -> None:
     told = {"image": "images/train/bg_x_000000000003.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": ""}
     rejected = (Rejection(source="mine", source_id=1, **told), Rejection(source="another", source_id=5, **told))
-    assert Known((), Manifest(), "mine", rejected).not_held([1, 2, 3, 4, 5], names) == [2, 4, 5]
+    known = Known((), Manifest(), rejected)
+    assert list(known.recorded([1, 2, 3, 4, 5])) == [1, 5]
+    assert known.not_held([1, 2, 3, 4, 5], names, same={1, 5}) == [2, 4]
 
 
 def staged(content: bytes) -> Staged:
@@ -62,7 +66,7 @@ def staged(content: bytes) -> Staged:
 def test_holds_content__by_the_bytes_whatever_the_name(tmp_path: Path) -> None:
     for name, content in (("same", b"twelve bytes"), ("alike", b"twelve bYtes"), ("longer", b"thirteen byte")):
         (tmp_path / f"{name}.jpg").write_bytes(content)
-    known = Known([str(path) for path in tmp_path.iterdir()], Manifest(), "mine")
+    known = Known([str(path) for path in tmp_path.iterdir()], Manifest())
     assert known.holds_content(staged(b"twelve bytes")) == f"already in the dataset as {tmp_path / 'same.jpg'}"
     assert known.holds_content(staged(b"Twelve bytes")) is None
     assert known.holds_content(staged(b"other")) is None
@@ -72,7 +76,7 @@ def test_holds_content__not_where_one_of_its_size_cannot_be_read(tmp_path: Path)
     """A folder stands for what cannot be read, since root may read every file."""
     folder = tmp_path / "image.jpg"
     folder.mkdir()
-    known = Known([str(folder), str(tmp_path / "gone.jpg")], Manifest(), "mine")
+    known = Known([str(folder), str(tmp_path / "gone.jpg")], Manifest())
     size = folder.stat().st_size
     assert known.holds_content(staged(bytes(size))) == f"it may be {folder}, which cannot be read"
     assert known.holds_content(staged(bytes(size + 1))) is None

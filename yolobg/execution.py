@@ -26,7 +26,7 @@ from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError
 from yolobg.files import make_real_folder
-from yolobg.model import ImageRecord, Origin, Progress, Staged
+from yolobg.model import Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
 from yolobg.report import Report
 from yolobg.review.again import page_of_run
@@ -187,8 +187,8 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
     """Give each staged image its name and write down what is about to happen."""
     images_dir = relative(plan.destination.images_dir / "x", plan.root)[:-1]
     labels_dir = relative(plan.destination.labels_dir / "x", plan.root)[:-1]
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    names = _names(plan, choice, [image.record for image in staged])
+    now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
+    names = _names(plan, choice, staged)
     entries = []
     for image, name in zip(staged, names, strict=True):
         record = image.record
@@ -222,14 +222,19 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
     )
 
 
-def _names(plan: Plan, choice: Choice, records: Iterable[ImageRecord]) -> list[str]:
-    """A free file name for each record; a name that is taken gets the record's id as well."""
+def _names(plan: Plan, choice: Choice, staged: Iterable[Staged]) -> list[str]:
+    """A free file name for each image; a name that is taken gets the record's id as well, then some of the content's.
+
+    Sources that are called alike may have the same file names and the same ids.
+    """
     taken = {label_key(file.image) for file in plan.inventory.files}
     folder = os.path.join(plan.destination.images_dir, "")  # noqa: PTH118 - by the ten thousand
     names = []
-    for record in records:
+    for image in staged:
+        record = image.record
         path = PurePosixPath(record.file_name)
-        tries = (record.file_name, f"{path.stem}-{record.id}{path.suffix}")
+        further = (f"{record.id}", f"{record.id}-{image.sha256[:12]}")
+        tries = (record.file_name, *(f"{path.stem}-{more}{path.suffix}" for more in further))
         wanted = [background_name(choice.source.name, file_name) for file_name in tries]
         free = (name for name in wanted if label_key(folder + name) not in taken and _is_free(plan, folder + name))
         name = next(free, None)

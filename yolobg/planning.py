@@ -22,6 +22,7 @@ from yolobg.dataset.inventory import Destination, choose_destination, count_file
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
 from yolobg.dataset.rejected import read_rejections
+from yolobg.download.same import same_pictures
 from yolobg.errors import DatasetError, PoolError, UsageError
 from yolobg.model import (
     ClassMatch,
@@ -202,8 +203,10 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, s
             catalog, matches, request, plain=source.plain, unclear=source.unclear
         )
         found = read_all_images(data, scanned)
-        known = Known(found.images, manifest, source.name, rejected)
-        ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names), seed=request.seed)
+        known = Known(found.images, manifest, rejected)
+        recorded = known.recorded(eligibility.ids)
+        same = same_pictures(catalog.records(list(recorded)), recorded, source.origin)
+        ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names, same), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.
         if len(ranked) < needed and manifest.pending is None:
             raise _too_few(eligibility, len(ranked), needed, request)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.dataset.layout import coco_id
@@ -12,7 +13,16 @@ from yolobg.dataset.rejected import Rejection
 from yolobg.files import hash_file
 from yolobg.model import Staged
 
-__all__ = ["Known"]
+__all__ = ["Known", "Recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A picture that came from some source before; its size is None where that is not recorded."""
+
+    sha256: str
+    size_bytes: int | None
+    url: str
 
 
 class Known:
@@ -21,30 +31,37 @@ class Known:
     Args:
         images: Every image of every split.
         manifest: What yolobg added before, in any split.
-        source: The name of the source that candidates come from.
         rejected: What a person rejected in a review: it counts as if it were there.
     """
 
-    def __init__(
-        self, images: Iterable[str], manifest: Manifest, source: str, rejected: Sequence[Rejection] = ()
-    ) -> None:
+    def __init__(self, images: Iterable[str], manifest: Manifest, rejected: Sequence[Rejection] = ()) -> None:
         self._images = tuple(dict.fromkeys(images))
         self._coco_ids = {number for image in self._images if (number := coco_id(_stem(image))) is not None}
         self._coco_ids |= {number for r in rejected if (number := coco_id(_stem(r.image))) is not None}
-        self._source_ids = {entry.source_id for entry in manifest.known if entry.source == source}
-        self._source_ids |= {r.source_id for r in rejected if r.source == source}
+        self._recorded: dict[int, list[Recorded]] = {}
+        for entry in manifest.known:
+            self._recorded.setdefault(entry.source_id, []).append(Recorded(entry.sha256, entry.bytes, entry.url))
+        for r in rejected:
+            self._recorded.setdefault(r.source_id, []).append(Recorded(r.sha256, None, r.url))
         self._rejected_hashes = {r.sha256 for r in rejected}
         self._by_size: dict[int, list[str]] | None = None
         self._hashes: dict[str, str | None] = {}
 
-    def not_held(self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]]) -> list[int]:
-        """Those of the source's images that are not in the dataset, by the manifest and by the COCO id in their name.
+    def recorded(self, ids: Iterable[int]) -> dict[int, list[Recorded]]:
+        """What came before under one of these ids, from whatever source: another one gives the same ids."""
+        return {image_id: self._recorded[image_id] for image_id in ids if image_id in self._recorded}
+
+    def not_held(
+        self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]], same: Collection[int] = ()
+    ) -> list[int]:
+        """Those of the source's images that are not known to be in the dataset.
 
         Args:
             ids: Ids of the source.
             file_names: Gives the `file_name` of each id; only asked where the dataset has COCO ids at all.
+            same: Those of `recorded(ids)` that are the very pictures, whoever has found that out.
         """
-        left = [image_id for image_id in ids if image_id not in self._source_ids]
+        left = [image_id for image_id in ids if image_id not in same]
         if not self._coco_ids:
             return left
         return [i for i, name in zip(left, file_names(left), strict=True) if coco_id(_stem(name)) not in self._coco_ids]

@@ -38,7 +38,7 @@ _STORED = re.compile(r"[0-9a-f]{64}\.\d{1,9}\.put-away")
 
 
 class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An image that yolobg added and a person rejected; `at` is an ISO 8601 time in UTC."""
+    """An image that yolobg added and a person rejected; `at` is an ISO 8601 time in UTC, `url` where it came from."""
 
     source: str
     source_id: int
@@ -47,6 +47,7 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     reason: str
     at: str
+    url: str = ""
 
 
 class PutAway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +111,8 @@ def _write(root: Path, rejections: Rejections) -> None:
 def remember(root: Path, rejected: Iterable[Rejection]) -> None:
     """Add to what was rejected; an image is remembered once, with its last reason. The caller holds the lock."""
     read = read_rejections(root)
-    ours = {(r.source, r.source_id): r for r in (*read.ours, *rejected)}
+    # By content: two sources may share a name and number their images alike.
+    ours = {(r.sha256, r.source, r.source_id): r for r in (*read.ours, *rejected)}
     _write(root, msgspec.structs.replace(read, ours=tuple(ours.values())))
 
 

@@ -196,7 +196,7 @@ def _take_out(root: Path, data: DataYaml, state: State, rejected: _Rejected) -> 
         remember(
             root,
             [
-                Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now)
+                Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now, e.url)
                 for e in rejected.ours
             ],
         )
