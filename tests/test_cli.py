@@ -22,7 +22,7 @@ from yolobg.cli_text import clean, percent
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data"
 KEYS = {
     "schema", "dry_run", "dataset", "before", "target", "classes", "source", "added", "failed", "after", "manifest",
-    "warnings", "problems", "interrupted", "page",
+    "warnings", "problems", "interrupted", "page", "stale",
 }  # fmt: skip
 
 

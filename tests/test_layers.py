@@ -23,6 +23,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("files",),
     ("dataset", "coco", "download", "sources", "formats", "pool", "demo", "review"),
     (
+        "criteria",
+        "stale",
+        "recheck",
         "planning",
         "execution",
         "pipeline",

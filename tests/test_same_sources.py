@@ -111,6 +111,19 @@ def test_rejected__in_one_source_is_not_rejected_in_another_of_its_name(dataset:
     assert len(yolobg.augment(dataset, source=str(days[1]), count=EACH).added) == EACH
 
 
+def test_apply__replaces_from_the_folder_that_was_the_source(dataset: Path, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "day1/images", 10)
+    yolobg.augment(dataset, source=str(folder), count=2)
+    before = contents(dataset)
+    session = Session(dataset, mine_too=False)
+    session.act("reject", list(session.items), "any")
+    session.begin_apply()
+    session.apply(replace=True)
+    after = contents(dataset)
+    assert (len(after), before & after) == (2, set())
+    assert after <= {path.read_bytes() for path in folder.iterdir()}
+
+
 def test_remember__keeps_both_of_one_id(tmp_path: Path) -> None:
     (tmp_path / ".yolobg").mkdir()
     both = [Rejection("images", 1, f"images/train/bg_{n}.jpg", "train", str(n) * 64, "any", "") for n in (1, 2)]

@@ -34,6 +34,7 @@ from yolobg.cli_options import (
     NoReportOption,
     QuietOption,
     RatioOption,
+    RecheckOption,
     SeedOption,
     SourceOption,
     UnlabelledOption,
@@ -102,6 +103,7 @@ def augment(
     unmapped: UnmappedOption = "stop",
     lean: LeanOption = False,
     no_captions: NoCaptionsOption = False,
+    recheck: RecheckOption = False,
     no_report: NoReportOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -117,7 +119,7 @@ def augment(
     options = Options(
         ratio=ratio, count=count, split=split, into=into, source=source, unlabelled=unlabelled, annotations=annotations,
         images=images or (), exclude=exclude or (), license=license_, link=link, seed=seed, jobs=parse_jobs(jobs),
-        unmapped=unmapped, lean=lean, captions=not no_captions, report=not no_report,
+        unmapped=unmapped, lean=lean, captions=not no_captions, recheck=recheck, report=not no_report,
     )  # fmt: skip
     may_ask = not (yes or json_ or quiet)
     report = _augment(data_yaml, options, told_map(map_, map_file), may_ask=may_ask, dry_run=dry_run, quiet=quiet)

@@ -66,6 +66,10 @@ UnmappedOption = Annotated[
     Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+RecheckOption = Annotated[
+    bool,
+    typer.Option("--recheck", help="Replace backgrounds that do not meet today's class names and options any more."),
+]
 NoReportOption = Annotated[
     bool, typer.Option("--no-report", help="Do not write the page to look at (.yolobg/report.html).")
 ]

@@ -62,7 +62,15 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _what_happened(report: Report) -> str:
-    needed, split = report.target.needed, report.dataset.split
+    needed, split, out = report.target.needed, report.dataset.split, len(report.stale.replaced)
+    if out:
+        verbs = ("Would take", "would add") if report.dry_run else ("Took", "added")
+        came = needed if report.dry_run else len(report.added)
+        dry = " (dry run)" if report.dry_run else ""
+        return (
+            f"{verbs[0]} {out:,} backgrounds that no longer qualify out of {split} and {verbs[1]} {came:,} others"
+            f"{dry}: {_both_readings(report.after)}."
+        )
     if not needed:
         return f"Nothing to do: {_both_readings(report.after)}."
     if report.dry_run:

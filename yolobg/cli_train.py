@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -124,6 +125,18 @@ def _add_if_possible(
         if on_error == "raise":
             raise
         typer.echo(f"yolobg: warning: {error}\nyolobg: warning: training with what is there", err=True)
+        _tell_stale(file)
+
+
+def _tell_stale(file: Path) -> None:
+    """Warn of earlier backgrounds that no longer qualify: they are trained on as well."""
+    from yolobg.cli_text import clean
+    from yolobg.pipeline import status
+    from yolobg.stale import stale_warnings
+
+    with contextlib.suppress(YolobgError, OSError):
+        for line in stale_warnings(status(file).stale, file):
+            typer.echo(f"yolobg: warning: {clean(line)}", err=True)
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -6,11 +6,14 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+import msgspec
+
+from yolobg import recheck
 from yolobg.coco.catalog_cache import open_catalog
 from yolobg.dataset.destination import check_unmoved
 from yolobg.dataset.homes import home_folders
@@ -24,7 +27,7 @@ from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_sta
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
-from yolobg.errors import DownloadError, MergeError, PoolError
+from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
 from yolobg.files import make_real_folder
 from yolobg.model import Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
@@ -49,18 +52,51 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     """
     if progress is not None:
         plan = replace(plan, request=replace(plan.request, progress=progress))
-    if plan.choice is None and plan.manifest.pending is None:
+    if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
         return _tidied(plan) if was_left(plan.root) else replace(plan.report, dry_run=False)
     with hold(plan.root):
         manifest = finish_interrupted(plan.root, home_folders(plan.data))
         if manifest != plan.manifest:
             plan = make_plan(plan.data, plan.request, scan=plan.scan)
+        if plan.request.recheck:
+            return _replace_stale(plan, manifest)
         if plan.choice is None:
             return _nothing_left(plan)
-        return _fetch_and_merge(plan, plan.choice, manifest)
+        # A replacement that was cut off has no number to come back to once another number was asked for.
+        manifest = msgspec.structs.replace(manifest, replacing=None)
+        return _with_page(plan, _tell(plan, _fetch_and_merge(plan, plan.choice, manifest)))
 
 
-def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
+def _replace_stale(plan: Plan, manifest: Manifest) -> Report:
+    """Bring others in, then take out what no longer qualifies; the lock is held."""
+    done: _Done | None = None
+    if plan.choice is not None:
+        if plan.leaving:
+            manifest = recheck.begin(
+                plan.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
+            )
+        try:
+            done = _fetch_and_merge(plan, plan.choice, manifest)
+        except BaseException:
+            with suppress(YolobgError, OSError):
+                recheck.give_up(plan.root)
+            raise
+    stale = recheck.finish(plan.root, plan.data, plan.leaving, plan.checked)
+    if done is None and not stale.replaced:
+        return _nothing_left(plan)
+    return _with_page(plan, _tell(replace(plan, checked=replace(plan.checked, stale=stale)), done))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came in, and the choice as it turned out."""
+
+    choice: Choice
+    fetched: FetchResult
+    added: tuple[Entry, ...]
+
+
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
             check_writable(place)
@@ -88,8 +124,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> Report:
             merged = add(plan.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
-    added = merged.entries[len(manifest.entries) :]
-    return _with_page(plan, _tell(plan, choice, fetched, added))
+    return _Done(choice, fetched, merged.entries[len(manifest.entries) :])
 
 
 def _tidied(plan: Plan) -> Report:
@@ -138,20 +173,24 @@ def _with_page(plan: Plan, report: Report) -> Report:
     return replace(report, page=page, warnings=report.warnings + warnings)
 
 
-def _tell(plan: Plan, choice: Choice, fetched: FetchResult, added: Sequence[Entry]) -> Report:
+def _tell(plan: Plan, done: _Done | None) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
     manifest = read_manifest(plan.root)
     after = counts_of(plan.scan(plan.data, plan.request), manifest, plan.root)
-    used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
     report = replace(
         plan.report,
         dry_run=False,
-        source=replace(choice.info, non_commercial=used),
-        added=tuple(added_of(entry) for entry in added),
-        failed=fetched.failed,
         after=after,
-        manifest=str(manifest_path(plan.root)),
+        manifest=str(manifest_path(plan.root)) if manifest_path(plan.root).exists() else None,
     )
+    if done is not None:
+        used = count_non_commercial((staged.record for staged in done.fetched.staged), done.choice.licenses)
+        report = replace(
+            report,
+            source=replace(done.choice.info, non_commercial=used),
+            added=tuple(added_of(entry) for entry in done.added),
+            failed=done.fetched.failed,
+        )
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
@@ -218,7 +257,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.root),
         staging=relative(staging, plan.root),
-        run=run_record(plan.request, choice.source, plan.destination.images_dir, added=now),
+        run=run_record(plan.request, choice.source, plan.destination.images_dir, added=now, basis=choice.basis),
     )
 
 

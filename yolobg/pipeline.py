@@ -39,6 +39,7 @@ from yolobg.request import Request
 from yolobg.review import report_path
 from yolobg.runs import added_of
 from yolobg.sources import source_doubts
+from yolobg.stale import find_stale, stale_warnings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -112,6 +113,7 @@ def status(
         warnings += (reason,)
     counts = counts_of(inventory, manifest, root)
     listed = {file.image for file in inventory.files}
+    stale = find_stale(data, root, manifest, inventory, progress=progress).stale
     return Report(
         dry_run=False,
         dataset=DatasetInfo(
@@ -129,11 +131,12 @@ def status(
         failed=(),
         after=counts,
         manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,
-        warnings=data.warnings + inventory.warnings + warnings,
+        warnings=data.warnings + inventory.warnings + warnings + stale_warnings(stale, data.file),
         problems=inventory.problems,
         interrupted=manifest.pending is not None,
         page=str(report_path(root)) if report_path(root).is_file() else None,
         files=inventory.files if files else None,
+        stale=stale,
     )
 
 

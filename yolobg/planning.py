@@ -5,25 +5,26 @@ data.yaml → inventory → how many; class names → excluded categories; catal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from yolobg.classes.captions import caption_terms
 from yolobg.classes.contamination import expected_contamination
 from yolobg.classes.matcher import match_classes
-from yolobg.classes.resolve import check_resolved, excluded_categories
+from yolobg.classes.resolve import check_resolved
 from yolobg.coco.catalog import Catalog, parse_license
 from yolobg.coco.catalog_cache import open_catalog
+from yolobg.criteria import Criteria, basis_of, criteria_of, further_categories
+from yolobg.dataset.basis import Basis
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
 from yolobg.dataset.homes import read_all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
 from yolobg.dataset.known import Known
-from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest
+from yolobg.dataset.manifest import Entry, Manifest, absolute, manifest_path, read_manifest
 from yolobg.dataset.rejected import read_rejections
 from yolobg.download.same import same_pictures
-from yolobg.errors import DatasetError, PoolError, UsageError
+from yolobg.errors import DatasetError, PoolError
 from yolobg.model import (
     ClassMatch,
     Contamination,
@@ -34,10 +35,12 @@ from yolobg.model import (
     Inventory,
     License,
 )
+from yolobg.recheck import plan_recheck
 from yolobg.report import DatasetInfo, LeftOut, Report, SourceInfo, Target
 from yolobg.request import Request
 from yolobg.selection import backgrounds_needed, parse_ratio, rank_images, share
 from yolobg.sources import Source, resolve_source, source_doubts
+from yolobg.stale import Checked, find_stale, stale_warnings
 
 __all__ = [
     "Choice",
@@ -67,6 +70,7 @@ class Choice:
         ranked: Eligible images that are not in the dataset yet, best first.
         licenses: The source's licences by id.
         known: What is in the dataset already.
+        basis: What the choice rests on.
         warnings: What to know of the source, and what could not be looked at for images that are there already.
     """
 
@@ -76,6 +80,7 @@ class Choice:
     ranked: tuple[int, ...]
     licenses: dict[int, License]
     known: Known
+    basis: Basis
     warnings: tuple[str, ...]
 
 
@@ -85,7 +90,8 @@ class Plan:
 
     `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
     and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
-    the plan is out of date.
+    the plan is out of date. `checked` says which earlier backgrounds no longer qualify, and `leaving` are those of them
+    that are taken out once others are in.
     """
 
     request: Request
@@ -99,6 +105,8 @@ class Plan:
     warnings: tuple[str, ...]
     scan: Scan
     manifest: Manifest
+    checked: Checked
+    leaving: tuple[Entry, ...] = ()
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -124,10 +132,13 @@ class Plan:
             source=self.choice.info if self.choice else None,
             added=(),
             failed=(),
-            after=_after(self.before, self.target.needed),
+            after=_after(self.before, self.target.needed, len(self.leaving)),
             manifest=str(manifest) if manifest.exists() else None,
-            warnings=self.warnings,
+            warnings=self.warnings
+            + self.checked.notes
+            + stale_warnings(self.checked.stale, self.data.file, rechecked=self.request.recheck),
             problems=self.inventory.problems,
+            stale=self.checked.stale,
         )
 
 
@@ -159,12 +170,17 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
     inventory = scan(data, request)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
     before = counts_of(inventory, manifest, root)
-    if before.labelled == 0 and request.count is None:
+    if before.labelled == 0 and request.ratio is not None:
         raise DatasetError(
             f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
             "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
         )
-    needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
+    if request.recheck:
+        outcome = plan_recheck(data, root, manifest, inventory, before, request)
+        needed = outcome.needed
+    else:
+        outcome = None
+        needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
     if needed and (reason := why_not_rgb(data)):
         raise DatasetError(reason)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
@@ -181,6 +197,9 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()),
         scan=scan,
         manifest=manifest,
+        # After the choice: that has brought the catalog of the source, should it be needed.
+        checked=outcome.checked if outcome else find_stale(data, root, manifest, inventory, request),
+        leaving=outcome.leaving if outcome else (),
     )
 
 
@@ -215,7 +234,9 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, s
         info = source_info(source.name, eligibility, in_dataset=len(eligibility.ids) - len(ranked), overall=overall)
         info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
         warnings = source_doubts(source, matches, catalog.categories, told=request.map) + found.warnings
-    return Choice(source, info, matches, tuple(ranked), licenses, known, warnings)
+        criteria = asked_criteria(catalog, matches, request, plain=source.plain, unclear=source.unclear)
+        basis = basis_of(criteria, data.names.values(), catalog, plain=source.plain)
+    return Choice(source, info, matches, tuple(ranked), licenses, known, basis, warnings)
 
 
 def source_info(
@@ -244,23 +265,30 @@ def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, Lic
     )
 
 
-def _further(exclude: Collection[str], catalog: Catalog) -> frozenset[str]:
-    """The categories that `--exclude` names, resolved like class names."""
-    if not exclude:
-        return frozenset()
-    matches = match_classes(list(exclude), categories=catalog.categories)
-    unclear = [match for match in matches if match.status != "mapped"]
-    if unclear:
-        hint = f"; did you mean {', '.join(unclear[0].suggestions)}?" if unclear[0].suggestions else ""
-        raise UsageError(f"--exclude {unclear[0].name}: no category of the source goes by this name{hint}")
-    return excluded_categories(matches, lean=False)
-
-
 def source_of(request: Request) -> Source:
     """The source that the request names."""
     r = request
     return resolve_source(
         source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled
+    )
+
+
+def asked_criteria(
+    catalog: Catalog,
+    matches: tuple[ClassMatch, ...],
+    request: Request,
+    *,
+    plain: bool = False,
+    unclear: Collection[str] = (),
+) -> Criteria:
+    """What the matches and the options rule out in a source; `unclear` classes of the source besides."""
+    return criteria_of(
+        matches,
+        catalog.categories,
+        further=() if plain else further_categories(request.exclude, catalog.categories) | frozenset(unclear),
+        lean=request.lean,
+        captions=request.captions and catalog.has_captions,
+        plain=plain,
     )
 
 
@@ -276,14 +304,11 @@ def ask_catalog(
 
     Where its classes have no names (`plain`), any object rules an image out; so does one of an `unclear` class.
     """
-    every = frozenset(category.name for category in catalog.categories)
-    meant = excluded_categories(matches, lean=request.lean) | _further(request.exclude, catalog) if not plain else every
-    excluded = meant | (frozenset(unclear) & every)
-    vetoes = caption_terms(matches, lean=request.lean) if request.captions and catalog.has_captions else ()
+    criteria = asked_criteria(catalog, matches, request, plain=plain, unclear=unclear)
     license_ids = parse_license(request.license, catalog.licenses)
-    eligibility = catalog.eligible(excluded, vetoes=vetoes, license_ids=license_ids)
+    eligibility = catalog.eligible(criteria.excluded, vetoes=criteria.vetoes, license_ids=license_ids)
     judged, overall = expected_contamination(
-        matches, few_classes_share=eligibility.few_classes_share, captions=bool(vetoes), lean=request.lean
+        matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
     )
     told = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in judged)
     return eligibility, told, overall
@@ -304,13 +329,14 @@ def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request)
     )
 
 
-def _after(before: Counts, added: int) -> Counts:
-    backgrounds = before.backgrounds + added
+def _after(before: Counts, added: int, gone: int) -> Counts:
+    more = added - gone
+    backgrounds = before.backgrounds + more
     return replace(
         before,
-        images=before.images + added,
+        images=before.images + more,
         backgrounds=backgrounds,
-        empty=before.empty + added,
-        ours=before.ours + added,
+        empty=before.empty + more,
+        ours=before.ours + more,
         ratio=share(backgrounds, before.labelled),
     )

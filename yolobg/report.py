@@ -82,6 +82,55 @@ class SplitPart:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBackground:
+    """A background that `remove` or `--recheck` left where it is, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaleBackground:
+    """A background that yolobg added and that does not meet today's classes or options, with the reason."""
+
+    image: str
+    source: str
+    source_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Backgrounds that may no longer qualify: how many, from which source, and why that is not known.
+
+    `classes` are the dataset's when they were chosen, `added` those that are new.
+    """
+
+    count: int
+    source: str
+    classes: tuple[str, ...]
+    added: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Backgrounds of the split that no longer qualify, since a class was added or something else was ruled out.
+
+    Attributes:
+        images: Those that are there.
+        unchecked: Those of which it is not known.
+        replaced: Those that `--recheck` took out, or would in a dry run; others have taken their places.
+        kept: Those that `--recheck` left, since a person has labelled or changed them.
+    """
+
+    images: tuple[StaleBackground, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
+    replaced: tuple[str, ...] = ()
+    kept: tuple[KeptBackground, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What `augment` found, decided and did; `--json` prints exactly this.
 
@@ -91,6 +140,7 @@ class Report:
     Attributes:
         parts: Each split's part, only from `download` with `val`; the rest of the report is then about all of them.
         files: Every image of the split, only from `status` when asked for.
+        stale: The backgrounds that were added earlier and no longer qualify.
         problems: The corrupt label files of the split, as far as the command looked at them.
         interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
         page: The page to look at (`.yolobg/report.html`), where this run wrote one or an earlier one lies there.
@@ -112,15 +162,8 @@ class Report:
     page: str | None = None
     parts: tuple[SplitPart, ...] = ()
     files: tuple[FileEntry, ...] | None = None
+    stale: Stale = Stale()
     schema: int = SCHEMA
-
-
-@dataclass(frozen=True, slots=True)
-class KeptBackground:
-    """A background that `remove` left where it is, and why."""
-
-    image: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Options(TypedDict, total=False):
         unmapped: What to do about a name that nothing resolves.
         lean: Keep images of the categories that a name only may stand for.
         captions: Leave out images whose captions name a class.
+        recheck: Replace backgrounds of earlier runs that do not meet today's class names and options. Without ratio or
+            count the split has as many backgrounds afterwards as before.
         report: Write `.yolobg/report.html`, a page to look at, after images were added.
         progress: Told how far each stage is.
     """
@@ -61,6 +63,7 @@ class Options(TypedDict, total=False):
     unmapped: Literal["stop", "none"]
     lean: bool
     captions: bool
+    recheck: bool
     report: bool
     progress: Progress
 
@@ -90,6 +93,7 @@ class Request:
     lean: bool = False
     captions: bool = True
     unlabelled: bool = False
+    recheck: bool = False
     report: bool = True
     progress: Progress = no_progress
 
@@ -99,10 +103,11 @@ class Request:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or abs(value) > LARGEST):
                 raise UsageError(f"{name}: {value!r} is not a whole number, or too large")
-        if self.count is None and self.ratio is None:
+        if self.count is None and self.ratio is None and not self.recheck:
             object.__setattr__(self, "ratio", DEFAULT_RATIO)
-        # Asked here for the sake of its errors: a wrong target should be told before the dataset is read.
-        backgrounds_needed(0, 0, ratio=self.ratio, count=self.count)
+        if self.has_target:
+            # Asked here for the sake of its errors: a wrong target should be told before the dataset is read.
+            backgrounds_needed(0, 0, ratio=self.ratio, count=self.count)
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
             raise UsageError(
                 f"jobs: {self.jobs} is out of range; give 1 to {MOST_JOBS}, or leave it out to let it adapt"
@@ -113,6 +118,11 @@ class Request:
         for name in ("images", "exclude"):
             if isinstance(getattr(self, name), (str, Path)):
                 object.__setattr__(self, name, (getattr(self, name),))
+
+    @property
+    def has_target(self) -> bool:
+        """Whether a ratio or a count is asked for; without one, `recheck` keeps the number there is."""
+        return self.count is not None or self.ratio is not None
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from yolobg.coco.annotation_source import COCO2017, bare_source, is_url, split_member
+from yolobg.dataset.basis import Basis
 from yolobg.dataset.manifest import Entry, Run
 from yolobg.download.addresses import bare_url
 from yolobg.model import Progress
@@ -13,10 +14,10 @@ from yolobg.report import Added
 from yolobg.request import Request
 from yolobg.sources import Source
 
-__all__ = ["added_of", "request_again", "run_record"]
+__all__ = ["added_of", "names_source_of", "request_again", "run_record"]
 
 
-def run_record(request: Request, source: Source, images_dir: Path, *, added: str) -> Run:
+def run_record(request: Request, source: Source, images_dir: Path, *, added: str, basis: Basis | None = None) -> Run:
     """The record of a run, with every path absolute: it is read from other current folders.
 
     Of an address the user, password and query are left out: they may be secrets, and a dataset is passed on.
@@ -26,14 +27,15 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         source: What it meant.
         images_dir: The folder that took the images.
         added: The time that the run's entries carry.
+        basis: What the choice rested on.
     """
     folder = _folder(request)
     return Run(
         added=added,
         split=request.split,
         source=source.name,
-        annotations=_absolute(str(request.annotations)) if request.annotations is not None else None,
-        images=tuple(str(folder) for folder in source.origin.folders) + _bases(request, source) if not folder else (),
+        annotations=_annotations(request),
+        images=() if folder else tuple(str(place) for place in source.origin.folders) + _bases(request, source),
         into=str(images_dir) if request.into is not None else None,
         map={name: tuple(categories) for name, categories in request.map.items()},
         exclude=tuple(request.exclude),
@@ -46,11 +48,21 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         captions=request.captions,
         folder=folder,
         unlabelled=request.unlabelled,
+        basis=basis,
     )
 
 
+def names_source_of(request: Request, run: Run) -> bool:
+    """Whether a request names the source of a run, by the place of its annotations or images."""
+    return (_annotations(request), _folder(request)) == (run.annotations, run.folder)
+
+
+def _annotations(request: Request) -> str | None:
+    return _absolute(str(request.annotations)) if request.annotations is not None else None
+
+
 def _folder(request: Request) -> str | None:
-    """The folder that was the source."""
+    """The folder that is the source; None for annotations and for the named source."""
     if request.annotations is not None or request.source == COCO2017.name:
         return None
     return os.path.abspath(Path(request.source).expanduser())  # noqa: PTH100 - as for annotations

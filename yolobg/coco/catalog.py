@@ -82,6 +82,12 @@ class Catalog:
     # ------------------------------------------------------------ what is there
 
     @property
+    def key(self) -> str:
+        """What the cache knows the content of the source's files by; empty for a file of another name."""
+        parts = self.path.stem.rsplit("-", 2)
+        return parts[1] if len(parts) == 3 else ""  # noqa: PLR2004 - name, key and digest
+
+    @property
     def categories(self) -> tuple[Category, ...]:
         """All categories in ascending id order."""
         return self._ask(lambda file: file.categories)

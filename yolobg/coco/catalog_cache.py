@@ -17,7 +17,16 @@ from yolobg.errors import YolobgError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
 
-__all__ = ["CacheEntry", "build_from", "cache_entries", "cache_folder", "clear_cache", "find_catalog", "open_catalog"]
+__all__ = [
+    "CacheEntry",
+    "build_from",
+    "cache_entries",
+    "cache_folder",
+    "clear_cache",
+    "find_by_key",
+    "find_catalog",
+    "open_catalog",
+]
 
 
 def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog:
@@ -53,6 +62,12 @@ def find_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
     if source.official and _ready(Store(cache_folder()), source) is None:
         return None
     return open_catalog(source, progress=progress)
+
+
+def find_by_key(key: str) -> Catalog | None:
+    """The catalog in the cache that was made from files of that content, wherever those are now; or None."""
+    path = Store(cache_folder()).find(key) if key.isalnum() else None
+    return Catalog(path) if path else None
 
 
 def build_from(

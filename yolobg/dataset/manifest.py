@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from yolobg.dataset.basis import Basis
 from yolobg.dataset.layout import is_image, label_path, source_slug
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary, write_bytes
@@ -26,6 +27,7 @@ __all__ = [
     "ListEdit",
     "Manifest",
     "Pending",
+    "Replacing",
     "Run",
     "absolute",
     "check_entry",
@@ -79,8 +81,8 @@ class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
 
-    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`, and
-    `folder` is its `source` where that was a folder.
+    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`, but
+    for `folder`, the folder that was the source, and `basis`, what the choice rested on.
     """
 
     added: str
@@ -100,6 +102,15 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     captions: bool = True
     folder: str | None = None
     unlabelled: bool = False
+    basis: Basis | None = None
+
+
+class Replacing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A replacement that has begun: the images that leave, and how many backgrounds their split has afterwards."""
+
+    split: str
+    backgrounds: int
+    images: tuple[str, ...]
 
 
 class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +142,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folders: tuple[str, ...] = ()
     pending: Pending | None = None
     runs: tuple[Run, ...] = ()
+    replacing: Replacing | None = None
 
     @property
     def known(self) -> tuple[Entry, ...]:

@@ -23,6 +23,7 @@ from yolobg.review.cards import Catalogs, cards_of
 from yolobg.review.report_file import write_report
 from yolobg.review.sheet import draw_sheet
 from yolobg.runs import request_again
+from yolobg.stale import find_stale, stale_warnings
 
 __all__ = ["draw_contact_sheet", "page_of_run", "rewrite_page", "write_page"]
 
@@ -50,16 +51,17 @@ def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) 
             return None, ()
         # A run that only finished what another began has asked no source.
         meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, manifest.runs)
+        look = _look(data, manifest, root, known={report.dataset.split: report.after})
         page = write_report(
             root,
             data,
             manifest,
             home_folders(data),
-            splits=_split_counts(data, manifest, root, known={report.dataset.split: report.after}),
+            splits=look.counts,
             classes=meaning.classes,
             source=meaning.source,
             new={added.image for added in report.added},
-            warnings=report.warnings,
+            warnings=report.warnings + look.warnings,
             progress=progress,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the images are in
@@ -112,23 +114,39 @@ def write_page(
         MergeError: It cannot be written.
     """
     meaning = _meaning(data, manifest.runs)
+    look = _look(data, manifest, root, known={})
     try:
         return write_report(
             root, data, manifest, home_folders(data),
-            splits=_split_counts(data, manifest, root, known={}), classes=meaning.classes, source=meaning.source,
-            new=new, progress=progress,
+            splits=look.counts, classes=meaning.classes, source=meaning.source,
+            new=new, warnings=look.warnings, progress=progress,
         )  # fmt: skip
     except OSError as error:
         raise MergeError(f"{root / FOLDER}: the report cannot be written: {error.strerror or error}") from error
 
 
-def _split_counts(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str, Counts]) -> dict[str, Counts]:
-    """The counts of each split that can be read; those in `known` are not counted again."""
-    told: dict[str, Counts] = {}
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The counts of each split that can be read, and what to know of the backgrounds in them."""
+
+    counts: dict[str, Counts]
+    warnings: tuple[str, ...]
+
+
+def _look(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str, Counts]) -> _Look:
+    """Look at each split; those in `known` have been looked at."""
+    counts: dict[str, Counts] = {}
+    warnings: list[str] = []
     for split in data.splits:
         with contextlib.suppress(DatasetError):
-            told[split] = known.get(split) or counts_of(scan_split(data, split), manifest, root)
-    return told
+            if split in known:
+                counts[split] = known[split]
+                continue
+            inventory = scan_split(data, split)
+            counts[split] = counts_of(inventory, manifest, root)
+            stale = find_stale(data, root, manifest, inventory).stale
+            warnings += [f"{split}: {line}" for line in stale_warnings(stale, data.file)]
+    return _Look(counts, tuple(warnings))
 
 
 def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:

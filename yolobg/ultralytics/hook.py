@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from yolobg.dataset.inventory import count_files
 from yolobg.dataset.listed import count_openable
@@ -16,6 +17,9 @@ from yolobg.request import Request
 from yolobg.selection import backgrounds_needed
 from yolobg.ultralytics import trainer as ultra
 from yolobg.ultralytics.waiting import when_free
+
+if TYPE_CHECKING:
+    from yolobg.dataset.manifest import Manifest
 
 __all__ = ["EVENT", "BackgroundHook"]
 
@@ -129,18 +133,20 @@ class BackgroundHook:
             ultra.logger().warning(
                 f"{ultra.prefix()}no backgrounds were added: {error} Training goes on with what is there."
             )
+            _tell_stale(data, seen.inventory, self.request())
             return None
         _tell(added, after, seen.inventory, data, fraction)
         return after
 
     def _augment(self, data: DataYaml, seen: _Seen) -> tuple[int, Counts]:
         """Add what is missing; returns how many that were, and the counts afterwards."""
-        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415 - a script that imports the hook pays nothing
+        # A script that imports the hook pays nothing.
+        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
 
         request = self.request()
         there = count_files(seen(data, request))
         needed = backgrounds_needed(there.labelled, there.backgrounds, ratio=request.ratio, count=request.count)
-        if there.labelled and not needed and read_manifest(data.root.resolve()).pending is None:
+        if there.labelled and not needed and _all_stands(read_manifest(data.root.resolve()), data, request):
             # Nearly every training: what knows sources and classes need not even be imported.
             return 0, there
         from yolobg.execution import carry_out  # noqa: PLC0415
@@ -153,6 +159,30 @@ class BackgroundHook:
         for warning in report.warnings:
             ultra.logger().warning(f"{ultra.prefix()}{warning}")
         return len(report.added), report.after
+
+
+def _all_stands(manifest: Manifest, data: DataYaml, request: Request) -> bool:
+    """Whether there is nothing to finish, and every earlier choice was made by what is asked today."""
+    from yolobg.dataset.basis import question_of, still_stands  # noqa: PLC0415
+    from yolobg.runs import names_source_of  # noqa: PLC0415
+
+    names = tuple(data.names.values())
+    return manifest.pending is None and all(
+        still_stands(run, question_of(run, names, request, same_source=names_source_of(request, run)))
+        for run in manifest.runs
+    )
+
+
+def _tell_stale(data: DataYaml, inventory: Inventory, request: Request) -> None:
+    """Warn of earlier backgrounds that no longer qualify, where nothing was added that would have told."""
+    from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
+    from yolobg.stale import find_stale, stale_warnings  # noqa: PLC0415
+
+    root = data.root.resolve()
+    with contextlib.suppress(YolobgError, OSError):
+        stale = find_stale(data, root, read_manifest(root), inventory, request).stale
+        for line in stale_warnings(stale, data.file):
+            ultra.logger().warning(f"{ultra.prefix()}{line}")
 
 
 class _Seen:
