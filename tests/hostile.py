@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from PIL import Image
+
+from yolobg.dataset.manifest import read_manifest
 
 LABELLED = 12
 SPLIT = "images/train"
@@ -39,12 +42,13 @@ class World:
         return self.dataset / ".yolobg" / "manifest.json"
 
     def read(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.manifest.read_bytes())
+        """The manifest written out: each entry by itself."""
+        told: dict[str, Any] = json.loads(msgspec.json.encode(read_manifest(self.dataset)))
         return told
 
     def write(self, manifest: Mapping[str, Any]) -> None:
         self.manifest.parent.mkdir(exist_ok=True)
-        self.manifest.write_text(json.dumps(manifest))
+        self.manifest.write_text(json.dumps(as_stored(manifest)))
 
     def outside(self) -> dict[str, tuple[object, ...]]:
         """Everything that is neither in the dataset nor in the cache."""
@@ -58,6 +62,28 @@ class World:
         """What lies in the dataset and was not made by yolobg, by name."""
         found = photograph(self.dataset)
         return {n: t for n, t in found.items() if "bg_" not in n and n.partition("/")[0] != ".yolobg"}
+
+
+def as_stored(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest that was written out, true or forged, in the form on disk."""
+    stored = dict(manifest)
+    if "entries" in stored:
+        stored["entries"] = [_block(stored["entries"])]
+    if pending := stored.get("pending"):
+        stored["pending"] = pending | {"entries": [_block(pending["entries"])]}
+        if pending.get("edit"):
+            stored["pending"]["edit"] = _edit(pending["edit"])
+    if "edits" in stored:
+        stored["edits"] = [_edit(edit) for edit in stored["edits"]]
+    return stored
+
+
+def _block(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: [entry[name] for entry in entries] for name in (entries[0] if entries else {"image": ""})}
+
+
+def _edit(edit: Mapping[str, Any]) -> dict[str, Any]:
+    return {**edit, "lines": [{"key": list(edit["lines"]), "value": list(edit["lines"].values())}]}
 
 
 def photograph(top: Path) -> dict[str, tuple[object, ...]]:

@@ -17,7 +17,7 @@ import pytest
 import tally
 from bad_files import GOOD_YAML, TEXT, YAML_BOMB, cuts, make_dataset
 from fuzz.mutate import ODD, odd_at_every_place
-from fuzz.seeds import CAPTIONS, INSTANCES, MANIFEST, SEEDS
+from fuzz.seeds import CAPTIONS, INSTANCES, MANIFEST, PENDING, REMOVING, SEEDS
 from fuzz.targets import TARGETS
 
 from yolobg.coco.annotations import parse_instances, read_captions, read_instances
@@ -109,7 +109,7 @@ TREES: dict[str, list[Any]] = {
     "instances": [ONE_EACH],
     "convert": [ONE_EACH],
     "captions": [CAPTIONS],
-    "manifest": [MANIFEST, {"version": 1, "pending": {"kind": "remove", "entries": [], "folders": ["x"]}}],
+    "manifest": [MANIFEST, PENDING, REMOVING],
     "records": [json.loads(seed) for seed in SEEDS["records"]],
     "settings": [json.loads(seed) for seed in SEEDS["settings"]],
     "map": [json.loads(SEEDS["map"][2]), {"cat": "cat", "dog": ["dog"], "x": None}],

@@ -229,7 +229,7 @@ def test_check_entry__refuses_what_lies_outside_the_dataset(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1, "entries": [{}]}', b"\xff", b"[" * 100_000]
+    "raw", [b"", b"{", b"[]", b'{"version": 3}', b'{"version": 2, "entries": [{}]}', b"\xff", b"[" * 100_000]
 )
 def test_read_manifest__damaged_is_an_error_that_names_it(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / ".yolobg").mkdir()

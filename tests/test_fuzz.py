@@ -74,6 +74,22 @@ def entries(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 IDS = st.integers(0, 3)
+
+
+def blocks(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Lists as `yolobg.dataset.table` stores them, most of them damaged somewhere."""
+    counts = st.lists(st.integers(-1, 3), max_size=3)
+    columns = {
+        name: st.lists(values, max_size=3)
+        | st.fixed_dictionaries({"all": values})
+        | st.fixed_dictionaries({"values": st.lists(values, max_size=3), "at": counts})
+        | st.fixed_dictionaries({"start": st.text(max_size=3), "end": VALUES, "rest": st.lists(VALUES, max_size=3)})
+        | st.fixed_dictionaries({"start": st.text(max_size=3), "end": st.just(""), "like": st.just("image") | VALUES})
+        for name, values in known.items()
+    }
+    return st.lists(st.fixed_dictionaries({}, optional=columns), max_size=2)
+
+
 DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "instances": st.fixed_dictionaries(
         {
@@ -99,9 +115,9 @@ DOCUMENTS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "captions": st.fixed_dictionaries({"annotations": entries(image_id=IDS, caption=st.text(max_size=20))}),
     "manifest": st.fixed_dictionaries(
-        {"version": st.just(1)},
+        {"version": st.just(2)},
         optional={
-            "entries": entries(
+            "entries": blocks(
                 image=st.sampled_from(["images/train/bg_coco2017_000000000042.jpg", "/x.jpg", "../bg_x_1.jpg", "\0"]),
                 label=st.sampled_from(["labels/train/bg_coco2017_000000000042.txt", ""]),
                 split=st.just("train"),

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from merging import tree
 from reviewing import HOSTILE, Client, add_backgrounds, chosen, make_sample, reviewing
 
 import yolobg
+from yolobg.dataset.manifest import read_manifest, write_manifest
 from yolobg.review.state import read_state
 
 
@@ -139,17 +141,17 @@ def test_picture__a_manifest_that_names_other_files_shows_none(tmp_path: Path) -
     add_backgrounds(data, 3)
     secret = tmp_path / "bg_secret.jpg"
     secret.write_bytes((data / chosen(data)[0]).read_bytes())
-    manifest = data / ".yolobg/manifest.json"
+    manifest = read_manifest(data)
+    first, *others = manifest.entries
     for strange in (str(secret), "images/train/../../../bg_secret.jpg"):
-        text = manifest.read_text()
-        manifest.write_text(text.replace(chosen(data)[0], strange))
+        forged = msgspec.structs.replace(first, image=strange)
+        write_manifest(data, msgspec.structs.replace(manifest, entries=(forged, *others)))
         with reviewing(data) as (_, address):
             client = Client(address)
             client.enter()
             items = client.everything()["items"]
             assert [i for i in items if "secret" in i["image"]] == []
             assert sum(i["ours"] for i in items) == 2
-        manifest.write_text(text)
 
 
 def test_headers__are_strict_everywhere(client: Client) -> None:

@@ -21,7 +21,7 @@ from yolobg.dataset.known import Known
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold, was_left
-from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
+from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, relative
 from yolobg.dataset.merge import add
 from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
@@ -29,9 +29,9 @@ from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
 from yolobg.files import make_real_folder
-from yolobg.model import Origin, Progress, Staged
+from yolobg.model import Failed, Origin, Progress, Staged
 from yolobg.planning import Choice, Plan, count_non_commercial, counts_of, make_plan
-from yolobg.report import Report
+from yolobg.report import Report, SourceInfo
 from yolobg.review.again import page_of_run
 from yolobg.runs import added_of, run_record
 
@@ -89,11 +89,12 @@ def _replace_stale(plan: Plan, manifest: Manifest) -> Report:
 
 @dataclass(frozen=True)
 class _Done:
-    """What came in, and the choice as it turned out."""
+    """What came in, what the source turned out to hold, and what is recorded then."""
 
-    choice: Choice
-    fetched: FetchResult
+    info: SourceInfo
+    failed: tuple[Failed, ...]
     added: tuple[Entry, ...]
+    manifest: Manifest
 
 
 def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
@@ -120,11 +121,16 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
             fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
+            used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
             intent = _intent(plan, choice, fetched.staged, staging)
+            # By the hundred thousand, so they go before the merge and the count need room.
+            failed = fetched.failed
+            del fetched, doubles
             merged = add(plan.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
-    return _Done(choice, fetched, merged.entries[len(manifest.entries) :])
+    info = replace(choice.info, non_commercial=used)
+    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged)
 
 
 def _tidied(plan: Plan) -> Report:
@@ -175,7 +181,7 @@ def _with_page(plan: Plan, report: Report) -> Report:
 
 def _tell(plan: Plan, done: _Done | None) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
-    manifest = read_manifest(plan.root)
+    manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.root)
     after = counts_of(plan.scan(plan.data, plan.request), manifest, plan.root)
     report = replace(
         plan.report,
@@ -184,13 +190,8 @@ def _tell(plan: Plan, done: _Done | None) -> Report:
         manifest=str(manifest_path(plan.root)) if manifest_path(plan.root).exists() else None,
     )
     if done is not None:
-        used = count_non_commercial((staged.record for staged in done.fetched.staged), done.choice.licenses)
-        report = replace(
-            report,
-            source=replace(done.choice.info, non_commercial=used),
-            added=tuple(added_of(entry) for entry in done.added),
-            failed=done.fetched.failed,
-        )
+        added = tuple(added_of(entry) for entry in done.added)
+        report = replace(report, source=done.info, added=added, failed=done.failed)
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (

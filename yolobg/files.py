@@ -34,6 +34,7 @@ __all__ = [
     "sweep_parts",
     "temporary_name",
     "write_bytes",
+    "write_pieces",
 ]
 
 
@@ -117,9 +118,16 @@ def _replace(part: Path, destination: Path) -> None:
 
 def write_bytes(destination: Path, data: bytes) -> None:
     """Write `destination` whole or not at all, keeping the permissions of a file that it replaces."""
+    write_pieces(destination, (data,))
+
+
+def write_pieces(destination: Path, pieces: Iterable[bytes]) -> None:
+    """As `write_bytes`, with content that is made while it is written, so that memory never holds all of it."""
     with replace_when_done(destination) as part:
         step("write", part)
-        part.write_bytes(data)
+        with part.open("wb") as handle:
+            for piece in pieces:
+                handle.write(piece)
         with contextlib.suppress(OSError):
             part.chmod(destination.stat().st_mode & 0o7777)
 

@@ -5,7 +5,7 @@ data.yaml → inventory → how many; class names → excluded categories; catal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
 from yolobg.dataset.homes import read_all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
 from yolobg.dataset.known import Known
-from yolobg.dataset.manifest import Entry, Manifest, absolute, manifest_path, read_manifest
+from yolobg.dataset.manifest import Entry, Manifest, absolute, check_room, manifest_path, read_manifest
 from yolobg.dataset.rejected import read_rejections
 from yolobg.download.same import same_pictures
 from yolobg.errors import DatasetError, PoolError
@@ -183,6 +183,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
     if needed and (reason := why_not_rgb(data)):
         raise DatasetError(reason)
+    check_room(root, manifest, needed)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
     choice = _choose(request, data, manifest, needed, inventory if scan is _scan else None) if needed else None
     return Plan(

@@ -89,26 +89,38 @@ _RUN = {
     "license": "any",
     "jobs": 4,
 }
-_EDIT = {"file": "train.txt", "lines": {_ENTRY["image"]: "./images/train/x.jpg"}, "newline_added": True}
+# As `yolobg.dataset.table` stores lists: each form of a column once.
+_BLOCK = {name: {"all": value} for name, value in _ENTRY.items()} | {
+    "image": {"start": "images/train/bg_coco2017_0000000000", "end": ".jpg", "rest": ["42", "43"]},
+    "label": {"start": "labels/train/bg_coco2017_0000000000", "end": ".txt", "like": "image"},
+    "source_id": [42, 43],
+    "license": {"values": [4, None], "at": [0, 1]},
+}
+_EDIT = {
+    "file": "train.txt",
+    "lines": [{"key": [_ENTRY["image"]], "value": ["./images/train/x.jpg"]}],
+    "newline_added": True,
+}
 MANIFEST = {
-    "version": 1,
-    "entries": [_ENTRY],
+    "version": 2,
+    "entries": [_BLOCK],
     "edits": [_EDIT],
     "folders": ["labels/train"],
     "runs": [_RUN],
     "pending": None,
 }
 PENDING = {
-    "version": 1,
+    "version": 2,
     "pending": {
         "kind": "add",
-        "entries": [_ENTRY],
+        "entries": [_BLOCK],
         "edit": _EDIT,
         "folders": [],
         "staging": ".yolobg/staging",
         "run": _RUN,
     },
 }
+REMOVING = {"version": 2, "entries": [_BLOCK], "pending": {"kind": "remove", "rows": [[0, 1]]}}
 
 
 def make_zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED, *, comment: bytes = b"") -> bytes:
@@ -200,7 +212,7 @@ def _all() -> dict[str, list[bytes]]:
         ],
         "captions": [_text(CAPTIONS), json.dumps(CAPTIONS, ensure_ascii=False).encode()],
         "zip": _zips(),
-        "manifest": [_text(MANIFEST), _text(PENDING), b'{"version": 1}'],
+        "manifest": [_text(MANIFEST), _text(PENDING), _text(REMOVING), b'{"version": 2}'],
         "map": [
             b"cat: cat\npothole: none\ndog: [dog, cat]\n3: [person]\n",
             b'# comment\n"cat":\n  - "cat"  # same, 1.00: x\n"x y": none\n',

@@ -1,13 +1,11 @@
 """The record of what yolobg added: `.yolobg/manifest.json` below the dataset root.
 
-Owns the file's form, its safe reading and writing, and the credits file made from it. What a manifest says is not
-trusted: `check_entry` tells whether an entry can be something that yolobg added.
+Owns the records and their safe reading and writing; `manifest_form` has the form on disk. What a manifest
+says is not trusted: `check_entry` tells whether an entry can be something that yolobg added.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -15,9 +13,11 @@ from typing import Literal
 import msgspec
 
 from yolobg.dataset.basis import Basis
+from yolobg.dataset.credits import credit_lines
 from yolobg.dataset.layout import is_image, label_path, source_slug
-from yolobg.errors import DatasetError
-from yolobg.files import read_ordinary, write_bytes
+from yolobg.dataset.manifest_form import from_stored, stored
+from yolobg.errors import DatasetError, MergeError
+from yolobg.files import read_ordinary, write_pieces
 from yolobg.model import Link
 
 __all__ = [
@@ -31,6 +31,8 @@ __all__ = [
     "Run",
     "absolute",
     "check_entry",
+    "check_recordable",
+    "check_room",
     "manifest_path",
     "read_manifest",
     "relative",
@@ -40,14 +42,16 @@ __all__ = [
 ]
 
 FOLDER = ".yolobg"
-VERSION = 1
-# 118,287 entries of about 600 bytes are 70 MB; anything far above was not written by us.
-SIZE_LIMIT_BYTES = 512 << 20
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+VERSION = 2
+# A million entries are 100 to 250 MB. A run that would record more is refused; taking back must always fit.
+RECORD_LIMIT_BYTES = 512 << 20
+SIZE_LIMIT_BYTES = 2 * RECORD_LIMIT_BYTES
+_MEMORY_LIMIT_BYTES = 2 << 30
+_LEAST_BYTES = 80  # of an entry: the digest of its content does not repeat
 _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere."""
 
     image: str
@@ -182,17 +186,23 @@ def read_manifest(root: Path) -> Manifest:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        manifest = msgspec.json.decode(raw, type=Manifest)
+        told = msgspec.json.decode(raw)
+        del raw
+        if not isinstance(told, dict):
+            raise msgspec.ValidationError("expected an object")
+        _check_version(path, told.get("version"))
+        return from_stored(told, Manifest, Entry, memory_bytes=2 * _MEMORY_LIMIT_BYTES)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise DatasetError(
             f"{path}: not a manifest of yolobg ({error}). Restore it from a backup: without it yolobg cannot know "
             "which files it added, so it changes nothing here."
         ) from error
-    if manifest.version != VERSION:
-        raise DatasetError(
-            f"{path}: version {manifest.version}, this yolobg knows version {VERSION}; use a newer yolobg"
-        )
-    return manifest
+
+
+def _check_version(path: Path, version: object) -> None:
+    if isinstance(version, int) and version != VERSION:
+        todo = "use a newer yolobg" if version > VERSION else "run `yolobg remove` of the older yolobg that wrote it"
+        raise DatasetError(f"{path}: version {version}, this yolobg knows version {VERSION}; {todo}")
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
@@ -200,36 +210,43 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     path = manifest_path(root)
     # Credits first: as long as the manifest has the intent in it, a killed run is finished and comes by here again.
     if manifest.pending is None:
-        write_bytes(path.with_name("ATTRIBUTION.csv"), _credits(manifest).encode("utf-8"))
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        write_pieces(path.with_name("ATTRIBUTION.csv"), credit_lines(manifest.entries))
+    write_pieces(path, stored(manifest, memory_bytes=2 * _MEMORY_LIMIT_BYTES))
 
 
-def _credits(manifest: Manifest) -> str:
-    out = io.StringIO(newline="")
-    table = csv.writer(out)
-    table.writerow(
-        [
-            "image",
-            "source",
-            "source_id",
-            "license_id",
-            "license",
-            "license_url",
-            "flickr_url",
-            "downloaded_from",
-            "sha256",
-        ]
+def check_room(root: Path, manifest: Manifest, needed: int) -> None:
+    """Say before anything is fetched that `needed` more entries are more than a manifest can hold.
+
+    Raises:
+        MergeError: They are.
+    """
+    if (len(manifest.known) + needed) * _LEAST_BYTES > RECORD_LIMIT_BYTES:
+        raise _too_large(root, len(manifest.known) + needed)
+
+
+def check_recordable(root: Path, manifest: Manifest) -> None:
+    """Say before anything is written that a manifest could not be read again.
+
+    Raises:
+        MergeError: It could not.
+    """
+    size = 0
+    try:
+        for piece in stored(manifest, memory_bytes=_MEMORY_LIMIT_BYTES):
+            size += len(piece)
+            if size > RECORD_LIMIT_BYTES:
+                break
+    except msgspec.ValidationError:
+        size = RECORD_LIMIT_BYTES + 1
+    if size > RECORD_LIMIT_BYTES:
+        raise _too_large(root, len(manifest.known))
+
+
+def _too_large(root: Path, entries: int) -> MergeError:
+    return MergeError(
+        f"{manifest_path(root)}: a record of {entries:,} backgrounds would be larger than the "
+        f"{RECORD_LIMIT_BYTES >> 20:,} MiB that yolobg keeps; nothing was changed. Ask for a smaller --ratio or --count"
     )
-    for e in manifest.entries:
-        row = [e.image, e.source, e.source_id, e.license, e.license_name, e.license_url, e.flickr_url, e.url, e.sha256]
-        table.writerow([_plain(value) if isinstance(value, str) else value for value in row])
-    return out.getvalue()
-
-
-def _plain(text: str) -> str:
-    """A text of the annotations file that drives neither a terminal nor, by a leading = + - @, a spreadsheet."""
-    safe = _CONTROL.sub("�", text)
-    return f"'{safe}" if safe[:1] in ("=", "+", "-", "@") else safe
 
 
 def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:

@@ -21,6 +21,7 @@ from yolobg.dataset.manifest import (
     Manifest,
     Pending,
     absolute,
+    check_recordable,
     read_manifest,
     with_needed_runs,
     write_manifest,
@@ -72,10 +73,14 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
     for entry in pending.entries:
         if os.path.lexists(absolute(entry.image, root)) or os.path.lexists(absolute(entry.label, root)):
             raise MergeError(f"{absolute(entry.image, root)}: this name or its label's is taken; nothing was changed")
+    intent = msgspec.structs.replace(manifest, pending=pending)
+    # The one is written before the images show, the other after it: both must be such as can be read again.
+    for record in (intent, _merged(manifest, pending, pending.entries, pending.edit)):
+        check_recordable(root, record)
     made: set[Path] = set()
     try:
         _flush_staged(pending, root)
-        write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
+        write_manifest(root, intent)
         return carry_out(root, manifest, pending, made=made, check_places=check_places)
     except BaseException as error:
         undone = _undo(root, manifest, pending, made)
@@ -115,25 +120,29 @@ def carry_out(
     check_places()
     done = tuple(e for e in pending.entries if _place(e, root, staging, made, homes))
     flush_folders(done, root)
-    edits = manifest.edits
+    edit: ListEdit | None = None
     if pending.edit is not None and done:
-        placed = {e.image: pending.edit.lines[e.image] for e in done}
-        edit: ListEdit = msgspec.structs.replace(pending.edit, lines=placed)
+        edit = msgspec.structs.replace(pending.edit, lines={e.image: pending.edit.lines[e.image] for e in done})
         check_places()
         list_file.append(absolute(edit.file, root), edit)
-        edits = (*edits, edit)
-    merged = msgspec.structs.replace(
-        manifest,
-        entries=manifest.entries + done,
-        edits=edits,
-        folders=manifest.folders + tuple(f for f in pending.folders if f not in manifest.folders),
-        pending=None,
-        runs=(*manifest.runs, *([pending.run] if pending.run else [])),
-    )
-    merged = with_needed_runs(merged)
+    merged = _merged(manifest, pending, done, edit)
     write_or_drop(root, merged)
     clear_staging(staging)
     return merged
+
+
+def _merged(manifest: Manifest, pending: Pending, done: tuple[Entry, ...], edit: ListEdit | None) -> Manifest:
+    """What is recorded after a run that brought `done` to their places."""
+    return with_needed_runs(
+        msgspec.structs.replace(
+            manifest,
+            entries=manifest.entries + done,
+            edits=(*manifest.edits, *([edit] if edit else [])),
+            folders=manifest.folders + tuple(f for f in pending.folders if f not in manifest.folders),
+            pending=None,
+            runs=(*manifest.runs, *([pending.run] if pending.run else [])),
+        )
+    )
 
 
 def _make(folder: Path) -> None:

@@ -64,7 +64,7 @@ def look_image(image: Path, entry: Entry) -> ImageThere:
         # A symlink whose target is gone is still the link that was made, if it leads where that one led.
         return "ours" if entry.link == "symlink" and _leads_to(image, entry.url) else "other"
     except OSError as error:
-        if error.errno != errno.ELOOP:
+        if error.errno not in (errno.ELOOP, errno.ENAMETOOLONG):
             raise
     return "other"
 
