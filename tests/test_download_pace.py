@@ -161,6 +161,28 @@ def test_hosts__a_stopped_host_is_probed_and_then_down() -> None:
     assert "http://a: refused" in hosts.describe()
 
 
+def test_hosts__that_drip_are_given_up_after_few_requests() -> None:
+    """Each such request takes long, so one after the other, as for a few images, would hold the run for minutes."""
+    clock = Clock()
+    hosts = Hosts(["http://a", "http://b", "http://c"], limits=LIMITS, clock=clock)
+    asked = 0
+    while not hosts.all_down:
+        host = hosts.pick((), asked)
+        clock.now += 0.05 if host is None else LIMITS.slow_after_s
+        if host is not None:
+            asked += 1
+            hosts.failed(host, Fault("slow", "only 20 bytes per second"))
+    assert asked <= 4 * len(hosts.all)
+
+
+def test_hosts__a_few_slow_answers_at_once_are_no_drip() -> None:
+    clock = Clock()
+    (host,) = (hosts := Hosts(["http://a"], limits=LIMITS, clock=clock)).all
+    for _ in range(LIMITS.host_failures - 1):
+        hosts.failed(host, Fault("slow", "no answer in time"))
+    assert host.stopped_at is None
+
+
 def test_hosts__one_good_answer_makes_it_well() -> None:
     clock = Clock()
     hosts = Hosts(["http://a"], limits=LIMITS, clock=clock)

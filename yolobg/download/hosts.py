@@ -17,6 +17,7 @@ FaultKind = Literal["gone", "busy", "bad", "slow", "connection", "untrusted", "l
 
 _PROBE_S, _PROBE_CAP_S = 0.1, 1.0
 _PROBES_AT_LEAST = 3
+_DRIPS_AT_LEAST = 3
 
 
 class Fault(Exception):  # noqa: N818 - an outcome of one request, not an error of the program
@@ -43,6 +44,7 @@ class Host:
         base: The address that file names are appended to.
         last: Its last answer in words, for messages.
         failures: Failed connections since the last answer.
+        failing_since: When the first of them failed (monotonic seconds), or None.
         probes: Failed connections since requests to it were stopped.
         stopped_at: Since when it is only probed (monotonic seconds), or None.
         next_probe_at: When the next probe is due.
@@ -55,6 +57,7 @@ class Host:
     base: str
     last: str = "not asked"
     failures: int = 0
+    failing_since: float | None = None
     probes: int = 0
     stopped_at: float | None = None
     next_probe_at: float = 0.0
@@ -107,7 +110,7 @@ class Hosts:
         """Note that a host answered, whatever it said: it is alive."""
         host.last = words
         host.failures = host.probes = 0
-        host.stopped_at = None
+        host.stopped_at = host.failing_since = None
         host.probing = False
 
     def failed(self, host: Host, fault: Fault) -> None:
@@ -118,8 +121,12 @@ class Hosts:
             return
         now = self._clock()
         host.failures += 1
+        host.failing_since = now if host.failing_since is None else host.failing_since
+        # One request at a time that drips takes long to fail: then few tell as much as many.
+        failing_s = now - host.failing_since
+        drips = fault.kind == "slow" and host.failures >= _DRIPS_AT_LEAST and failing_s >= self._limits.slow_after_s
         if host.stopped_at is None:
-            if host.failures >= self._limits.host_failures:
+            if drips or host.failures >= self._limits.host_failures:
                 host.stopped_at, host.probes = now, 0
                 host.next_probe_at = now + _PROBE_S
             return
@@ -130,7 +137,8 @@ class Hosts:
         host.probes += 1
         host.next_probe_at = now + min(_PROBE_CAP_S, _PROBE_S * 2.0**host.probes)
         long_enough = now - host.stopped_at >= self._limits.host_down_s
-        host.down = host.probes >= self._limits.host_probes or (host.probes >= _PROBES_AT_LEAST and long_enough)
+        tried = host.probes >= _PROBES_AT_LEAST or (drips and failing_s >= 2 * self._limits.slow_after_s)
+        host.down = host.probes >= self._limits.host_probes or (tried and long_enough)
 
     def describe(self) -> str:
         """Each host and its last answer, for an error."""

@@ -16,8 +16,9 @@ class Limits:
         read_s: Between two pieces of an answer, and until its first.
         probe_s: The same for a request that only finds out whether a host is back.
         attempt_s: One request from start to end.
+        probe_attempt_s: The same for a request that only finds out whether a host is back.
         image_s: All tries of one image together, waits included.
-        slow_after_s: From when on an answer must have come with `slow_bytes_per_s`.
+        slow_after_s: From when on an answer must have come with `slow_bytes_per_s`, and fast enough for `attempt_s`.
         slow_bytes_per_s: An answer slower than this is given up.
         tries: Requests for one image over all hosts (failed connections may use as many again).
         backoff_s: Ceiling of the first random wait; doubles with each try.
@@ -36,6 +37,7 @@ class Limits:
     read_s: float = 10.0
     probe_s: float = 4.0
     attempt_s: float = 60.0
+    probe_attempt_s: float = 20.0
     image_s: float = 120.0
     slow_after_s: float = 10.0
     slow_bytes_per_s: float = 1024.0

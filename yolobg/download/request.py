@@ -103,7 +103,7 @@ class Requester:
         limits = self._limits
         read_s = limits.probe_s if is_probe else limits.read_s
         timeout = aiohttp.ClientTimeout(
-            total=limits.attempt_s,
+            total=limits.probe_attempt_s if is_probe else limits.attempt_s,
             sock_connect=limits.probe_s if is_probe else limits.connect_s,
             sock_read=read_s,
             ceil_threshold=1e9,
@@ -200,13 +200,20 @@ class Requester:
             size += len(piece)
             if size > self._limits.image_bytes:
                 raise Fault("gone", f"more than the {self._limits.image_bytes:,} bytes allowed")
-            elapsed = time.monotonic() - began
-            if elapsed > self._limits.slow_after_s and size < elapsed * self._limits.slow_bytes_per_s:
-                raise Fault("slow", f"only {size / elapsed:.0f} bytes per second")
+            self._check_speed(size, response.content_length, time.monotonic() - began)
             if len(rest) >= _SPILL_BYTES:
                 whole, rest = rest, bytearray()
                 await self._in_worker(partial(incoming.add, whole))
         return rest
+
+    def _check_speed(self, size: int, length: int | None, elapsed_s: float) -> None:
+        """Give up a body that cannot be whole in time: a drip must not be waited for until the time is up."""
+        limits = self._limits
+        if elapsed_s <= limits.slow_after_s:
+            return
+        least = max(limits.slow_bytes_per_s, (length or 0) / limits.attempt_s)
+        if size < elapsed_s * least:
+            raise Fault("slow", f"only {size / elapsed_s:.0f} bytes per second where {least:.0f} are needed")
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         """Run blocking work in a worker thread to its end, even when cancelled meanwhile: it has a file open."""
