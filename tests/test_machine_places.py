@@ -12,14 +12,18 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from image_server import ImageServer
 from machine import (
+    Outcome,
     SmallDisk,
     check_refused,
     make_world,
@@ -349,4 +353,50 @@ def test_clock_that_goes_back(tmp_path: Path) -> None:
     assert told.code == 0, told.stderr
     assert 2 not in {added["source_id"] for added in told.report["added"]}
     assert run_child("remove", str(world.root), prelude=BACK).code == 0
+    assert tree(world.root) == world.before
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder that every user reaches, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_two_users_of_a_group__work_on_one_dataset(open_path: Path) -> None:
+    """What the first leaves in `.yolobg` must not lock the second out, who may write because of the group alone."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("to be two users needs Linux, root and setpriv")
+    world, group = make_world(open_path), 42_000
+    for path in [world.root, *world.root.rglob("*")]:
+        os.chown(path, 0, group)
+        path.chmod(0o2775 if path.is_dir() else 0o664)
+
+    (open_path / "cache").mkdir()
+    (open_path / "cache").chmod(0o777)
+    env = {"YOLOBG_CACHE_DIR": str(open_path / "cache" / "of")}
+
+    def prefix(user: int) -> list[str]:
+        # Python itself may lie where only root may look; nothing is gained for writing.
+        look = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *look]
+
+    def run_as(user: int, *arguments: str) -> Outcome:
+        mine = {name: f"{value}{user}" for name, value in env.items()}
+        return run_child(*arguments, prelude="import os; os.umask(0o002)", prefix=prefix(user), env=mine)
+
+    for user, count in ((42_001, 2), (42_002, 3), (42_001, 4)):
+        told = run_as(user, *world.augment(count))
+        assert told.code == 0, told.stderr
+        assert len(world.backgrounds()) == count
+        tried("machine faults")
+    holding = "import os, sys; os.umask(0o002); from pathlib import Path; from yolobg.dataset.lock import hold\n"
+    holding += f"with hold(Path({str(world.root)!r})): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([*prefix(42_001), sys.executable, "-c", holding], stdin=PIPE, stdout=PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        check_refused(run_as(42_002, *world.augment(5)), 6, "another yolobg is at work", str(holder.pid))
+        holder.communicate()
+    assert run_as(42_002, "remove", str(world.root)).code == 0
     assert tree(world.root) == world.before
