@@ -20,7 +20,7 @@ PACKAGE = Path(yolobg.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "model", "report", "version"),
     ("request", "selection", "dataset.layout", "classes", "safe_names"),
-    ("files",),
+    ("files", "threads"),
     ("dataset", "coco", "download", "sources", "formats", "pool", "demo", "review"),
     (
         "criteria",

@@ -400,3 +400,36 @@ def test_two_users_of_a_group__work_on_one_dataset(open_path: Path) -> None:
         holder.communicate()
     assert run_as(42_002, "remove", str(world.root)).code == 0
     assert tree(world.root) == world.before
+
+
+# What a limit on the processes of a user or a container does to Python, once so many threads are there.
+FEW_THREADS = """
+import threading
+start = threading.Thread.start
+def few(self):
+    if threading.active_count() > {threads}:
+        raise RuntimeError("can't start new thread")
+    start(self)
+threading.Thread.start = few
+"""
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("over_network", [False, True])
+def test_few_threads__do_the_work_or_say_so(tmp_path: Path, threads: int, *, over_network: bool) -> None:
+    """Fewer threads do the same; where none starts, that is told, and nothing is left behind."""
+    world = make_world(tmp_path)
+    with ImageServer(world.images) as server:
+        place = [server.url] if over_network else [str(world.images)]
+        command = ["augment", str(world.root), "--count", "3", "--annotations", str(world.instances), "--json"]
+        told = run_child(*command, "--images", *place, prelude=FEW_THREADS.format(threads=threads))
+    tried("machine faults")
+    if told.code == 0:
+        assert threads > 0
+        assert len(world.backgrounds()) == 3
+    else:
+        check_refused(told, 1, "no more threads", "ulimit -u")
+        assert visible(world.root) == {n: c for n, c in world.before.items() if not n.startswith(".yolobg")}
+    # A network's requests are made by a thread of their own.
+    assert (told.code == 0) == (threads >= (2 if over_network else 1)), told.stderr
+    world.check_recovers(run_child, 3)

@@ -45,7 +45,15 @@ def bars(console: Console, *, wanted: bool = True) -> Iterator[ProgressFunction]
         yield no_progress
         return
     columns = (TextColumn("{task.description:>12}"), BarColumn(bar_width=24), _Amount(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    progress = Progress(*columns, console=console, transient=True)
+    try:
+        progress.start()
+    except RuntimeError:
+        # Bars are redrawn by a thread, and this machine starts no more of them.
+        progress.stop()
+        yield no_progress
+        return
+    with progress:
         tasks: dict[str, object] = {}
 
         def told(stage: str, done: int, total: int | None, /) -> None:

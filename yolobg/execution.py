@@ -21,7 +21,7 @@ from yolobg.dataset.known import Known
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold, was_left
-from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, relative
+from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
 from yolobg.dataset.merge import add
 from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted

@@ -12,7 +12,6 @@ import hashlib
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +21,7 @@ from yolobg.coco.zip_file import DAMAGE, MAX_RATIO, SLACK_BYTES, check_ratio, op
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.files import hash_file, step
 from yolobg.model import Progress, no_progress
+from yolobg.threads import Pool
 
 __all__ = [
     "JsonFile",
@@ -177,7 +177,7 @@ def _read(stream: _Readable) -> bytes:
 
 def _hash_meanwhile(path: Path) -> Callable[[], str]:
     """Begin to hash a file in a thread, which hashing leaves free for others; returns what waits for the digest."""
-    pool = ThreadPoolExecutor(1)
+    pool = Pool(1)
     future = pool.submit(hash_file, path)
     pool.shutdown(wait=False)
     return future.result

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -22,6 +21,7 @@ from yolobg.download.addresses import is_private, redirect_fault, shown_url
 from yolobg.download.limits import Limits
 from yolobg.download.pace import retry_after_s
 from yolobg.errors import DownloadError
+from yolobg.threads import start_thread
 
 __all__ = [
     "MAX_WAIT_S",
@@ -159,7 +159,7 @@ def _within(seconds: float, work: Callable[[], requests.Response]) -> requests.R
         else:
             response.close()
 
-    threading.Thread(target=run, name="yolobg-request", daemon=True).start()
+    start_thread(run, name="yolobg-request")
     try:
         return future.result(seconds)
     except FutureTimeoutError:

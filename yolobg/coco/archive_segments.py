@@ -16,9 +16,10 @@ from pathlib import Path
 
 from yolobg.coco.archive_http import ATTEMPTS, Answer, Remote, TransientError, backoff_s, shown
 from yolobg.coco.archive_view import Stretch
-from yolobg.errors import DownloadError
+from yolobg.errors import DownloadError, YolobgError
 from yolobg.files import step, write_bytes
 from yolobg.model import Progress
+from yolobg.threads import start_thread
 
 __all__ = ["fetch_stretches"]
 
@@ -149,9 +150,7 @@ def fetch_stretches(
     job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done, first)
     progress("annotations", done, wanted)
     # Daemons: after Ctrl-C the process must not wait for a silent host.
-    threads = [threading.Thread(target=_work, args=(job,), daemon=True) for _ in range(connections if missing else 0)]
-    for thread in threads:
-        thread.start()
+    threads = _start_all(job, connections if missing else 0)
     try:
         for thread in threads:
             while thread.is_alive():
@@ -161,6 +160,19 @@ def fetch_stretches(
         raise
     if job.error:
         raise job.error
+
+
+def _start_all(job: _Job, wanted: int) -> list[threading.Thread]:
+    threads: list[threading.Thread] = []
+    for _ in range(wanted):
+        try:
+            threads.append(start_thread(_work, job, name="yolobg-segment"))
+        except YolobgError:
+            # Fewer fetch all of it as well.
+            if not threads:
+                raise
+            break
+    return threads
 
 
 def _version_of(answer: Answer) -> str:

@@ -16,7 +16,6 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolobg.coco.annotations import Captions, ImageRow, Instances, LicenseRow
@@ -24,6 +23,7 @@ from yolobg.coco.catalog_captions import caption_blocks, index_captions
 from yolobg.coco.catalog_file import APPLICATION_ID, VERSION
 from yolobg.files import step
 from yolobg.model import IMAGE_FORMATS, Progress, no_progress
+from yolobg.threads import Pool
 
 __all__ = ["build_catalog", "is_commercial"]
 
@@ -96,7 +96,7 @@ def _fill(
         progress("catalog", captions_done, total)
 
     # Indexing happens inside SQLite, which lets go of the interpreter: a second core works out the rest meanwhile.
-    with ThreadPoolExecutor(1) as pool:
+    with Pool(1) as pool:
         indexing = pool.submit(index_captions, connection, texts, images, count) if captions else None
         blocks = list(caption_blocks(texts, images)) if captions else []
         contains, licenses, masks = _holder_rows(instances), _license_rows(instances), _mask_rows(instances)

@@ -6,11 +6,11 @@ import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from yolobg.dataset.label_check import Verdict
 from yolobg.dataset.listing import Folders
 from yolobg.errors import DatasetError
+from yolobg.threads import Pool
 
 __all__ = ["LARGEST_LABEL_BYTES", "judge_labels"]
 
@@ -49,7 +49,7 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
     if len(labels) <= _CHUNK_FILES:
         yield from itertools.chain.from_iterable(map(judge, chunks))
         return
-    with ThreadPoolExecutor(_READERS) as pool:
+    with Pool(_READERS) as pool:
         try:
             yield from itertools.chain.from_iterable(pool.map(judge, chunks))
         finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -40,6 +39,7 @@ from yolobg.dataset.on_disk import (
 )
 from yolobg.errors import DatasetError, MergeError
 from yolobg.files import create_empty, publish_new, step
+from yolobg.threads import Pool
 
 __all__ = ["add", "carry_out"]
 
@@ -232,6 +232,6 @@ def _flush_staged(pending: Pending, root: Path) -> None:
             os.close(handle)
 
     # File systems gather parallel flushes into few journal commits.
-    with ThreadPoolExecutor(max_workers=16) as pool:
+    with Pool(max_workers=16) as pool:
         for _ in pool.map(flush, (e for e in pending.entries if e.link == "copy")):
             pass

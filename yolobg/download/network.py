@@ -26,6 +26,7 @@ from yolobg.download.tls import tls_context
 from yolobg.download.work import Outcome
 from yolobg.errors import DownloadError
 from yolobg.model import Failed, ImageRecord, Staged
+from yolobg.threads import start_thread
 
 __all__ = ["Network"]
 
@@ -61,8 +62,7 @@ class Network:
             if self._closed:
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="yolobg-download", daemon=True)
-                self._thread.start()
+                self._thread = start_thread(self._run, name="yolobg-download")
         loop = self._started.result()
         loop.call_soon_threadsafe(self._spawn, rank, record)
 
@@ -145,7 +145,7 @@ async def _look_up(loop: asyncio.AbstractEventLoop, *arguments: Any, **options: 
         else:
             answer.set_result(result)
 
-    threading.Thread(target=run, name="yolobg-look-up", daemon=True).start()
+    start_thread(run, name="yolobg-look-up")
     return await asyncio.wrap_future(answer, loop=loop)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from yolobg.download.structure import BadImageError
 from yolobg.download.verify import image_suffix
 from yolobg.model import Failed, ImageRecord, Origin, Staged
 from yolobg.safe_names import safe_parts
+from yolobg.threads import Pool
 
 if TYPE_CHECKING:
     from yolobg.download.network import Network
@@ -42,7 +42,7 @@ class Workshop:
         self._origin, self._staging, self._jobs, self._limits = origin, staging, jobs, limits
         self._folders = LocalFolders(origin.folders, staging, origin.link)
         self._left_over = {path.name for path in staging.glob("*.staged")}
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="yolobg-image")
+        self._workers = Pool(_WORKERS, thread_name_prefix="yolobg-image")
         self._network: Network | None = None
         self._network_lock = threading.Lock()
         self._closing = threading.Event()
@@ -94,13 +94,13 @@ class Workshop:
                 return
             try:
                 outcome = self._bring(record)
+                if isinstance(outcome, Failed) and self._origin.bases:
+                    self._over_network(rank, record)
+                    continue
             except Exception as error:  # noqa: BLE001 - the caller's thread raises it
                 self._report(rank, error)
                 return
-            if isinstance(outcome, Failed) and self._origin.bases:
-                self._over_network(rank, record)
-            else:
-                self._report(rank, outcome)
+            self._report(rank, outcome)
 
     def _over_network(self, rank: int, record: ImageRecord) -> None:
         """Hand a candidate on; the network is made when first needed, so that folders alone never load aiohttp."""

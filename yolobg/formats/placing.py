@@ -14,7 +14,7 @@ import stat
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, TextIO
@@ -23,6 +23,7 @@ from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.files import open_ordinary
 from yolobg.formats.items import Item
 from yolobg.safe_names import is_safe
+from yolobg.threads import Pool
 
 __all__ = ["Images", "Placer"]
 
@@ -48,7 +49,7 @@ class Placer:
         self._root = str(root)
         status = root.lstat()
         self._identity = (status.st_dev, status.st_ino)
-        self._pool = ThreadPoolExecutor(_COPIERS)
+        self._pool = Pool(_COPIERS)
         self._under_way: deque[Future[None]] = deque()
 
     def __enter__(self) -> Placer:

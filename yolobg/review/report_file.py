@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +15,7 @@ from yolobg.review import report_path
 from yolobg.review.cards import Card, Catalogs, cards_of
 from yolobg.review.report_page import Facts, Thumb, report_html
 from yolobg.review.thumbs import shrink
+from yolobg.threads import Pool
 
 __all__ = ["BUDGET_BYTES", "write_report"]
 
@@ -99,7 +99,7 @@ def _pictures(cards: Sequence[Card], progress: Progress) -> Iterator[Iterator[Th
             yield picture
 
     # Pillow works outside Python's lock, so threads do make it faster.
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    with Pool(max_workers=WORKERS) as pool:
         yield told(pool.map(lambda card: _shrunk(card, edges[0]), shown))
 
 

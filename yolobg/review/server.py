@@ -13,9 +13,7 @@ import functools
 import hmac
 import logging
 import secrets
-import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from yolobg.review.markup import static_bytes
 from yolobg.review.session import Session
 from yolobg.review.state import Act
 from yolobg.review.thumbs import shrink
+from yolobg.threads import Pool, start_thread
 
 __all__ = ["Review", "serve"]
 
@@ -93,7 +92,7 @@ class Review:
         self._base = f"/r/{secrets.token_urlsafe(16)}"
         self._outcome: dict[str, Any] | None = None
         # Threads of their own: what a key asks for must not queue behind pictures.
-        self._painters = ThreadPoolExecutor(max_workers=PAINTERS, thread_name_prefix="picture")
+        self._painters = Pool(max_workers=PAINTERS, thread_name_prefix="picture")
         self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(_picture)
 
     @property
@@ -218,7 +217,7 @@ class Review:
         await asyncio.to_thread(self.session.begin_apply)
         self._outcome = None
         # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
-        threading.Thread(target=self._apply, args=(asked.replace,), name="apply", daemon=True).start()
+        start_thread(self._apply, asked.replace, name="apply")
         return web.json_response({"started": True}, status=202)
 
     def _apply(self, replace: bool) -> None:  # noqa: FBT001 - the target of a thread
