@@ -459,6 +459,50 @@ def keep_planted(world: World, plant: Callable[[Path, World], None], what: str, 
 
 
 @needs_posix
+@pytest.mark.parametrize("what", ["image", "label"])
+@pytest.mark.parametrize("how", ["symlink", "hardlink", "copy"])
+def test_remove__tells_a_link_of_dvc_from_a_label(world: World, what: str, how: str) -> None:
+    """`dvc add` moves files into its cache and leaves links, or read-only files, in their places."""
+    entry = world.read()["entries"][0]
+    path, cached = world.dataset / entry[what], world.dataset / ".dvc/cache/files/md5/d4"
+    cached.parent.mkdir(parents=True)
+    path.rename(cached)
+    cached.chmod(0o444)
+    if how == "symlink":
+        path.symlink_to(cached)
+    elif how == "hardlink":
+        os.link(cached, path)
+    else:
+        shutil.copy(cached, path)
+    content = cached.read_bytes()
+    report = yolobg.remove(world.dataset)
+    assert cached.read_bytes() == content
+    if how != "symlink":
+        assert (len(report.removed), report.kept) == (3, ())
+        return
+    ((image, reason),) = [(kept.image, kept.reason) for kept in report.kept]
+    assert image == entry["image"]
+    assert "link" in reason
+    assert "dvc unprotect" in reason
+    assert "labelled" not in reason
+    # What the advice does.
+    path.unlink()
+    shutil.copy(cached, path)
+    assert len(yolobg.remove(world.dataset).removed) == 1
+    assert not list(world.dataset.glob("*/train/bg_*"))
+
+
+@needs_posix
+@pytest.mark.parametrize("what", ["image", "label"])
+def test_remove__says_what_lies_in_the_place_of_ours(world: World, what: str) -> None:
+    entry = world.read()["entries"][0]
+    (world.dataset / entry[what]).unlink()
+    (world.dataset / entry[what]).mkdir()
+    (kept,) = yolobg.remove(world.dataset).kept
+    assert "folder" in kept.reason
+
+
+@needs_posix
 def test_remove__takes_its_own_link_back_though_its_target_is_gone(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world")
     report = augment(world, 3, link="symlink")

@@ -25,6 +25,8 @@ __all__ = [
     "drop_empty_staging",
     "flush_folders",
     "identity",
+    "image_words",
+    "label_words",
     "look_image",
     "look_label",
     "looks_staged",
@@ -38,6 +40,10 @@ Action = Literal["done", "publish", "drop", "conflict"]
 ImageThere = Literal["absent", "ours", "other"]
 LabelThere = Literal["absent", "blank", "filled"]
 LABEL_READ_LIMIT_BYTES = 1 << 20
+_LINKED = (
+    ", as `dvc add` leaves one, and yolobg deletes no link that it did not make. Put the file back in its place "
+    "(`dvc unprotect` does) and run remove again"
+)
 
 
 def decide(*, image: ImageThere, label: LabelThere, staged: bool) -> Action:
@@ -93,6 +99,26 @@ def look_label(label: Path) -> LabelThere:
     with label.open("rb") as handle:
         start = handle.read(LABEL_READ_LIMIT_BYTES)
         return "filled" if start.strip() or handle.read(1) else "blank"
+
+
+def label_words(label: Path) -> str:
+    """What keeps us from taking a label that `look_label` calls filled for one that nobody has touched."""
+    if label.is_symlink():
+        return f"its label file is a link now{_LINKED}"
+    if not label.is_file():
+        return "in the place of its label file lies a folder, or something else that is no file"
+    return "its label file is no longer empty: somebody has labelled it"
+
+
+def image_words(image: Path, entry: Entry) -> str:
+    """The same for an image that `look_image` calls another."""
+    if image.is_symlink() and entry.link != "symlink":
+        return f"it is a link now{_LINKED}"
+    if entry.link == "symlink" and image.is_file() and not image.is_symlink():
+        return "it is a file now, and yolobg made a link there"
+    if image.exists() and not image.is_file():
+        return "in its place lies a folder, or something else that is no file"
+    return "its content is not what yolobg added"
 
 
 def check_writable(place: Path) -> None:

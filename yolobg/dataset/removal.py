@@ -29,6 +29,8 @@ from yolobg.dataset.merge import carry_out
 from yolobg.dataset.on_disk import (
     clear_staging,
     flush_folders,
+    image_words,
+    label_words,
     look_image,
     look_label,
     remove_folders,
@@ -192,7 +194,7 @@ def _why_keep(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None
     if strange:
         return f"the manifest names it, but {strange}; delete it by hand if you are sure"
     if look_label(absolute(entry.label, root)) == "filled":
-        return "its label file is no longer empty: somebody has labelled it"
+        return label_words(absolute(entry.label, root))
     if look_image(absolute(entry.image, root), entry) == "other":
-        return "its content is not what yolobg added"
+        return image_words(absolute(entry.image, root), entry)
     return None
