@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import threading
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yolobg.dataset import listing
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, list_images, scan_split
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.model import DataYaml, FileEntry, Inventory, LabelState
+from yolobg.pool import read_pool
 
 BOX = "0 0.5 0.5 0.1 0.1\n"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
@@ -137,6 +140,46 @@ def test_scan_split__never_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "images/train/b.jpg")
     inventory = scan_split(data, "train")
     assert states(inventory) == {"a.jpg": "missing", "b.jpg": "corrupt"}
+
+
+def make_lattice(folder: Path, levels: int, images: int = 1) -> None:
+    """Folders whose paths double with each level, for beside each lies a link to it; the last holds images."""
+    for _ in range(levels):
+        (folder / "a").mkdir(parents=True)
+        (folder / "b").symlink_to("a")
+        folder = folder / "a"
+    for number in range(images):
+        (folder / f"{number}.jpg").touch()
+
+
+@POSIX
+def test_list_images__each_path_of_a_lattice_counts_as_for_a_trainer(tmp_path: Path) -> None:
+    make_lattice(tmp_path / "images", 6, images=2)
+    expected = sorted(glob.glob(f"{tmp_path}/images/**/*.*", recursive=True))  # noqa: PTH207 - as a trainer
+    assert len(expected) == 2 * 2**6
+    assert list(list_images([str(tmp_path / "images")])) == expected
+
+
+@POSIX
+@pytest.mark.parametrize(("limit", "value"), [("MOST_REPEATED_FOLDERS", 1000), ("MOST_REPEATED_IMAGES", 5000)])
+def test_list_images__a_lattice_of_links_is_told(
+    tmp_path: Path, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_lattice(tmp_path / "images", 10, images=10)
+    monkeypatch.setattr(listing, limit, value)
+    with pytest.raises(DatasetError, match="again and again"):
+        list_images([str(tmp_path / "images")])
+
+
+@POSIX
+@pytest.mark.slow
+def test_lattice_of_forty_levels__ends(tmp_path: Path) -> None:
+    """As a split and as a source, with the limits that users have."""
+    make_lattice(tmp_path / "images", 40)
+    with pytest.raises(DatasetError, match="again and again"):
+        list_images([str(tmp_path / "images")])
+    with pytest.raises(DatasetError, match="again and again"):
+        read_pool(tmp_path / "images", tmp_path / "cache")
 
 
 @POSIX

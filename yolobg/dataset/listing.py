@@ -20,6 +20,10 @@ __all__ = ["LARGEST_LIST_BYTES", "Folders", "Walk", "is_relative", "read_list", 
 # Ten million images with paths of a hundred characters.
 LARGEST_LIST_BYTES = 1 << 30
 _PIECE_BYTES = 1 << 20
+# What links may add: folders that are listed once more by another path, and the images in them. Far more than anybody
+# means, and few enough to be listed.
+MOST_REPEATED_FOLDERS = 100_000
+MOST_REPEATED_IMAGES = 10_000_000
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -84,9 +88,15 @@ class Walk:
         self.images: list[str] = []
         self.unusable: dict[str, str] = {}
         self.warnings: list[str] = []
+        self._listed: set[tuple[int, int]] = set()
+        self._repeated_folders = self._repeated_images = 0
 
     def add(self, folder: str) -> None:
-        """List `folder` and everything below it."""
+        """List `folder` and everything below it.
+
+        Raises:
+            DatasetError: Links lead to the same folders again and again: each level of a lattice doubles the paths.
+        """
         waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
         while waiting:
             path, above = waiting.pop()
@@ -96,11 +106,25 @@ class Walk:
                 if identity in above:
                     self.warnings.append(f"{path}: links back to a folder above it; not followed")
                     continue
+                had = len(self.images)
                 below = self._list(path)
+                if identity in self._listed:
+                    self._count_repeated(folder, path, len(self.images) - had)
+                self._listed.add(identity)
             except OSError as error:
                 self.warnings.append(f"{path}: cannot be read and was passed over: {error.strerror or error}")
                 continue
             waiting += [(child, above | {identity}) for child in below]
+
+    def _count_repeated(self, folder: str, path: str, images: int) -> None:
+        self._repeated_folders += 1
+        self._repeated_images += images
+        if self._repeated_folders > MOST_REPEATED_FOLDERS or self._repeated_images > MOST_REPEATED_IMAGES:
+            raise DatasetError(
+                f"{folder}: links in it lead to the same folders again and again (for example {path}): more than "
+                f"{MOST_REPEATED_FOLDERS:,} folders or {MOST_REPEATED_IMAGES:,} images by other paths. A trainer would "
+                "list each path; remove the links that are not meant"
+            )
 
     def _list(self, folder: str) -> list[str]:
         """Take the images of one folder; returns its sub-folders."""
