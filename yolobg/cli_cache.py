@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,17 @@ cache_app = typer.Typer(
 @cache_app.command("path")
 @answer
 def cache_path() -> None:
-    """Print where the catalogs lie."""
-    from yolobg.coco.catalog_cache import cache_folder
+    """Print where the catalogs lie, and to standard error how large each is and when it was last used."""
+    from yolobg.cli_text import clean
+    from yolobg.coco.catalog_cache import cache_entries, cache_folder, last_use
 
     typer.echo(cache_folder())
+    entries = cache_entries()
+    for entry in entries:
+        day = datetime.fromtimestamp(last_use(entry), timezone.utc).date()
+        told = f"{entry.size_bytes / 1e6:>10,.1f} MB  last used {day}  {clean(entry.source or entry.name, 200)}"
+        typer.echo(told, err=True)
+    typer.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in all", err=True)
 
 
 @cache_app.command("build")
@@ -47,8 +55,11 @@ def cache_build(
 
 @cache_app.command("clear")
 @answer
-def cache_clear() -> None:
+def cache_clear(
+    *, unused: Annotated[bool, typer.Option("--unused", help="Only those that nothing has used for 90 days.")] = False
+) -> None:
     """Delete the catalogs."""
-    from yolobg.coco.catalog_cache import clear_cache
+    from yolobg.coco.catalog_cache import clear_cache, clear_unused
 
-    stderr_console().print(f"freed {clear_cache() / 1e6:,.1f} MB", markup=False, highlight=False)
+    freed = clear_unused() if unused else clear_cache()
+    stderr_console().print(f"freed {freed / 1e6:,.1f} MB", markup=False, highlight=False)

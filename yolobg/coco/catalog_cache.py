@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from yolobg.coco import catalog_use
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource
 from yolobg.coco.cache_place import cache_folder
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_store import CacheEntry, Note, Store, content_key, stamp
+from yolobg.coco.catalog_use import note_use
 from yolobg.errors import YolobgError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
@@ -23,8 +25,10 @@ __all__ = [
     "cache_entries",
     "cache_folder",
     "clear_cache",
+    "clear_unused",
     "find_by_key",
     "find_catalog",
+    "last_use",
     "open_catalog",
 ]
 
@@ -47,6 +51,7 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
     """
     store = Store(cache_folder())
     path = _ready(store, source) or _make(store, source, progress)
+    note_use(store, path)
 
     def rebuild() -> Path:
         with contextlib.suppress(OSError):
@@ -101,6 +106,16 @@ def cache_entries() -> tuple[CacheEntry, ...]:
 def clear_cache() -> int:
     """Remove all catalogs, notes and unfinished work, and no other file; returns the bytes that were freed."""
     return Store(cache_folder()).clear()
+
+
+def clear_unused() -> int:
+    """Remove the catalogs that nothing has used for 90 days; returns the bytes that were freed."""
+    return catalog_use.clear_unused(Store(cache_folder()))
+
+
+def last_use(entry: CacheEntry) -> float:
+    """When a catalog in the cache was last used, in seconds since 1970, exact to the day."""
+    return catalog_use.last_use(Store(cache_folder()), entry.path)
 
 
 def _make(store: Store, source: AnnotationSource, progress: Progress) -> Path:

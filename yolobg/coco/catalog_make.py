@@ -19,6 +19,7 @@ from yolobg.coco.annotation_source import AnnotationSource, captions_name, split
 from yolobg.coco.annotations import read_captions, read_instances
 from yolobg.coco.catalog_build import build_catalog
 from yolobg.coco.catalog_store import Note, Stamp, Store, content_key, is_settled, stamp
+from yolobg.coco.catalog_use import forget_unused
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.files import refuse_links, step
 from yolobg.model import Progress
@@ -143,6 +144,7 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
     _empty(folder, but=built)
     path = store.publish(built, source.name, key)
     store.sweep(path)
+    forget_unused(store, path)
     return path
 
 

@@ -6,6 +6,7 @@
     work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
     pools/{id}.json                         what is in a folder of the user's own images (`pool` writes it)
+    used/{key}-{digest}.json                when a catalog was last used (`catalog_use`)
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
 what is in it, and a note is only a short cut that is checked against the files.
@@ -29,7 +30,7 @@ from yolobg.coco.catalog_file import VERSION
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, sweep_parts, write_bytes
 
-__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "stamp"]
+__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "note_in", "stamp"]
 
 _PARTS = ("catalogs", "sources", "work", "locks")
 _KEY_DIGITS = 16
@@ -41,6 +42,7 @@ _OURS = {
     "sources": re.compile(rf"{_HEX}\.json|{_PART}"),
     "locks": re.compile(rf"{_HEX}\.lock"),
     "pools": re.compile(rf"{_HEX}\.json|{_PART}"),
+    "used": re.compile(rf"{_HEX}-{_HEX}\.json|{_PART}"),
 }
 _WORK_FOLDER = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 _WORK_FILE = re.compile(r".+\.(?:json|unpacked|part|journal|sqlite|sqlite-journal)", re.DOTALL)
@@ -144,7 +146,7 @@ class Store:
 
     def read_note(self, source: AnnotationSource) -> Note | None:
         """The note on a source; None when there is none or it makes no sense."""
-        return _read_note(self.sources / f"{self.source_id(source)}.json")
+        return note_in(self.sources / f"{self.source_id(source)}.json")
 
     def write_note(self, source: AnnotationSource, note: Note) -> None:
         """Replace the note on a source; a catalog that no note names any more is removed."""
@@ -160,7 +162,7 @@ class Store:
             write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(noted).encode())
 
     def _notes(self) -> list[Note]:
-        return [note for note in map(_read_note, sorted(self.sources.glob("*.json"))) if note]
+        return [note for note in map(note_in, sorted(self.sources.glob("*.json"))) if note]
 
     def parts(self, source: AnnotationSource) -> Path:
         """The folder where what is half fetched of a source waits for the next run; made here."""
@@ -279,7 +281,8 @@ def _read_stamp(raw: Sequence[object]) -> Stamp:
     return (str(name), int(str(size)), int(str(modified)), int(str(inode)))
 
 
-def _read_note(path: Path) -> Note | None:
+def note_in(path: Path) -> Note | None:
+    """The note in a file; None where there is none or it makes no sense."""
     try:
         raw = json.loads(path.read_bytes())
         stamps = tuple(map(_read_stamp, raw["stamps"]))
