@@ -34,7 +34,6 @@ def test_recorded__by_id_whatever_the_name_of_the_source() -> None:
     known = Known((), Manifest(entries=(entry(1), entry(5, source="another"), entry(9)), pending=pending))
     assert list(known.recorded([1, 2, 3, 4, 5])) == [1, 4, 5]
     assert known.not_held([1, 2, 3, 4, 5], no_names) == [1, 2, 3, 4, 5]
-    assert known.not_held([1, 2, 3, 4, 5], no_names, same={1, 4}) == [2, 3, 5]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_not_held__by_what_a_person_rejected() -> None:
     rejected = (Rejection(source="mine", source_id=1, **told), Rejection(source="another", source_id=5, **told))
     known = Known((), Manifest(), rejected)
     assert list(known.recorded([1, 2, 3, 4, 5])) == [1, 5]
-    assert known.not_held([1, 2, 3, 4, 5], names, same={1, 5}) == [2, 4]
+    assert known.not_held([1, 2, 3, 4, 5], names) == [1, 2, 4, 5]
 
 
 def staged(content: bytes) -> Staged:

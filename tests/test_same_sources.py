@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from format_data import picture
+from image_server import ImageServer
 from merging import tree
 
 import yolobg
@@ -98,6 +99,24 @@ def test_plan__knows_a_source_that_was_moved_or_renamed(dataset: Path, tmp_path:
         yolobg.plan(dataset, count=EACH + 1, **moved)
 
 
+def test_augment__asks_a_host_for_no_image_twice(dataset: Path, tmp_path: Path) -> None:
+    """And a folder with the same images is known by their content, whichever of the two came first."""
+    task = export(tmp_path / "task", 10)
+    images = {f"/a/{path.name}": path.read_bytes() for path in (tmp_path / "task/images").iterdir()}
+    with ImageServer(images) as server:
+        remote = {**task, "images": (f"{server.url}/a",)}
+        yolobg.augment(dataset, count=2, **remote)
+        report = yolobg.augment(dataset, count=4, **remote)
+        assert report.source is not None
+        assert report.source.left_out.in_dataset == 2
+        assert (len(server.hits), set(server.hits.values())) == (4, {1})
+        report = yolobg.augment(dataset, count=5, **task)
+        assert report.source is not None
+        assert report.source.left_out.in_dataset == 4
+        yolobg.augment(dataset, count=6, **remote)
+    assert contents(dataset) == set(images.values())
+
+
 def test_rejected__in_one_source_is_not_rejected_in_another_of_its_name(dataset: Path, tmp_path: Path) -> None:
     days = [fill(tmp_path / f"day{day}/images", 10 * day) for day in (1, 2)]
     yolobg.augment(dataset, source=str(days[0]), count=EACH)
@@ -150,7 +169,7 @@ def test_same_pictures__by_content_where_they_lie_here(tmp_path: Path) -> None:
     known = {n: [Recorded(sha256(b"first").hexdigest(), 5, "https://x.test/b.bmp")] for n in (1, 2, 3, 4)}
     known[5] = [Recorded(sha256(b"other").hexdigest(), None, "")]
     records = [record(1, "a.bmp"), record(2, "b.bmp"), record(3, "c.bmp"), record(4, "gone.bmp"), record(5, "b.bmp")]
-    assert same_pictures(records, known, Origin("x", (tmp_path,), ("https://x.test",))) == {1, 5}
+    assert same_pictures(records, known, Origin("x", (tmp_path,), ("https://x.test",)), catalog="") == {1, 5}
 
 
 def test_same_pictures__by_the_whole_address_where_they_do_not() -> None:
@@ -158,8 +177,23 @@ def test_same_pictures__by_the_whole_address_where_they_do_not() -> None:
     records = [record(1, "1 .jpg"), record(2, "2 .jpg")]
 
     def found(base: str) -> set[int]:
-        return same_pictures(records, known, Origin("x", (), (base,)))
+        return same_pictures(records, known, Origin("x", (), (base,)), catalog="")
 
     assert found("https://x.test/day1") == found("https://x.test/day1?signature=1") == {1, 2}
     assert found("https://x.test/day2") == found("https://y.test/day1") == set()
-    assert same_pictures([record(1, "../day1/1 .jpg")], known, Origin("x", (), ("https://x.test/day2",))) == set()
+    assert (
+        same_pictures([record(1, "../day1/1 .jpg")], known, Origin("x", (), ("https://x.test/day2",)), catalog="")
+        == set()
+    )
+
+
+def test_same_pictures__by_the_same_annotations_and_one_of_their_addresses() -> None:
+    """So that a host that redirects is not asked for all of them again."""
+    known = {1: [Recorded("0" * 64, 5, "https://cdn.test/zz", "0123456789abcdef", ("https://x.test/day1", "/frames"))]}
+
+    def found(catalog: str, *bases: str) -> set[int]:
+        return same_pictures([record(1, "1.jpg")], known, Origin("x", (), bases), catalog=catalog)
+
+    assert found("0123456789abcdef", "https://y.test", "https://u:p@x.test/day1?signature=1") == {1}
+    assert found("0123456789abcdef", "https://x.test/day2") == found("0123456789abcdef") == set()
+    assert found("fedcba9876543210", "https://x.test/day1") == found("", "https://x.test/day1") == set()

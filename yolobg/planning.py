@@ -224,9 +224,10 @@ def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, s
         )
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected)
-        recorded = known.recorded(eligibility.ids)
-        same = same_pictures(catalog.records(list(recorded)), recorded, source.origin)
-        ranked = rank_images(known.not_held(eligibility.ids, catalog.file_names, same), seed=request.seed)
+        left = known.not_held(eligibility.ids, catalog.file_names)
+        recorded = known.recorded(left)
+        same = same_pictures(catalog.records(list(recorded)), recorded, source.origin, catalog=catalog.key)
+        ranked = rank_images((image_id for image_id in left if image_id not in same), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.
         if len(ranked) < needed and manifest.pending is None:
             raise _too_few(eligibility, len(ranked), needed, request)

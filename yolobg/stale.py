@@ -256,7 +256,7 @@ def _still_there(catalog: Catalog, entries: Iterable[Entry], origin: Origin) -> 
     """Those backgrounds that are certainly images of the source as it is now."""
     recorded = {entry.source_id: [Recorded(entry.sha256, entry.bytes, entry.url)] for entry in entries}
     known = list(catalog.describe(recorded))
-    same = same_pictures(catalog.records(known), recorded, origin)
+    same = same_pictures(catalog.records(known), recorded, origin, catalog=catalog.key)
     return [entry for entry in entries if entry.source_id in same]
 
 

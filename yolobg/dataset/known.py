@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,21 @@ __all__ = ["Known", "Recorded"]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A picture that came from some source before; its size is None where that is not recorded."""
+    """A picture that came from some source before.
+
+    Attributes:
+        sha256: Of its content.
+        size_bytes: None where that is not recorded.
+        url: Where it came from in the end, redirects followed.
+        catalog: The key of the catalog that it was chosen from; empty where that is not recorded.
+        places: The folders and addresses of that source.
+    """
 
     sha256: str
     size_bytes: int | None
     url: str
+    catalog: str = ""
+    places: tuple[str, ...] = ()
 
 
 class Known:
@@ -39,8 +49,12 @@ class Known:
         self._coco_ids = {number for image in self._images if (number := coco_id(_stem(image))) is not None}
         self._coco_ids |= {number for r in rejected if (number := coco_id(_stem(r.image))) is not None}
         self._recorded: dict[int, list[Recorded]] = {}
+        runs = {(run.added, run.split, run.source): run for run in manifest.runs}
         for entry in manifest.known:
-            self._recorded.setdefault(entry.source_id, []).append(Recorded(entry.sha256, entry.bytes, entry.url))
+            run = runs.get((entry.added, entry.split, entry.source))
+            catalog, places = (run.basis.catalog, run.images) if run and run.basis else ("", ())
+            picture = Recorded(entry.sha256, entry.bytes, entry.url, catalog, places)
+            self._recorded.setdefault(entry.source_id, []).append(picture)
         for r in rejected:
             self._recorded.setdefault(r.source_id, []).append(Recorded(r.sha256, None, r.url))
         self._rejected_hashes = {r.sha256 for r in rejected}
@@ -51,17 +65,14 @@ class Known:
         """What came before under one of these ids, from whatever source: another one gives the same ids."""
         return {image_id: self._recorded[image_id] for image_id in ids if image_id in self._recorded}
 
-    def not_held(
-        self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]], same: Collection[int] = ()
-    ) -> list[int]:
-        """Those of the source's images that are not known to be in the dataset.
+    def not_held(self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]]) -> list[int]:
+        """Those of the source's images that are not in the dataset by the COCO id in their name.
 
         Args:
             ids: Ids of the source.
             file_names: Gives the `file_name` of each id; only asked where the dataset has COCO ids at all.
-            same: Those of `recorded(ids)` that are the very pictures, whoever has found that out.
         """
-        left = [image_id for image_id in ids if image_id not in same]
+        left = list(ids)
         if not self._coco_ids:
             return left
         return [i for i, name in zip(left, file_names(left), strict=True) if coco_id(_stem(name)) not in self._coco_ids]

@@ -9,8 +9,17 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from yolobg.errors import UsageError
 
-__all__ = ["bare_url", "check_base", "image_url", "is_private", "redirect_fault", "shown_url"]
+__all__ = [
+    "LONGEST_SHOWN",
+    "bare_url",
+    "check_base",
+    "image_url",
+    "is_private",
+    "redirect_fault",
+    "shown_url",
+]
 
+LONGEST_SHOWN = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The first 96 bits of addresses that end with an IPv4 address: NAT64's own prefix, and none at all.
 _CARRIERS = (0x0064FF9B << 64, 0)
@@ -46,7 +55,7 @@ def check_base(base: str) -> None:
 
 def shown_url(url: str) -> str:
     """An address without user, password, query and control characters, fit for messages."""
-    return _CONTROL.sub("?", bare_url(url))[:300]
+    return _CONTROL.sub("?", bare_url(url))[:LONGEST_SHOWN]
 
 
 def bare_url(url: str) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolobg.dataset.known import Recorded
-from yolobg.download.addresses import bare_url, image_url, safe_parts
+from yolobg.download.addresses import LONGEST_SHOWN, bare_url, image_url, safe_parts, shown_url
 from yolobg.download.local import LocalFolders
 from yolobg.download.structure import BadImageError
 from yolobg.files import hash_file
@@ -22,22 +22,26 @@ _WORKERS = 4
 
 
 def same_pictures(
-    records: Iterable[ImageRecord], recorded: Mapping[int, Collection[Recorded]], origin: Origin
+    records: Iterable[ImageRecord], recorded: Mapping[int, Collection[Recorded]], origin: Origin, *, catalog: str
 ) -> set[int]:
     """The ids of the records that are certainly one of the recorded pictures of that id.
 
-    A record whose file lies in a folder of the origin is compared by size and SHA-256; one that has to be fetched, by
-    its whole address. For all others that cannot be known before they are fetched.
+    A record whose file lies in a folder of the origin is compared by size and SHA-256. One that has to be fetched is
+    the same if its whole address is, or if the annotations are the same, byte for byte, and it would be had from an
+    address of that source. For all others that cannot be known before they are fetched.
 
     Args:
         records: Records of the source.
         recorded: What is known, by id.
         origin: Where the images of the source are.
+        catalog: The key of the source's catalog.
     """
     folders = LocalFolders(origin.folders, Path(), origin.link)
 
     def look(record: ImageRecord) -> bool:
-        return _is_one_of(record, recorded.get(record.id, ()), folders, origin.bases)
+        pictures = recorded.get(record.id, ())
+        here = _is_here(record, pictures, folders)
+        return any(_is_there(record, picture, origin.bases, catalog) for picture in pictures) if here is None else here
 
     listed = list(records)
     # Hashing lets other threads run.
@@ -45,17 +49,23 @@ def same_pictures(
         return {record.id for record, same in zip(listed, pool.map(look, listed), strict=True) if same}
 
 
-def _is_one_of(
-    record: ImageRecord, pictures: Collection[Recorded], folders: LocalFolders, bases: tuple[str, ...]
-) -> bool:
+def _is_here(record: ImageRecord, pictures: Collection[Recorded], folders: LocalFolders) -> bool | None:
+    """Whether its file has the content of one of the pictures; None where no folder has its file."""
     try:
         path = folders.find(record)
-        if path is not None:
-            size = path.stat().st_size
-            digests = {picture.sha256 for picture in pictures if picture.size_bytes in (None, size)}
-            return bool(digests) and hash_file(path) in digests
+        if path is None:
+            return None
+        size = path.stat().st_size
+        digests = {picture.sha256 for picture in pictures if picture.size_bytes in (None, size)}
+        return bool(digests) and hash_file(path) in digests
     except (BadImageError, OSError):
         return False
+
+
+def _is_there(record: ImageRecord, picture: Recorded, bases: tuple[str, ...], catalog: str) -> bool:
+    if picture.catalog and picture.catalog == catalog and set(picture.places) & set(map(bare_url, bases)):
+        return True
     parts = safe_parts(record.file_name)
-    addresses = {bare_url(image_url(base, parts)) for base in bases} if parts else set()
-    return any(bare_url(picture.url) in addresses for picture in pictures)
+    # As it is recorded; what was cut off says nothing.
+    addresses = {shown_url(image_url(base, parts)) for base in bases} if parts else set()
+    return picture.url in {address for address in addresses if len(address) < LONGEST_SHOWN}
