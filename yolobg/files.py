@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 import stat
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 __all__ = [
+    "Made",
     "create_empty",
     "flush_folder",
     "hash_file",
@@ -36,6 +38,10 @@ __all__ = [
     "write_bytes",
     "write_pieces",
 ]
+
+
+Made = dict[str, io.FileIO | None]
+"""Files that this process has created, by path; see `create_empty`."""
 
 
 def _ignore(_what: str, _path: Path) -> None:
@@ -90,18 +96,26 @@ def replace_when_done(destination: Path) -> Iterator[Path]:
     part = temporary_name(destination)
     try:
         yield part
-        with part.open("rb+") as handle:
-            step("fsync", part)
-            os.fsync(handle.fileno())
-        step("rename", destination)
-        _replace(part, destination)
-        flush_folder(destination.parent)
+        _finish(part, destination)
     except BaseException:
-        # What went wrong is told, not that its leftover could not be removed.
-        with contextlib.suppress(OSError):
-            step("unlink", part)
-            part.unlink(missing_ok=True)
+        _discard(part)
         raise
+
+
+def _finish(part: Path, destination: Path) -> None:
+    with part.open("rb+") as handle:
+        step("fsync", part)
+        os.fsync(handle.fileno())
+    step("rename", destination)
+    _replace(part, destination)
+    flush_folder(destination.parent)
+
+
+def _discard(part: Path) -> None:
+    # What went wrong is told, not that its leftover could not be removed.
+    with contextlib.suppress(OSError):
+        step("unlink", part)
+        part.unlink(missing_ok=True)
 
 
 def _replace(part: Path, destination: Path) -> None:
@@ -123,23 +137,40 @@ def write_bytes(destination: Path, data: bytes) -> None:
 
 def write_pieces(destination: Path, pieces: Iterable[bytes]) -> None:
     """As `write_bytes`, with content that is made while it is written, so that memory never holds all of it."""
-    with replace_when_done(destination) as part:
+    part = temporary_name(destination)
+    # No context manager: an interrupt on the way into its `__exit__` would leave the part where it is.
+    try:
         step("write", part)
         with part.open("wb") as handle:
             for piece in pieces:
                 handle.write(piece)
         with contextlib.suppress(OSError):
             part.chmod(destination.stat().st_mode & 0o7777)
+        _finish(part, destination)
+    except BaseException:
+        _discard(part)
+        raise
 
 
-def create_empty(path: Path) -> None:
-    """Create a 0-byte file.
+def create_empty(path: Path, made: Made) -> None:
+    """Create a 0-byte file and note it in `made`; no interrupt can fall between the two.
+
+    Args:
+        path: The new file.
+        made: Gets its path as text, only if this call created the file. A value that is not None is the file, which an
+            interrupt has left open.
 
     Raises:
         FileExistsError: Something is already there; it is untouched.
     """
     step("create", path)
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    name = str(path)
+    # Python delivers interrupts between its instructions. One instruction calls `update`; the rest happens in C.
+    made.update(zip((name,), map(io.FileIO, (name,), ("xb",)), strict=True))
+    file = made[name]
+    if file is not None:
+        file.close()
+    made[name] = None
 
 
 def publish_new(staged: Path, destination: Path) -> None:

@@ -38,7 +38,7 @@ from yolobg.dataset.on_disk import (
     write_or_drop,
 )
 from yolobg.errors import DatasetError, MergeError
-from yolobg.files import create_empty, publish_new, step
+from yolobg.files import Made, create_empty, make_real_folder, publish_new, step, sweep_parts
 from yolobg.threads import Pool
 
 __all__ = ["add", "carry_out"]
@@ -77,7 +77,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
     # The one is written before the images show, the other after it: both must be such as can be read again.
     for record in (intent, _merged(manifest, pending, pending.entries, pending.edit)):
         check_recordable(root, record)
-    made: set[Path] = set()
+    made: Made = {}
     try:
         _flush_staged(pending, root)
         write_manifest(root, intent)
@@ -95,7 +95,7 @@ def carry_out(
     manifest: Manifest,
     pending: Pending,
     *,
-    made: set[Path] | None = None,
+    made: Made | None = None,
     check_places: Callable[[], None] = _no_check,
 ) -> Manifest:
     """Do what an intent says, from wherever an earlier try stopped.
@@ -120,6 +120,8 @@ def carry_out(
     check_places()
     done = tuple(e for e in pending.entries if _place(e, root, staging, made, homes))
     flush_folders(done, root)
+    if not done:
+        remove_folders(root, pending.folders)
     edit: ListEdit | None = None
     if pending.edit is not None and done:
         edit = msgspec.structs.replace(pending.edit, lines={e.image: pending.edit.lines[e.image] for e in done})
@@ -138,7 +140,7 @@ def _merged(manifest: Manifest, pending: Pending, done: tuple[Entry, ...], edit:
             manifest,
             entries=manifest.entries + done,
             edits=(*manifest.edits, *([edit] if edit else [])),
-            folders=manifest.folders + tuple(f for f in pending.folders if f not in manifest.folders),
+            folders=manifest.folders + tuple(f for f in pending.folders if done and f not in manifest.folders),
             pending=None,
             runs=(*manifest.runs, *([pending.run] if pending.run else [])),
         )
@@ -156,9 +158,7 @@ def _homes(pending: Pending, root: Path) -> set[Path]:
     return {absolute(path, root).parent for e in pending.entries for path in (e.image, e.label)}
 
 
-def _place(
-    entry: Entry, root: Path, staging: Path, made: set[Path] | None, homes: Mapping[Path, tuple[int, int]]
-) -> bool:
+def _place(entry: Entry, root: Path, staging: Path, made: Made | None, homes: Mapping[Path, tuple[int, int]]) -> bool:
     """Bring one entry to its place; False when it had to be dropped."""
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     for home in (image.parent, label.parent):
@@ -172,9 +172,7 @@ def _place(
     if made is not None and (action != "publish" or there != "absent"):
         raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")
     if action in ("publish", "done") and there == "absent":
-        create_empty(label)
-        if made is not None:
-            made.add(label)
+        create_empty(label, {} if made is None else made)
     if action == "publish":
         publish_new(staged, image)
     elif action == "drop" and there == "blank":
@@ -182,7 +180,7 @@ def _place(
     return action in ("publish", "done")
 
 
-def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> bool:
+def _undo(root: Path, manifest: Manifest, pending: Pending, made: Made) -> bool:
     """Bring back the state before `add`; images go back to staging so that nothing is fetched twice.
 
     Returns:
@@ -195,9 +193,12 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> 
         if recorded.pending is None:
             # The last step was done when something failed. Without the intent a half undone merge would be forgotten.
             write_manifest(root, msgspec.structs.replace(manifest, pending=pending))
+            make_real_folder(absolute(pending.staging, root))
         # The lines go first and must be gone: a trainer must never find a listed image missing.
         if pending.edit is not None:
-            list_file.take_out(absolute(pending.edit.file, root), pending.edit, root)
+            listed = absolute(pending.edit.file, root)
+            sweep_parts(listed.resolve().parent)
+            list_file.take_out(listed, pending.edit, root)
         for entry in pending.entries:
             _take_back(entry, root, absolute(pending.staging, root), made)
         remove_folders(root, pending.folders)
@@ -207,15 +208,20 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: set[Path]) -> 
     return True
 
 
-def _take_back(entry: Entry, root: Path, staging: Path, made: set[Path]) -> None:
+def _take_back(entry: Entry, root: Path, staging: Path, made: Made) -> None:
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     staged = staging / f"{entry.source_id}.staged"
     if look_image(image, entry) == "ours":
         step("rename", image)
         # Both names are there when the old one could not be removed.
         image.unlink() if os.path.lexists(staged) else image.rename(staged)
-    # A label that was there before is not among those made, even if it is empty.
-    if label in made and look_image(image, entry) != "ours" and look_label(label) == "blank":
+    # A label that somebody else made is not among those made, even if it is empty.
+    if str(label) not in made:
+        return
+    file = made[str(label)]
+    if file is not None:
+        file.close()
+    if look_image(image, entry) != "ours" and look_label(label) == "blank":
         unlink(label)
 
 

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolobg.dataset.known import Recorded
-from yolobg.download.addresses import LONGEST_SHOWN, bare_url, image_url, safe_parts, shown_url
+from yolobg.download.addresses import LONGEST_SHOWN, bare_url, image_url, shown_url
 from yolobg.download.local import LocalFolders
 from yolobg.download.structure import BadImageError
 from yolobg.files import hash_file
 from yolobg.model import ImageRecord, Origin
+from yolobg.safe_names import safe_parts
 
 __all__ = ["same_pictures"]
 
