@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from yolobg.cli_process import interrupted_early, own_signals, settle_streams
+from yolobg.cli_process import hide_remarks, interrupted_early, own_signals, settle_streams
 
 
 def main() -> NoReturn:
     """Run the command line."""
     settle_streams()
+    hide_remarks()
     with own_signals():
         try:
             from yolobg.cli import app  # noqa: PLC0415 - takes a while, in which Ctrl-C may come

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -13,7 +14,15 @@ from typing import NoReturn
 
 from yolobg.errors import UsageError
 
-__all__ = ["INTERRUPTED", "check_current_folder", "interrupted_early", "own_signals", "plain_signals", "settle_streams"]
+__all__ = [
+    "INTERRUPTED",
+    "check_current_folder",
+    "hide_remarks",
+    "interrupted_early",
+    "own_signals",
+    "plain_signals",
+    "settle_streams",
+]
 
 INTERRUPTED = 130
 
@@ -41,6 +50,16 @@ def settle_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def hide_remarks() -> None:
+    """Hide warnings of libraries about odd files, which are for programmers; `-W` and `PYTHONWARNINGS` still count.
+
+    Only the command line may do this: the filters belong to the whole process, so a function that is called from
+    Python leaves them alone.
+    """
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore", module=r"(PIL|datumaro|filelock|yolobg)(\.|$)")
 
 
 def check_current_folder() -> None:

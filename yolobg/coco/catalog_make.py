@@ -165,8 +165,8 @@ def _key(files: JsonFiles) -> str:
 def _no_collector() -> Iterator[None]:
     """Millions of small objects and no cycles: the collector would only search them again and again."""
     was_on = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         if was_on:

@@ -13,7 +13,6 @@ import platform
 import stat
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -130,10 +129,10 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
 def _lock_natively(lock: _Lock, timeout_s: float) -> bool:
     """Take the lock; False where the file system has none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            lock.acquire(timeout=timeout_s)
-    except NotImplementedError:
+        lock.acquire(timeout=timeout_s)
+    # Some versions of the library warn where they take another kind of lock, and a caller may have made that an error.
+    except (NotImplementedError, Warning):
+        lock.release()
         return False
     except OSError as error:
         if error.errno in NO_LOCKS:

@@ -13,7 +13,6 @@ import itertools
 import logging
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,9 +54,7 @@ def environment() -> Any:
 
 def _module(name: str) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(name)
+        return importlib.import_module(name)
     except ImportError as error:
         raise UsageError(
             f"this format is read and written through datumaro, which is not installed ({error}): {INSTALL}"
@@ -69,13 +66,12 @@ def _module(name: str) -> Any:
 
 @contextlib.contextmanager
 def _exact() -> Iterator[None]:
-    """Datumaro without its rounding and without its remarks, for the time of a block."""
+    """Datumaro without its rounding and without what it logs, for the time of a block."""
     annotation = _module("datumaro.components.annotation")
     root = logging.getLogger()
     # A handler has to be there, or its calls would set up logging for the whole process.
     silent, deaf = logging.NullHandler(), _Deaf()
-    with _SWITCH, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _SWITCH:
         before = annotation.COORDINATE_ROUNDING_DIGITS
         annotation.COORDINATE_ROUNDING_DIGITS = _DIGITS
         root.addHandler(silent)

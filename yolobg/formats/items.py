@@ -198,7 +198,7 @@ def image_size(path: Path, *, turned: bool = True) -> tuple[int, int]:
             quick = image.format == "PNG" and not _has_exif(path)
             exif = Image.Image.getexif(image) if quick or not turned else image.getexif()
             turn = exif.get(_EXIF_ORIENTATION) if turned else None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise DatasetError(f"{path}: its size cannot be read: {error}; replace the image or take it out") from error
     return (height, width) if turn in _EXIF_TURNED else (width, height)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -23,18 +22,17 @@ def open_small(path: Path, edge_px: int) -> Image.Image:
         OSError: It cannot be read, is no picture, or has more than `PIXEL_LIMIT` pixels.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures; the limit below refuses them.
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if image.width * image.height > PIXEL_LIMIT:
-                    raise OSError(f"{path}: {image.width} x {image.height} pixels are too many")
-                # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough: several times faster.
-                image.draft("RGB", (edge_px, edge_px))
-                upright = ImageOps.exif_transpose(image)
-                upright.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
-                return _opaque(upright)
-    except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError, ArithmeticError) as error:
+        with Image.open(path) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise OSError(f"{path}: {image.width} x {image.height} pixels are too many")
+            # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough: several times faster.
+            image.draft("RGB", (edge_px, edge_px))
+            upright = ImageOps.exif_transpose(image)
+            upright.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            return _opaque(upright)
+    # Pillow warns of odd files, and a caller may have made warnings errors. The filters are the caller's: they belong
+    # to the whole process, and this runs in threads.
+    except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError, ArithmeticError, Warning) as error:
         raise OSError(f"{path}: {error}") from error
 
 
