@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from yolobg.dataset.lock_by_name import NO_LOCKS, LockByName
+from yolobg.dataset.lock_file import stand_alone
 from yolobg.dataset.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import read_ordinary, step, sweep_parts
@@ -106,6 +107,7 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
         _make(folder)
         _refuse_planted(folder / name)
         try:
+            stand_alone(folder / name, until)
             step("lock", folder / name)
             if not _lock_natively(lock, max(0.0, until - time.monotonic())):
                 by_name = LockByName(folder / f"{name}.held")
@@ -167,7 +169,7 @@ def _refuse_planted(lock: Path) -> None:
         there = lock.lstat()
     except OSError:
         return
-    if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+    if not stat.S_ISREG(there.st_mode):
         raise MergeError(f"{lock}: is a link or no ordinary file, so yolobg did not make it; remove it and run again")
 
 
@@ -224,6 +226,7 @@ def _drop_left_review(folder: Path) -> bool:
     """Take away the lock of a review that was killed; False where a review is open."""
     lock = _Lock(folder / _REVIEW_LOCK)
     try:
+        stand_alone(folder / _REVIEW_LOCK, 0.0)
         if _lock_natively(lock, 0.0):
             _drop(lock, folder / _REVIEW_LOCK)
     except Timeout:
