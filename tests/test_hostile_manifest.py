@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -609,3 +610,78 @@ def stays_put_away(world: World, change: dict[str, str]) -> None:
     assert report.restored == ()
     assert {n: t for n, t in world.users().items() if n != "train.txt"} == before
     assert (store / f"{'0' * 64}.0.put-away").read_bytes() == b"mine"
+
+
+# ---------------------------------------------------------------- another data.yaml
+
+# What a second data.yaml that came with the dataset may name; the user has not looked at it.
+EVIL = [
+    "{victim}/photos",
+    "../../victim/photos",
+    "images/train/../../../../victim/photos",
+    "away",
+    "{victim}/keys",
+    "notes.txt",
+    "far.txt",
+    "[{victim}/photos, images/train]",
+]
+
+
+def plant_data_yaml(world: World, train: str) -> None:
+    if sys.platform != "win32":
+        (world.dataset / "away").symlink_to(world.victim / "photos")
+    (world.dataset / "far.txt").write_text(f"{world.victim}/photos/holiday.jpg\n")
+    (world.dataset / "evil.yaml").write_text(f"train: {train}\nval: images/train\nnames: [person]\n")
+
+
+@pytest.mark.parametrize("kind", ["add", "remove"])
+def test_other_data_yaml__of_an_intent_leads_nowhere_else(world: World, template: World, kind: str) -> None:
+    """A run that was made for another data.yaml is finished in the root and in the user's folders only."""
+    for train in EVIL:
+        plant_data_yaml(world, train.format(victim=world.victim))
+        told = pending(world)
+        own = world.victim / "photos/bg_instances_pool_own.jpg"
+        name = "bg_instances_pool_im0009" if kind == "add" else own.stem
+        changes = {"data": "evil.yaml", "image": f"{own.parent}/{name}.jpg", "label": f"{own.parent}/{name}.txt"}
+        if kind == "remove":
+            changes |= {"sha256": hashlib.sha256(own.read_bytes()).hexdigest()}
+        entry = told["pending"]["entries"][0] | changes
+        entry |= {"bytes": own.stat().st_size} if kind == "remove" else {}
+        told["pending"] |= {"kind": kind, "entries": [entry], "staging": ".yolobg/staging/0123456789abcdef"}
+        told["pending"]["edit"] = None
+        world.write(told)
+        before = world.users()
+        options = {"annotations": world.source / "instances_pool.json", "images": [world.source], "report": False}
+        for command in (yolobg.remove, partial(yolobg.augment, count=4, **options)):
+            with pytest.raises(MergeError, match=r"a run for .*evil\.yaml was interrupted"):
+                command(world.dataset / "data.yaml")
+            tally.tried("hostile inputs")
+        assert world.users() == before, train
+        anew(world, template)
+
+
+@pytest.mark.parametrize("file", ["notes.txt", "data.yaml", "labels/train/a1.txt", "{victim}/keys", "far.txt"])
+def test_other_data_yaml__makes_no_list_of_another_file(world: World, template: World, file: str) -> None:
+    file = file.format(victim=world.victim)
+    plant_data_yaml(world, file)
+    told = pending(world)
+    entry = told["pending"]["entries"][0] | {"data": "evil.yaml"}
+    told["pending"] |= {"entries": [entry], "edit": {"file": file, "lines": {entry["image"]: f"./{entry['image']}"}}}
+    world.write(told)
+    before = world.users()
+    if file != "far.txt":
+        with pytest.raises(MergeError, match=r"a run for .*evil\.yaml was interrupted"):
+            yolobg.remove(world.dataset / "data.yaml")
+        assert world.users() == before
+    anew(world, template)
+
+
+def test_names_of_data_yaml__that_make_no_sense_delete_nothing(world: World, template: World) -> None:
+    victim = world.victim / "photos/bg_instances_pool_own.jpg"
+    facts = {"sha256": hashlib.sha256(victim.read_bytes()).hexdigest(), "bytes": victim.stat().st_size,
+             "image": str(victim), "label": str(victim.with_suffix(".txt"))}  # fmt: skip
+    for data in ("gone.yaml", "/", "..", "\x00", "x" * 10_000, "data.yaml\x00", str(world.victim / "keys")):
+        told = world.read()
+        told["entries"].append(told["entries"][0] | facts | {"data": data})
+        told["runs"] = [run | {"data": data} for run in told["runs"]]
+        harmless(world, template, told)

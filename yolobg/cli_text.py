@@ -235,6 +235,7 @@ def remove_text(report: RemoveReport) -> RenderableType:
     if report.restored:
         verb = "Would put back" if report.dry_run else "Put back"
         parts.append(Text(f"{verb} {len(report.restored):,} images of yours that a review had put away."))
+    parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
         for kept in report.kept[:SHOWN_PROBLEMS]

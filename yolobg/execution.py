@@ -25,6 +25,7 @@ from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest
 from yolobg.dataset.merge import add
 from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder
 from yolobg.dataset.removal import finish_interrupted
+from yolobg.dataset.siblings import data_name
 from yolobg.download import FetchResult, fetch_images
 from yolobg.download.verify import is_records_fault
 from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
@@ -55,7 +56,7 @@ def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
     if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
         return _tidied(plan) if was_left(plan.root) else replace(plan.report, dry_run=False)
     with hold(plan.root):
-        manifest = finish_interrupted(plan.root, home_folders(plan.data))
+        manifest = finish_interrupted(plan.root, home_folders(plan.data), data_name(plan.data))
         if manifest != plan.manifest:
             plan = make_plan(plan.data, plan.request, scan=plan.scan)
         if plan.request.recheck:
@@ -228,6 +229,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
     images_dir = relative(plan.destination.images_dir / "x", plan.root)[:-1]
     labels_dir = relative(plan.destination.labels_dir / "x", plan.root)[:-1]
     now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
+    data = data_name(plan.data)
     names = _names(plan, choice, staged)
     entries = []
     for image, name in zip(staged, names, strict=True):
@@ -250,6 +252,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
                 link="copy" if image.url.startswith(("http://", "https://")) else plan.request.link,
                 added=now,
                 seed=plan.request.seed,
+                data=data,
             )
         )
     return Pending(
@@ -258,7 +261,9 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.root),
         staging=relative(staging, plan.root),
-        run=run_record(plan.request, choice.source, plan.destination.images_dir, added=now, basis=choice.basis),
+        run=run_record(
+            plan.request, choice.source, plan.destination.images_dir, added=now, data=data, basis=choice.basis
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manifest
 from yolobg.dataset.removal import plan_removal
 from yolobg.dataset.removal import remove as take_back
+from yolobg.dataset.siblings import data_name
 from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError, UsageError
 from yolobg.files import read_ordinary, write_bytes
@@ -141,9 +142,10 @@ def status(
 
 
 def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = False) -> RemoveReport:
-    """Take back exactly what yolobg added; the folder tree is byte-identical to before.
+    """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
 
-    Kept, and told, are backgrounds of ours that a person has since labelled, changed or replaced.
+    What it added for another data.yaml of the same root stays. Kept, and told, are backgrounds of ours that a person
+    has since labelled, changed or replaced.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
@@ -154,12 +156,12 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         MergeError: Something could not be removed; running again goes on from there.
     """
     data, root = read_dataset(data_yaml)
-    homes = home_folders(data)
+    homes, name = home_folders(data), data_name(data)
     if dry_run or not (root / FOLDER).is_dir():
-        removal = plan_removal(root, homes, read_manifest(root), split=split)
+        removal = plan_removal(root, homes, read_manifest(root), data=name, split=split)
     else:
         with hold(root):
-            removal = take_back(root, homes, split=split)
+            removal = take_back(root, homes, data=name, split=split)
     return RemoveReport(
         dry_run=dry_run,
         root=str(root),
@@ -167,6 +169,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         gone=tuple(entry.image for entry in removal.gone),
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
         restored=removal.restored,
+        others=dict(removal.others),
     )
 
 

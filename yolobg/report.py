@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -170,7 +170,8 @@ class Report:
 class RemoveReport:
     """What `remove` took back. `gone` were missing already; a dry run only tells what would be done.
 
-    `restored` are the user's own backgrounds that a review had put away and that are in their place again.
+    `restored` are the user's own backgrounds that a review had put away and that are in their place again. `others`
+    tells of each other data.yaml of this root how many backgrounds were added for it, which stay.
     """
 
     dry_run: bool
@@ -179,6 +180,7 @@ class RemoveReport:
     gone: tuple[str, ...]
     kept: tuple[KeptBackground, ...]
     restored: tuple[str, ...] = ()
+    others: dict[str, int] = field(default_factory=dict)
     schema: int = SCHEMA
 
 

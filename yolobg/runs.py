@@ -17,7 +17,9 @@ from yolobg.sources import Source
 __all__ = ["added_of", "names_source_of", "request_again", "run_record"]
 
 
-def run_record(request: Request, source: Source, images_dir: Path, *, added: str, basis: Basis | None = None) -> Run:
+def run_record(
+    request: Request, source: Source, images_dir: Path, *, added: str, data: str, basis: Basis | None = None
+) -> Run:
     """The record of a run, with every path absolute: it is read from other current folders.
 
     Of an address the user, password and query are left out: they may be secrets, and a dataset is passed on.
@@ -27,6 +29,7 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         source: What it meant.
         images_dir: The folder that took the images.
         added: The time that the run's entries carry.
+        data: The name of the data.yaml that they carry.
         basis: What the choice rested on.
     """
     folder = _folder(request)
@@ -49,6 +52,7 @@ def run_record(request: Request, source: Source, images_dir: Path, *, added: str
         folder=folder,
         unlabelled=request.unlabelled,
         basis=basis,
+        data=data,
     )
 
 

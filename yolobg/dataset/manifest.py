@@ -36,6 +36,7 @@ __all__ = [
     "manifest_path",
     "read_manifest",
     "relative",
+    "run_key",
     "run_of",
     "with_needed_runs",
     "write_manifest",
@@ -52,7 +53,10 @@ _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere."""
+    """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere.
+
+    `data` is the data.yaml that it was added for, links followed; several may share a root.
+    """
 
     image: str
     label: str
@@ -69,6 +73,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     link: Link = "copy"
     added: str = ""
     seed: int = 0
+    data: str = ""
 
 
 class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +90,7 @@ class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
 
-    `added`, `split` and `source` are those of its entries. Paths are absolute; the fields are those of `Request`, but
+    `added`, `split`, `source` and `data` are those of its entries. Paths are absolute; the others are as in `Request`, but
     for `folder`, the folder that was the source, and `basis`, what the choice rested on.
     """
 
@@ -107,6 +112,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: str | None = None
     unlabelled: bool = False
     basis: Basis | None = None
+    data: str = ""
 
 
 class Replacing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +144,7 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything yolobg added to one dataset and has not taken back."""
+    """Everything yolobg added to the datasets of one root and has not taken back."""
 
     version: int = VERSION
     entries: tuple[Entry, ...] = ()
@@ -276,16 +282,19 @@ def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | No
 
 def run_of(entry: Entry, manifest: Manifest) -> Run | None:
     """The run that added an entry; None where it was not recorded."""
-    same = [r for r in manifest.runs if (r.added, r.split, r.source) == (entry.added, entry.split, entry.source)]
+    same = [run for run in manifest.runs if run_key(run) == run_key(entry)]
     return same[-1] if same else None
+
+
+def run_key(of: Entry | Run) -> tuple[str, str, str, str]:
+    """What an entry has in common with the run that added it."""
+    return of.added, of.split, of.source, of.data
 
 
 def with_needed_runs(manifest: Manifest) -> Manifest:
     """The manifest less the runs of which no image is left."""
-    needed = {(entry.added, entry.split, entry.source) for entry in manifest.entries}
-    return msgspec.structs.replace(
-        manifest, runs=tuple(run for run in manifest.runs if (run.added, run.split, run.source) in needed)
-    )
+    needed = set(map(run_key, manifest.entries))
+    return msgspec.structs.replace(manifest, runs=tuple(run for run in manifest.runs if run_key(run) in needed))
 
 
 def without(manifest: Manifest, entries: set[Entry]) -> Manifest:

@@ -196,9 +196,10 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: Made) -> bool:
             make_real_folder(absolute(pending.staging, root))
         # The lines go first and must be gone: a trainer must never find a listed image missing.
         if pending.edit is not None:
-            listed = absolute(pending.edit.file, root)
+            edit = pending.edit
+            listed = absolute(edit.file, root)
             sweep_parts(listed.resolve().parent)
-            list_file.take_out(listed, pending.edit, root)
+            list_file.take_out(listed, [edit], root, edit.lines.keys())
         for entry in pending.entries:
             _take_back(entry, root, absolute(pending.staging, root), made)
         remove_folders(root, pending.folders)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable, Sequence
@@ -44,6 +45,7 @@ _LINKED = (
     ", as `dvc add` leaves one, and yolobg deletes no link that it did not make. Put the file back in its place "
     "(`dvc unprotect` does) and run remove again"
 )
+_REVIEW = re.compile(r"review(-[0-9a-f]{12})?\.json")
 
 
 def decide(*, image: ImageThere, label: LabelThere, staged: bool) -> Action:
@@ -204,5 +206,9 @@ def write_or_drop(root: Path, manifest: Manifest) -> None:
     if manifest.entries or manifest.pending or manifest.edits:
         write_manifest(root, manifest)
         return
-    for name in ("ATTRIBUTION.csv", "report.html", "review.json", "manifest.json"):
-        unlink(manifest_path(root).with_name(name))
+    own = manifest_path(root).parent
+    # The manifest last: as long as it is there, the next run comes by here again.
+    for file in (own / "ATTRIBUTION.csv", own / "report.html", *sorted(own.glob("review*.json"))):
+        if _REVIEW.fullmatch(file.name) or not file.name.startswith("review"):
+            unlink(file)
+    unlink(manifest_path(root))

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -51,7 +51,10 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PutAway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A background of the user that was put away: `stored` is its name in `.yolobg/rejected/`."""
+    """A background of the user that was put away: `stored` is its name in `.yolobg/rejected/`.
+
+    `data` is the data.yaml of the review, as in the manifest.
+    """
 
     image: str
     split: str
@@ -59,6 +62,7 @@ class PutAway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     at: str
     stored: str
+    data: str = ""
 
 
 class Rejections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,9 +127,13 @@ def forget_rejections(root: Path) -> None:
         _write(root, msgspec.structs.replace(read, ours=()))
 
 
-def put_away(root: Path, split: str | None = None) -> tuple[PutAway, ...]:
-    """The user's images that lie in `.yolobg/rejected/`; those of one split, or all."""
-    return tuple(away for away in read_rejections(root).theirs if split in (None, away.split))
+def _all(_data: str) -> bool:
+    return True
+
+
+def put_away(root: Path, split: str | None = None, owns: Callable[[str], bool] = _all) -> tuple[PutAway, ...]:
+    """The user's images that lie in `.yolobg/rejected/`; those of one split, or all, and of the data.yaml meant."""
+    return tuple(a for a in read_rejections(root).theirs if split in (None, a.split) and owns(a.data))
 
 
 def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
@@ -162,9 +170,15 @@ def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
 
 
 def bring_back(
-    root: Path, folders: Iterable[Path], split: str | None = None
+    root: Path, folders: Iterable[Path], split: str | None = None, owns: Callable[[str], bool] = _all
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Move the user's images back to where they were, replacing nothing. The caller holds the lock.
+
+    Args:
+        root: The dataset root.
+        folders: The folders of the dataset's splits.
+        split: Only this split; None for all.
+        owns: Tells which data.yaml is meant, by its name in the record.
 
     Returns:
         The images that are in their place again, and with a reason each those that are not.
@@ -174,7 +188,7 @@ def bring_back(
     back: list[PutAway] = []
     stuck: list[tuple[str, str]] = []
     for away in read.theirs:
-        if split not in (None, away.split):
+        if split not in (None, away.split) or not owns(away.data):
             continue
         try:
             _bring_one_back(root, homes, away)

@@ -7,8 +7,9 @@ is blank, the name and the place are such as yolobg gives.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from yolobg.dataset import list_file
 from yolobg.dataset.manifest import (
     Entry,
+    ListEdit,
     Manifest,
     Pending,
     absolute,
@@ -39,7 +41,8 @@ from yolobg.dataset.on_disk import (
     write_or_drop,
 )
 from yolobg.dataset.rejected import bring_back, forget_rejections, put_away
-from yolobg.dataset.trust import check_edit, check_pending, is_label_folder
+from yolobg.dataset.siblings import Claims, homes_of_others, lists_of_others
+from yolobg.dataset.trust import check_edit, check_pending, is_label_folder, is_staging, lies_in_root, may_clean
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
 
@@ -48,7 +51,7 @@ __all__ = ["Kept", "Removal", "finish_interrupted", "plan_removal", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An entry that `remove` leaves where it is, and why."""
+    """An image of ours that stays, and why."""
 
     image: str
     reason: str
@@ -56,12 +59,19 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Entries to take back, those whose image is gone already, those to keep, and own images to bring back."""
+    """What `remove` takes back, those whose image is gone already, those to keep, and own images to bring back.
+
+    Attributes:
+        handed: Entries that stay because a list of another data.yaml names their images; they are that one's now.
+        others: Other data.yaml to the number of backgrounds that were added for them, which stay.
+    """
 
     removed: tuple[Entry, ...]
     gone: tuple[Entry, ...]
     kept: tuple[Kept, ...]
     restored: tuple[str, ...] = ()
+    handed: tuple[Entry, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_removal(
@@ -69,6 +79,7 @@ def plan_removal(
     folders: tuple[Path, ...],
     manifest: Manifest,
     *,
+    data: str = "",
     split: str | None = None,
     images: Collection[str] | None = None,
 ) -> Removal:
@@ -78,23 +89,52 @@ def plan_removal(
         root: The dataset root.
         folders: The folders and list files of the dataset's splits.
         manifest: As read; entries of an interrupted run count.
+        data: The name of the data.yaml whose backgrounds go; empty for those of all.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them; None for all, and then what a review put away comes back.
     """
-    wanted = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
+    claims = Claims(manifest, root, folders, data)
+    asked = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
+    wanted = [e for e in asked if claims.is_mine(e)]
     chosen = [(e, _why_keep(e, root, folders)) for e in wanted]
+    kept = [Kept(e.image, why) for e, why in chosen if why]
+    kept += [Kept(e.image, claims.why_not(e) or "") for e in asked if not claims.is_mine(e) and claims.is_gone(e.data)]
     ours = [e for e, why in chosen if not why]
+    needed = _needed_by_others(ours, root, folders, manifest, data)
+    kept += [
+        Kept(image, f"a list of {name} names it as well; `yolobg remove` with that data.yaml takes it back")
+        for image, name in needed.items()
+    ]
     gone = {e for e in ours if not os.path.lexists(absolute(e.image, root))}
     return Removal(
-        removed=tuple(e for e in ours if e not in gone),
-        gone=tuple(e for e in ours if e in gone),
-        kept=tuple(Kept(e.image, why) for e, why in chosen if why),
-        restored=() if images is not None else tuple(m.image for m in put_away(root, split)),
+        removed=tuple(e for e in ours if e not in gone and e.image not in needed),
+        gone=tuple(e for e in ours if e in gone and e.image not in needed),
+        kept=tuple(kept),
+        restored=() if images is not None else tuple(m.image for m in put_away(root, split, claims.speaks_for)),
+        handed=tuple(msgspec.structs.replace(e, data=needed[e.image]) for e in ours if e.image in needed),
+        others=Counter(e.data for e in asked if not claims.is_mine(e) and not claims.is_gone(e.data)),
     )
 
 
+def _needed_by_others(
+    ours: Sequence[Entry], root: Path, folders: tuple[Path, ...], manifest: Manifest, data: str
+) -> dict[str, str]:
+    """Image to the other data.yaml that lists it, in a list from which its line is not taken."""
+    if not ours or not data:
+        return {}
+    images = {entry.image for entry in ours}
+    edited = {absolute(edit.file, root) for edit in manifest.edits if images & edit.lines.keys()}
+    cleaned = {file.resolve() for file in (*edited, *folders) if file.is_file()}
+    return lists_of_others(manifest, root, images, data, but=cleaned)
+
+
 def remove(
-    root: Path, folders: tuple[Path, ...], *, split: str | None = None, images: Collection[str] | None = None
+    root: Path,
+    folders: tuple[Path, ...],
+    *,
+    data: str = "",
+    split: str | None = None,
+    images: Collection[str] | None = None,
 ) -> Removal:
     """Take back exactly what yolobg added, and say what was left and why.
 
@@ -105,21 +145,24 @@ def remove(
     Args:
         root: The dataset root, held by the caller's lock.
         folders: The folders and list files of the dataset's splits.
+        data: The name of the data.yaml whose backgrounds go; empty for those of all.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them: then nothing comes back and no rejection is forgotten.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
-    manifest = finish_interrupted(root, folders)
-    removal = plan_removal(root, folders, manifest, split=split, images=images)
+    manifest = finish_interrupted(root, folders, data)
+    removal = plan_removal(root, folders, manifest, data=data, split=split, images=images)
     ours = removal.removed + removal.gone
     try:
-        if ours:
-            write_manifest(root, msgspec.structs.replace(manifest, pending=Pending(kind="remove", entries=ours)))
+        if ours or removal.handed:
+            intent = Pending(kind="remove", entries=ours)
+            write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
+            manifest = _hand_over(root, folders, manifest, removal.handed, intent)
         left = _take_back(root, folders, manifest, ours)
         if images is None:
-            restored, stuck = bring_back(root, folders, split)
+            restored, stuck = bring_back(root, folders, split, Claims(manifest, root, folders, data).speaks_for)
             kept = tuple(Kept(image, why) for image, why in stuck)
             removal = replace(removal, restored=restored, kept=removal.kept + kept)
             if not left.entries:
@@ -132,11 +175,35 @@ def remove(
     return removal
 
 
-def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
+def _hand_over(
+    root: Path, folders: tuple[Path, ...], manifest: Manifest, handed: Sequence[Entry], intent: Pending
+) -> Manifest:
+    """Take images out of the lists of one data.yaml; their entries are those of another from then on.
+
+    A kill before that is written leaves them with the first, without a line, and its next `remove` hands them over.
+    """
+    if not handed:
+        return manifest
+    # With those that go, so that the list is changed once.
+    _clean_lists(root, folders, manifest, (*handed, *intent.entries))
+    now = {entry.image: entry for entry in handed}
+    entries = tuple(now.get(entry.image, entry) for entry in manifest.entries)
+    handed_over: Manifest = msgspec.structs.replace(manifest, entries=entries, edits=_without(manifest.edits, now))
+    write_manifest(root, msgspec.structs.replace(handed_over, pending=intent))
+    return handed_over
+
+
+def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") -> Manifest:
     """Finish what a killed process began; returns the manifest, with nothing pending.
 
     An interrupted merge is completed for every image that is still staged and dropped for the others; an interrupted
-    removal goes on.
+    removal goes on. It may have been for another data.yaml of the root. A merge into a folder that data.yaml does not
+    name any more is taken back.
+
+    Args:
+        root: The dataset root, held by the caller's lock.
+        folders: The folders and list files of the dataset's splits.
+        data: The name of the data.yaml that they are those of.
 
     Raises:
         MergeError: The manifest names what yolobg cannot have added, or a step fails; nothing of the user was touched.
@@ -145,15 +212,13 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
     pending = manifest.pending
     if pending is None:
         return manifest
-    check_pending(pending, root, folders)
-    rest: Manifest = msgspec.structs.replace(manifest, pending=None)
+    homes = (*folders, *homes_of_others(pending.entries, root, folders, data))
+    if pending.kind == "add" and lies_in_root(pending, root, homes):
+        manifest, pending = _turned_back(manifest, pending, root, homes)
+    claims = Claims(manifest, root, folders, data)
+    check_pending(pending, root, homes, made_for=next((e.data for e in pending.entries if not claims.owns(e.data)), ""))
     try:
-        for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
-            if not check_edit(edit, root, folders):
-                sweep_parts(absolute(edit.file, root).resolve().parent)
-        if pending.kind == "add":
-            return carry_out(root, rest, pending)
-        return _take_back(root, folders, rest, pending.entries)
+        return _finish(root, homes, manifest, pending)
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Mend this "
@@ -161,11 +226,31 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...]) -> Manifest:
         ) from error
 
 
+def _finish(root: Path, homes: tuple[Path, ...], manifest: Manifest, pending: Pending) -> Manifest:
+    for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
+        if not check_edit(edit, root, homes) or may_clean(edit, root):
+            sweep_parts(absolute(edit.file, root).resolve().parent)
+    rest: Manifest = msgspec.structs.replace(manifest, pending=None)
+    if pending.kind == "add":
+        return carry_out(root, rest, pending)
+    if manifest != read_manifest(root):
+        # A merge that is taken back is recorded before the first step.
+        write_manifest(root, manifest)
+    return _take_back(root, homes, rest, pending.entries)
+
+
+def _turned_back(manifest: Manifest, pending: Pending, root: Path, homes: tuple[Path, ...]) -> tuple[Manifest, Pending]:
+    """An interrupted merge as a removal of what it has brought in; what is only staged goes with the rest."""
+    if is_staging(pending.staging, root, homes):
+        clear_staging(absolute(pending.staging, root))
+    back = Pending(kind="remove", entries=pending.entries)
+    edits = (*manifest.edits, *([pending.edit] if pending.edit else []))
+    return msgspec.structs.replace(manifest, edits=edits, pending=back), back
+
+
 def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
     # The lines go first: a trainer must never find a listed image missing.
-    images = {e.image for e in entries}
-    ours = [edit for edit in manifest.edits if not check_edit(edit, root, folders)]
-    edits = tuple(list_file.take_out(absolute(edit.file, root), edit, root, images=images) for edit in ours)
+    _clean_lists(root, folders, manifest, entries)
     for entry in entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         if look_image(image, entry) == "ours":
@@ -176,12 +261,13 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
             unlink(label)
     flush_folders(entries, root)
     left: Manifest = msgspec.structs.replace(
-        with_needed_runs(without(manifest, set(entries))), edits=tuple(edit for edit in edits if edit.lines)
+        with_needed_runs(without(manifest, set(entries))),
+        edits=_without(manifest.edits, {entry.image for entry in entries}),
     )
+    left = _without_folders(root, (*folders, *{absolute(e.image, root).parent for e in entries}), left)
     if not left.entries:
         # A run that was killed before its intent was written has left no entry that says where it staged.
         homes = {absolute(e.image, root).parent for e in entries} | set(folders)
-        remove_folders(root, [folder for folder in left.folders if is_label_folder(folder, root, folders)])
         for staging in {staging_folder(root, home) for home in (root, *homes) if home.is_dir()}:
             clear_staging(staging)
         left = msgspec.structs.replace(left, folders=())
@@ -189,10 +275,48 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
     return left
 
 
+def _without_folders(root: Path, homes: tuple[Path, ...], manifest: Manifest) -> Manifest:
+    """Remove the label folders that were made for us and are empty now; returns the manifest with those that stay."""
+    made = [folder for folder in manifest.folders if is_label_folder(folder, root, homes)]
+    remove_folders(root, made)
+    left = tuple(folder for folder in manifest.folders if folder not in made or absolute(folder, root).is_dir())
+    return msgspec.structs.replace(manifest, folders=left)
+
+
+def _clean_lists(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> None:
+    """Take the lines of entries out of the lists they were written into, and out of those that data.yaml names."""
+    images = {entry.image for entry in entries}
+    edits: dict[Path, list[ListEdit]] = {}
+    for edit in manifest.edits:
+        if images.isdisjoint(edit.lines):
+            continue
+        if not check_edit(edit, root, folders):
+            edits.setdefault(absolute(edit.file, root).resolve(), []).append(edit)
+        elif may_clean(edit, root):
+            proved = {e.image for e in entries if look_image(absolute(e.image, root), e) != "other"}
+            list_file.take_out(absolute(edit.file, root), [edit], root, proved, exactly=True)
+    for folder in folders:
+        if folder.is_file():
+            edits.setdefault(folder.resolve(), [])
+    for file, appended in edits.items():
+        list_file.take_out(file, appended, root, images)
+
+
+def _without(edits: Sequence[ListEdit], images: Collection[str]) -> tuple[ListEdit, ...]:
+    """What is left of the edits once the lines of some images are gone."""
+    kept = []
+    for edit in edits:
+        lines = {image: line for image, line in edit.lines.items() if image not in images}
+        if lines:
+            kept.append(msgspec.structs.replace(edit, lines=lines) if len(lines) < len(edit.lines) else edit)
+    return tuple(kept)
+
+
 def _why_keep(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:
-    strange = check_entry(entry, root, folders)
+    # In the root itself too: data.yaml may have named another folder once, and the content is proof enough.
+    strange = check_entry(entry, root, (*folders, root))
     if strange:
-        return f"the manifest names it, but {strange}; delete it by hand if you are sure"
+        return f"the manifest names it, but {strange}; look whose it is before you delete anything"
     if look_label(absolute(entry.label, root)) == "filled":
         return label_words(absolute(entry.label, root))
     if look_image(absolute(entry.image, root), entry) == "other":

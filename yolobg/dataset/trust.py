@@ -14,23 +14,29 @@ from yolobg.dataset.layout import label_path
 from yolobg.dataset.manifest import FOLDER, ListEdit, Pending, absolute, check_entry, manifest_path
 from yolobg.errors import MergeError
 
-__all__ = ["check_edit", "check_pending", "is_label_folder", "is_staging", "names_image"]
+__all__ = ["check_edit", "check_pending", "is_label_folder", "is_staging", "lies_in_root", "may_clean", "names_image"]
 
 _SOURCE_PART = re.compile(r"[0-9a-f]{16}")
 
 
-def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...]) -> None:
+def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...], *, made_for: str = "") -> None:
     """Refuse an intent that no run of yolobg on this dataset can have left.
 
     Args:
         pending: The intent.
         root: The dataset root.
-        homes: The folders and list files of the dataset's splits.
+        homes: The folders and list files of the dataset's splits, and of those that the run was made for.
+        made_for: The data.yaml of that run, where it is another than that of this command.
 
     Raises:
         MergeError: It names something else; the message says what.
     """
     strange = _strange(pending, root, homes)
+    if strange and made_for:
+        raise MergeError(
+            f"{manifest_path(root)}: a run for {absolute(made_for, root)} was interrupted. It names {strange}, so it "
+            "cannot be finished from here. Run augment or remove with that data.yaml first."
+        )
     if strange:
         raise MergeError(
             f"{manifest_path(root)}: an interrupted run names {strange}. The manifest was changed by somebody else; "
@@ -40,8 +46,10 @@ def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...]) -> None
 
 def _strange(pending: Pending, root: Path, homes: tuple[Path, ...]) -> str | None:
     """What an intent names that yolobg cannot have meant, and why; None where there is no such thing."""
+    # What is only taken away is proved by its content, so it may lie wherever in the root data.yaml once said.
+    places = (*homes, root) if pending.kind == "remove" else homes
     for entry in pending.entries:
-        if why := check_entry(entry, root, homes):
+        if why := check_entry(entry, root, places):
             return f"{entry.image!r}, but {why}"
     if pending.kind == "remove":
         return None
@@ -51,6 +59,15 @@ def _strange(pending: Pending, root: Path, homes: tuple[Path, ...]) -> str | Non
     if not is_staging(pending.staging, root, homes):
         return f"images that wait in {pending.staging!r}, but yolobg stages none there"
     return _strange_lines(pending, pending.edit, root, homes) if pending.edit else None
+
+
+def lies_in_root(pending: Pending, root: Path, homes: tuple[Path, ...]) -> bool:
+    """Whether an interrupted merge was meant for a folder in the root that data.yaml does not name any more.
+
+    It cannot be finished, for nobody would train on it; but what it brought in can be taken back.
+    """
+    strange = any(check_entry(entry, root, homes) for entry in pending.entries)
+    return strange and not any(check_entry(entry, root, (*homes, root)) for entry in pending.entries)
 
 
 def _strange_lines(pending: Pending, edit: ListEdit, root: Path, homes: tuple[Path, ...]) -> str | None:
@@ -74,6 +91,18 @@ def check_edit(edit: ListEdit, root: Path, homes: Iterable[Path]) -> str | None:
     except (OSError, RuntimeError, ValueError):
         return "its path makes no sense"
     return None if file in known else "it is no list file of this dataset"
+
+
+def may_clean(edit: ListEdit, root: Path) -> bool:
+    """Whether our very lines may be taken out of a file that no data.yaml names as a list file (any more).
+
+    Those are lines that name images of ours, so that nothing else of a file in the dataset can be lost.
+    """
+    try:
+        file, home = absolute(edit.file, root).resolve(), root.resolve()
+        return file.is_file() and home in file.parents and home / FOLDER not in file.parents
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def names_image(line: str, image: str, root: Path) -> bool:

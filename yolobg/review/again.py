@@ -15,6 +15,7 @@ from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.lock import hold
 from yolobg.dataset.manifest import FOLDER, Manifest, Run, read_manifest
 from yolobg.dataset.removal import finish_interrupted
+from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, MergeError, YolobgError
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.planning import ask_catalog, counts_of, read_dataset, source_info, source_of
@@ -47,15 +48,16 @@ def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) 
     """
     try:
         manifest = read_manifest(root)
-        if not manifest.entries:
+        mine = narrowed(manifest, root, home_folders(data), data_name(data))
+        if not mine.entries:
             return None, ()
         # A run that only finished what another began has asked no source.
-        meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, manifest.runs)
+        meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, mine.runs)
         look = _look(data, manifest, root, known={report.dataset.split: report.after})
         page = write_report(
             root,
             data,
-            manifest,
+            mine,
             home_folders(data),
             splits=look.counts,
             classes=meaning.classes,
@@ -81,8 +83,8 @@ def rewrite_page(data_yaml: str | Path, *, progress: Progress = no_progress) -> 
     if not (root / FOLDER).is_dir():
         raise DatasetError(f"{root}: yolobg has added nothing here, so there is nothing to report; run augment first")
     with hold(root):
-        manifest = finish_interrupted(root, home_folders(data))
-        if not manifest.entries:
+        manifest = finish_interrupted(root, home_folders(data), data_name(data))
+        if not narrowed(manifest, root, home_folders(data), data_name(data)).entries:
             raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to report")
         return write_page(data, root, manifest, progress=progress)
 
@@ -95,9 +97,10 @@ def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress
         UsageError: The picture cannot be written.
     """
     data, root = read_dataset(data_yaml)
-    manifest = read_manifest(root)
+    folders = home_folders(data)
+    mine = narrowed(read_manifest(root), root, folders, data_name(data))
     with Catalogs() as catalogs:
-        cards = cards_of(manifest.entries, manifest, root, home_folders(data), catalogs)
+        cards = cards_of(mine.entries, mine, root, folders, catalogs)
     if not cards:
         raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to draw")
     title = f"{root.name}: {len(cards):,} background{'' if len(cards) == 1 else 's'} added by yolobg"
@@ -113,11 +116,13 @@ def write_page(
     Raises:
         MergeError: It cannot be written.
     """
-    meaning = _meaning(data, manifest.runs)
+    folders = home_folders(data)
+    mine = narrowed(manifest, root, folders, data_name(data))
+    meaning = _meaning(data, mine.runs)
     look = _look(data, manifest, root, known={})
     try:
         return write_report(
-            root, data, manifest, home_folders(data),
+            root, data, mine, folders,
             splits=look.counts, classes=meaning.classes, source=meaning.source,
             new=new, warnings=look.warnings, progress=progress,
         )  # fmt: skip

@@ -20,6 +20,7 @@ from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, read_manifes
 from yolobg.dataset.rejected import PutAway, Rejection, put_image_away, remember
 from yolobg.dataset.removal import finish_interrupted, plan_removal
 from yolobg.dataset.removal import remove as take_back
+from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, MergeError, UsageError, YolobgError
 from yolobg.execution import carry_out
 from yolobg.files import hash_file
@@ -81,19 +82,20 @@ def apply_review(
     data, root = read_dataset(data_yaml)
     with hold(root):
         # First of all: an interrupted removal changes how many there are to replace.
-        manifest = finish_interrupted(root, home_folders(data))
+        manifest = finish_interrupted(root, home_folders(data), data_name(data))
     rejected = _sort_out(data, root, manifest, state, mine)
+    manifest = narrowed(manifest, root, home_folders(data), data_name(data))
     added: list[str] = []
     warnings: list[str] = []
     if replace_them:
         orders, warnings = _orders(rejected, manifest)
         state = _with_base(root, data, state, [split for split, _, _ in orders])
-        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(root, state))
+        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(root, data, state))
     done = _take_out(root, data, state, rejected)
-    write_state(root, msgspec.structs.replace(state, rejected={}, steps=(), base={}))
+    write_state(root, msgspec.structs.replace(state, rejected={}, steps=(), base={}), data_name(data))
     with hold(root):
         left = read_manifest(root)
-        if left.entries:
+        if narrowed(left, root, home_folders(data), data_name(data)).entries:
             try:
                 write_page(data, root, left, new=added, progress=progress)
             except MergeError as error:
@@ -102,7 +104,7 @@ def apply_review(
 
 
 def _sort_out(data: DataYaml, root: Path, manifest: Manifest, state: State, mine: Collection[str]) -> _Rejected:
-    removal = plan_removal(root, home_folders(data), manifest, images=set(state.rejected))
+    removal = plan_removal(root, home_folders(data), manifest, data=data_name(data), images=set(state.rejected))
     wanted = {image for image in state.rejected if image in mine}
     own: dict[str, str] = {}
     for split in data.splits if wanted else ():
@@ -154,12 +156,12 @@ def _with_base(root: Path, data: DataYaml, state: State, splits: Sequence[str]) 
             files = scan_split(data, split).files
             base[split] = sum(file.state in ("missing", "empty") for file in files)
     based: State = msgspec.structs.replace(state, base=base)
-    write_state(root, based)
+    write_state(root, based, data_name(data))
     return based
 
 
-def _forget_base(root: Path, state: State) -> None:
-    write_state(root, msgspec.structs.replace(state, base={}))
+def _forget_base(root: Path, data: DataYaml, state: State) -> None:
+    write_state(root, msgspec.structs.replace(state, base={}), data_name(data))
 
 
 def _add(
@@ -200,7 +202,7 @@ def _take_out(root: Path, data: DataYaml, state: State, rejected: _Rejected) -> 
                 for e in rejected.ours
             ],
         )
-        removal = take_back(root, folders, images=set(state.rejected))
+        removal = take_back(root, folders, data=data_name(data), images=set(state.rejected))
         kept = [(one.image, one.reason) for one in removal.kept]
         put_away: list[str] = []
         for image, split in rejected.mine.items():
@@ -221,4 +223,4 @@ def _put_away(
             "its split is a list file, and yolobg takes no line of yours out of it; edit the list yourself"
         )
     path = absolute(image, root)
-    put_image_away(root, folders, PutAway(image, split, hash_file(path), reason, now, ""))
+    put_image_away(root, folders, PutAway(image, split, hash_file(path), reason, now, "", data_name(data)))

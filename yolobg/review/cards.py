@@ -10,7 +10,7 @@ from types import TracebackType
 from yolobg.coco.annotation_source import COCO2017, AnnotationSource, parse_source
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_cache import find_catalog
-from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, check_entry
+from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, check_entry, run_key
 from yolobg.errors import YolobgError
 
 __all__ = ["Card", "Catalogs", "cards_of"]
@@ -86,11 +86,11 @@ def cards_of(
     entries: Sequence[Entry], manifest: Manifest, root: Path, folders: tuple[Path, ...], catalogs: Catalogs
 ) -> list[Card]:
     """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown."""
-    runs = {(run.added, run.split, run.source): run for run in manifest.runs}
-    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    runs = {run_key(run): run for run in manifest.runs}
+    groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     for entry in entries:
         if not check_entry(entry, root, folders) and absolute(entry.image, root).is_file():
-            groups.setdefault((entry.added, entry.split, entry.source), []).append(entry)
+            groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():
         catalog = catalogs.of(group[0], runs.get(key))

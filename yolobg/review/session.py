@@ -17,6 +17,7 @@ import msgspec
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest, relative
+from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.model import DataYaml
 from yolobg.planning import read_dataset
@@ -69,12 +70,13 @@ class Session:
         manifest = read_manifest(self.root)
         self._stamp = _stamp(self.root)
         folders = home_folders(self.data)
+        mine = narrowed(manifest, self.root, folders, data_name(self.data))
         with Catalogs() as catalogs:
-            cards = cards_of(manifest.entries, manifest, self.root, folders, catalogs)
+            cards = cards_of(mine.entries, mine, self.root, folders, catalogs)
         cards += _own_cards(self.data, self.root, manifest)
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {number: Item(number, card) for number, card in zip(numbers, cards, strict=True)}
-        self.state = without_images(read_state(self.root), {card.image for card in cards})
+        self.state = without_images(read_state(self.root, data_name(self.data)), {card.image for card in cards})
         if not self.state.rejected:
             self.state = msgspec.structs.replace(self.state, base={})
         self.version += 1
@@ -157,7 +159,7 @@ class Session:
 
     def _save(self, state: State) -> None:
         if state != self.state:
-            write_state(self.root, state)
+            write_state(self.root, state, data_name(self.data))
             self.state = state
             self.version += 1
 

@@ -1,11 +1,15 @@
 """What a review has decided so far: `.yolobg/review.json`, written whole after every action.
 
+Where several data.yaml share the root, each has a file of its own.
+
 Owns the file's form and the rules of the actions (pure); `session` says which images there are. Nothing here changes
 the dataset.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Literal
@@ -19,6 +23,7 @@ from yolobg.files import read_ordinary, step, write_bytes
 __all__ = ["Act", "State", "act", "read_state", "state_path", "undo", "without_images", "write_state"]
 
 VERSION = 1
+USUAL = "data.yaml"
 UNDO_STEPS = 500
 
 Act = Literal["look", "accept", "reject", "keep"]
@@ -48,18 +53,19 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base: dict[str, int] = {}
 
 
-def state_path(root: Path) -> Path:
-    """Where the state of the dataset at `root` lies."""
-    return root / FOLDER / "review.json"
+def state_path(root: Path, data: str = USUAL) -> Path:
+    """Where the state of the review of a data.yaml lies, by its name in the manifest."""
+    name = "review.json" if data == USUAL else f"review-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}.json"
+    return root / FOLDER / name
 
 
-def read_state(root: Path) -> State:
+def read_state(root: Path, data: str = USUAL) -> State:
     """The state of the review; an empty one where there is none.
 
     Raises:
         DatasetError: The file is there but cannot be read or is damaged.
     """
-    path = state_path(root)
+    path = state_path(root, data)
     try:
         state = msgspec.json.decode(read_ordinary(path, SIZE_LIMIT_BYTES), type=State)
     except (FileNotFoundError, NotADirectoryError):
@@ -75,9 +81,9 @@ def read_state(root: Path) -> State:
     return state
 
 
-def write_state(root: Path, state: State) -> None:
+def write_state(root: Path, state: State, data: str = USUAL) -> None:
     """Replace the state, whole or not at all; an empty one is no file."""
-    path = state_path(root)
+    path = state_path(root, data)
     if state == State():
         step("unlink", path)
         path.unlink(missing_ok=True)
