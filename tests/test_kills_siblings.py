@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
 ]
 
-KINDS = ("lists", "folders")
+KINDS = ("lists", "linked", "folders")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -22,6 +23,7 @@ from typing import BinaryIO
 
 __all__ = [
     "Made",
+    "append_bytes",
     "create_empty",
     "flush_folder",
     "hash_file",
@@ -32,6 +34,7 @@ __all__ = [
     "refuse_links",
     "replace_when_done",
     "same_filesystem",
+    "shorten",
     "step",
     "sweep_parts",
     "temporary_name",
@@ -131,7 +134,7 @@ def _replace(part: Path, destination: Path) -> None:
 
 
 def write_bytes(destination: Path, data: bytes) -> None:
-    """Write `destination` whole or not at all, keeping the permissions of a file that it replaces."""
+    """Write `destination` whole or not at all, keeping mode, owner and attributes of a file that it replaces."""
     write_pieces(destination, (data,))
 
 
@@ -144,12 +147,72 @@ def write_pieces(destination: Path, pieces: Iterable[bytes]) -> None:
         with part.open("wb") as handle:
             for piece in pieces:
                 handle.write(piece)
-        with contextlib.suppress(OSError):
-            part.chmod(destination.stat().st_mode & 0o7777)
+        _take_after(part, destination)
         _finish(part, destination)
     except BaseException:
         _discard(part)
         raise
+
+
+def _take_after(part: Path, former: Path) -> None:
+    """Give a new file the owner, mode and extended attributes (with them the ACL) of the one that it replaces.
+
+    What the system does not allow is left as it is for a new file.
+    """
+    try:
+        there = former.lstat()
+    except OSError:
+        return
+    if not stat.S_ISREG(there.st_mode):
+        return
+    # The owner first, since a change of owner takes bits off the mode.
+    if sys.platform != "win32":
+        for owner, group in ((-1, there.st_gid), (there.st_uid, -1)):
+            with contextlib.suppress(OSError):
+                os.chown(part, owner, group)
+    with contextlib.suppress(OSError):
+        shutil.copystat(former, part)
+    with contextlib.suppress(OSError):
+        # Its content is new, so its time must be.
+        os.utime(part)
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Append to a file in one write, so that it keeps all that is its own, further names (hard links) included.
+
+    Raises:
+        OSError: It cannot be written; its content is as it was.
+    """
+    with _open_in_place(path, os.O_APPEND) as handle:
+        before = os.fstat(handle).st_size
+        step("write", path)
+        try:
+            # A full disk takes a part before it gives an error.
+            while data:
+                data = data[os.write(handle, data) :]
+            step("fsync", path)
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, before)
+            raise
+
+
+def shorten(path: Path, size_bytes: int) -> None:
+    """Cut a file off after `size_bytes`; it keeps all that is its own, further names (hard links) included."""
+    with _open_in_place(path) as handle:
+        step("write", path)
+        os.ftruncate(handle, size_bytes)
+        step("fsync", path)
+        os.fsync(handle)
+
+
+@contextlib.contextmanager
+def _open_in_place(path: Path, flags: int = 0) -> Iterator[int]:
+    handle = os.open(path, os.O_RDWR | flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def create_empty(path: Path, made: Made) -> None:

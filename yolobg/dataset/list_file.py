@@ -1,19 +1,22 @@
 """Append lines to a list file and take exactly those out again.
 
-The one place where a file of the user changes: it is replaced as a whole, so a reader sees the old list or the new.
+The one place where a file of the user changes. A reader sees the old list or the new, and the file keeps owner, mode,
+attributes and further names.
 """
 
 from __future__ import annotations
 
 import codecs
 import os
+import stat
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from yolobg.dataset.manifest import ListEdit
 from yolobg.dataset.trust import names_image
 from yolobg.errors import DatasetError
-from yolobg.files import write_bytes
+from yolobg.files import append_bytes, shorten, write_bytes
 
 __all__ = ["append", "edit_for", "named_in", "read_lines", "take_out"]
 
@@ -34,7 +37,7 @@ def edit_for(file: Path, name: str, lines: Mapping[str, str]) -> ListEdit:
     """The edit that appends `lines` (entry image to line) to `file`, called `name` in the manifest."""
     raw = file.read_bytes()
     ended = not raw or raw.endswith((b"\n", b"\r"))
-    return ListEdit(file=name, lines=dict(lines), newline_added=not ended)
+    return ListEdit(file=name, lines=dict(lines), newline_added=not ended, size=len(raw))
 
 
 def append(file: Path, edit: ListEdit) -> None:
@@ -43,11 +46,20 @@ def append(file: Path, edit: ListEdit) -> None:
     real = file.resolve()
     raw = real.read_bytes()
     lines = [line.encode("utf-8") for line in edit.lines.values()]
+    size = max(0, edit.size)
+    whole, begun = _block(raw[:size], lines, edit), raw[size:]
+    if begun and begun != whole and whole.startswith(begun):
+        # A write in place that was cut short.
+        shorten(real, size)
+        raw = raw[:size]
     there = set(raw.splitlines())
     block = _block(raw, [line for line in lines if line not in there], edit)
     if not block:
         return
-    write_bytes(real, raw + block)
+    if _in_place(real):
+        append_bytes(real, block)
+    else:
+        write_bytes(real, raw + block)
 
 
 def _block(raw: bytes, lines: Sequence[bytes], edit: ListEdit) -> bytes:
@@ -87,7 +99,11 @@ def take_out(
     last = edit_of.get(found[-1]) if found[-1] is not None else None
     if last is not None and last.newline_added:
         text = text.removesuffix(_line_end(raw))
-    write_bytes(real, text)
+    # Only a cut is done at one stroke; what stands behind our lines cannot be moved up without a moment in between.
+    if raw.startswith(text) and _in_place(real):
+        shorten(real, len(text))
+    else:
+        write_bytes(real, text)
 
 
 def named_in(file: Path, images: Collection[str], root: Path) -> set[str]:
@@ -145,3 +161,33 @@ class _Finder:
 
 def _line_end(raw: bytes) -> bytes:
     return next((end for end in (b"\r\n", b"\n", b"\r") if end in raw), b"\n")
+
+
+def _in_place(file: Path) -> bool:
+    """Whether replacing the file would take something from it that a new one cannot be given."""
+    there = file.stat()
+    if not os.access(file, os.W_OK):
+        return False
+    if there.st_nlink > 1:
+        return not _has_linked_copy(file, there)
+    if sys.platform != "linux":
+        # There nothing copies an access control list to another file.
+        return True
+    mine = there.st_uid == os.geteuid() and there.st_gid in (os.getegid(), *os.getgroups())
+    return not mine and os.geteuid() != 0
+
+
+def _has_linked_copy(file: Path, there: os.stat_result) -> bool:
+    """Whether the folder was copied by hard links (`cp -al`): then the copy is a backup and must not change with it.
+
+    It was where other names of the list lie elsewhere and other files beside it have second names as well.
+    """
+    names, others = 0, False
+    with os.scandir(file.parent) as beside:
+        for one in beside:
+            status = os.lstat(one.path)
+            if os.path.samestat(status, there):
+                names += 1
+            elif stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+                others = True
+    return others and names < there.st_nlink

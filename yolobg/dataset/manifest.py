@@ -79,19 +79,20 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Lines appended to a list file: `image` of an entry to its line.
 
-    `newline_added` tells that the last line had no line end before.
+    `newline_added` tells that the last line had no line end before; `size` is how many bytes the file had.
     """
 
     file: str
     lines: dict[str, str]
     newline_added: bool = False
+    size: int = 0
 
 
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
 
-    `added`, `split`, `source` and `data` are those of its entries. Paths are absolute; the others are as in `Request`, but
-    for `folder`, the folder that was the source, and `basis`, what the choice rested on.
+    `added`, `split`, `source` and `data` are those of its entries. Paths are absolute; the others are as in `Request`,
+    but for `folder`, the folder that was the source, and `basis`, what the choice rested on.
     """
 
     added: str
