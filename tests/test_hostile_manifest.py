@@ -612,7 +612,7 @@ def stays_put_away(world: World, change: dict[str, str]) -> None:
     assert (store / f"{'0' * 64}.0.put-away").read_bytes() == b"mine"
 
 
-# ---------------------------------------------------------------- another data.yaml
+# ---------------------------------------------------------------- another data.yaml, another root
 
 # What a second data.yaml that came with the dataset may name; the user has not looked at it.
 EVIL = [
@@ -685,3 +685,33 @@ def test_names_of_data_yaml__that_make_no_sense_delete_nothing(world: World, tem
         told["entries"].append(told["entries"][0] | facts | {"data": data})
         told["runs"] = [run | {"data": data} for run in told["runs"]]
         harmless(world, template, told)
+
+
+@pytest.mark.parametrize("former", ["/", "", "\x00", "{victim}", "{victim}/other", "{top}/work/gone", "x" * 10_000])
+def test_former_root__that_was_forged_leads_nowhere_else(world: World, template: World, former: str) -> None:
+    """Where a dataset was moved from decides which files outside it are meant now."""
+    victim = world.victim / "photos/bg_instances_pool_own.jpg"
+    facts = {"sha256": hashlib.sha256(victim.read_bytes()).hexdigest(), "bytes": victim.stat().st_size,
+             "image": str(victim), "label": str(victim.with_suffix(".txt"))}  # fmt: skip
+    for where in ("entries", "pending"):
+        told = world.read()
+        entry = told["entries"][0] | facts
+        told["root"] = former.format(victim=world.victim, top=world.top)
+        told["folders"] = [str(world.victim / "empty"), "../../victim/empty"]
+        told["edits"] = [*told["edits"], {"file": str(world.victim / "keys"), "lines": {str(victim): "secret"}}]
+        if where == "entries":
+            told["entries"].append(entry)
+        else:
+            told["pending"] = {"kind": "remove", "entries": [entry], "staging": str(world.victim / ".yolobg/staging")}
+        before = world.users()
+        world.write(told)
+        with suppress(YolobgError):
+            yolobg.status(world.dataset)
+        with suppress(YolobgError):
+            yolobg.remove(world.dataset)
+        tally.tried("hostile inputs", 2)
+        now = world.users()
+        assert {n: t for n, t in now.items() if n != "train.txt"} == {
+            n: t for n, t in before.items() if n != "train.txt"
+        }
+        anew(world, template)

@@ -18,7 +18,7 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.lock import hold
-from yolobg.dataset.manifest import FOLDER, absolute, manifest_path, read_manifest
+from yolobg.dataset.manifest import FOLDER, absolute, manifest_path
 from yolobg.dataset.removal import plan_removal
 from yolobg.dataset.removal import remove as take_back
 from yolobg.dataset.siblings import data_name
@@ -32,6 +32,7 @@ from yolobg.planning import (
     counts_of,
     make_plan,
     read_dataset,
+    recorded,
     source_info,
     source_of,
 )
@@ -102,7 +103,7 @@ def status(
         DatasetError: It is not a dataset that can be read.
     """
     data, root = read_dataset(data_yaml)
-    manifest = read_manifest(root)
+    manifest = recorded(data, root)
     inventory = scan_split(data, split, progress=progress)
     warnings: tuple[str, ...] = ()
     try:
@@ -158,7 +159,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     data, root = read_dataset(data_yaml)
     homes, name = home_folders(data), data_name(data)
     if dry_run or not (root / FOLDER).is_dir():
-        removal = plan_removal(root, homes, read_manifest(root), data=name, split=split)
+        removal = plan_removal(root, homes, recorded(data, root), data=name, split=split)
     else:
         with hold(root):
             removal = take_back(root, homes, data=name, split=split)

@@ -18,10 +18,11 @@ from yolobg.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.dataset.basis import Basis
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.data_yaml import find_data_yaml, read_data_yaml
-from yolobg.dataset.homes import read_all_images
+from yolobg.dataset.homes import home_folders, read_all_images
 from yolobg.dataset.inventory import Destination, choose_destination, count_files, scan_split
 from yolobg.dataset.known import Known
 from yolobg.dataset.manifest import Entry, Manifest, absolute, check_room, manifest_path, read_manifest
+from yolobg.dataset.moved import follow
 from yolobg.dataset.rejected import read_rejections
 from yolobg.download.same import same_pictures
 from yolobg.errors import DatasetError, PoolError
@@ -51,6 +52,7 @@ __all__ = [
     "counts_of",
     "make_plan",
     "read_dataset",
+    "recorded",
     "source_info",
     "source_of",
 ]
@@ -148,6 +150,11 @@ def read_dataset(data_yaml: str | Path) -> tuple[DataYaml, Path]:
     return data, data.root.resolve()
 
 
+def recorded(data: DataYaml, root: Path) -> Manifest:
+    """What yolobg has added, by the paths that the files have now."""
+    return follow(read_manifest(root), root, lambda: home_folders(data))
+
+
 def counts_of(inventory: Inventory, manifest: Manifest, root: Path) -> Counts:
     """The counts of a split, with those that the manifest says are ours."""
     return count_files(inventory, frozenset(str(absolute(entry.image, root)) for entry in manifest.known))
@@ -165,7 +172,7 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
     """
     data, root = (data_yaml, data_yaml.root.resolve()) if isinstance(data_yaml, DataYaml) else read_dataset(data_yaml)
-    manifest = read_manifest(root)
+    manifest = recorded(data, root)
     scan = scan or _scan
     inventory = scan(data, request)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)

@@ -6,6 +6,7 @@ says is not trusted: `check_entry` tells whether an entry can be something that 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -55,7 +56,8 @@ _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere.
 
-    `data` is the data.yaml that it was added for, links followed; several may share a root.
+    `data` is the data.yaml that it was added for, links followed; several may share a root. In a copy of a dataset it
+    is the manifest of the original where the image is the original's.
     """
 
     image: str
@@ -145,7 +147,10 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything yolobg added to the datasets of one root and has not taken back."""
+    """Everything yolobg added to the datasets of one root and has not taken back.
+
+    `root` is where the root lay when this was written; told only where something lies outside it.
+    """
 
     version: int = VERSION
     entries: tuple[Entry, ...] = ()
@@ -154,6 +159,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pending: Pending | None = None
     runs: tuple[Run, ...] = ()
     replacing: Replacing | None = None
+    root: str = ""
 
     @property
     def known(self) -> tuple[Entry, ...]:
@@ -215,10 +221,18 @@ def _check_version(path: Path, version: object) -> None:
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Replace the credits file and the manifest; each appears whole or not at all."""
     path = manifest_path(root)
+    manifest = msgspec.structs.replace(manifest, root=str(root) if _lies_outside(manifest) else "")
     # Credits first: as long as the manifest has the intent in it, a killed run is finished and comes by here again.
     if manifest.pending is None:
         write_pieces(path.with_name("ATTRIBUTION.csv"), credit_lines(manifest.entries))
     write_pieces(path, stored(manifest, memory_bytes=2 * _MEMORY_LIMIT_BYTES))
+
+
+def _lies_outside(manifest: Manifest) -> bool:
+    """Whether a path of the manifest is not below the root."""
+    edits = (*manifest.edits, *([manifest.pending.edit] if manifest.pending and manifest.pending.edit else []))
+    paths = (*(e.image for e in manifest.known), *(edit.file for edit in edits), *manifest.folders)
+    return any(os.path.isabs(path) for path in paths)  # noqa: PTH117 - by the hundred thousand
 
 
 def check_room(root: Path, manifest: Manifest, needed: int) -> None:

@@ -28,6 +28,7 @@ from yolobg.dataset.manifest import (
     write_manifest,
 )
 from yolobg.dataset.merge import carry_out
+from yolobg.dataset.moved import follow
 from yolobg.dataset.on_disk import (
     clear_staging,
     flush_folders,
@@ -208,9 +209,12 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") ->
     Raises:
         MergeError: The manifest names what yolobg cannot have added, or a step fails; nothing of the user was touched.
     """
-    manifest = read_manifest(root)
+    read = read_manifest(root)
+    manifest = follow(read, root, lambda: folders)
     pending = manifest.pending
     if pending is None:
+        if manifest != read:
+            _write_moved(root, manifest)
         return manifest
     homes = (*folders, *homes_of_others(pending.entries, root, folders, data))
     if pending.kind == "add" and lies_in_root(pending, root, homes):
@@ -234,9 +238,16 @@ def _finish(root: Path, homes: tuple[Path, ...], manifest: Manifest, pending: Pe
     if pending.kind == "add":
         return carry_out(root, rest, pending)
     if manifest != read_manifest(root):
-        # A merge that is taken back is recorded before the first step.
+        # Paths that have changed, or a merge that is taken back, are recorded before the first step.
         write_manifest(root, manifest)
     return _take_back(root, homes, rest, pending.entries)
+
+
+def _write_moved(root: Path, manifest: Manifest) -> None:
+    try:
+        write_or_drop(root, manifest)
+    except OSError as error:
+        raise MergeError(f"{error.filename or root}: {error.strerror or error}; nothing was changed") from error
 
 
 def _turned_back(manifest: Manifest, pending: Pending, root: Path, homes: tuple[Path, ...]) -> tuple[Manifest, Pending]:

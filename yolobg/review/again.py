@@ -18,7 +18,7 @@ from yolobg.dataset.removal import finish_interrupted
 from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, MergeError, YolobgError
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
-from yolobg.planning import ask_catalog, counts_of, read_dataset, source_info, source_of
+from yolobg.planning import ask_catalog, counts_of, read_dataset, recorded, source_info, source_of
 from yolobg.report import Report, SourceInfo
 from yolobg.review.cards import Catalogs, cards_of
 from yolobg.review.report_file import write_report
@@ -98,7 +98,7 @@ def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress
     """
     data, root = read_dataset(data_yaml)
     folders = home_folders(data)
-    mine = narrowed(read_manifest(root), root, folders, data_name(data))
+    mine = narrowed(recorded(data, root), root, folders, data_name(data))
     with Catalogs() as catalogs:
         cards = cards_of(mine.entries, mine, root, folders, catalogs)
     if not cards:

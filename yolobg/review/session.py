@@ -16,11 +16,11 @@ import msgspec
 
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.inventory import scan_split
-from yolobg.dataset.manifest import Manifest, absolute, manifest_path, read_manifest, relative
+from yolobg.dataset.manifest import Manifest, absolute, manifest_path, relative
 from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.model import DataYaml
-from yolobg.planning import read_dataset
+from yolobg.planning import read_dataset, recorded
 from yolobg.review.apply import Applied, apply_review
 from yolobg.review.cards import Card, Catalogs, cards_of
 from yolobg.review.state import Act, State, act, read_state, undo, without_images, write_state
@@ -67,7 +67,7 @@ class Session:
     # ------------------------------------------------------------ what there is
 
     def _load(self) -> None:
-        manifest = read_manifest(self.root)
+        manifest = recorded(self.data, self.root)
         self._stamp = _stamp(self.root)
         folders = home_folders(self.data)
         mine = narrowed(manifest, self.root, folders, data_name(self.data))
