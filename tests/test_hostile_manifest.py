@@ -651,8 +651,12 @@ def test_other_data_yaml__of_an_intent_leads_nowhere_else(world: World, template
         told["pending"]["edit"] = None
         world.write(told)
         before = world.users()
-        options = {"annotations": world.source / "instances_pool.json", "images": [world.source], "report": False}
-        for command in (yolobg.remove, partial(yolobg.augment, count=4, **options)):
+        options: Any = {"annotations": world.source / "instances_pool.json", "images": [world.source], "report": False}
+        commands: tuple[Callable[[Path], object], ...] = (
+            yolobg.remove,
+            partial(yolobg.augment, count=4, **options),
+        )
+        for command in commands:
             with pytest.raises(MergeError, match=r"a run for .*evil\.yaml was interrupted"):
                 command(world.dataset / "data.yaml")
             tally.tried("hostile inputs")
