@@ -58,7 +58,7 @@ def _replace(lock: Path) -> bool:
         with _held(lock) as old:
             if old is None or not os.path.samestat(old, lock.lstat()):
                 return False
-            create_empty(part)
+            create_empty(part, {})
             step("rename", lock)
             part.replace(lock)
     except FileNotFoundError:
