@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,17 @@ class Client:
             connection.close()
 
     def enter(self) -> None:
-        """Exchange the token for the cookie, as a browser does."""
-        parts = urlsplit(self.address)
-        status, headers, _ = self.ask("GET", f"{parts.path}?{parts.query}")
-        assert status == 303, status
+        """Exchange the link's secret for the cookie, as the entry page does."""
+        status, headers, body = self.claim()
+        assert status == 200, (status, body)
         self.cookie = headers["set-cookie"].partition(";")[0]
-        self.base = headers["location"].rstrip("/")
+        self.base = json.loads(body)["page"].rstrip("/")
+
+    def claim(self, key: str | None = None) -> tuple[int, dict[str, str], bytes]:
+        """Ask for the cookie with a secret, that of the address where none is given."""
+        told = {"Origin": self.origin, "Content-Type": "application/json"}
+        body = {"key": urlsplit(self.address).fragment if key is None else key}
+        return self.ask("POST", "/enter", json.dumps(body).encode(), told)
 
     def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
         return self.ask("GET", f"{self.base}/{path}")
@@ -120,3 +126,11 @@ def reviewing(data: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str]
 def chosen(data: Path, split: str = "train") -> list[str]:
     """The backgrounds of yolobg that are on disk."""
     return sorted(path.relative_to(data).as_posix() for path in (data / "images" / split).glob("bg_*"))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds; only how long a failure takes depends on the clock."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)

@@ -22,6 +22,7 @@ from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing
 import yolobg
 from yolobg.dataset.rejected import read_rejections
 from yolobg.review import report_path
+from yolobg.review.handover import HandoverPage
 from yolobg.review.state import read_state
 
 pytestmark = pytest.mark.browser
@@ -342,13 +343,40 @@ def test_two_tabs__show_the_same(browser: Any, data: Path) -> None:
         second.until(0, 0, 11)
 
 
-def test_token__a_used_address_lets_nobody_in(browser: Any, data: Path) -> None:
+def test_link__a_used_one_lets_in_the_same_browser_and_no_other(browser: Any, data: Path) -> None:
     browser.expected_errors = ("403",)
     with review_in(browser, data) as (_, address):
-        Page(browser, address)
-        assert "token" not in browser.current_url
+        page = Page(browser, address)
+        review = browser.current_url
+        assert address.partition("#")[2] not in review
+        page.driver.refresh()
+        page.until(0, 0, 11)
+        # Followed again from the terminal, it leads to the review.
+        browser.get("about:blank")
+        Page(browser, address).until(0, 0, 11)
+        assert browser.current_url == review
+        browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        browser.get("about:blank")
         browser.get(address)
-        assert "used up" in browser.page_source
+        wait(lambda: "used up" in page.text("told"))
+        assert axe(browser) == []
+        browser.get(review)
+        assert "open the link that the terminal shows" in browser.page_source
+
+
+def test_page_on_disk__leads_in_and_the_cookie_holds(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address), HandoverPage() as handover:
+        on_disk = handover.write(address)
+        assert on_disk is not None
+        # From a file to the server is from another site, for which no strict cookie would be sent.
+        page = Page(browser, on_disk.as_uri())
+        assert browser.current_url.startswith(address.partition("#")[0] + "r/")
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+        page.driver.refresh()
+        wait(lambda: page.counts()[1] == 1)
+        history = browser.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
+        assert [entry["url"] for entry in history if address.partition("#")[2] in entry["url"]] == []
 
 
 def test_end__by_key(browser: Any, data: Path) -> None:

@@ -45,12 +45,37 @@ def client(running: str) -> Client:
 
 
 def test_token__works_once_and_nothing_is_told_without_it(client: Client) -> None:
-    query = client.address.partition("/?")[2]
     stranger = Client(client.address)
-    for path in (f"/?{query}", "/", "/?token=", "/?token=%C3%A9", "/?token=" + "a" * 43):
-        status, _, body = stranger.ask("GET", path)
-        assert status == 403, path
+    for key in (None, "", "é", "\ud800", "a" * 43, client.cookie.partition("=")[2]):
+        status, headers, body = stranger.claim(key)
+        assert status in (400, 403), key
+        assert "set-cookie" not in headers
         assert b"dog" not in body
+    for path in ("/", "/enter.js", "/enter.css", "/tokens.css", "/icon.svg"):
+        status, headers, body = stranger.ask("GET", path)
+        assert status == 200, path
+        assert "set-cookie" not in headers
+        assert client.base.encode() not in body
+        assert b"dog" not in body
+
+
+def test_link__a_guess_or_a_preview_does_not_use_it_up(place: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(place, tmp_path / "s")
+    with reviewing(data) as (_, address):
+        client = Client(address)
+        for key in ("", "a" * 43, address[-42:], address[-43:] + "a"):
+            assert client.claim(key)[0] == 403
+        # What a preview of the link, a prefetch or a scanner asks for.
+        for method in ("GET", "HEAD"):
+            assert client.ask(method, "/")[0] == 200
+            assert client.ask(method, "/enter")[0] == 405
+        json_ = {"Origin": client.origin, "Content-Type": "application/json"}
+        body = json.dumps({"key": address.partition("#")[2]}).encode()
+        for headers in ({"Origin": "null"}, {"Origin": None}, {"Content-Type": "text/plain"}, {"Host": "evil.example"}):
+            assert client.ask("POST", "/enter", body, {**json_, **headers})[0] in (403, 415), headers
+        assert client.ask("POST", "/enter", body + b" " * 1024, json_)[0] == 413
+        client.enter()
+        assert client.get("")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -61,6 +86,7 @@ def test_cookie__every_path_needs_it(client: Client, path: str) -> None:
         stranger = Client(client.address, cookie=cookie)
         assert stranger.ask("GET", f"{client.base}{path}")[0] == 403, cookie
         assert stranger.ask("GET", path if path != "/" else "/x")[0] == 403, cookie
+        assert stranger.ask("POST", f"{client.base}/api/undo", b"{}")[0] == 403, cookie
 
 
 def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Path, tmp_path: Path) -> None:
@@ -68,12 +94,13 @@ def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Pat
     data = shutil.copytree(place, tmp_path / "s")
     with reviewing(data) as (_, address):
         client = Client(address)
-        status, headers, _ = client.ask("GET", "/?" + address.partition("?")[2])
-    assert status == 303
-    assert headers["location"].startswith("/r/")
+        status, headers, body = client.claim()
+    assert status == 200
+    page = json.loads(body)["page"]
+    assert re.fullmatch(r"/r/[A-Za-z0-9_-]{22}/", page)
     parts = {part.strip() for part in headers["set-cookie"].split(";")[1:]}
     # Cookies know no ports: the path that nobody can guess keeps it from other servers of this machine.
-    assert parts == {"HttpOnly", "SameSite=Strict", f"Path={headers['location']}"}
+    assert parts == {"HttpOnly", "SameSite=Strict", f"Path={page}"}
 
 
 @pytest.mark.parametrize(
@@ -270,4 +297,4 @@ def test_second_review__is_barred_while_one_is_open(tmp_path: Path) -> None:
 
 def test_listens__on_loopback_only(client: Client) -> None:
     assert client.address.startswith("http://127.0.0.1:")
-    assert len(client.address.partition("token=")[2]) >= 40
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#[A-Za-z0-9_-]{43}", client.address)

@@ -1,19 +1,15 @@
 """The review page's server: 127.0.0.1 only, for one browser, with one choke point that every request passes.
 
-What keeps others out: the Host header must be ours (DNS rebinding); the address carries a token that works once and is
-exchanged for a cookie no script can read; the cookie is bound to a path nobody can guess, since cookies do not know
-ports; what changes anything must come from our own origin and be JSON (CSRF); a page names images by number, never by
-path; pictures are decoded and written anew, so that no file's bytes are handed out.
+Who may come in is the matter of `server_entry`. A page names images by number, never by path; pictures are decoded and
+written anew, so that no file's bytes are handed out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import hmac
 import logging
-import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from aiohttp import web
 from yolobg.errors import UsageError, YolobgError
 from yolobg.review.apply import Applied
 from yolobg.review.markup import static_bytes
+from yolobg.review.server_entry import Entry, decoded
 from yolobg.review.session import Session
 from yolobg.review.state import Act
 from yolobg.review.thumbs import shrink
@@ -56,10 +53,7 @@ STATIC = {
 EDGES_PX = {"small": 480, "large": 1600}
 LARGEST_REQUEST_BYTES = 1 << 18
 CACHED_PICTURES = 600
-COOKIE = "yolobg"
 PAINTERS = 4
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class _Action(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,28 +75,17 @@ class Review:
 
     Args:
         session: What is reviewed.
+        entry: Who may come in.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, entry: Entry) -> None:
         self.session = session
-        self.port = 0
         self.ended = asyncio.Event()
-        self._token: str | None = secrets.token_urlsafe(32)
-        self._cookie = secrets.token_urlsafe(32)
-        self._base = f"/r/{secrets.token_urlsafe(16)}"
+        self._entry = entry
         self._outcome: dict[str, Any] | None = None
         # Threads of their own: what a key asks for must not queue behind pictures.
         self._painters = Pool(max_workers=PAINTERS, thread_name_prefix="picture")
         self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(_picture)
-
-    @property
-    def address(self) -> str:
-        """The address to open; it works once."""
-        return f"{self._origin}/?token={self._token}"
-
-    @property
-    def _origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         """Give the threads back; pictures that nobody waits for any more are not made."""
@@ -110,12 +93,12 @@ class Review:
 
     def app(self) -> web.Application:
         """The application with its one choke point."""
-        app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_REQUEST_BYTES)
+        app = web.Application(middlewares=[self._entry.guard], client_max_size=LARGEST_REQUEST_BYTES)
         app.on_response_prepare.append(_add_headers)
-        base = self._base
+        base = self._entry.base
         app.add_routes(
             [
-                web.get("/", self._enter),
+                *self._entry.routes(),
                 web.get(f"{base}/", self._page),
                 web.get(f"{base}/static/{{name}}", self._static),
                 web.get(f"{base}/picture/{{size}}/{{number:[0-9]+}}", self._send_picture),
@@ -128,45 +111,6 @@ class Review:
             ]
         )
         return app
-
-    # ------------------------------------------------------------ who may come in
-
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Every request passes here, also one for a page that does not exist."""
-        if request.headers.getall("Host", []) != [f"127.0.0.1:{self.port}"]:
-            raise web.HTTPForbidden(text="yolobg: this server answers to 127.0.0.1 only")
-        if request.path != "/":
-            shown = request.cookies.get(COOKIE, "")
-            if not hmac.compare_digest(shown.encode("utf-8", "replace"), self._cookie.encode()):
-                raise web.HTTPForbidden(text="yolobg: open the address that the terminal shows; it works once")
-            if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-                raise web.HTTPForbidden(text="yolobg: not from another site")
-        if request.method not in ("GET", "HEAD"):
-            self._check_origin(request)
-        try:
-            return await handler(request)
-        except YolobgError as error:
-            return web.json_response({"error": str(error)}, status=409)
-
-    def _check_origin(self, request: web.Request) -> None:
-        if request.headers.getall("Origin", []) != [self._origin]:
-            raise web.HTTPForbidden(text="yolobg: not from another site")
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="yolobg: expected JSON")
-
-    async def _enter(self, request: web.Request) -> web.StreamResponse:
-        """Exchange the token for the cookie; it works once."""
-        shown = request.query.get("token", "")
-        if self._token is None or not hmac.compare_digest(shown.encode("utf-8", "replace"), self._token.encode()):
-            raise web.HTTPForbidden(
-                text="yolobg: this address is used up or wrong. End the review in the terminal with Ctrl-C and start "
-                "it again for a new one; what was decided is kept."
-            )
-        self._token = None
-        response = web.HTTPSeeOther(f"{self._base}/")
-        response.set_cookie(COOKIE, self._cookie, path=f"{self._base}/", httponly=True, samesite="Strict")
-        raise response
 
     # ------------------------------------------------------------ pages and pictures
 
@@ -206,14 +150,14 @@ class Review:
         return web.json_response({**changes, "outcome": self._outcome})
 
     async def _act(self, request: web.Request) -> web.StreamResponse:
-        asked = _decoded(await request.read(), _Action)
+        asked = decoded(await request.read(), _Action)
         return web.json_response(await asyncio.to_thread(self.session.act, asked.kind, asked.numbers, asked.reason))
 
     async def _undo(self, _request: web.Request) -> web.StreamResponse:
         return web.json_response(await asyncio.to_thread(self.session.undo))
 
     async def _begin_apply(self, request: web.Request) -> web.StreamResponse:
-        asked = _decoded(await request.read(), _Apply)
+        asked = decoded(await request.read(), _Apply)
         await asyncio.to_thread(self.session.begin_apply)
         self._outcome = None
         # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
@@ -236,13 +180,6 @@ class Review:
         return web.json_response({"ended": True})
 
 
-def _decoded(raw: bytes, kind: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise web.HTTPBadRequest(text=f"yolobg: not what was expected: {error}") from error
-
-
 def _outcome(applied: Applied) -> dict[str, Any]:
     return {
         "removed": len(applied.removed),
@@ -263,24 +200,26 @@ async def _add_headers(_request: web.Request, response: web.StreamResponse) -> N
     response.headers.pop("Server", None)
 
 
-async def serve(session: Session, ready: Callable[[Review], None]) -> None:
+async def serve(session: Session, ready: Callable[[Entry], None]) -> None:
     """Serve a review until it is told to end.
 
     Args:
         session: What is reviewed.
-        ready: Called once, when the address can be opened.
+        ready: Called once, when the link can be opened.
 
     Raises:
         OSError: No port of 127.0.0.1 can be had.
     """
-    review = Review(session)
+    entry = Entry()
+    review = Review(session, entry)
     runner = web.AppRunner(review.app(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        review.port = runner.addresses[0][1]
-        ready(review)
+        entry.port = runner.addresses[0][1]
+        entry.renew_link()
+        ready(entry)
         await review.ended.wait()
     finally:
         await runner.cleanup()
