@@ -56,7 +56,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "urllib.error": HTTP,
     "http": HTTP,
     "ssl": HTTP,
-    "socket": HTTP,
+    "socket": (*HTTP, "review.server*"),
     "typer": TERMINAL,
     "click": TERMINAL,
     "rich": TERMINAL,

@@ -1,7 +1,8 @@
 """The review page's server: 127.0.0.1 only, for one browser, with one choke point that every request passes.
 
-Who may come in is the matter of `server_entry`. A page names images by number, never by path; pictures are decoded and
-written anew, so that no file's bytes are handed out.
+Who may come in is the matter of `server_entry`, how many may try that of `server_door`. A page names images by number,
+never by path; pictures are decoded and written anew, so that no file's bytes are handed out. What a stranger sends is
+never worth a line on the terminal.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from aiohttp import web
 from yolobg.errors import UsageError, YolobgError
 from yolobg.review.apply import Applied
 from yolobg.review.markup import static_bytes
+from yolobg.review.server_door import Door, most_strangers
 from yolobg.review.server_entry import Entry, decoded
 from yolobg.review.session import Session
 from yolobg.review.state import Act
@@ -28,6 +31,8 @@ from yolobg.threads import Pool, start_thread
 __all__ = ["Review", "serve"]
 
 _log = logging.getLogger(__name__)
+# The HTTP library logs a traceback for each request that it cannot read, and anybody may send those.
+_SILENT = logging.Logger("http", logging.CRITICAL + 1)  # noqa: LOG001 - for this server alone
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -52,6 +57,8 @@ STATIC = {
 }
 EDGES_PX = {"small": 480, "large": 1600}
 LARGEST_REQUEST_BYTES = 1 << 18
+LINGER_S = 1.0
+WAITING = 1024
 CACHED_PICTURES = 600
 PAINTERS = 4
 
@@ -210,17 +217,33 @@ async def serve(session: Session, ready: Callable[[Entry], None]) -> None:
     Raises:
         OSError: No port of 127.0.0.1 can be had.
     """
-    entry = Entry()
+    door = Door(most_strangers())
+    entry = Entry(door)
     review = Review(session, entry)
-    runner = web.AppRunner(review.app(), access_log=None, shutdown_timeout=1.0)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_note)
+    runner = web.AppRunner(review.app(), access_log=None, shutdown_timeout=1.0, logger=_SILENT, lingering_time=LINGER_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        entry.port = runner.addresses[0][1]
-        entry.renew_link()
-        ready(entry)
-        await review.ended.wait()
+        make = runner.server
+        assert make is not None  # noqa: S101 - `setup` has made it
+        listening = socket.create_server(("127.0.0.1", 0))
+        server = await loop.create_server(lambda: door.protocol(make), sock=listening, backlog=door.at_a_time)
+        # More may wait outside than come in at a time.
+        listening.listen(WAITING)
+        try:
+            entry.port = listening.getsockname()[1]
+            entry.renew_link()
+            ready(entry)
+            await review.ended.wait()
+        finally:
+            server.close()
+            door.close()
     finally:
         await runner.cleanup()
         review.close()
+
+
+def _note(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Take down what the event loop complains of: strangers can cause any number of such complaints."""
+    _log.debug("%s", context.get("message"), exc_info=context.get("exception"))

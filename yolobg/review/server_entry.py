@@ -9,6 +9,7 @@ cookies do not know ports; what changes anything must come from our own origin a
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,8 +19,11 @@ from aiohttp import web
 
 from yolobg.errors import YolobgError
 from yolobg.review.markup import static_bytes
+from yolobg.review.server_door import Door
 
 __all__ = ["Entry", "Keys", "decoded"]
+
+_log = logging.getLogger(__name__)
 
 # What everybody may see: a page without any content that exchanges the link's secret.
 ENTRY_FILES = {
@@ -74,6 +78,9 @@ def _same(shown: str, expected: str | None) -> bool:
 class Entry:
     """The way in, for one browser at a time.
 
+    Args:
+        door: Where connections come in.
+
     Attributes:
         port: The port that the server listens on.
         base: The path that all of the review lies below.
@@ -81,11 +88,12 @@ class Entry:
         on_entered: Called when a browser has used the link.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, door: Door) -> None:
         self.port = 0
         self.base = f"/r/{secrets.token_urlsafe(16)}"
         self.link = ""
         self.on_entered: Callable[[], None] | None = None
+        self._door = door
         self._keys = Keys()
 
     def renew_link(self) -> None:
@@ -103,23 +111,40 @@ class Entry:
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every request passes here, also one for a page that does not exist."""
-        self._check(request)
+        known = False
         try:
-            return await handler(request)
+            known = self._check(request)
+            response = await handler(request)
+        except web.HTTPException as error:
+            _close_after(error, known)
+            raise
+        except ConnectionError:
+            raise
         except YolobgError as error:
-            return web.json_response({"error": str(error)}, status=409)
+            response = web.json_response({"error": str(error)}, status=409)
+        except web.RequestPayloadError:
+            response = web.Response(text="yolobg: the request is damaged", status=400)
+        except Exception:  # noqa: BLE001 - the server goes on, whatever a request has caused
+            # A bug is told, but a stranger must not have it told any number of times.
+            _log.log(logging.ERROR if known else logging.DEBUG, "request failed", exc_info=True)
+            response = web.Response(text="yolobg: unexpected error; the terminal shows it", status=500)
+        _close_after(response, known)
+        return response
 
-    def _check(self, request: web.Request) -> None:
-        """Turn away what must not come in."""
+    def _check(self, request: web.Request) -> bool:
+        """Turn away what must not come in; returns whether the request has shown the cookie."""
         if request.headers.getall("Host", []) != [f"127.0.0.1:{self.port}"]:
             raise web.HTTPForbidden(text="yolobg: this server answers to 127.0.0.1 only")
-        if request.path not in OPEN:
+        known = request.path not in OPEN
+        if known:
             if not self._keys.fits(request.cookies.get(COOKIE, "")):
                 raise web.HTTPForbidden(text="yolobg: open the link that the terminal shows; it works once")
             if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
                 raise web.HTTPForbidden(text="yolobg: not from another site")
+            self._door.trust(request.transport)
         if request.method not in ("GET", "HEAD"):
             self._check_origin(request)
+        return known
 
     def _check_origin(self, request: web.Request) -> None:
         if request.headers.getall("Origin", []) != [self._origin]:
@@ -150,6 +175,12 @@ class Entry:
         response = web.json_response({"page": page})
         response.set_cookie(COOKIE, cookie, path=page, httponly=True, samesite="Strict")
         return response
+
+
+def _close_after(response: web.StreamResponse, known: bool) -> None:  # noqa: FBT001 - read at a glance
+    """Answer a stranger one request for each connection, so that a thousand at once are not worth sending."""
+    if not known:
+        response.force_close()
 
 
 def decoded(raw: bytes, kind: type[Any]) -> Any:
