@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import yolobg
 from yolobg.errors import DatasetError, PoolError
-from yolobg.formats import voc_xml
 from yolobg.formats.convert import convert
 from yolobg.formats.voc_xml import CORNERS, LARGEST_XML_BYTES, read_annotation
 
@@ -161,7 +160,7 @@ def test_cost__a_long_token_is_read_in_one_go_or_refused(
             fed.append(len(data))
             super().feed(data)
 
-    monkeypatch.setattr(voc_xml.ElementTree, "XMLParser", Parser)
+    monkeypatch.setattr(ElementTree, "XMLParser", Parser)
     start, middle, end = LONG[what]
     room = LARGEST_XML_BYTES - len(start) - len(end)
     (tmp_path / "a.xml").write_text(start + middle * room + end)

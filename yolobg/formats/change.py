@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from yolobg.errors import UsageError
+from yolobg.errors import DatasetError, UsageError
 from yolobg.formats.items import Contents, Item, Meta, Shape, box_around, stem_of
 from yolobg.formats.registry import Format
 from yolobg.report import Renamed
@@ -185,17 +185,26 @@ def change_names(contents: Contents, split_names: Mapping[str, str], target: For
     This is where every name that a source gives becomes a safe one, whatever the formats. The first image of several
     in one place keeps its name, and so does every image that nothing is in the way of. Names that differ only in case
     or in how letters are composed count as one, since they are one on many disks.
+
+    Raises:
+        DatasetError: Two images have the very same name.
     """
     places = array("q", (hash(place) for _, _, place in _places(contents, split_names, target)))
     several = {one for one, other in itertools.pairwise(sorted(places)) if one == other}
     # Hashes instead of places: a hundred thousand of these are some megabytes. Two that differ and have one hash cost
     # an image its name for nothing.
     known = frozenset(places) if several else frozenset[int]()
-    first, given = set[int](), set[int]()
+    first, given, named = set[int](), set[int](), set[tuple[str, str]]()
     renamed = []
     for (split, old_name), name, place in _places(contents, split_names, target):
         new = name
         if hash(place) in several:
+            if (split, old_name) in named:
+                raise DatasetError(
+                    f"{split}/{old_name}: two images of the source have this name; rename one of them, or make one "
+                    "record of the two"
+                )
+            named.add((split, old_name))
             if hash(place) in first:
                 new = _free(split, name, target, lambda place: hash(place) in known or hash(place) in given)
                 given.add(hash(_place(new, split, target)))

@@ -79,14 +79,15 @@ def read_annotation(xml: Path) -> Annotation:
     text = _as_utf8(xml, content)
     if b"<!ENTITY" in text:
         raise DatasetError(f"{xml}: declares entities, which can make it endless; write out what they stand for")
+    builder = _Builder()
     # S314: what is dangerous in XML are entities, and there are none.
-    parser = ElementTree.XMLParser(target=_Builder(), encoding="utf-8")  # noqa: S314
+    parser = ElementTree.XMLParser(target=builder, encoding="utf-8")  # noqa: S314
     try:
         parser.feed(text)
-        read: Annotation = parser.close()
+        parser.close()
     except ElementTree.ParseError as error:
         raise DatasetError(f"{xml}: cannot be read: {error}") from error
-    return read
+    return builder.read
 
 
 def _as_utf8(xml: Path, content: bytes) -> bytes:
@@ -124,10 +125,14 @@ def _decode(content: bytes, encoding: str) -> str:
 
 
 class _Builder:
-    """Takes what an XML parser meets, and keeps the first of each that is wanted."""
+    """Takes what an XML parser meets, and keeps the first of each that is wanted.
+
+    Attributes:
+        read: What was found.
+    """
 
     def __init__(self) -> None:
-        self._read = Annotation()
+        self.read = Annotation()
         self._path: list[str] = []
         self._depth = 0
         self._wanted = ""
@@ -143,7 +148,7 @@ class _Builder:
         self._path.append(tag)
         path = "/".join(self._path[1:])
         if path == "object":
-            self._read.objects.append(VocObject())
+            self.read.objects.append(VocObject())
             self._there = {known for known in self._there if not known.startswith("object/")}
         self._wanted = path if path in _WANTED and path not in self._there else ""
 
@@ -159,9 +164,8 @@ class _Builder:
             self._path.pop()
         self._depth -= 1
 
-    def close(self) -> Annotation:
+    def close(self) -> None:
         """All is there."""
-        return self._read
 
     def _keep(self) -> None:
         if not self._wanted:
@@ -170,8 +174,8 @@ class _Builder:
         self._there.add(self._wanted)
         self._wanted, self._pieces = "", []
         if last in CORNERS:
-            self._read.objects[-1].corners[CORNERS.index(last)] = text
+            self.read.objects[-1].corners[CORNERS.index(last)] = text
         elif last == "name":
-            self._read.objects[-1].name = text.strip()
+            self.read.objects[-1].name = text.strip()
         else:
-            setattr(self._read, last, text)
+            setattr(self.read, last, text)
