@@ -8,12 +8,12 @@ bytes are never touched.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,7 @@ class Placer:
         self._root = str(root)
         status = root.lstat()
         self._identity = (status.st_dev, status.st_ino)
+        self._known: dict[str, tuple[str, ...]] = {}
         self._pool = Pool(_COPIERS)
         self._under_way: deque[Future[None]] = deque()
 
@@ -123,20 +124,21 @@ class Placer:
             raise MergeError(f"{file}: yolobg writes no file of this name; nothing was left behind")
         self.folder(folder)
 
-    def _ways(self, folder: str) -> Iterator[str]:
+    def _ways(self, folder: str) -> tuple[str, ...]:
         """The folders from below the root down to this one.
 
         Raises:
             MergeError: It does not lie below the root, or not under a safe name.
         """
-        folder = folder.replace("/", os.sep)
-        inner = folder[len(self._root) :].replace(os.sep, "/")
-        if not folder.startswith(self._root) or (inner and not (inner[0] == "/" and is_safe(inner[1:]))):
+        if (known := self._known.get(folder)) is not None:
+            return known
+        path = folder.replace("/", os.sep)
+        inner = path[len(self._root) :].replace(os.sep, "/")
+        if not path.startswith(self._root) or (inner and not (inner[0] == "/" and is_safe(inner[1:]))):
             raise MergeError(f"{folder}: lies outside {self._root}, so yolobg writes nothing there")
-        path = self._root
-        for part in inner.split("/")[1:]:
-            path = f"{path}{os.sep}{part}"
-            yield path
+        ways = itertools.accumulate([self._root, *inner.split("/")[1:]], lambda above, part: f"{above}{os.sep}{part}")
+        self._known[folder] = tuple(ways)[1:]
+        return self._known[folder]
 
     def _check(self, folder: str, *, make: bool = False) -> None:
         """See that a folder is still the one that was made here: no link, and below no link.
@@ -152,9 +154,12 @@ class Placer:
         status = os.lstat(self._root)
         elsewhere = (status.st_dev, status.st_ino) != self._identity
         for path in () if elsewhere else self._ways(folder):
-            if make and not os.path.lexists(path):
+            try:
+                elsewhere = _leads_elsewhere(path)
+            except FileNotFoundError:
+                if not make:
+                    raise
                 os.mkdir(path)  # noqa: PTH102 - plain strings, by the hundred thousand
-            elsewhere = elsewhere or _leads_elsewhere(path)
             if elsewhere:
                 break
         if elsewhere:
@@ -186,7 +191,9 @@ class Placer:
 
 def _copy(image: str, destination: str) -> None:
     with open_ordinary(image, sys.maxsize) as source, open(destination, "xb") as copy:  # noqa: PTH123
-        shutil.copyfileobj(source, copy, _PIECE_BYTES)
+        # No more than the file has: to get room for a piece costs more than to copy a small image.
+        size = os.fstat(source.fileno()).st_size
+        shutil.copyfileobj(source, copy, min(size + 1, _PIECE_BYTES))
 
 
 def _leads_elsewhere(folder: str) -> bool:
