@@ -174,6 +174,20 @@ def test_recheck__whose_source_is_gone_says_so(dataset: Path, source: dict[str, 
     assert report.after.backgrounds == 12
 
 
+def test_recheck__whose_source_was_moved_to_where_todays_options_say(
+    dataset: Path, source: dict[str, Any], tmp_path: Path
+) -> None:
+    yolobg.augment(dataset, count=12, **source)
+    (tmp_path / "source").rename(tmp_path / "moved")
+    clear_cache()
+    name_classes(dataset, "dog", "person")
+    wrong = persons(dataset)
+    moved = tmp_path / "moved/annotations/instances_s.json"
+    report = yolobg.augment(dataset, recheck=True, annotations=moved, images=(tmp_path / "moved/images",))
+    assert (len(report.stale.replaced), report.stale.unchecked, report.after.backgrounds) == (len(wrong), (), 12)
+    assert not persons(dataset)
+
+
 def test_recheck__from_a_folder(dataset: Path, tmp_path: Path) -> None:
     pool = make_dataset(tmp_path / "pool")
     for number in range(12):

@@ -27,7 +27,7 @@ from yolobg.model import Category, ClassMatch, DataYaml, Inventory, Origin, Prog
 from yolobg.report import Stale, StaleBackground, Unchecked
 from yolobg.request import Request
 from yolobg.runs import names_source_of, request_again
-from yolobg.sources import resolve_source
+from yolobg.sources import Source, resolve_source
 
 __all__ = ["Checked", "find_stale", "stale_warnings"]
 
@@ -82,7 +82,7 @@ def find_stale(
         elif still_stands(run, question):
             continue
         else:
-            asked = _Asked(run, run.basis, question, strict=same_source)
+            asked = _Asked(run, run.basis, question, request, strict=same_source)
         listed = listed or _Listed(inventory, labelled_too=labelled_too)
         if there := [entry for entry in group if absolute(entry.image, root) in listed]:
             found.add(asked, there, fetch=fetch, progress=progress)
@@ -112,6 +112,7 @@ class _Asked:
     run: Run
     basis: Basis
     question: Question
+    request: Request | None
     strict: bool
 
 
@@ -239,17 +240,32 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
     if found := find_by_key(asked.basis.catalog):
         return found, None
     again = request_again(asked.run, count=0, report=False, progress=progress)
-    source = resolve_source(source=again.source, annotations=again.annotations, images=again.images, link=again.link)
+    try:
+        catalog, source = _open_source(again, fetch=fetch)
+    except YolobgError:
+        # It may have been moved, and today's options say where it is.
+        if asked.request is None or not fetch:
+            raise
+        catalog, source = _open_source(asked.request, fetch=fetch)
+        if catalog.key != asked.basis.catalog:
+            catalog.close()
+            raise
+    # The ids of COCO's own files mean the same for ever.
+    same = source.annotations.official or catalog.key == asked.basis.catalog
+    return catalog, None if same else source.origin
+
+
+def _open_source(request: Request, *, fetch: bool) -> tuple[Catalog, Source]:
+    r = request
+    source = resolve_source(source=r.source, annotations=r.annotations, images=r.images, link=r.link)
     catalog: Catalog | None
     if source.annotations.remote and not fetch:
         catalog = find_catalog(source.annotations) if source.annotations.official else None
     else:
-        catalog = open_catalog(source.annotations, progress=progress)
+        catalog = open_catalog(source.annotations, progress=r.progress)
     if catalog is None:
-        raise AnnotationsError(f"the catalog of {asked.run.source} is not in the cache")
-    # The ids of COCO's own files mean the same for ever.
-    same = source.annotations.official or catalog.key == asked.basis.catalog
-    return catalog, None if same else source.origin
+        raise AnnotationsError(f"the catalog of {source.name} is not in the cache")
+    return catalog, source
 
 
 def _still_there(catalog: Catalog, entries: Iterable[Entry], origin: Origin) -> list[Entry]:
