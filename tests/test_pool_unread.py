@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import pickle
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from merging import tree
@@ -169,6 +171,11 @@ def coco(names: Sequence[str], prefix: str = "", dogs: int = DOGS) -> str:
     )
 
 
+def with_yaml(root: Path) -> None:
+    yolo_in("imgs", "lbls")(root)
+    put(root / "data.yaml", "train: imgs\nval: imgs\nnames: [dog]\n")
+
+
 NOT_UNDERSTOOD: dict[str, Maker] = {
     "imgs and lbls": yolo_in("imgs", "lbls"),
     "capitals": yolo_in("Images", "Labels"),
@@ -179,10 +186,7 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     "txt of other names": yolo_in("images", "labels", stem="{}_label"),
     "txt of other names, beside": yolo_in("", "", stem="gt_{}"),
     "txt with the image's suffix": yolo_in("", "labels", stem="{}.jpg"),
-    "data.yaml and other folders": lambda root: (
-        yolo_in("imgs", "lbls")(root),
-        put(root / "data.yaml", "train: imgs\nval: imgs\nnames: [dog]\n"),
-    )[0],
+    "data.yaml and other folders": with_yaml,
     "DOTA": one("labelTxt.txt", "imagesource:x\ngsd:0.1\n1 1 9 1 9 9 1 9 dog 0\n"),
     "KITTI": beside(".txt", lambda _, held: "Dog 0.00 0 -1.58 587.0 173.3 614.1 200.1\n" if held else "", "label_2"),
     "MOT": one("gt/gt.txt", "1,1,912,484,97,109,0,7,1\n2,1,912,484,97,109,0,7,1\n"),
@@ -190,6 +194,18 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     "list with labels": one("train.txt", lambda names: "".join(f"{n}.jpg 10,20,30,40,0\n" for n in names[:DOGS])),
     "list with classes": one("val.lst", lambda names: "".join(f"{n}.jpg\tdog\n" for n in names[:DOGS])),
     "ImageSets of one class": one("dog_train.txt", lambda names: "".join(f"{n} 1\n" for n in names)),
+    "MXNet": one("x.lst", lambda names: "".join(f"{i}\t1.0\t{n}.jpg\n" for i, n in enumerate(names))),
+    "a list for each class": one("dog.txt", lambda names: "".join(f"{n}.jpg\n" for n in names[:DOGS])),
+    "settings of images": one("x.ini", "[animals]\ns00.jpg = dog\n"),
+    "lists of classes in JSON": one("x.json", lambda names: json.dumps({"dog": [f"{n}.jpg" for n in names[:DOGS]]})),
+    "lists of classes in YAML": one("x.yaml", "dog:\n  - s00.jpg\n"),
+    "a manifest of lines": one(
+        "output.manifest",
+        '{"source-ref": "s3://a/s00.jpg", "animal": 1}\n{"source-ref": "s3://a/s01.jpg", "animal": 1}\n',
+    ),
+    "Supervisely": beside(".jpg.json", lambda *_: '{"objects": [{"classTitle": "dog"}]}', "ds/ann"),
+    "labels one folder up": yolo_in("images/train", "labels"),
+    "VOC without lists": beside(".xml", label_img, "Annotations"),
     "LabelMe": beside(".json", labelme),
     "LabelMe in a folder": beside(".json", labelme, "json"),
     "labelImg": beside(".xml", label_img),
@@ -280,10 +296,12 @@ def test_plan__stops_at_records_that_were_not_understood(dataset: Path, tmp_path
     pool = tmp_path / "pool"
     NOT_UNDERSTOOD[kind](pool)
     before = tree(tmp_path)
+    said = set[str]()
     for run in (yolobg.plan, yolobg.augment, yolobg.classes):
         with pytest.raises(AnnotationsError, match="not understood") as stopped:
             run(dataset, source=str(pool), count=1)
-    message = str(stopped.value)
+        said.add(str(stopped.value))
+    (message,) = said
     assert message.startswith(f"--source {pool}: ")
     assert "--unlabelled" in message
     assert "--annotations" in message
@@ -531,6 +549,32 @@ def test_plan__other_yaml_files_do_not_hide_the_data_yaml(dataset: Path, tmp_pat
     report = yolobg.plan(dataset, source=str(pool), count=1).report
     assert report.source is not None
     assert (report.source.eligible, report.warnings) == (N - DOGS, ())
+
+
+def test_plan__a_folder_that_cannot_be_read_may_hold_anything(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = tmp_path / "pool"
+    yolo_in("images", "labels")(pool)
+    list_folder = os.scandir
+
+    def closed(folder: str) -> Any:
+        if Path(folder) == pool / "labels":
+            raise PermissionError(13, "Permission denied", folder)
+        return list_folder(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(AnnotationsError, match=r"labels \(a folder that cannot be read\)"):
+        yolobg.plan(dataset, source=str(pool), count=1)
+
+
+def test_plan__a_coco_file_that_names_other_images_is_not_understood(dataset: Path, tmp_path: Path) -> None:
+    pool = tmp_path / "pool"
+    put(pool / "result.json", coco([f"0a1b-{name}" for name in photos(pool, "images")], "../../upload/1/"))
+    with pytest.raises(AnnotationsError, match=f"name no image that is in it, but there are {N}.*--unlabelled"):
+        yolobg.plan(dataset, source=str(pool), count=1)
+    report = yolobg.plan(dataset, source=str(pool), count=N, unlabelled=True).report
+    assert any("result.json" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize("file", ["result.json", "annotations/instances_train.json", "data.yaml"])

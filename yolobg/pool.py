@@ -23,7 +23,7 @@ from yolobg.classes.rules import opaque as says_nothing
 from yolobg.classes.text import clean
 from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
 from yolobg.dataset.layout import coco_id, label_path
-from yolobg.dataset.listing import Walk
+from yolobg.dataset.listing import Folders, Walk
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
 from yolobg.files import make_real_folder, read_ordinary, replace_when_done, step
 from yolobg.formats.coco_read import CocoContents, find_coco
@@ -109,25 +109,38 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
 
 def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
     own, why_not = _own_format(folder)
-    if own is not None:
-        try:
-            contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
-        except DatasetError as error:
-            # Labels beside the images are seen without it; of several other files, some may have been understood.
-            if not own.startswith("yolo") and not (own == "coco" and len(find_coco(folder)) == 1):
-                raise
-            if not unlabelled:
-                raise DatasetError(f"--source {folder}: {error}. {_WAY_ON}") from error
-        else:
-            return _annotated(folder, walk, contents, unlabelled=unlabelled)
+    if own is not None and (read := _by_format(folder, own, walk, unlabelled=unlabelled)) is not None:
+        return read
     found = list(_bare(walk))
-    unread = _unread(folder, walk, [entry.image for entry in found if not entry.class_ids], _labels_of(walk.images))
+    silent, held = [e.image for e in found if not e.class_ids], [e.image for e in found if e.class_ids]
+    unread = _unread(folder, walk, silent, _labels_of(walk.images), settled=held)
     if unread.strays and (bridged := _bridged(folder)) is not None:
         return bridged
     _stop_at(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks]
     return _Read({0: _ANY}, found, plain=True, warnings=_doubts(folder, found, why_not) + _remarks(folder, unread))
+
+
+def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read | None:
+    """The folder as a dataset of one of our formats; None where it cannot be read so, and the user has said enough."""
+    try:
+        contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
+    except DatasetError as error:
+        # Labels beside the images are seen without it; of several other files, some may have been understood.
+        if not own.startswith("yolo") and not (own == "coco" and len(find_coco(folder)) == 1):
+            raise
+        if not unlabelled:
+            raise DatasetError(f"--source {folder}: {error}. {_WAY_ON}") from error
+        return None
+    read = _annotated(folder, walk, contents, unlabelled=unlabelled)
+    if read.found or not walk.images:
+        return read
+    if not unlabelled:
+        raise AnnotationsError(
+            f"--source {folder}: its records name no image that is in it, but there are {len(walk.images):,}. {_WAY_ON}"
+        )
+    return None
 
 
 def _own_format(folder: Path) -> tuple[str | None, str]:
@@ -280,9 +293,11 @@ def _held(contents: Contents) -> Iterator[_Found]:
 
 def _bare(walk: Walk) -> Iterator[_Found]:
     """Images, and for each whether a label file of its own says that there is something in it."""
+    there = Folders()
     for image in sorted(walk.images):
         if image not in walk.unusable:
-            held = any(_says_something(label) for label in {label_path(image), stem_of_path(image) + ".txt"})
+            labels = {label_path(image), stem_of_path(image) + ".txt"}
+            held = any(there.has_file(label) and _says_something(label) for label in labels)
             yield _Found(image, frozenset({0} if held else ()))
 
 

@@ -79,12 +79,14 @@ class Walk:
         images: Paths in no particular order; whatever has an image's name is there, also a folder.
         unusable: Of these, the ones that are no file, with the reason.
         others: The other files, where they are asked for.
+        closed: Folders that could not be read.
         warnings: Folders that could not be read or were not followed.
     """
 
     def __init__(self, *, others: bool = False) -> None:
         self._wants_others = others
         self.others: list[str] = []
+        self.closed: list[str] = []
         self.images: list[str] = []
         self.unusable: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -112,6 +114,7 @@ class Walk:
                     self._count_repeated(folder, path, len(self.images) - had)
                 self._listed.add(identity)
             except OSError as error:
+                self.closed.append(path)
                 self.warnings.append(f"{path}: cannot be read and was passed over: {error.strerror or error}")
                 continue
             waiting += [(child, above | {identity}) for child in below]

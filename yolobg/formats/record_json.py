@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from yolobg.formats.record_names import ABOUT_IMAGES, CAPTIONS, GENERIC, LABEL_KEYS, NEUTRAL, Names, plain
+from yolobg.formats.record_names import ABOUT_IMAGES, CAPTIONS, GENERIC, LABEL_KEYS, NEUTRAL, Names, is_list_name, plain
 
 __all__ = ["WHOLE_BYTES", "judge_json"]
 
@@ -76,6 +76,8 @@ def _judge_object(value: Mapping[str, Any], names: Names) -> tuple[str, bool]:
     for key, inner in value.items():
         if plain(key) in LABEL_KEYS and inner not in ([], {}, "", None) and not _is_class_list(key, inner, names):
             return f"with '{key[:40]}'", False
+        if isinstance(inner, list) and not is_list_name(key) and _names_images(inner, names):
+            return f"that lists images under '{key[:40]}'", False
         if names.mean(key):
             return f"that says something of '{key[-40:]}'", False
     keys = {plain(key): key for key in value}
@@ -86,6 +88,10 @@ def _judge_object(value: Mapping[str, Any], names: Names) -> tuple[str, bool]:
     if strange is not None:
         return f"that says '{strange[:40]}' of images", False
     return "", not keys.keys().isdisjoint(CAPTIONS)
+
+
+def _names_images(value: list[Any], names: Names) -> bool:
+    return any(isinstance(one, str) and names.mean(one) for one in value[:_MOST_NODES])
 
 
 def _judge_list(value: list[Any], names: Names) -> str:

@@ -155,7 +155,7 @@ def _judge_text(text: str, suffix: str, names: Names, *, whole: bool, file: str)
         return _judge_yaml(text, names)
     if suffix in (".csv", ".tsv"):
         return Verdict(*judge_table(text, names, whole=whole))
-    return Verdict(judge_lines(text, names, whole=whole, document=is_document(file)))
+    return Verdict(judge_lines(text, names, whole=whole, file=file))
 
 
 # ---------------------------------------------------------------- XML and YAML
@@ -177,6 +177,8 @@ def _judge_yaml(text: str, names: Names) -> Verdict:
     if key is not None:
         return Verdict(f"YAML with '{key}'")
     for line in text.splitlines():
+        if names.of_image(line.strip().removeprefix("- ")):
+            return Verdict("YAML that lists images")
         left, colon, right = line.strip().removeprefix("- ").rpartition(": ")
         if (colon and names.of_image(left)) or (line.rstrip().endswith(":") and names.of_image(line.rstrip()[:-1])):
             return Verdict(f"YAML that says something of '{(left or line.strip())[-40:]}'")

@@ -21,6 +21,7 @@ __all__ = [
     "is_document",
     "is_harmless",
     "is_label_column",
+    "is_list_name",
     "plain",
 ]
 
@@ -70,16 +71,22 @@ JSON = (".json", ".jsonl", ".ndjson", ".geojson")
 YAML = (".yaml", ".yml")
 
 _HARMLESS_SUFFIXES = _words(
-    ".aac .ai .avi .avs .bak .bat .bib .c .cache .cfg .conf .cpp .cr2 .cr3 .css .doc .docx .dvc .exe "
-    ".gitignore .go .gpx .h .htm .html .icc .icm .ico .ini .ipynb .java .jpg_original .js .kml .kmz .lnk .lock "
+    ".aac .ai .avi .avs .bak .bat .bib .c .cache .cfg .cpp .cr2 .cr3 .css .doc .docx .dvc .exe "
+    ".gitignore .go .gpx .h .htm .html .icc .icm .ico .ipynb .java .jpg_original .js .kml .kmz .lnk .lock "
     ".log .lrv .m4a .m4v .md .md5 .mkv .mov .mp3 .mp4 .mpeg .mpg .nef .onnx .orf .otf .pdf .ppt .pptx .ps1 "
-    ".psd .pt .pth .py .pyc .rst .rtf .rw2 .sfv .sh .sha1 .sha256 .sha512 .srt .svg .tex .thm .tmp .toml "
+    ".psd .pt .pth .py .pyc .rst .rtf .rw2 .sfv .sh .sha1 .sha256 .sha512 .srt .svg .tex .thm .tmp "
     ".torrent .ts .ttf .url .vtt .wav .webm .whl .wmv .woff .xmp .xsd .xsl .yolobg"
 )
 _HARMLESS_NAMES = frozenset({"desktop.ini", "ehthumbs.db", "iconcache.db", "thumbs.db", "sha256sums", "md5sums"})
 _DOCUMENT = re.compile(
     r"(?:read[ _-]?me|licen[cs]e|copying|copyright|notice|citation|changelog|changes|contributing|authors|credits|"
     r"attribution|requirements|classes|obj|labelmap|label_map)(?:[ ._-].*)?"
+)
+
+_LIST = re.compile(
+    r"(?:^|[^a-z])(?:train|val|valid|validation|test|trainval|minival|default|all|list|files?|filenames?|images?|imgs?|"
+    r"img|names|index|manifest|splits?|subset|set|fold|paths?|photos|pictures|data|urls?|backgrounds?|bg|negatives?)"
+    r"(?![a-z])"
 )
 
 LABEL_KEYS = _words(
@@ -170,6 +177,11 @@ def is_harmless(file: str) -> bool:
     name = file.casefold()
     _, dot, suffix = name.rpartition(".")
     return name in _HARMLESS_NAMES or (bool(dot) and f".{suffix}" in _HARMLESS_SUFFIXES)
+
+
+def is_list_name(name: str) -> bool:
+    """Whether a list of images under this name only says which ones there are, or which split they are for."""
+    return _LIST.search(name.casefold()) is not None
 
 
 def is_document(file: str) -> bool:

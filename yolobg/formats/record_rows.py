@@ -7,7 +7,17 @@ import re
 from collections.abc import Sequence
 
 from yolobg.dataset.layout import is_image
-from yolobg.formats.record_names import ABOUT_IMAGES, CAPTIONS, GENERIC, NEUTRAL, Names, is_label_column, plain
+from yolobg.formats.record_names import (
+    ABOUT_IMAGES,
+    CAPTIONS,
+    GENERIC,
+    NEUTRAL,
+    Names,
+    is_document,
+    is_label_column,
+    is_list_name,
+    plain,
+)
 
 __all__ = ["judge_lines", "judge_table"]
 
@@ -77,24 +87,27 @@ def _with_header(header: Sequence[str], rows: Sequence[Sequence[str]], names: Na
     return "", bool(CAPTIONS & set(columns))
 
 
-def judge_lines(text: str, names: Names, *, whole: bool, document: bool) -> str:
+def judge_lines(text: str, names: Names, *, whole: bool, file: str) -> str:
     """Why lines of text look like records of what images show; empty where they do not.
 
     Args:
         text: The beginning of a file.
         names: How the images are called.
         whole: Whether it is all of the file.
-        document: Whether the file is called like a text for people, which may have a row of numbers in it.
+        file: The file's name. A text for people may have a row of numbers in it, or say who took which picture; a list
+            of images is called after a split, and one with another name may tell of a class.
     """
+    document = is_document(file)
     lines = [line.strip() for line in text.splitlines()[: None if whole else -1] if line.strip()][:_MOST_LINES]
     lines = [line for line in lines if not _DIGEST.fullmatch(line)]
     rows = sum(map(_is_row, lines))
     if rows and (not document or rows * 2 >= len(lines)):
         return "rows of numbers, as labels have them"
-    # A text for people may well say who took which picture.
-    if not document and any(_tells_of_image(line, names) for line in lines):
+    if document:
+        return ""
+    if any(_tells_of_image(line, names) for line in lines):
         return "lines that say something of images"
-    return ""
+    return "" if is_list_name(file) or not any(map(names.of_image, lines)) else "a list of some of the images"
 
 
 def _is_row(line: str) -> bool:
@@ -105,13 +118,11 @@ def _is_row(line: str) -> bool:
 
 
 def _tells_of_image(line: str, names: Names) -> bool:
-    """Whether a line begins with an image and goes on; a line that is an image and nothing more is a list's."""
+    """Whether a line has an image and something else; a line that is an image and nothing more is a list's."""
     if names.of_image(line):
         return False
-    words = _WORD.findall(line)
-    if len(words) < 2 or is_image(line):  # noqa: PLR2004 - the image and what is said of it
-        return False
-    return names.mean(words[0].rstrip(":"))
+    words = [word.strip("\"'()[]{}:=") for word in _WORD.findall(line)]
+    return len(words) > 1 and (names.mean(words[0]) or any(map(names.of_image, words)))
 
 
 def _is_number(word: str) -> bool:

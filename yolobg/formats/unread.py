@@ -71,7 +71,8 @@ def find_unread(
         if path in understood or is_harmless(file) or (known.own(file) and not names.own(file)):
             continue
         groups[folder, file.rpartition(".")[2].casefold()].append(path)
-    strays, captions, budget = [], "", _Budget()
+    strays = [Stray(_below(folder, root), "a folder that cannot be read") for folder in walk.closed]
+    captions, budget = "", _Budget()
     for (folder, suffix), paths in sorted(groups.items()):
         if not _FOREIGN_FOLDERS.isdisjoint(re.split(r"[/\\]", folder[len(root) :].casefold())):
             continue
