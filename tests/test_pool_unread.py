@@ -25,6 +25,7 @@ import yolobg
 from yolobg.dataset.manifest import read_manifest
 from yolobg.errors import AnnotationsError, DatasetError, PoolError, UsageError
 from yolobg.request import Request
+from yolobg.review.session import Session
 from yolobg.runs import request_again
 
 ROW = "0 0.5 0.5 0.2 0.2\n"
@@ -642,3 +643,18 @@ def test_plan__what_datumaro_reads_needs_no_word(dataset: Path, tmp_path: Path) 
         assert report.source is not None
         assert (report.source.left_out.class_, report.source.eligible) == (DOGS, N - DOGS)
         shutil.rmtree(tmp_path / name)
+
+
+def test_review__replaces_a_rejected_image_from_the_same_folder(dataset: Path, tmp_path: Path) -> None:
+    NOT_UNDERSTOOD["LabelMe"](tmp_path / "pool")
+    first = yolobg.augment(dataset, source=str(tmp_path / "pool"), count=3, unlabelled=True)
+    session = Session(dataset)
+    number = next(item.number for item in session.items.values() if item.card.image == first.added[0].image)
+    session.act("reject", [number], "any")
+    session.begin_apply()
+    session.apply(replace=True)
+    assert not (dataset / first.added[0].image).exists()
+    assert yolobg.status(dataset).after.backgrounds == 3
+    entries = read_manifest(dataset).entries
+    assert {entry.source for entry in entries} == {"pool"}
+    assert len({entry.image for entry in entries} - {added.image for added in first.added}) == 1
