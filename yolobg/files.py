@@ -27,6 +27,7 @@ __all__ = [
     "create_empty",
     "flush_folder",
     "hash_file",
+    "is_text",
     "make_real_folder",
     "open_ordinary",
     "publish_new",
@@ -316,6 +317,15 @@ def refuse_links(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.is_symlink():
             raise OSError(errno.ELOOP, "is a link, so yolobg will not write there; remove it and run again", str(path))
+
+
+def is_text(path: str) -> bool:
+    """Whether a path is text, and not bytes in some other encoding that the system lets through."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def hash_file(path: Path) -> str:

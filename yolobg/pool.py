@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclass, replacees import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.dataset.listing import Folders, Walk
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
-from yolobg.files import make_real_folder, read_ordinary, replace_when_done, step
+from yolobg.files import is_text, make_real_folder, read_ordinary, replace_when_done, step
 from yolobg.formats.coco_read import CocoContents, find_coco
 from yolobg.formats.convert import open_contents
 from yolobg.formats.items import Contents, stem_of
@@ -102,6 +102,10 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
     if not read.found:
         raise UsageError(f"--source {folder}: holds no image that trainers read; give the folder of the images")
     home = _home(folder, [entry.image for entry in read.found])
+    odd = [entry.image for entry in read.found if not is_text(os.path.relpath(entry.image, home))]
+    if odd:
+        found = [entry for entry in read.found if is_text(os.path.relpath(entry.image, home))]
+        read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
     file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
     _write(file, read.names, read.found, home)
     return Pool(file, home, read.plain, read.warnings, read.unclear)
@@ -244,6 +248,15 @@ def _stop_at(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
         "names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. Where it is in one of those, "
         "convert it first (yolobg convert, with --from); where it is a COCO file, name it (--annotations FILE --images "
         f"DIR); take away what is no record. {_WAY_ON}"
+    )
+
+
+def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
+    if not found:
+        raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
+    return (
+        f"--source {folder}: {len(odd):,} images were left out, for their names are not UTF-8 text ({odd[0]}); rename "
+        "them to have them taken"
     )
 
 

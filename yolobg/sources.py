@@ -12,6 +12,7 @@ from yolobg.coco.cache_place import cache_folder
 from yolobg.dataset.layout import source_slug
 from yolobg.download.addresses import shown_url
 from yolobg.errors import UsageError
+from yolobg.files import is_text
 from yolobg.model import Category, ClassMatch, Link, Origin
 
 __all__ = ["Source", "resolve_source", "source_doubts"]
@@ -72,6 +73,8 @@ def resolve_source(
                 f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
             )
         _is_url(annotations)  # an address of another kind is refused, not taken for a path
+        if "://" not in str(annotations):
+            _check_text("--annotations", Path(annotations))
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if source != COCO2017.name:
@@ -122,7 +125,9 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
         raise UsageError(f"--source {source}: the images of a folder are in it, so --images has nothing to say")
     from yolobg.pool import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
 
+    _check_text("--source", folder)
     pool = read_pool(folder, cache_folder(), unlabelled=unlabelled)
+    _check_text("--source", pool.images)
     # An absolute path, so that `.` has a name too.
     name = source_slug(folder.resolve().name)
     annotations = AnnotationSource(name, str(pool.annotations), captions=None)
@@ -164,4 +169,18 @@ def _folder(place: str | Path) -> Path:
         raise UsageError(
             f"--images {place}: no such folder; give the folder that holds the source's images, or an address"
         )
+    _check_text("--images", folder)
     return folder.resolve()
+
+
+def _check_text(option: str, place: Path) -> None:
+    """Refuse a path whose bytes are no text: where images come from is recorded as text.
+
+    Raises:
+        UsageError: It is one, or leads to one.
+    """
+    if not all(map(is_text, (str(place.absolute()), str(place.resolve())))):
+        raise UsageError(
+            f"{option} {place}: its path is not UTF-8 text, so yolobg cannot record where the images come from; rename "
+            "the folder or file whose name is not, or copy it to another place"
+        )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from yolobg.errors import YolobgError
+from yolobg.files import is_text
 
 __all__ = ["cache_folder"]
 
@@ -19,7 +20,7 @@ def cache_folder() -> Path:
     place = os.environ.get("YOLOBG_CACHE_DIR")
     try:
         if place:
-            return Path(place).expanduser()
+            return _checked(Path(place).expanduser())
         import platformdirs  # noqa: PLC0415  # a few ms that most runs of tests and servers can do without
 
         folder = Path(platformdirs.user_cache_dir("yolobg", appauthor=False))
@@ -28,6 +29,14 @@ def cache_folder() -> Path:
     # Older releases of platformdirs give `~/.cache` back as it is, which would be a folder called `~`.
     if folder.parts[:1] == ("~",):
         raise YolobgError(_NO_HOME)
+    return _checked(folder)
+
+
+def _checked(folder: Path) -> Path:
+    if not is_text(str(folder.absolute())):
+        raise YolobgError(
+            f"the cache folder {folder}: its path is not UTF-8 text; set YOLOBG_CACHE_DIR to a folder whose path is"
+        )
     return folder
 
 

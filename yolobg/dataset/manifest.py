@@ -257,6 +257,11 @@ def check_recordable(root: Path, manifest: Manifest) -> None:
             size += len(piece)
             if size > RECORD_LIMIT_BYTES:
                 break
+    except UnicodeEncodeError as error:
+        raise MergeError(
+            f"{manifest_path(root)}: the path {error.object[:200]!r} is not UTF-8 text, so it cannot be recorded; "
+            "nothing was changed. Rename the folder or file whose name is not"
+        ) from error
     except msgspec.ValidationError:
         size = RECORD_LIMIT_BYTES + 1
     if size > RECORD_LIMIT_BYTES:
