@@ -35,6 +35,7 @@ from merging import tree, visible
 from tally import tried
 
 import yolobg
+from yolobg.dataset.lock import _Lock, hold_review
 from yolobg.dataset.lock_by_name import LockByName
 from yolobg.errors import LockedError
 
@@ -354,6 +355,51 @@ def test_clock_that_goes_back(tmp_path: Path) -> None:
     assert 2 not in {added["source_id"] for added in told.report["added"]}
     assert run_child("remove", str(world.root), prelude=BACK).code == 0
     assert tree(world.root) == world.before
+
+
+@pytest.mark.parametrize("hidden", [".fuse_hidden0000000100000001", ".nfs00000000000000010001"])
+def test_deleted_files_that_stay_until_they_are_closed(
+    tmp_path: Path, hidden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FUSE and NFS give an open file that is deleted a hidden name: `.yolobg` must go all the same."""
+    world = make_world(tmp_path)
+    unlink, release = Path.unlink, _Lock.release
+
+    def hide(path: Path, missing_ok: bool = False) -> None:
+        if path.name in ("lock", "review.lock") and path.exists():
+            path.rename(path.with_name(hidden))
+        else:
+            unlink(path, missing_ok=missing_ok)
+
+    def close(lock: _Lock, force: bool = False) -> None:
+        release(lock, force=force)
+        unlink(Path(lock.lock_file).with_name(hidden), missing_ok=True)
+
+    monkeypatch.setattr(Path, "unlink", hide)
+    monkeypatch.setattr(_Lock, "release", close)
+    source = {"annotations": world.instances, "images": [world.images]}
+    assert len(yolobg.augment(world.root, count=3, **source).added) == 3
+    assert len(yolobg.remove(world.root).removed) == 3
+    with hold_review(world.root):
+        pass
+    tried("machine faults")
+    assert tree(world.root) == world.before
+
+
+@pytest.mark.skipif(not shutil.which("bindfs") or not Path("/dev/fuse").exists(), reason="needs bindfs")
+def test_on_fuse__remove_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "mounted").mkdir()
+    mounted = subprocess.run(
+        ["bindfs", str(tmp_path / "real"), str(tmp_path / "mounted")], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"this machine does not let us mount: {mounted.stderr.decode()}")
+    try:
+        world = make_world(tmp_path, root=tmp_path / "mounted" / "data")
+        world.check_recovers(run_child, 3)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path / "mounted")], check=True)
 
 
 @pytest.fixture

@@ -183,8 +183,11 @@ def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
         lock.release()
         _tidy(folder)
     else:
-        _tidy(folder)
+        emptied = _tidy(folder)
         lock.release()
+        # FUSE and NFS keep a deleted file under a hidden name until it is closed, and with it the folder.
+        if emptied and folder.is_dir():
+            _remove_empty(folder)
 
 
 def _drop(lock: _Lock | LockByName, file: Path) -> None:
@@ -211,13 +214,22 @@ def _holder(folder: Path) -> str:
         return "it did not say which"
 
 
-def _tidy(folder: Path) -> None:
-    with contextlib.suppress(OSError):
+def _tidy(folder: Path) -> bool:
+    """Remove the folder if nothing is recorded in it; True where nothing but the folder itself may be left."""
+    try:
         names = {path.name for path in folder.iterdir()}
         if not names <= {_LOCK, _REVIEW_LOCK} or (_REVIEW_LOCK in names and not _drop_left_review(folder)):
-            return
+            return False
         step("unlink", folder / _LOCK)
         (folder / _LOCK).unlink(missing_ok=True)
+    except OSError:
+        return False
+    _remove_empty(folder)
+    return True
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
         step("rmdir", folder)
         folder.rmdir()
 
