@@ -15,6 +15,7 @@ import yolobg
 from yolobg.coco import catalog_use
 from yolobg.coco.annotation_source import parse_source
 from yolobg.coco.catalog_cache import cache_entries, cache_folder, open_catalog
+from yolobg.coco.catalog_store import Store
 
 SetDay = Callable[[int], None]
 START = 30_000
@@ -123,11 +124,11 @@ def test_forget__takes_the_list_of_a_folder_along(tmp_path: Path, set_day: SetDa
     (tmp_path / "set/data.yaml").write_text("train: images\nval: images\nnames: [dog]\n")
     for number, day in enumerate((0, 95)):
         set_day(day)
-        yolobg.plan(tmp_path / "set", count=2, source=tmp_path / f"pool{number}")
+        yolobg.plan(tmp_path / "set", count=2, source=str(tmp_path / f"pool{number}"))
     pools = cache_folder() / "pools"
     (pools / "mine.json").write_text("mine")
     assert len(list(pools.iterdir())) == 3
-    assert catalog_use.clear_unused(catalog_use.Store(cache_folder())) > 0
+    assert catalog_use.clear_unused(Store(cache_folder())) > 0
     assert len(list(pools.iterdir())) == 2
     assert len(cache_entries()) == 1
 
@@ -139,6 +140,6 @@ def test_note_of_use__that_makes_no_sense_counts_as_none(tmp_path: Path, set_day
     file.write_bytes(raw)
     os.utime(cache_entries()[0].path, (START * 86_400, START * 86_400))
     set_day(89)
-    assert catalog_use.clear_unused(catalog_use.Store(cache_folder())) == 0
+    assert catalog_use.clear_unused(Store(cache_folder())) == 0
     use(tmp_path, "mine")
     assert json.loads(file.read_bytes())["day"] == START + 89

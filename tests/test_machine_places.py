@@ -377,8 +377,8 @@ def test_deleted_files_that_stay_until_they_are_closed(
 
     monkeypatch.setattr(Path, "unlink", hide)
     monkeypatch.setattr(_Lock, "release", close)
-    source = {"annotations": world.instances, "images": [world.images]}
-    assert len(yolobg.augment(world.root, count=3, **source).added) == 3
+    report = yolobg.augment(world.root, count=3, annotations=world.instances, images=[world.images])
+    assert len(report.added) == 3
     assert len(yolobg.remove(world.root).removed) == 3
     with hold_review(world.root):
         pass

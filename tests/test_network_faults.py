@@ -227,8 +227,7 @@ def test_dead__a_head_that_never_ends_is_cut(server: ImageServer, tmp_path: Path
 @pytest.mark.slow
 def test_dead__a_body_that_cannot_be_whole_in_time_is_not_waited_for(server: ImageServer, tmp_path: Path) -> None:
     """Quick enough for the lowest speed, but at that speed the picture would take longer than a request may."""
-    path = "/train2017/000000000001.jpg"
-    server.always[path] = f"drip:{len(server.files[path]) // 120}"
+    server.always["/train2017/000000000001.jpg"] = f"drip:{len(picture(1)) // 120}"
     limits = replace(QUICK, attempt_s=60.0, image_s=100.0, tries=2, slow_bytes_per_s=1.0)
     origin = Origin("x", bases=(f"{server.url}/train2017",))
     result = fetch_images(records(5), needed=2, origin=origin, staging=tmp_path, limits=limits)

@@ -35,7 +35,7 @@ from yolobg.coco.archive import fetch_members
 from yolobg.coco.archive_http import Answer, Remote
 from yolobg.coco.catalog import Catalog
 from yolobg.coco.catalog_build import build_catalog
-from yolobg.coco.catalog_store import _read_note
+from yolobg.coco.catalog_store import note_in
 from yolobg.dataset import label_check, list_file
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.destination import choose_destination
@@ -172,7 +172,7 @@ def _records(data: bytes) -> None:
     with _ours_only():
         read_state(root)
     (root / "note.json").write_bytes(data)
-    _read_note(root / "note.json")
+    note_in(root / "note.json")
 
 
 def _settings(data: bytes) -> None:
