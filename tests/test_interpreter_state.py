@@ -79,7 +79,7 @@ def logging_state() -> dict[str, Any]:
     told = {
         name: (it.level, list(it.handlers), list(it.filters), it.propagate, it.disabled) for name, it in loggers.items()
     }
-    plain = (logging.NOTSET, [], [], True, False)
+    plain: tuple[Any, ...] = (logging.NOTSET, [], [], True, False)
     whole = (logging.root.manager.disable, logging.getLoggerClass(), logging.raiseExceptions, logging.lastResort)
     return {**{name: value for name, value in told.items() if value != plain}, "(all)": whole}
 
@@ -173,7 +173,7 @@ def test_functions__leave_the_process_as_it_was(tmp_path: Path, dataset: Path, o
     """Twice: what the first call of a library sets up for good (a cache of its own) must not grow."""
     for turn in range(2):
         (tmp_path / f"{turn}").mkdir()
-        ended = {}
+        ended: dict[int, tuple[str, str]] = {}
         for name, call in calls(dataset, options, tmp_path / f"{turn}"):
             with unchanged(f"{name}, call {len(ended)} of turn {turn}"):
                 try:
