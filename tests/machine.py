@@ -291,5 +291,21 @@ def small_disk(place: Path) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)
 
 
+@contextlib.contextmanager
+def bind_mount(folder: Path, place: Path) -> Iterator[None]:
+    """Show a folder at another place of its disk, as `docker -v` does; skips the test where that is not allowed."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("mounting needs Linux and root")
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        _mount("--bind", str(folder), str(place))
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"this machine does not let root mount: {error.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)
+
+
 def _mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)

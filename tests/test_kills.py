@@ -6,6 +6,7 @@ left it, and has the next command finish or undo the work. `killing` says what a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -21,6 +22,7 @@ from coco_server import CocoServer
 from image_server import ImageServer
 from killing import KillServer, Ran, check_cache, check_valid, kills, quick_folder
 from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
+from machine import bind_mount
 from merging import tree, visible
 
 pytestmark = [
@@ -415,6 +417,42 @@ def test_split_on_another_file_system__killed_at_every_point(tmp_path: Path, kil
             ran = kill_server.run(*command)
             assert ran.code == 0, ran.err
             assert (visible(root) if point % 2 else tree(root), tree(far)) == (whole if point % 2 else before)
+        assert point > 40
+
+
+@pytest.mark.parametrize("where", ["images", "images/train"])
+def test_split_behind_a_bind_mount__killed_at_every_point(scratch: Path, kill_server: KillServer, where: str) -> None:
+    """Where images are staged is found out by moving an empty file; a kill leaves none of these either."""
+    source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
+    root, far, add = scratch / "data", scratch / "far", options(source, source.folder)
+    before = tree(template)
+    shutil.copytree(template, root)
+    with bind_mount(shutil.copytree(template / where, far), root / where):
+
+        def renew() -> None:
+            # What is mounted cannot be removed, so it is emptied.
+            for path in sorted(root.rglob("*"), reverse=True):
+                if path.is_dir():
+                    with contextlib.suppress(OSError):
+                        path.rmdir()
+                else:
+                    path.unlink()
+            shutil.copytree(template, root, dirs_exist_ok=True)
+
+        def run(point: int) -> Ran:
+            renew()
+            return kill_server.run("augment", root / "data.yaml", *add, kill_at=point, watch=(root, far))
+
+        whole = run(0)
+        assert whole.code == 0, whole.err
+        assert not whole.lone, "changes without a step of their own"
+        finished = visible(root)
+        assert sum(name.startswith("images/train/bg_") for name in finished) == NEEDED
+        for point, _ in kills(run):
+            check_valid(root, ["images/train"], before, source.images)
+            ran = kill_server.run(*("augment", root / "data.yaml", *add) if point % 2 else ("remove", root))
+            assert ran.code == 0, ran.err
+            assert (visible(root) if point % 2 else tree(root)) == (finished if point % 2 else before)
         assert point > 40
 
 

@@ -19,12 +19,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import pytest
 from image_server import ImageServer
 from machine import (
     Outcome,
     SmallDisk,
+    bind_mount,
     check_refused,
     make_world,
     run_child,
@@ -99,6 +101,88 @@ def test_split_on_another_disk__that_is_full_or_read_only(tmp_path: Path) -> Non
         mounted.read_only(yes=False)
         tried("machine faults", 2)
         world.check_recovers(run_inside)
+
+
+@pytest.mark.parametrize("layout", ["folder", "list", "several"])
+@pytest.mark.parametrize("where", ["images", "labels", "images/train", "labels/train", "."])
+def test_bind_mount_of_the_same_disk__is_filled(tmp_path: Path, where: str, layout: str) -> None:
+    """As with two `docker -v` of one disk: the device number is the same, and yet nothing can be moved across."""
+    world = make_world(tmp_path, layout)
+    place = world.root / where.replace("train", "train0" if layout == "several" else "train")
+    place.rename(tmp_path / "kept")
+    with bind_mount(tmp_path / "kept", place):
+        assert place.stat().st_dev == tmp_path.stat().st_dev
+        told = run_child(*world.augment())
+        tried("machine faults")
+        assert told.code == 0, told.stderr
+        assert len(world.backgrounds()) == 3
+        world.check_valid()
+        world.check_recovers(run_inside)
+
+
+def barred(monkeypatch: pytest.MonkeyPatch, images: Path, number: int) -> None:
+    """Let nothing be moved into or out of a folder, as a quota of its own or a subvolume does."""
+
+    def guard(function: Any) -> Any:
+        def guarded(old: Any, new: Any, *args: Any, **kwargs: Any) -> Any:
+            if (images in Path(old).parents) != (images in Path(new).parents):
+                raise OSError(number, os.strerror(number), str(old), None, str(new))
+            return function(old, new, *args, **kwargs)
+
+        return guarded
+
+    for name in ("link", "rename", "replace"):
+        monkeypatch.setattr(os, name, guard(getattr(os, name)))
+
+
+@pytest.mark.parametrize("layout", ["folder", "list"])
+def test_images_that_nothing_can_be_moved_to__are_staged_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    world = make_world(tmp_path, layout)
+    barred(monkeypatch, world.root / "images/train", errno.EXDEV)
+    tried("machine faults")
+    told = run_inside(*world.augment())
+    assert told.code == 0, told.stderr
+    world.check_valid()
+    world.check_recovers(run_inside)
+
+
+def test_images_that_cannot_be_published__are_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would fail after all downloads is found out before the first."""
+    world = make_world(tmp_path)
+    barred(monkeypatch, world.root / "images/train", errno.EIO)
+    with ImageServer({f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}) as server:
+        told = run_inside(*[server.url if argument == str(world.images) else argument for argument in world.augment()])
+        assert server.log == []
+    tried("machine faults")
+    check_refused(told, 6, "images/train", os.strerror(errno.EIO))
+    assert tree(world.root) == world.before
+
+
+def test_link_hard__to_images_behind_a_bind_mount_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    (world.root / "images").rename(tmp_path / "kept")
+    with bind_mount(tmp_path / "kept", world.root / "images"):
+        told = run_child(*world.augment(), "--link", "hard")
+        tried("machine faults")
+        check_refused(told, 2, "--link copy", os.strerror(errno.EXDEV))
+        assert visible(world.root) == world.before
+        world.check_recovers(run_inside)
+
+
+def test_staging_beside_the_images__of_another_dataset_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the images another dataset may have its root: what it has fetched and recorded there is not ours."""
+    world = make_world(tmp_path)
+    other = world.root / "images/.yolobg"
+    (other / "staging").mkdir(parents=True)
+    (other / "staging/1.staged").write_bytes(b"theirs")
+    (other / "lock").touch()
+    world.before = tree(world.root)
+    barred(monkeypatch, world.root / "images/train", errno.EXDEV)
+    assert run_inside(*world.augment()).code == 0
+    assert run_inside("remove", str(world.root)).code == 0
+    assert tree(world.root) == world.before
 
 
 def test_symlinked_folders__are_filled_where_they_really_lie(tmp_path: Path) -> None:

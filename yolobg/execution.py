@@ -23,7 +23,7 @@ from yolobg.dataset.list_file import edit_for, read_lines
 from yolobg.dataset.lock import hold, was_left
 from yolobg.dataset.manifest import Entry, ListEdit, Manifest, Pending, manifest_path, read_manifest, relative
 from yolobg.dataset.merge import add
-from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder
+from yolobg.dataset.on_disk import check_writable, clear_staging, drop_empty_staging, staging_folder, staging_left
 from yolobg.dataset.removal import finish_interrupted
 from yolobg.dataset.siblings import data_name
 from yolobg.download import FetchResult, fetch_images
@@ -144,7 +144,8 @@ def _tidied(plan: Plan) -> Report:
 
 def _nothing_left(plan: Plan) -> Report:
     """End as a run ends, where a killed one did not come to it; the lock is held."""
-    drop_empty_staging(staging_folder(plan.root, plan.destination.images_dir))
+    for staging in staging_left(plan.root, [plan.destination.images_dir]):
+        drop_empty_staging(staging)
     return _with_page(plan, replace(plan.report, dry_run=False))
 
 

@@ -24,6 +24,7 @@ from typing import BinaryIO
 __all__ = [
     "Made",
     "append_bytes",
+    "can_move",
     "create_empty",
     "flush_folder",
     "hash_file",
@@ -34,7 +35,6 @@ __all__ = [
     "read_ordinary",
     "refuse_links",
     "replace_when_done",
-    "same_filesystem",
     "shorten",
     "step",
     "sweep_parts",
@@ -245,7 +245,7 @@ def publish_new(staged: Path, destination: Path) -> None:
 
     Raises:
         FileExistsError: Something is already at `destination`; it is untouched.
-        OSError: The two lie on different file systems, or the folder cannot be written.
+        OSError: No file can be moved from the one folder to the other, or the folder cannot be written.
     """
     step("link", destination)
     if staged.is_symlink():
@@ -256,7 +256,7 @@ def publish_new(staged: Path, destination: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        if error.errno in (errno.EXDEV, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT):
             raise
         _rename_new(staged, destination)
         return
@@ -268,6 +268,36 @@ def _rename_new(staged: Path, destination: Path) -> None:
     if os.path.lexists(destination):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
     staged.rename(destination)
+
+
+def can_move(old: Path, new: Path) -> bool:
+    """Whether a file that is made at `old` can be published as `new`, found out by doing so with an empty file.
+
+    Only that tells: two mounts of one disk, two quotas or two subvolumes refuse it whatever device number they show.
+    Nothing is at either path afterwards; what a killed try left there is removed first.
+
+    Raises:
+        OSError: It fails for another reason.
+    """
+    try:
+        _remove(old, new)
+        create_empty(old, {})
+        publish_new(old, new)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            _remove(old, new)
+    return True
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        if os.path.lexists(path):
+            step("unlink", path)
+            path.unlink(missing_ok=True)
 
 
 def open_ordinary(path: Path | str, limit_bytes: int) -> BinaryIO:
@@ -335,8 +365,3 @@ def hash_file(path: Path) -> str:
         while chunk := handle.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def same_filesystem(one: Path, other: Path) -> bool:
-    """Whether a rename from one folder to the other stays on one file system."""
-    return one.stat().st_dev == other.stat().st_dev

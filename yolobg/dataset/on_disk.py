@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from typing import Literal
 
 from yolobg.dataset.manifest import FOLDER, Entry, Manifest, absolute, manifest_path, write_manifest
 from yolobg.errors import MergeError
-from yolobg.files import flush_folder, hash_file, same_filesystem, step
+from yolobg.files import can_move, flush_folder, hash_file, make_real_folder, step
 
 __all__ = [
     "Action",
@@ -33,6 +34,7 @@ __all__ = [
     "looks_staged",
     "remove_folders",
     "staging_folder",
+    "staging_left",
     "unlink",
     "write_or_drop",
 ]
@@ -166,12 +168,70 @@ def remove_folders(root: Path, folders: Sequence[str]) -> None:
 
 
 def staging_folder(root: Path, images_dir: Path) -> Path:
-    """A folder on the file system of `images_dir`, as near to the dataset root as can be; it is not made here."""
+    """The nearest folder to the dataset root from which files can be moved to `images_dir`; found out by trying.
+
+    It is not made here. The caller holds the dataset's lock.
+
+    Raises:
+        MergeError: There is none.
+    """
     for home in (root, images_dir.parent):
-        if same_filesystem(home, images_dir):
-            return home / FOLDER / "staging"
-    # Both parents lie on other file systems; a trainer's glob does not enter dot-folders.
+        try:
+            if _reaches(home / FOLDER, images_dir, root):
+                return home / FOLDER / "staging"
+        except OSError as error:
+            # Somebody else's folder above the images may be closed to us. Any other trouble would meet the merge too.
+            if home == root or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
+                raise _unreachable(images_dir, error) from error
+    # Nothing can be moved into it from outside; a trainer's glob does not enter dot-folders.
     return images_dir / FOLDER / "staging"
+
+
+def _reaches(own: Path, images_dir: Path, root: Path) -> bool:
+    name = _trial_name(root)
+    try:
+        make_real_folder(own)
+        return can_move(own / name, images_dir / name)
+    finally:
+        # It goes if it is empty: one that a killed run has left as well.
+        with contextlib.suppress(OSError):
+            step("rmdir", own)
+            own.rmdir()
+
+
+def _unreachable(images_dir: Path, error: OSError) -> MergeError:
+    place = error.filename2 or error.filename or images_dir
+    return MergeError(f"{place}: {error.strerror or error}, and new images have to go to {images_dir}; nothing changed")
+
+
+def _trial_name(root: Path) -> str:
+    """The name of the empty file that is moved to find out: always the same, so that a killed try is found again."""
+    return f".yolobg-{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.part"
+
+
+def staging_left(root: Path, homes: Iterable[Path]) -> tuple[Path, ...]:
+    """The staging folders in which runs on this dataset may have left something; also removes what a killed try left.
+
+    Args:
+        root: The dataset root, held by the caller's lock.
+        homes: Folders of images; what is no folder is passed over.
+    """
+    found = [root / FOLDER / "staging"]
+    for home in dict.fromkeys(home for home in homes if home.is_dir()):
+        owns = [base / FOLDER for base in (home.parent, home) if base != root and not (base / FOLDER).is_symlink()]
+        for folder in (home, *owns):
+            if os.path.lexists(folder / _trial_name(root)):
+                unlink(folder / _trial_name(root))
+        found += [own / "staging" for own in owns if _is_bare(own)]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_bare(own: Path) -> bool:
+    """Whether a `.yolobg` holds nothing but staged images: one with a lock or a record belongs to another dataset."""
+    try:
+        return {path.name for path in own.iterdir()} <= {"staging"}
+    except OSError:
+        return False
 
 
 def clear_staging(staging: Path) -> None:

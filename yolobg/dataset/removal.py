@@ -37,7 +37,7 @@ from yolobg.dataset.on_disk import (
     look_image,
     look_label,
     remove_folders,
-    staging_folder,
+    staging_left,
     unlink,
     write_or_drop,
 )
@@ -279,7 +279,7 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
     if not left.entries:
         # A run that was killed before its intent was written has left no entry that says where it staged.
         homes = {absolute(e.image, root).parent for e in entries} | set(folders)
-        for staging in {staging_folder(root, home) for home in (root, *homes) if home.is_dir()}:
+        for staging in staging_left(root, homes):
             clear_staging(staging)
         left = msgspec.structs.replace(left, folders=())
     write_or_drop(root, left)

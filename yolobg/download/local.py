@@ -124,7 +124,7 @@ class LocalFolders:
             if error.errno in _FULL or error.errno == errno.ENOENT:
                 raise DownloadError(f"{part.parent}: cannot write here: {error.strerror or error}") from error
             kind = "hard link" if self._link == "hard" else "symbolic link"
-            across = " (they lie on different file systems)" if error.errno == errno.EXDEV else ""
+            across = " (they lie on different file systems or mounts)" if error.errno == errno.EXDEV else ""
             raise UsageError(
                 f"--link {self._link}: no {kind} from {part.parent} to {source} can be made: "
                 f"{error.strerror or error}{across}; use --link copy"
