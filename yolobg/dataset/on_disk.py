@@ -188,10 +188,10 @@ def staging_folder(root: Path, images_dir: Path) -> Path:
 
 
 def _reaches(own: Path, images_dir: Path, root: Path) -> bool:
-    name = _trial_name(root)
+    trial = _trial_name(root)
     try:
         make_real_folder(own)
-        return can_move(own / name, images_dir / name)
+        return can_move(own / trial, images_dir / trial)
     finally:
         # It goes if it is empty: one that a killed run has left as well.
         with contextlib.suppress(OSError):
@@ -205,8 +205,11 @@ def _unreachable(images_dir: Path, error: OSError) -> MergeError:
 
 
 def _trial_name(root: Path) -> str:
-    """The name of the empty file that is moved to find out: always the same, so that a killed try is found again."""
-    return f".yolobg-{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.part"
+    """The name of the empty file that is moved to find out: always the same, so that a killed try is found again.
+
+    No longer than the names of new images, which may just fit into the longest path.
+    """
+    return f".yolobg-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
 
 
 def staging_left(root: Path, homes: Iterable[Path]) -> tuple[Path, ...]:
@@ -218,11 +221,11 @@ def staging_left(root: Path, homes: Iterable[Path]) -> tuple[Path, ...]:
     """
     found = [root / FOLDER / "staging"]
     for home in dict.fromkeys(home for home in homes if home.is_dir()):
-        owns = [base / FOLDER for base in (home.parent, home) if base != root and not (base / FOLDER).is_symlink()]
+        owns = [base / FOLDER for base in (root, home.parent, home) if not (base / FOLDER).is_symlink()]
         for folder in (home, *owns):
             if os.path.lexists(folder / _trial_name(root)):
                 unlink(folder / _trial_name(root))
-        found += [own / "staging" for own in owns if _is_bare(own)]
+        found += [own / "staging" for own in owns if own != root / FOLDER and _is_bare(own)]
     return tuple(dict.fromkeys(found))
 
 
