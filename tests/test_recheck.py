@@ -253,3 +253,44 @@ def test_recheck__killed_at_any_point_ends_exact(tmp_path: Path, monkeypatch: py
             name_classes(data, "dog")
             yolobg.remove(data)
             assert tree(data) == pristine
+
+
+def test_recheck__of_one_data_yaml_leaves_the_backgrounds_of_its_sibling(dataset: Path, source: dict[str, Any]) -> None:
+    lines = sorted(f"./images/train/{path.name}\n" for path in (dataset / "images/train").iterdir())
+    folds = []
+    for fold in (0, 1):
+        (dataset / f"fold{fold}.txt").write_text("".join(lines[fold::2]))
+        folds.append(dataset / f"fold{fold}.yaml")
+        folds[-1].write_text(f"path: {dataset}\ntrain: fold{fold}.txt\nval: fold{fold}.txt\nnames: [dog]\n")
+        yolobg.augment(folds[-1], count=8, **source)
+    before = {entry.image: entry for entry in read_manifest(dataset).entries}
+    theirs = {image for image, entry in before.items() if entry.data == "fold1.yaml"}
+    listed = (dataset / "fold1.txt").read_bytes()
+    folds[0].write_text(folds[0].read_text().replace("[dog]", "[dog, person]"))
+    report = yolobg.augment(folds[0], recheck=True, **source)
+    assert report.stale.replaced
+    assert not theirs & set(report.stale.replaced)
+    assert (report.before.backgrounds, report.after.backgrounds) == (8, 8)
+    assert (dataset / "fold1.txt").read_bytes() == listed
+    after = {entry.image: entry for entry in read_manifest(dataset).entries}
+    assert {image: after.get(image) for image in theirs} == {image: before[image] for image in theirs}
+    # An image that is in both lists is left to the run that it was added by.
+    shared = next(line for line in listed.decode().splitlines(keepends=True) if "bg_" in line)
+    with (dataset / "fold0.txt").open("a") as file:
+        file.write(shared)
+    folds[0].write_text(folds[0].read_text().replace("person]", "person, bench, car]"))
+    kept = yolobg.plan(folds[0], recheck=True, **source).report.stale.kept
+    held = HELD.get(before[shared.strip().removeprefix("./")].source_id, ())
+    assert [one.reason for one in kept if "fold1.yaml" in one.reason] == (
+        ["it was added for fold1.yaml; run `augment --recheck` with that data.yaml"] if held else []
+    )
+
+
+def test_recheck__of_a_folder_that_was_said_to_be_unlabelled(dataset: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / "pool").mkdir(exist_ok=True)
+        picture(tmp_path / f"pool/{number}.jpg", 500 + number)
+    (tmp_path / "pool/boxes.csv").write_text("image,xmin,class\n0.jpg,3,dog\n")
+    yolobg.augment(dataset, count=4, source=str(tmp_path / "pool"), unlabelled=True)
+    name_classes(dataset, "dog", "person")
+    assert yolobg.status(dataset).stale == Stale()

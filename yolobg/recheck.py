@@ -14,7 +14,8 @@ import msgspec
 from yolobg.dataset.homes import home_folders
 from yolobg.dataset.manifest import Entry, Manifest, Replacing, Run, read_manifest, write_manifest
 from yolobg.dataset.on_disk import write_or_drop
-from yolobg.dataset.removal import plan_removal, remove
+from yolobg.dataset.removal import Removal, plan_removal, remove
+from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.model import Counts, DataYaml, Inventory
 from yolobg.report import KeptBackground, Stale
 from yolobg.request import Request
@@ -41,20 +42,31 @@ def plan_recheck(
         data, root, manifest, inventory, request, fetch=True, labelled_too=True, progress=request.progress
     )
     images = {one.image for one in checked.stale.images}
-    removal = plan_removal(root, home_folders(data), manifest, images=images)
+    folders, name = home_folders(data), data_name(data)
+    removal = plan_removal(root, folders, manifest, data=name, images=images)
     leaving = removal.removed
     if request.has_target:
         wanted = backgrounds_needed(before.labelled, 0, ratio=request.ratio, count=request.count)
     else:
-        wanted = _number_before(manifest, request.split, before.backgrounds)
+        wanted = _number_before(narrowed(manifest, root, folders, name), request.split, before.backgrounds)
     staying = before.backgrounds - len(leaving)
     stale = replace(
         checked.stale,
         replaced=tuple(entry.image for entry in leaving),
-        kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
+        kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept)
+        + _of_others(removal, manifest, images),
     )
     checked = replace(checked, stale=stale, notes=_notes(checked, request))
     return Recheck(checked, leaving, max(0, wanted - staying))
+
+
+def _of_others(removal: Removal, manifest: Manifest, images: set[str]) -> tuple[KeptBackground, ...]:
+    """Images of this split that were added for another data.yaml of the root, whose run decides about them."""
+    return tuple(
+        KeptBackground(entry.image, f"it was added for {entry.data}; run `augment --recheck` with that data.yaml")
+        for entry in manifest.entries
+        if entry.image in images and entry.data in removal.others
+    )
 
 
 def _number_before(manifest: Manifest, split: str, backgrounds: int) -> int:
@@ -101,7 +113,7 @@ def finish(root: Path, data: DataYaml, leaving: tuple[Entry, ...], checked: Chec
     removed: tuple[str, ...] = ()
     kept = checked.stale.kept
     if images:
-        removal = remove(root, home_folders(data), images=images)
+        removal = remove(root, home_folders(data), data=data_name(data), images=images)
         removed = tuple(entry.image for entry in (*removal.removed, *removal.gone))
         kept += tuple(KeptBackground(one.image, one.reason) for one in removal.kept)
     manifest = read_manifest(root)

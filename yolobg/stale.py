@@ -257,7 +257,9 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
 
 def _open_source(request: Request, *, fetch: bool) -> tuple[Catalog, Source]:
     r = request
-    source = resolve_source(source=r.source, annotations=r.annotations, images=r.images, link=r.link)
+    source = resolve_source(
+        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled
+    )
     catalog: Catalog | None
     if source.annotations.remote and not fetch:
         catalog = find_catalog(source.annotations) if source.annotations.official else None
