@@ -15,7 +15,7 @@ from typing import Literal
 
 from yolobg.dataset.manifest import FOLDER, Entry, Manifest, absolute, manifest_path, write_manifest
 from yolobg.errors import MergeError
-from yolobg.files import can_move, flush_folder, hash_file, make_real_folder, step
+from yolobg.files import can_move, create_empty, flush_folder, hash_file, make_real_folder, step
 
 __all__ = [
     "Action",
@@ -175,6 +175,26 @@ def staging_folder(root: Path, images_dir: Path) -> Path:
     Raises:
         MergeError: There is none.
     """
+    mark = _mark(root)
+    try:
+        if not os.path.lexists(mark):
+            create_empty(mark, {})
+        place = _nearest(root, images_dir)
+    except OSError as error:
+        raise _unreachable(images_dir, error) from error
+    except MergeError:
+        unlink(mark)
+        raise
+    unlink(mark)
+    return place
+
+
+def _mark(root: Path) -> Path:
+    """A file that is there as long as a trial may be: it keeps our folder, so that `remove` looks for the trial."""
+    return root / FOLDER / f"{_trial_name(root)}.trial"
+
+
+def _nearest(root: Path, images_dir: Path) -> Path:
     for home in (root, images_dir.parent):
         try:
             if _reaches(home / FOLDER, images_dir, root):
@@ -226,6 +246,8 @@ def staging_left(root: Path, homes: Iterable[Path]) -> tuple[Path, ...]:
             if os.path.lexists(folder / _trial_name(root)):
                 unlink(folder / _trial_name(root))
         found += [own / "staging" for own in owns if own != root / FOLDER and _is_bare(own)]
+    if os.path.lexists(_mark(root)):
+        unlink(_mark(root))
     return tuple(dict.fromkeys(found))
 
 
