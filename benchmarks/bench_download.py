@@ -36,7 +36,7 @@ import requests
 from PIL import Image
 
 from benchmarks.table import Row, format_table
-from yolobg.download import fetch_images
+from yolobg.images import fetch_images
 from yolobg.model import ImageRecord, Origin
 
 SIDE_X, SIDE_Y, AIM_BYTES = 640, 480, 163_000

@@ -31,9 +31,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from yolobg.classes.lexicon import coco_categories  # noqa: E402 - the script runs from a checkout
-from yolobg.classes.matcher import match_classes  # noqa: E402
-from yolobg.classes.text import key, plural, words  # noqa: E402
+from yolobg.matching.lexicon import coco_categories  # noqa: E402 - the script runs from a checkout
+from yolobg.matching.matcher import match_classes  # noqa: E402
+from yolobg.matching.words import key, plural, words  # noqa: E402
 from yolobg.model import ClassMatch  # noqa: E402
 
 Method = Callable[[str], frozenset[str]]
@@ -218,7 +218,7 @@ def seconds_for_1000(rows: Sequence[Row]) -> tuple[float, float]:
     """Return the seconds for 1,000 names in a fresh process (lists read included), and once more in it: best of 3."""
     names = [rows[i % len(rows)].name for i in range(1000)]
     code = (
-        "import json,sys,time;from yolobg.classes.matcher import match_classes;names=json.load(sys.stdin);"
+        "import json,sys,time;from yolobg.matching.matcher import match_classes;names=json.load(sys.stdin);"
         "t=time.perf_counter();match_classes(names);u=time.perf_counter();match_classes(names);"
         "print(u-t,time.perf_counter()-u)"
     )

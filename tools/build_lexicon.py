@@ -1,4 +1,4 @@
-"""Derive yolobg/classes/lexicon/wordnet.txt from the WordNet 3.0 dictionary files.
+"""Derive yolobg/matching/lexicon/wordnet.txt from the WordNet 3.0 dictionary files.
 
 Usage: python tools/build_lexicon.py [DICT] [--output FILE] [--check]
 
@@ -24,14 +24,14 @@ from word_senses import Anchors, Code, Meaning, choose, read_anchors  # noqa: E4
 from wordnet_dictionary import ANIMAL, CONCRETE, Synset, WordNet, read_wordnet  # noqa: E402
 
 import yolobg  # noqa: E402 - lies in the checkout
-from yolobg.classes.lexicon import Entry, hand_list  # noqa: E402 - the tool runs from a checkout
-from yolobg.classes.lexicon.wordnet import BUCKET, FIXED, GENUS, NOUN, OTHER, TWIN  # noqa: E402
-from yolobg.classes.lookup import HAND_LISTS, in_hand_lists  # noqa: E402
-from yolobg.classes.text import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
+from yolobg.matching.dictionaries import HAND_LISTS, in_hand_lists  # noqa: E402
+from yolobg.matching.lexicon import Entry, hand_list  # noqa: E402 - the tool runs from a checkout
+from yolobg.matching.lexicon.wordnet import BUCKET, FIXED, GENUS, NOUN, OTHER, TWIN  # noqa: E402
+from yolobg.matching.words import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
 
 DICTIONARY = Path("/usr/share/wordnet")
 # Of the package that is imported: the checkout's, or where its tests run against a wheel, the installed one.
-OUTPUT = Path(yolobg.__file__).parent / "classes" / "lexicon" / "wordnet.txt"
+OUTPUT = Path(yolobg.__file__).parent / "matching" / "lexicon" / "wordnet.txt"
 
 HEADER = """\
 # Derived from WordNet 3.0 by tools/build_lexicon.py; licence: WORDNET_NOTICE.txt. Do not edit.

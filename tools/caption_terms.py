@@ -22,8 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from yolobg.classes.captions import category_terms, written_out  # noqa: E402 - the tool runs from a checkout
-from yolobg.classes.text import words  # noqa: E402
+from yolobg.matching.caption_terms import category_terms, written_out  # noqa: E402 - the tool runs from a checkout
+from yolobg.matching.words import words  # noqa: E402
 
 FEW, AT_LEAST, TIMES_BASE, PERSON_AT_LEAST = 8, 0.25, 3.0, 0.8
 

@@ -24,10 +24,10 @@ NEEDED = frozenset(
     {
         "yolobg/__init__.py",
         "yolobg/__main__.py",
-        "yolobg/cli.py",
+        "yolobg/cli/app.py",
         "yolobg/py.typed",
-        "yolobg/classes/lexicon/wordnet.txt",
-        "yolobg/classes/lexicon/WORDNET_NOTICE.txt",
+        "yolobg/matching/lexicon/wordnet.txt",
+        "yolobg/matching/lexicon/WORDNET_NOTICE.txt",
     }
 )
 NEEDED_METADATA = frozenset({"METADATA", "RECORD", "WHEEL", "entry_points.txt"})

@@ -26,7 +26,7 @@ NEEDS = (
     "ultralytics-thop", "aiohttp", "filelock", "msgspec", "pillow", "platformdirs", "rich", "tenacity", "typer",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("tests/test_ultralytics_training.py", "tests/test_ultralytics_workers.py")
+TESTS = ("tests/hook/test_training.py", "tests/hook/test_workers.py")
 
 
 def make_venv(folder: Path, *, behind: str | None = None) -> str:

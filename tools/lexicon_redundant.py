@@ -18,14 +18,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from yolobg.classes import compounds, glued, typos  # noqa: E402 - the tool runs from a checkout
-from yolobg.classes.lexicon import Entry, Target, hand_list  # noqa: E402
-from yolobg.classes.matcher import match_classes  # noqa: E402
-from yolobg.classes.text import key  # noqa: E402
+from yolobg.matching import phrase_rules, spelling  # noqa: E402 - the tool runs from a checkout
+from yolobg.matching.lexicon import Entry, Target, hand_list  # noqa: E402
+from yolobg.matching.matcher import match_classes  # noqa: E402
+from yolobg.matching.words import key  # noqa: E402
 
 __all__ = ["LISTS", "Entry", "Target", "forget", "hand_list", "is_missed", "redundant", "write_without"]
 
-FOLDER = ROOT / "yolobg" / "classes" / "lexicon"
+FOLDER = ROOT / "yolobg" / "matching" / "lexicon"
 PROBES = ("{}", "metal {}", "basketball {}", "dog {}", "{} holder", "{} of steel", "super{}")
 MISSPELT = 6
 LISTS = ("alias", "superset", "body", "part", "sense")
@@ -68,9 +68,9 @@ def _misspelt(phrase: str) -> list[str]:
 
 def forget() -> None:
     """Forget what was read of names with the lists as they were."""
-    compounds.resolve.cache_clear()
-    glued.unglue.cache_clear()
-    typos.listed_by_length.cache_clear()
+    phrase_rules.resolve.cache_clear()
+    spelling.unglue.cache_clear()
+    spelling.listed_by_length.cache_clear()
 
 
 def write_without(name: str, gone: set[str]) -> None:

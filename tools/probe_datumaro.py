@@ -17,10 +17,10 @@ from typing import Any
 from yolobg import formats
 from yolobg.errors import YolobgError
 from yolobg.files import hash_file, write_bytes
-from yolobg.formats import bridge
-from yolobg.formats.items import Contents, Item, Meta, Shape, Suffixed, item_order
-from yolobg.formats.placing import Images, Placer
-from yolobg.formats.tally import compare
+from yolobg.formats import datumaro_bridge as bridge
+from yolobg.formats.compare import compare
+from yolobg.formats.contents import Contents, Item, Meta, Shape, Suffixed, item_order
+from yolobg.formats.place_images import Images, Placer
 
 __all__ = ["RESULT", "derive", "probe_format"]
 

@@ -2,7 +2,7 @@
 
 Usage: python tools/recheck_quantiles.py [--check]      (--check compares and exits 1 where they differ)
 
-The distribution is the one that yolobg/classes/contamination.py describes; only these two numbers of it need more than
+The distribution is the one that yolobg/matching/contamination.py describes; only these two numbers of it need more than
 arithmetic, so they are columns of the table and no numerics run when a user asks.
 """
 
@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import yolobg  # noqa: E402 - lies in the checkout
-from yolobg.classes.contamination import shape  # noqa: E402
+from yolobg.matching.contamination import shape  # noqa: E402
 
-TABLE = Path(yolobg.__file__).parent / "classes" / "lexicon" / "recheck.tsv"
+TABLE = Path(yolobg.__file__).parent / "matching" / "lexicon" / "recheck.tsv"
 LOW, HIGH = 0.025, 0.975
 DIGITS = 8
 TOLERANCE = 1e-12

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wordnet_dictionary import ANIMAL, CONCRETE, FOOD, PERSON, PLANT, TOPS, WordNet
 
-from yolobg.classes.lexicon import parse_targets
+from yolobg.matching.lexicon import parse_targets
 
 ANCHORS = Path(__file__).with_name("wordnet_anchors.tsv")
 

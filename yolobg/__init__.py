@@ -6,14 +6,12 @@ dataclasses back. They print nothing and raise only `YolobgError`s on purpose.
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from yolobg.version import __version__
 
 if TYPE_CHECKING:
-    from yolobg.classes.matcher import match_classes
+    from yolobg.api import augment, carry_out, classes, download, plan, remove, status
     from yolobg.errors import (
         AnnotationsError,
         DatasetError,
@@ -26,41 +24,39 @@ if TYPE_CHECKING:
         UsageError,
         YolobgError,
     )
-    from yolobg.execution import carry_out
+    from yolobg.flow.options import Options
+    from yolobg.flow.planning import Plan
     from yolobg.formats.convert import convert
-    from yolobg.pipeline import augment, classes, plan, remove, status
-    from yolobg.planning import Plan
-    from yolobg.report import ClassesReport, ConvertReport, RemoveReport, Report
-    from yolobg.request import Options
-    from yolobg.standalone import download
+    from yolobg.matching.matcher import match_classes
+    from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
 
 # Loaded on first use: importing yolobg in a training script costs nothing.
 _HOMES = {
     "AnnotationsError": "yolobg.errors",
-    "ClassesReport": "yolobg.report",
-    "ConvertReport": "yolobg.report",
+    "ClassesReport": "yolobg.results",
+    "ConvertReport": "yolobg.results",
     "DatasetError": "yolobg.errors",
     "DownloadError": "yolobg.errors",
     "LockedError": "yolobg.errors",
     "MergeError": "yolobg.errors",
     "NoAnswerError": "yolobg.errors",
-    "Options": "yolobg.request",
-    "Plan": "yolobg.planning",
+    "Options": "yolobg.flow.options",
+    "Plan": "yolobg.flow.planning",
     "PoolError": "yolobg.errors",
-    "RemoveReport": "yolobg.report",
-    "Report": "yolobg.report",
+    "RemoveReport": "yolobg.results",
+    "Report": "yolobg.results",
     "UnresolvedClassError": "yolobg.errors",
     "UsageError": "yolobg.errors",
     "YolobgError": "yolobg.errors",
-    "augment": "yolobg.pipeline",
-    "carry_out": "yolobg.execution",
-    "classes": "yolobg.pipeline",
+    "augment": "yolobg.api",
+    "carry_out": "yolobg.api",
+    "classes": "yolobg.api",
     "convert": "yolobg.formats.convert",
-    "download": "yolobg.standalone",
-    "match_classes": "yolobg.classes.matcher",
-    "plan": "yolobg.pipeline",
-    "remove": "yolobg.pipeline",
-    "status": "yolobg.pipeline",
+    "download": "yolobg.api",
+    "match_classes": "yolobg.matching.matcher",
+    "plan": "yolobg.api",
+    "remove": "yolobg.api",
+    "status": "yolobg.api",
 }
 
 __all__ = [
@@ -91,18 +87,6 @@ __all__ = [
     "remove",
     "status",
 ]
-
-
-class _Package(ModuleType):
-    """This package, less one habit: importing a sub-package would put it in the place of the function of its name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # `yolobg.classes` and `yolobg.download` are functions to users; the rooms are found by their full names.
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from yolobg.cli_process import hide_remarks, interrupted_early, own_signals, settle_streams
+from yolobg.cli.process import hide_remarks, interrupted_early, own_signals, settle_streams
 
 
 def main() -> NoReturn:
@@ -13,7 +13,7 @@ def main() -> NoReturn:
     hide_remarks()
     with own_signals():
         try:
-            from yolobg.cli import app  # noqa: PLC0415 - takes a while, in which Ctrl-C may come
+            from yolobg.cli.app import app  # noqa: PLC0415 - takes a while, in which Ctrl-C may come
         except KeyboardInterrupt:
             interrupted_early()
         app()

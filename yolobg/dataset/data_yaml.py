@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from yolobg.dataset.settings import datasets_dirs
-from yolobg.dataset.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
+from yolobg.dataset.ultralytics_settings import datasets_dirs
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.model import DataYaml
+from yolobg.model import (
+    DataYaml,
+)
+from yolobg.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 
-__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml"]
+__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml", "read_dataset"]
 
 SPLITS = ("train", "val", "test", "minival")
 _TYPES: dict[str, tuple[Any, ...]] = {
@@ -290,3 +292,9 @@ def _parse_kpt_shape(data: Mapping[object, object], file: Path) -> tuple[int, in
 def _show(value: object) -> str:
     text = ascii(str(value))[1:-1] if isinstance(value, (str, Path)) else ascii(value)
     return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}...'"
+
+
+def read_dataset(data_yaml: str | Path) -> tuple[DataYaml, Path]:
+    """A dataset's data.yaml and its root with links followed, as split folders are."""
+    data = read_data_yaml(find_data_yaml(Path(data_yaml).expanduser()))
+    return data, data.root.resolve()

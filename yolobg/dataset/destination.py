@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from yolobg.dataset.folder_listing import is_relative, read_list, relative_lines
 from yolobg.dataset.layout import label_path, list_line, parse_list
-from yolobg.dataset.listing import is_relative, read_list, relative_lines
 from yolobg.errors import DatasetError, MergeError
 from yolobg.model import DataYaml, Inventory
 

@@ -13,10 +13,10 @@ from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import Path
 
 from yolobg.dataset.destination import Destination, choose_destination
-from yolobg.dataset.label_check import Verdict, label_checker
-from yolobg.dataset.label_files import judge_labels
+from yolobg.dataset.folder_listing import Folders, Walk, is_relative, read_list, relative_lines
+from yolobg.dataset.label_reader import judge_labels
+from yolobg.dataset.label_rules import Verdict, label_checker
 from yolobg.dataset.layout import label_path, parse_list
-from yolobg.dataset.listing import Folders, Walk, is_relative, read_list, relative_lines
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 

@@ -13,8 +13,8 @@ import msgspec
 
 from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
-from yolobg.formats.coco_store import Category, Record, Store, read_store
-from yolobg.formats.items import Item, Meta, Shape, box_around, image_size
+from yolobg.formats.coco_records import Category, Record, Store, read_store
+from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size
 from yolobg.safe_names import inner_parts
 
 __all__ = ["COCO_NAMES", "CocoContents", "find_coco", "read_coco"]

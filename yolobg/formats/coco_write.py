@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from yolobg.formats.items import Contents, Item, Shape, size_of
-from yolobg.formats.placing import Placer
+from yolobg.formats.contents import Contents, Item, Shape, size_of
+from yolobg.formats.place_images import Placer
 
 __all__ = ["write_coco"]
 

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 from yolobg.errors import DatasetError, UsageError
-from yolobg.formats import coco_read, coco_write, voc, yolo_folders, yolo_read, yolo_write
-from yolobg.formats.change import Changed, Wish, change_names, choose_classes, rename_splits
-from yolobg.formats.items import Contents, Item, Suffixed
-from yolobg.formats.losses import check_held, told_changes
-from yolobg.formats.placing import Images, Placer
+from yolobg.formats import coco_read, coco_write, voc, yolo_read, yolo_write
+from yolobg.formats import yolo_plain as yolo_folders
+from yolobg.formats.compare import Comparison, Survey, compare, survey
+from yolobg.formats.contents import Contents, Item, Suffixed
+from yolobg.formats.fits import check_held, told_changes
+from yolobg.formats.output_folder import beside, publish
+from yolobg.formats.place_images import Images, Placer
 from yolobg.formats.registry import Format, detect_format, find_dataset_yaml, get_format
-from yolobg.formats.staging import beside, publish
-from yolobg.formats.tally import Comparison, Survey, compare, survey
+from yolobg.formats.transform import Changed, Wish, change_names, choose_classes, rename_splits
 from yolobg.model import Progress, no_progress
-from yolobg.report import ConvertReport, Renamed
+from yolobg.results import ConvertReport, Renamed
 
 __all__ = ["convert", "open_contents"]
 
@@ -125,7 +126,7 @@ def open_contents(source: Path, format_: Format, *, skip_corrupt: bool = False) 
         case "voc":
             return voc.read_voc(source)
         case name:
-            from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where it is needed
+            from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where it is needed
 
             return bridge.read(folder, name)
 
@@ -180,7 +181,7 @@ def _write_and_check(
 def _writer(format_: Format) -> Writer:
     if format_.name in _WRITERS:
         return _WRITERS[format_.name]
-    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where it is needed
+    from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where it is needed
 
     return bridge.writer(format_.name)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 from yolobg.dataset.data_yaml import find_data_yaml
-from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.files import read_ordinary
 from yolobg.formats.coco_read import COCO_NAMES, find_coco
+from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
 __all__ = ["OWN", "Format", "all_formats", "detect_format", "detect_own", "find_dataset_yaml", "get_format"]
 
@@ -123,7 +123,7 @@ def _detect_folder(folder: Path) -> str | None:
     own = detect_own(folder)
     if own is not None:
         return own
-    from yolobg.formats import bridge  # noqa: PLC0415 - datumaro only where nothing else fits
+    from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where nothing else fits
 
     return bridge.detect(folder, tuple(name for name, format_ in all_formats().items() if not format_.own))
 

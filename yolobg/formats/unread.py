@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from yolobg.dataset.listing import Walk
+from yolobg.dataset.folder_listing import Walk
 from yolobg.formats.record_kinds import HARMLESS, Verdict, judge
 from yolobg.formats.record_masks import OTHER_PICTURES, find_masks
 from yolobg.formats.record_names import Names, is_harmless

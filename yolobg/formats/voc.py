@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES
 from yolobg.dataset.layout import is_image
-from yolobg.dataset.listing import LARGEST_LIST_BYTES
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.formats.items import Contents, Item, Meta, Shape, image_size, size_of, stem_of
-from yolobg.formats.packed import Packed, pack
-from yolobg.formats.placing import Placer
+from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, size_of, stem_of
+from yolobg.formats.packed_rows import Packed, pack
+from yolobg.formats.place_images import Placer
 from yolobg.formats.voc_xml import VocObject, read_annotation
 
 __all__ = ["VocContents", "read_voc", "write_voc"]

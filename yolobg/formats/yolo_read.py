@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.inventory import SplitScan
-from yolobg.dataset.label_check import label_checker
-from yolobg.dataset.label_files import LARGEST_LABEL_BYTES
-from yolobg.dataset.yaml_text import LARGEST_BYTES, load_yaml
+from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
+from yolobg.dataset.label_rules import label_checker
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.formats.items import Item, Meta, Shape, box_around, stem_of
-from yolobg.formats.packed import Packed, pack
+from yolobg.formats.contents import Item, Meta, Shape, box_around, stem_of
+from yolobg.formats.packed_rows import Packed, pack
 from yolobg.model import DataYaml, LabelProblem
+from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
 __all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo", "unique_names"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from yolobg.dataset.data_yaml import dump_yaml
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
-from yolobg.formats.items import Contents, Item, Shape, stem_of
-from yolobg.formats.placing import Placer
+from yolobg.formats.contents import Contents, Item, Shape, stem_of
+from yolobg.formats.place_images import Placer
 
 __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 

@@ -13,22 +13,24 @@ from pathlib import Path
 
 import msgspec
 
-from yolobg.dataset.homes import home_folders
+from yolobg.api import carry_out
+from yolobg.changes.lock import hold
+from yolobg.changes.manifest import absolute, read_manifest, run_of
+from yolobg.changes.records import Entry, Manifest, Run
+from yolobg.changes.rejections import PutAway, Rejection, put_image_away, remember
+from yolobg.changes.removal import finish_interrupted, plan_removal
+from yolobg.changes.removal import remove as take_back
+from yolobg.changes.siblings import data_name, narrowed
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.inventory import scan_split
-from yolobg.dataset.lock import hold
-from yolobg.dataset.manifest import Entry, Manifest, Run, absolute, read_manifest, run_of
-from yolobg.dataset.rejected import PutAway, Rejection, put_image_away, remember
-from yolobg.dataset.removal import finish_interrupted, plan_removal
-from yolobg.dataset.removal import remove as take_back
-from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, MergeError, UsageError, YolobgError
-from yolobg.execution import carry_out
 from yolobg.files import hash_file
+from yolobg.flow.past_runs import request_again
+from yolobg.flow.planning import make_plan
 from yolobg.model import DataYaml, Progress
-from yolobg.planning import make_plan, read_dataset
-from yolobg.review.again import write_page
-from yolobg.review.state import State, write_state
-from yolobg.runs import request_again
+from yolobg.report.write import write_page
+from yolobg.review.decisions import State, write_state
 
 __all__ = ["Applied", "apply_review"]
 

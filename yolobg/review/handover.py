@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from yolobg.review import markup
+from yolobg.report import html as markup
 
 __all__ = ["HandoverPage", "place_for"]
 

@@ -19,13 +19,12 @@ import msgspec
 from aiohttp import web
 
 from yolobg.errors import UsageError, YolobgError
+from yolobg.report.thumbnails import shrink
 from yolobg.review.apply import Applied
-from yolobg.review.markup import static_bytes
+from yolobg.review.decisions import Act
 from yolobg.review.server_door import Door, most_strangers
-from yolobg.review.server_entry import Entry, decoded
+from yolobg.review.server_entry import Entry, decoded, page_file
 from yolobg.review.session import Session
-from yolobg.review.state import Act
-from yolobg.review.thumbs import shrink
 from yolobg.threads import Pool, start_thread
 
 __all__ = ["Review", "serve"]
@@ -122,13 +121,13 @@ class Review:
     # ------------------------------------------------------------ pages and pictures
 
     async def _page(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(body=static_bytes("review.html"), content_type="text/html", charset="utf-8")
+        return web.Response(body=page_file("review.html"), content_type="text/html", charset="utf-8")
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         if name not in STATIC:
             raise web.HTTPNotFound
-        return web.Response(body=static_bytes(name), content_type=STATIC[name], charset="utf-8")
+        return web.Response(body=page_file(name), content_type=STATIC[name], charset="utf-8")
 
     async def _send_picture(self, request: web.Request) -> web.StreamResponse:
         size, number = request.match_info["size"], request.match_info["number"]

@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from yolobg.errors import YolobgError
-from yolobg.review.markup import static_bytes
+from yolobg.report.html import static_bytes
 from yolobg.review.server_door import Door
 
 __all__ = ["Entry", "Keys", "decoded"]
@@ -37,7 +37,15 @@ OPEN = (*ENTRY_FILES, "/enter")
 COOKIE = "yolobg"
 LARGEST_KEY_BYTES = 1 << 10
 
+# The one file that the report has too.
+SHARED = "tokens.css"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def page_file(name: str) -> bytes:
+    """A file that the pages are made of."""
+    return static_bytes(name, "yolobg.report" if name == SHARED else "yolobg.review")
 
 
 class _Key(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,7 +164,7 @@ class Entry:
         if request.path not in ENTRY_FILES:
             raise web.HTTPNotFound
         name, kind = ENTRY_FILES[request.path]
-        return web.Response(body=static_bytes(name), content_type=kind, charset="utf-8")
+        return web.Response(body=page_file(name), content_type=kind, charset="utf-8")
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         """Exchange the link's secret for the cookie; it works once."""

@@ -14,16 +14,18 @@ from typing import Any
 
 import msgspec
 
-from yolobg.dataset.homes import home_folders
+from yolobg.changes.manifest import absolute, manifest_path, relative
+from yolobg.changes.records import Manifest
+from yolobg.changes.siblings import data_name, narrowed
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.inventory import scan_split
-from yolobg.dataset.manifest import Manifest, absolute, manifest_path, relative
-from yolobg.dataset.siblings import data_name, narrowed
 from yolobg.errors import DatasetError, UsageError
+from yolobg.flow.planning import recorded
 from yolobg.model import DataYaml
-from yolobg.planning import read_dataset, recorded
+from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, apply_review
-from yolobg.review.cards import Card, Catalogs, cards_of
-from yolobg.review.state import Act, State, act, read_state, undo, without_images, write_state
+from yolobg.review.decisions import Act, State, act, read_state, undo, without_images, write_state
 
 __all__ = ["ANY_CLASS", "Session"]
 

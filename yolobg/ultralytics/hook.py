@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from yolobg.dataset.inventory import count_files
-from yolobg.dataset.listed import count_openable
 from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
+from yolobg.flow.options import Request
+from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import Counts, DataYaml, Inventory, Link
-from yolobg.request import Request
-from yolobg.selection import backgrounds_needed
 from yolobg.ultralytics import trainer as ultra
-from yolobg.ultralytics.waiting import when_free
+from yolobg.ultralytics.trainer_scan import count_openable
+from yolobg.ultralytics.wait_for_lock import when_free
 
 if TYPE_CHECKING:
-    from yolobg.dataset.manifest import Manifest
+    from yolobg.changes.records import Manifest
 
 __all__ = ["EVENT", "BackgroundHook"]
 
@@ -45,7 +45,7 @@ class BackgroundHook:
             eligible images): `warn` goes on training with what is there, `raise` ends the training before its first
             epoch. Class names that nothing resolves are raised in both cases.
 
-    The other options are those of `yolobg.augment`; see `yolobg.request.Options`.
+    The other options are those of `yolobg.augment`; see `yolobg.flow.options.Options`.
 
     Raises:
         UsageError: An option is out of range or contradicts another.
@@ -141,7 +141,7 @@ class BackgroundHook:
     def _augment(self, data: DataYaml, seen: _Seen) -> tuple[int, Counts]:
         """Add what is missing; returns how many that were, and the counts afterwards."""
         # A script that imports the hook pays nothing.
-        from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
+        from yolobg.changes.manifest import read_manifest  # noqa: PLC0415
 
         request = self.request()
         there = count_files(seen(data, request))
@@ -149,8 +149,8 @@ class BackgroundHook:
         if there.labelled and not needed and _all_stands(read_manifest(data.root.resolve()), data, request):
             # Nearly every training: what knows sources and classes need not even be imported.
             return 0, there
-        from yolobg.execution import carry_out  # noqa: PLC0415
-        from yolobg.planning import make_plan  # noqa: PLC0415
+        from yolobg.api import carry_out  # noqa: PLC0415
+        from yolobg.flow.planning import make_plan  # noqa: PLC0415
 
         report = when_free(
             lambda: carry_out(make_plan(data, request, scan=seen)),
@@ -163,8 +163,8 @@ class BackgroundHook:
 
 def _all_stands(manifest: Manifest, data: DataYaml, request: Request) -> bool:
     """Whether there is nothing to finish, and every earlier choice was made by what is asked today."""
-    from yolobg.dataset.basis import question_of, still_stands  # noqa: PLC0415
-    from yolobg.runs import names_source_of  # noqa: PLC0415
+    from yolobg.flow.past_runs import names_source_of  # noqa: PLC0415
+    from yolobg.flow.question import question_of, still_stands  # noqa: PLC0415
 
     names = tuple(data.names.values())
     return manifest.pending is None and all(
@@ -175,8 +175,8 @@ def _all_stands(manifest: Manifest, data: DataYaml, request: Request) -> bool:
 
 def _tell_stale(data: DataYaml, inventory: Inventory, request: Request) -> None:
     """Warn of earlier backgrounds that no longer qualify, where nothing was added that would have told."""
-    from yolobg.dataset.manifest import read_manifest  # noqa: PLC0415
-    from yolobg.stale import find_stale, stale_warnings  # noqa: PLC0415
+    from yolobg.changes.manifest import read_manifest  # noqa: PLC0415
+    from yolobg.flow.stale import find_stale, stale_warnings  # noqa: PLC0415
 
     root = data.root.resolve()
     with contextlib.suppress(YolobgError, OSError):

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolobg.dataset.listed import scan_listed
 from yolobg.model import DataYaml, Inventory
+from yolobg.ultralytics.trainer_scan import scan_listed
 
 if TYPE_CHECKING:
     import logging

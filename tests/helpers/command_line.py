@@ -1,0 +1,31 @@
+"""Shared by tests: SAMPLE, run, sample, source."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import SAMPLE
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the sample data."""
+    return Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
+
+
+def source(sample: Path, images: str | Path | None = None) -> tuple[str, ...]:
+    annotations = sample / "source/annotations/instances_sample.json"
+    return ("--annotations", str(annotations), "--images", str(images or sample / "source/images"))
+
+
+def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "yolobg", *map(str, arguments)],
+        capture_output=True, encoding="utf-8", check=False, timeout=100, stdin=subprocess.DEVNULL, cwd=cwd,
+        env={**os.environ, **environment},
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Interrupts at a chosen line: a trace function counts the lines that are run and delivers at one of them.
+
+    with Interrupt(at=7) as interrupt, pytest.raises(KeyboardInterrupt):
+        merge(...)
+    assert interrupt.place == "merge.py:120"
+
+Only lines of `PATHS` count: all that changes a dataset, and `contextlib`, through which their `with` blocks go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
+
+import yolobg
+
+__all__ = ["PATHS", "Interrupt", "interrupts", "run_command", "run_function"]
+
+_HOME = Path(yolobg.__file__).parent
+PATHS = frozenset(
+    map(str, (*(_HOME / "dataset").glob("*.py"), _HOME / "files.py", _HOME / "execution.py", contextlib.__file__))
+)
+
+
+def _raise() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class Interrupt:
+    """Delivers an interrupt to the thread that enters it, just before a line is run.
+
+    Args:
+        at: Which line, counted from 1 as they are run; 0 for none, to count them.
+        deliver: What happens there: a `KeyboardInterrupt`, or a signal to this process.
+        armed: Lines count only while this is true.
+        opcodes: Whether to count instructions in place of lines.
+        paths: The files whose lines count.
+
+    Attributes:
+        count: How many lines were run.
+        place: The line at which the interrupt was delivered; empty where it was not.
+    """
+
+    def __init__(
+        self,
+        at: int = 0,
+        deliver: Callable[[], Any] | signal.Signals = _raise,
+        *,
+        armed: Callable[[], bool] = lambda: True,
+        opcodes: bool = False,
+        paths: frozenset[str] = PATHS,
+    ) -> None:
+        self.at, self.deliver, self.armed, self.opcodes, self.paths = at, deliver, armed, opcodes, paths
+        self.count, self.place = 0, ""
+        self._former: Any = None
+
+    def __enter__(self) -> Interrupt:
+        self._former = sys.gettrace()
+        sys.settrace(self._enter_function)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sys.settrace(self._former)
+
+    def _enter_function(self, frame: FrameType, _event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename not in self.paths:
+            return None
+        # What other libraries do when they are finalized is not ours; Python swallows what is raised there.
+        if frame.f_code.co_filename == contextlib.__file__ and not self._is_ours(frame.f_back):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = self.opcodes, not self.opcodes
+        return self._reach
+
+    def _reach(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        if event in ("line", "opcode") and self.armed():
+            self.count += 1
+            if self.count == self.at:
+                self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+                self._interrupt()
+        return self._reach
+
+    def _is_ours(self, frame: FrameType | None) -> bool:
+        return frame is not None and frame.f_code.co_filename in self.paths
+
+    def _interrupt(self) -> None:
+        if isinstance(self.deliver, signal.Signals):
+            os.kill(os.getpid(), self.deliver)
+        else:
+            self.deliver()
+
+
+def interrupts(run: Callable[[int], Interrupt], *, stride: int = 1) -> Iterator[Interrupt]:
+    """Run with an interrupt at line 1, 1 + stride, ... until one comes to its end before that line."""
+    at = 1
+    while (ran := run(at)).place:
+        yield ran
+        at += stride
+    assert ran.count < at
+
+
+# ---------------------------------------------------------------- in a process of its own
+
+
+def run_command(at: int, name: str, arguments: list[str]) -> None:
+    """Be the command line and get a signal at a line; tells the place on standard error."""
+    from yolobg.cli.app import app  # noqa: PLC0415 - for the child alone
+    from yolobg.cli.process import own_signals  # noqa: PLC0415
+
+    with own_signals():
+        _run(at, name, lambda: app(arguments))
+
+
+def run_function(at: int, name: str, function: str, *arguments: Any, **options: Any) -> None:
+    """Call a public function as any program would, with no handler of ours, and get a signal at a line."""
+    _run(at, name, lambda: getattr(yolobg, function)(*arguments, **options))
+
+
+def _run(at: int, name: str, work: Callable[[], Any]) -> None:
+    def deliver() -> None:
+        # Written first: the signal may be the end of the process.
+        os.write(2, b"<interrupted>\n")
+        os.kill(os.getpid(), getattr(signal, name))
+
+    with Interrupt(at, deliver):
+        work()

@@ -1,0 +1,302 @@
+"""The report: one file that needs nothing, breaks nothing, and lets nothing out of its texts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from merging import tree
+from PIL import Image
+from reviewing import HOSTILE, add_backgrounds, chosen, make_sample
+
+import yolobg
+from yolobg.changes.manifest import report_path
+from yolobg.changes.records import Entry
+from yolobg.errors import DatasetError, MergeError, UsageError
+from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
+from yolobg.report.cards import Card
+from yolobg.report.contact_sheet import draw_sheet
+from yolobg.report.html import Html, el, link
+from yolobg.report.page import Facts, Thumb, report_html
+from yolobg.report.thumbnails import open_small, shrink
+from yolobg.report.write import BUDGET_BYTES, _pictures, draw_contact_sheet, rewrite_page
+from yolobg.results import LeftOut, SourceInfo
+
+
+class Seen(HTMLParser):
+    """What a page is made of: the elements with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def facts(text: str, *, cards: int = 1) -> Facts:
+    """A report all of whose texts are `text`."""
+    doubt = Contamination(0.02, 0.01, 0.05, 0.03)
+    entry = Entry(
+        f"images/train/bg_{text}.jpg", "l", "train", text, 7, "0" * 64, 1, license=4, license_name=text,
+        license_url=text, flickr_url=text, added=text,
+    )  # fmt: skip
+    card = Card(entry.image, Path(text), text, entry, (text,), (text, text), commercial=False)
+    exclusion = Exclusion(text, "same", 1.0, text, text, 5)
+    match = ClassMatch(0, text, "mapped", (exclusion,), captions=3, expected_contamination=doubt, warnings=(text,))
+    counts = Counts(12, 9, 3, 0, 3, 0, 2, 0.25)
+    return Facts(
+        text, text, text, {text: counts}, (match, ClassMatch(1, text, "none")),
+        SourceInfo(text, 100, 50, LeftOut(10, 10, 10, 10, 10), 1, doubt), (card,) * cards, frozenset(), (text,),
+    )  # fmt: skip
+
+
+def check_nothing_comes_or_goes(page: str) -> Seen:
+    seen = Seen(page)
+    for tag, attributes in seen.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form", "link", "audio", "video")
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            assert name not in ("style", "srcset", "action", "background", "poster", "ping")
+            if name == "src":
+                assert (value or "").startswith("data:image/jpeg;base64,")
+            if name == "href":
+                assert tag == "a"
+                assert re.match(r"https?:", value or ""), value
+    policy = next(a["content"] or "" for t, a in seen.tags if t == "meta" and a.get("http-equiv"))
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    return seen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        '" onmouseover="x" a="',
+        "</style><script>x</script>",
+        "javascript:x",
+        "data:text/html,x",
+        "--><b>",
+        "]]>",
+    ],
+)
+def test_report__hostile_texts_stay_texts(text: str) -> None:
+    honest = check_nothing_comes_or_goes(report_html(facts("plain"), lambda _: Thumb(b"x", 1, 1)))
+    seen = check_nothing_comes_or_goes(report_html(facts(text), lambda _: Thumb(b"x", 1, 1)))
+    assert [tag for tag, _ in seen.tags] == [tag for tag, _ in honest.tags], "the text made or broke an element"
+    assert "".join(seen.text).count(text) >= 10
+
+
+@given(st.text(max_size=40))
+def test_report__any_text_leaves_the_structure_alone(text: str) -> None:
+    tags = [tag for tag, _ in check_nothing_comes_or_goes(report_html(facts(text), lambda _: None)).tags]
+    expected = [tag for tag, _ in Seen(report_html(facts("plain"), lambda _: None)).tags]
+    # A text that is an address is a link where others are none.
+    assert [t for t in tags if t not in ("a", "span")] == [t for t in expected if t not in ("a", "span")]
+
+
+def test_markup__refuses_what_is_no_markup_of_ours() -> None:
+    assert el("p", "<b>", Html("<i></i>"), 3, None, class_='"x"') == '<p class="&quot;x&quot;">&lt;b&gt;<i></i>3</p>'
+    assert link("javascript:alert(1)", "a") == "<span>a</span>"
+    assert link(" javascript:alert(1)", "a") == "<span>a</span>"
+    assert "href" in link("https://example.org/", "a")
+    assert link("http://[", "a") == "<span>a</span>"
+    for name in ("onclick", "on_click", "a b", ""):
+        with pytest.raises(ValueError, match="attribute"):
+            el("p", **{name: "x"})
+    with pytest.raises(ValueError, match="element"):
+        el("p onclick=x")
+
+
+def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    pristine = tree(data)
+    report = add_backgrounds(data, 8)
+    path = report_path(data.resolve())
+    assert report.page == str(path)
+    page = path.read_text(encoding="utf-8")
+    seen = check_nothing_comes_or_goes(page)
+    assert [a for t, a in seen.tags if t == "img"] != []
+    assert sum(t == "img" for t, _ in seen.tags) == 8
+    for wanted in ("Pedestrian", "before", "How many may be wrong", "Attribution", "8 of 26 images", "30.8%"):
+        assert wanted in page, wanted
+    for one in report.added:
+        assert f"{one.source_id}" in page
+    assert yolobg.status(data).page == str(path)
+    yolobg.remove(data)
+    assert tree(data) == pristine
+
+
+def test_augment__a_second_run_marks_what_is_new_and_keeps_the_rest(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 3)
+    page = report_path(data).read_text(encoding="utf-8")
+    assert ">new<" not in page
+    add_backgrounds(data, 5)
+    page = report_path(data).read_text(encoding="utf-8")
+    assert page.count(">new<") == 2
+    assert page.count("<img ") == 5
+
+
+def test_augment__no_report_writes_none(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    report = add_backgrounds(data, 3, report=False)
+    assert report.page is None
+    assert not report_path(data).exists()
+    assert rewrite_page(data) == report_path(data.resolve())
+    assert report_path(data).read_text(encoding="utf-8").count("<img ") == 3
+
+
+def test_augment__a_report_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    (data / ".yolobg/report.html").mkdir(parents=True)
+    report = add_backgrounds(data, 3)
+    assert report.after.backgrounds == 3
+    assert report.page is None
+    assert any("report could not be written" in warning for warning in report.warnings)
+
+
+def test_rewrite__tells_what_is_there_now(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    with pytest.raises(DatasetError, match="nothing"):
+        rewrite_page(data)
+    assert not (data / ".yolobg").exists()
+    add_backgrounds(data, 4)
+    before = report_path(data).read_text(encoding="utf-8")
+    (data / chosen(data)[0]).unlink()
+    rewrite_page(data)
+    after = report_path(data).read_text(encoding="utf-8")
+    assert (before.count("<img "), after.count("<img ")) == (4, 3)
+    assert "Pedestrian" in after
+    (data / ".yolobg/report.html").unlink()
+    (data / ".yolobg/report.html").mkdir()
+    with pytest.raises(MergeError, match="report"):
+        rewrite_page(data)
+
+
+def test_report__a_picture_that_is_damaged_is_told(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 2)
+    (data / chosen(data)[0]).write_bytes(b"\xff\xd8\xff no picture")
+    rewrite_page(data)
+    page = report_path(data).read_text(encoding="utf-8")
+    assert page.count("<img ") == 1
+    assert "cannot be shown" in page
+
+
+def photographs(folder: Path, number: int) -> list[Path]:
+    """Noisy pictures of COCO's size: harder to make small than any photograph."""
+    folder.mkdir()
+    paths = []
+    for place in range(number):
+        paths.append(folder / f"{place}.jpg")
+        Image.effect_noise((640, 480), 40 + place).convert("RGB").save(paths[-1], quality=95)
+    return paths
+
+
+def test_report__a_thousand_images_stay_below_15_mb(tmp_path: Path) -> None:
+    """Of pure noise, the worst there is; each of a few files stands for many cards."""
+    paths = photographs(tmp_path / "noise", 5)
+    caption = "A man and a woman are sitting on a bench next to a parked bicycle in front of a wall. "
+    cards = [
+        Card(
+            f"images/train/bg_{n}.jpg", paths[n % 5], "train", _entry(n), ("person", "bench", "bicycle"), (caption,) * 5
+        )
+        for n in range(1000)
+    ]
+    with _pictures(cards, no_progress) as pictures:
+        shown = list(pictures)
+    assert all(shown)
+    assert sum(len(one.jpeg) for one in shown if one) <= BUDGET_BYTES * 1.1
+    small = iter(shown)
+    told = facts("plain")
+    page = report_html(
+        Facts(told.name, "d", "now", told.splits, told.classes, told.source, tuple(cards)), lambda _: next(small)
+    )
+    assert len(page.encode()) < 15_000_000
+
+
+def _entry(number: int) -> Entry:
+    return Entry(
+        f"images/train/bg_{number}.jpg", "l", "train", "coco2017", number, "0" * 64, 1,
+        license_name="Attribution-NonCommercial-ShareAlike License",
+        license_url="http://creativecommons.org/licenses/by-nc-sa/2.0/",
+        flickr_url=f"http://farm9.staticflickr.com/8428/7718922324_{number:010}_z.jpg",
+        added="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "LA", "1", "I;16"])
+def test_shrink__any_picture_becomes_a_small_jpeg_without_its_metadata(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / f"a{'.jpg' if mode == 'CMYK' else '.png'}"
+    Image.new(mode, (900, 300)).save(path)
+    jpeg, width, height = shrink(path, edge_px=300, quality=70)
+    assert jpeg.startswith(b"\xff\xd8")
+    assert (width, height) == (300, 100)
+
+
+def test_shrink__is_upright_and_drops_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "secret place"
+    Image.new("RGB", (400, 200)).save(tmp_path / "a.jpg", exif=exif)
+    jpeg, width, height = shrink(tmp_path / "a.jpg", edge_px=100, quality=70)
+    assert (width, height) == (50, 100)
+    assert b"secret" not in jpeg
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff", b"<html>", b"\x89PNG\r\n\x1a\n\0\0"])
+def test_open__what_is_no_picture_is_an_os_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(OSError):  # noqa: PT011 - in the decoder's own words
+        open_small(tmp_path / "a.jpg", 100)
+
+
+# ---------------------------------------------------------------- the contact sheet
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".JPEG"])
+def test_sheet__shows_every_background(tmp_path: Path, suffix: str) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 8)
+    before = tree(data)
+    draw_contact_sheet(data, tmp_path / f"sheet{suffix}")
+    with Image.open(tmp_path / f"sheet{suffix}") as sheet:
+        colours = sheet.convert("RGB").getcolors(1 << 24)
+        assert sheet.width == 2400
+    assert colours
+    assert len(colours) > 100
+    assert tree(data) == before
+
+
+def test_sheet__a_thousand_and_none(tmp_path: Path) -> None:
+    (path,) = photographs(tmp_path / "noise", 1)
+    cards = [Card(f"bg_{n}.jpg", path, "train", _entry(n), ("dog",), ()) for n in range(1000)]
+    draw_sheet(cards, tmp_path / "a.jpg", title="\x1b[31mhostile\u202e 名前", progress=no_progress)
+    with Image.open(tmp_path / "a.jpg") as sheet:
+        assert max(sheet.size) <= 30_100
+    draw_sheet([], tmp_path / "b.png", title="none", progress=no_progress)
+
+
+def test_sheet__is_told_where_it_cannot_be(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    with pytest.raises(DatasetError, match="nothing to draw"):
+        draw_contact_sheet(data, tmp_path / "a.jpg")
+    add_backgrounds(data, 1)
+    for bad in ("a.gif", "a", "missing/a.jpg"):
+        with pytest.raises(UsageError, match="--image"):
+            draw_contact_sheet(data, tmp_path / bad)
+    assert not list(tmp_path.glob(".yolobg-*"))

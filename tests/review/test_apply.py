@@ -1,0 +1,333 @@
+"""Applying a review: rejected images leave for good, the count stays exact, and everything can be taken back."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from killing import KillServer, Ran, kills, quick_folder
+from merging import tree, visible
+from reviewing import add_backgrounds, chosen, make_sample, source_of
+
+import yolobg
+from yolobg.changes.rejections import put_away, read_rejections
+from yolobg.errors import DatasetError, PoolError, UsageError, YolobgError
+from yolobg.review.decisions import read_state, state_path
+from yolobg.review.session import Session
+
+APPLY = """
+import sys
+from yolobg.review.session import Session
+session = Session(sys.argv[2], mine_too=True)
+session.begin_apply()
+session.apply(replace=True)
+"""
+
+
+def reject(data: Path, images: list[str], *, mine_too: bool = False, reason: str = "any") -> Session:
+    session = Session(data, mine_too=mine_too)
+    numbers = [item.number for item in session.items.values() if item.card.image in images]
+    assert len(numbers) == len(images)
+    session.act("reject", numbers, reason)
+    return session
+
+
+def apply(session: Session, *, replace: bool = True) -> None:
+    session.begin_apply()
+    session.apply(replace=replace)
+
+
+def pool(data: Path) -> int:
+    """How many images of the source may still come in."""
+    there = yolobg.status(data).after.backgrounds
+    try:
+        plan = yolobg.plan(data, count=there + 1, **source_of(data))
+    except PoolError:
+        return 0
+    assert plan.report.source
+    return plan.report.source.eligible
+
+
+def own_background(data: Path) -> str:
+    """Make a background of the user, with an empty label file."""
+    image = data / "images/train/my_background.jpg"
+    shutil.copy(next(data.glob("images/val/*.jpg")), image)
+    (data / "labels/train/my_background.txt").touch()
+    return "images/train/my_background.jpg"
+
+
+def test_nothing_but_the_state_changes_before_apply(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data)
+    before = tree(data)
+    session = reject(data, chosen(data)[:3])
+    session.undo()
+    session.act("accept", list(session.items), "")
+    after = tree(data)
+    assert after.pop(".yolobg/review.json")
+    assert after == before
+
+
+def test_apply__the_count_is_exact_and_the_rejected_never_come_back(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    pristine = tree(data)
+    add_backgrounds(data, 8)
+    first = chosen(data)
+    content = {(data / image).read_bytes() for image in first[:3]}
+    session = reject(data, first[:3], reason="class-0")
+    apply(session)
+    now = chosen(data)
+    assert len(now) == 8 == yolobg.status(data).after.backgrounds
+    assert set(first[3:]) < set(now)
+    assert set(now).isdisjoint(first[:3])
+    told = read_rejections(data).ours
+    assert {r.image for r in told} == set(first[:3])
+    assert {r.reason for r in told} == {"shows Pedestrian"}
+    # However many are asked for later, by whichever seed: the rejected ones stay out, also under another name.
+    for seed in (1, 2):
+        report = yolobg.augment(data, count=yolobg.status(data).after.backgrounds + 8, seed=seed, **source_of(data))
+        assert report.source
+        assert report.source.left_out.in_dataset >= 3
+    assert set(chosen(data)).isdisjoint(first[:3])
+    assert content.isdisjoint((data / image).read_bytes() for image in chosen(data))
+    left = pool(data)
+    there = yolobg.status(data).after.backgrounds
+    with pytest.raises(PoolError, match="rejected"):
+        yolobg.augment(data, count=there + left + 1, **source_of(data))
+    if left:
+        assert yolobg.augment(data, count=there + left, **source_of(data)).after.backgrounds == there + left
+    assert set(chosen(data)).isdisjoint(first[:3])
+    yolobg.remove(data)
+    assert tree(data) == pristine
+
+
+def test_apply__repeats_each_run_with_what_that_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_sample(tmp_path / "s")
+    # Relative paths, as people type them; the review is started somewhere else.
+    monkeypatch.chdir(tmp_path / "s/source")
+    add_backgrounds(
+        data, 4, license="commercial", exclude=("kite",), link="hard",
+        annotations="annotations/instances_sample.json", images=("images",),
+    )  # fmt: skip
+    add_backgrounds(data, 2, split="val", license="1,2,3")
+    monkeypatch.chdir(tmp_path)
+    apply(reject(data, [chosen(data)[0], chosen(data, "val")[0]]))
+    assert (len(chosen(data)), len(chosen(data, "val"))) == (4, 2)
+    added = yolobg.status(data).added
+    assert len(added) == 4
+    assert {one.license for one in added} <= {4, 5, 6, 7, 8}
+    assert all((data / one.image).stat().st_nlink == 2 for one in added)
+    assert {one.license for one in yolobg.status(data, split="val").added} <= {1, 2, 3}
+
+
+def test_apply__into_a_list_file_split(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    listed = sorted((data / "images/train").glob("*.jpg"))
+    (data / "train.txt").write_text("".join(f"./images/train/{image.name}\n" for image in listed))
+    text = (data / "data.yaml").read_text()
+    (data / "data.yaml").write_text(text.replace("train: images/train", "train: train.txt"))
+    pristine = tree(data)
+    add_backgrounds(data, 5)
+    rejected = chosen(data)[:2]
+    apply(reject(data, rejected))
+    lines = (data / "train.txt").read_text()
+    assert yolobg.status(data).after.backgrounds == 5
+    assert all(Path(image).name not in lines for image in rejected)
+    yolobg.remove(data)
+    assert tree(data) == pristine
+
+
+def test_apply__where_no_candidate_is_left_nothing_is_removed(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, everyone := pool(data))
+    before = visible(data)
+    session = reject(data, chosen(data)[:2])
+    with pytest.raises(PoolError, match="nothing was removed"):
+        apply(session)
+    assert visible(data) == before
+    assert len(read_state(data).rejected) == 2
+    assert session.stage is None
+    apply(session, replace=False)
+    assert yolobg.status(data).after.backgrounds == everyone - 2
+    assert read_state(data).rejected == {}
+
+
+def test_apply__where_the_source_is_gone_nothing_is_removed(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 3)
+    shutil.rmtree(tmp_path / "s/source")
+    before = visible(data)
+    session = reject(data, chosen(data)[:1])
+    with pytest.raises(YolobgError, match="nothing was removed"):
+        apply(session)
+    assert visible(data) == before
+
+
+def test_apply__an_image_that_somebody_labelled_meanwhile_stays(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    image = chosen(data)[0]
+    session = reject(data, chosen(data)[:2])
+    (data / image.replace("images", "labels")).with_suffix(".txt").write_text("0 .5 .5 .1 .1\n")
+    session.begin_apply()
+    done = session.apply(replace=True)
+    assert [kept[0] for kept in done.kept] == [image]
+    assert len(done.removed) == len(done.added) == 1
+    assert (data / image).is_file()
+    assert yolobg.status(data).after.backgrounds == 3
+
+
+def test_apply__is_refused_without_rejections_and_while_another_is_under_way(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    session = Session(data)
+    with pytest.raises(UsageError, match="nothing is rejected"):
+        session.begin_apply()
+    session = reject(data, chosen(data)[:1])
+    session.begin_apply()
+    for call in (session.begin_apply, session.undo, lambda: session.act("look", [0], "")):
+        with pytest.raises(UsageError, match="being applied"):
+            call()
+    session.apply(replace=True)
+    session.act("look", [next(iter(session.items))], "")
+
+
+def test_session__sees_what_another_yolobg_does_meanwhile(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    session = reject(data, chosen(data)[:1])
+    add_backgrounds(data, 6)
+    told = session.everything()
+    assert sum(item["ours"] for item in told["items"]) == 6
+    assert len(told["rejected"]) == 1
+    numbers = list(session.items)
+    yolobg.remove(data)
+    with pytest.raises(UsageError, match="not there any more"):
+        session.act("reject", numbers[:1], "any")
+    assert not state_path(data).exists()
+
+
+def test_session__without_backgrounds_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="nothing to look at"):
+        Session(make_sample(tmp_path / "s"))
+
+
+# ---------------------------------------------------------------- the user's own
+
+
+def test_mine__is_read_only_unless_asked_for(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    mine = own_background(data)
+    add_backgrounds(data, 4)
+    session = Session(data)
+    (number,) = [item.number for item in session.items.values() if item.card.image == mine]
+    with pytest.raises(UsageError, match="--mine-too"):
+        session.act("reject", [number], "any")
+    session.act("accept", [number], "")
+    assert read_state(data).looked == (mine,)
+
+
+def test_mine__is_moved_away_never_deleted_and_remove_brings_it_back(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    mine = own_background(data)
+    pristine = tree(data)
+    add_backgrounds(data, 4)
+    apply(reject(data, [mine, chosen(data)[0]], mine_too=True))
+    assert not (data / mine).exists()
+    assert yolobg.status(data).after.backgrounds == 4
+    (away,) = put_away(data)
+    assert (data / ".yolobg/rejected" / away.stored).read_bytes() == pristine[mine]
+    assert yolobg.remove(data, dry_run=True).restored == (mine,)
+    assert yolobg.remove(data).restored == (mine,)
+    assert tree(data) == pristine
+
+
+def test_mine__does_not_replace_what_lies_in_its_place(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    mine = own_background(data)
+    content = (data / mine).read_bytes()
+    add_backgrounds(data, 4)
+    apply(reject(data, [mine], mine_too=True))
+    (data / mine).write_bytes(b"another picture")
+    report = yolobg.remove(data)
+    assert [kept.image for kept in report.kept] == [mine]
+    assert (data / mine).read_bytes() == b"another picture"
+    (data / mine).unlink()
+    assert yolobg.remove(data).restored == (mine,)
+    assert (data / mine).read_bytes() == content
+    assert not (data / ".yolobg").exists()
+
+
+def test_mine__in_a_list_file_split_stays(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    mine = own_background(data)
+    lines = "".join(f"./images/train/{image.name}\n" for image in sorted((data / "images/train").glob("*.jpg")))
+    (data / "train.txt").write_text(lines)
+    text = (data / "data.yaml").read_text()
+    (data / "data.yaml").write_text(text.replace("train: images/train", "train: train.txt"))
+    before = visible(data)
+    session = reject(data, [mine], mine_too=True)
+    session.begin_apply()
+    done = session.apply(replace=True)
+    assert [kept[0] for kept in done.kept] == [mine]
+    assert visible(data) == before
+
+
+def test_mine__a_record_changed_by_somebody_moves_nothing_out_of_the_dataset(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    mine = own_background(data)
+    add_backgrounds(data, 4)
+    apply(reject(data, [mine], mine_too=True))
+    record = data / ".yolobg/rejected.json"
+    for strange in ("../../outside.jpg", str(tmp_path / "outside.jpg"), "images/train/../../../outside.jpg"):
+        text = record.read_text()
+        record.write_text(text.replace(mine, strange))
+        assert len(yolobg.remove(data).kept) == 1
+        assert not list(tmp_path.rglob("outside.jpg"))
+        if not record.exists():
+            raise AssertionError("the record of what was put away is gone")
+        record.write_text(text)
+    assert yolobg.remove(data).restored == (mine,)
+
+
+# ---------------------------------------------------------------- kills
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(sys.platform == "win32", reason="kills itself by a signal")
+def test_apply__killed_at_any_point_ends_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through all of apply; the same apply afterwards comes to the same end, and `remove` restores every byte."""
+    with KillServer() as server, quick_folder(tmp_path) as scratch:
+        monkeypatch.setenv("YOLOBG_CACHE_DIR", str(scratch / "cache"))
+        kill_everywhere(server, scratch)
+
+
+def kill_everywhere(server: KillServer, scratch: Path) -> None:
+    base = make_sample(scratch / "base")
+    mine = own_background(base)
+    pristine = tree(base)
+    add_backgrounds(base, 5)
+    rejected = [mine, *chosen(base)[:2]]
+    reject(base, rejected, mine_too=True)
+    data = scratch / "killed" / "dataset"
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(base, data)
+        return server.run("-c", APPLY, data, kill_at=point, watch=(data,))
+
+    shutil.copytree(base.parent / "source", data.parent / "source")
+    assert not run(0).lone, "changes without a step of their own"
+    for _point, _ran in kills(run):
+        assert (data / mine).exists() or put_away(data), "an image of the user is gone"
+        session = Session(data, mine_too=True)
+        if session.state.rejected:
+            apply(session)
+        assert yolobg.status(data).after.backgrounds == 5
+        assert set(chosen(data)).isdisjoint(rejected)
+        assert not (data / mine).exists()
+        yolobg.remove(data)
+        assert tree(data) == pristine

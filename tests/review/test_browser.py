@@ -1,0 +1,495 @@
+"""The review in a real browser: keys, two tabs, kills, a thousand images, accessibility, and nothing that leaves.
+
+Needs Debian's chromium and chromium-driver and the package selenium; skips with a reason where one is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from places import DATA
+from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing
+
+import yolobg
+from yolobg.changes.manifest import report_path
+from yolobg.changes.rejections import read_rejections
+from yolobg.review.decisions import read_state
+from yolobg.review.handover import HandoverPage
+
+pytestmark = pytest.mark.browser
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs the package selenium")
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Chains = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains
+
+AXE = DATA / "vendor/axe.min.js"
+PLACES = [shutil.which(name) for name in ("chromium", "chromedriver")]
+SWITCHES = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,900",
+)  # fmt: skip
+SERIOUS = {"serious", "critical"}
+LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
+  .observe({ type: "longtask", buffered: true });
+"""
+
+
+@pytest.fixture
+def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A headless Chromium with a profile of its own."""
+    if not all(PLACES):
+        pytest.skip("needs chromium and chromedriver")
+    # Selenium must neither look for drivers on the network nor tell anybody.
+    monkeypatch.setenv("SE_OFFLINE", "true")
+    monkeypatch.setenv("SE_AVOID_STATS", "true")
+    options = webdriver.ChromeOptions()
+    options.binary_location = PLACES[0]
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    service = webdriver.ChromeService(PLACES[1])
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        driver.set_page_load_timeout(60)
+        yield driver
+        check_quiet(driver)
+    finally:
+        driver.quit()
+        service.stop()
+
+
+def check_quiet(driver: Any) -> None:
+    """No request has left this machine, and the console is empty but for what a test expects."""
+    asked = []
+    for line in driver.get_log("performance"):
+        message = json.loads(line["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            asked.append(message["params"]["request"]["url"])
+    strange = [
+        url for url in asked if urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname != "127.0.0.1"
+    ]
+    assert strange == []
+    expected = getattr(driver, "expected_errors", ())
+    told = [e["message"] for e in driver.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+    assert [message for message in told if not any(part in message for part in expected)] == []
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A dataset with ten backgrounds of ours and one of the user."""
+    data = make_sample(tmp_path / "s", names=f"names:\n  0: dog\n  1: '{HOSTILE}'\n")
+    image = data / "images/train/my_background.jpg"
+    shutil.copy(next(data.glob("images/val/*.jpg")), image)
+    (data / "labels/train/my_background.txt").touch()
+    add_backgrounds(data, 11, map={HOSTILE: ()})
+    return data
+
+
+@contextlib.contextmanager
+def review_in(browser: Any, data: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """As `reviewing`; the page is left before its server ends, for a page that is left behind complains."""
+    with reviewing(data, *options) as (process, address):
+        yield process, address
+        browser.get("about:blank")
+
+
+def wait(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.03)
+    return value
+
+
+class Page:
+    """The page as a person sees it."""
+
+    def __init__(self, driver: Any, address: str) -> None:
+        self.driver = driver
+        driver.get(address)
+        wait(lambda: self.js("return document.activeElement?.classList.contains('open')"))
+
+    def js(self, script: str) -> Any:
+        return self.driver.execute_script(script)
+
+    def key(self, *keys: str) -> None:
+        for key in keys:
+            Chains(self.driver).send_keys(key).perform()
+
+    def counts(self) -> tuple[int, int, int]:
+        return tuple(  # type: ignore[return-value]  # three names give three numbers
+            int(self.text(f"count-{name}").replace(",", "")) for name in ("looked", "rejected", "left")
+        )
+
+    def text(self, name: str) -> str:
+        return str(self.js(f"return document.getElementById('{name}').textContent"))
+
+    def current(self) -> int:
+        return int(self.js("return Number(document.activeElement.closest('.card')?.dataset.number ?? -1)"))
+
+    def order(self) -> list[int]:
+        return list(
+            self.js("return [...document.querySelectorAll('.card')].map((card) => Number(card.dataset.number))")
+        )
+
+    def click(self, name: str) -> None:
+        self.js(f"document.getElementById('{name}').click()")
+
+    def open(self, name: str) -> bool:
+        return bool(self.js(f"return document.getElementById('{name}').open"))
+
+    def until(self, *counts: int) -> None:
+        wait(lambda: self.counts() == counts)
+
+
+def axe(driver: Any) -> list[str]:
+    """Serious findings of axe-core on the page as it is."""
+    # Handed to the browser as its own script: the page's policy rightly lets none in.
+    driver.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
+    found = driver.execute_cdp_cmd(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run().then((r) => JSON.stringify(r.violations))",
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    violations = json.loads(found["result"]["value"])
+    return [
+        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]} {v['nodes'][0].get('failureSummary', '')[:300]}"
+        for v in violations
+        if v["impact"] in SERIOUS
+    ]
+
+
+def look(driver: Any, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+# ---------------------------------------------------------------- the review
+
+
+def test_keys__move_reject_undo_accept_filter_and_reload(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.until(0, 0, 11)
+        order = page.order()
+        assert page.current() == order[0]
+        page.key(Keys.ARROW_RIGHT, "x")
+        page.until(2, 1, 9)
+        assert page.current() == order[1]
+        assert page.js("return document.activeElement.getAttribute('aria-label')").endswith(
+            "rejected: shows one of the classes. Enlarge"
+        )
+        assert "rejected" in page.text("spoken")
+        page.key("x")
+        page.until(2, 0, 9)
+        page.key("u")
+        page.until(2, 1, 9)
+        page.key("u")
+        wait(lambda: page.counts()[1] == 0)
+        page.key("u", "x")
+        wait(lambda: page.counts()[1] == 1)
+        page.key(Keys.HOME, Keys.ARROW_DOWN)
+        columns = page.js(
+            "return getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length"
+        )
+        assert page.current() == order[columns]
+        page.key(Keys.END)
+        assert page.current() == order[-1]
+        page.key("a")
+        page.until(11, 1, 0)
+        page.key("u")
+        wait(lambda: page.counts()[2] > 0)
+        counts = page.counts()
+        page.driver.refresh()
+        page.until(*counts)
+        wait(lambda: page.current() >= 0)
+        page.key("/", "xyz")
+        assert page.js("return document.activeElement.id") == "words"
+        wait(lambda: page.order() == [])
+        page.key(*[Keys.BACKSPACE] * 3, Keys.ESCAPE)
+        wait(lambda: len(page.order()) == 11)
+        assert page.current() == order[0]
+        assert len(read_state(data).rejected) == 1
+
+
+def test_filters__by_content_licence_date_and_state(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+
+        def choose(name: str, place: int) -> str:
+            script = f"const s = document.getElementById('{name}'); s.selectedIndex = {place};"
+            page.js(script + "s.dispatchEvent(new Event('input', {bubbles: true}));")
+            return str(page.js(f"return document.getElementById('{name}').selectedOptions[0].textContent"))
+
+        for name in ("filter-contains", "filter-license", "filter-added"):
+            label = choose(name, 1)
+            assert f"({len(page.order())})" in label, name
+            choose(name, 0)
+            assert len(page.order()) == 11
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+        choose("filter-state", 3)
+        assert len(page.order()) == 1
+        choose("filter-state", 1)
+        assert len(page.order()) == 10
+
+
+def test_large__shows_what_is_known_and_takes_keys(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key(Keys.ENTER)
+        wait(lambda: page.open("large"))
+        wait(lambda: page.js("return document.getElementById('large-image').naturalWidth") > 0)
+        first = page.text("large-title")
+        assert "Licence" in page.text("large-facts")
+        page.key("x")
+        wait(lambda: "rejected" in page.text("large-state"))
+        page.key(Keys.ARROW_RIGHT)
+        wait(lambda: page.text("large-title") != first)
+        page.key("u")
+        wait(lambda: page.counts()[1] == 0)
+        assert axe(browser) == []
+        page.key(Keys.ESCAPE)
+        wait(lambda: not page.open("large"))
+        assert page.current() >= 0, "the focus is lost"
+
+
+def test_apply__replaces_and_shows_the_new_ones(browser: Any, data: Path) -> None:
+    before = set(chosen(data))
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key("x", Keys.ARROW_RIGHT, "x")
+        page.until(2, 2, 9)
+        page.click("apply")
+        wait(lambda: page.open("apply-dialog"))
+        assert axe(browser) == []
+        assert set(chosen(data)) == before, "changed before it was told to"
+        page.click("apply-yes")
+        wait(lambda: "Applied" in page.text("notice"), 60)
+        page.until(0, 0, 11)
+        assert len(page.order()) == 11
+        assert page.text("notice").startswith("Applied: 2 images removed, 2 new ones added")
+    assert len(before - set(chosen(data))) == 2 == len(set(chosen(data)) - before)
+    assert len(read_rejections(data).ours) == 2
+
+
+def test_apply__without_candidates_offers_to_remove_only(browser: Any, data: Path) -> None:
+    plan = yolobg.plan(
+        data, count=12, map={HOSTILE: ()}, annotations=data.parent / "source/annotations/instances_sample.json",
+        images=[data.parent / "source/images"],
+    )  # fmt: skip
+    assert plan.report.source
+    everyone = 11 + plan.report.source.eligible
+    add_backgrounds(data, everyone, map={HOSTILE: ()})
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key("x")
+        page.until(1, 1, everyone - 1)
+        page.click("apply")
+        page.click("apply-yes")
+        wait(lambda: "nothing was removed" in page.text("apply-stage"), 60)
+        assert yolobg.status(data).after.backgrounds == everyone
+        wait(lambda: not page.js("return document.getElementById('apply-plain').hidden"))
+        page.click("apply-plain")
+        wait(lambda: "Applied" in page.text("notice"), 60)
+        assert yolobg.status(data).after.backgrounds == everyone - 1
+
+
+def test_kill_and_restart__nothing_is_lost_and_the_page_says_so(browser: Any, data: Path) -> None:
+    browser.expected_errors = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    with review_in(browser, data) as (process, address):
+        page = Page(browser, address)
+        page.key("x", Keys.ARROW_RIGHT, "x")
+        page.until(2, 2, 9)
+        process.kill()
+        process.wait()
+        page.key(Keys.ARROW_RIGHT, "x")
+        wait(lambda: "does not answer" in page.text("notice"))
+        assert page.counts() == (2, 2, 9), "the page claims what is not on disk"
+    with review_in(browser, data) as (_, address):
+        Page(browser, address).until(2, 2, 9)
+
+
+def test_two_tabs__show_the_same(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        home = browser.current_url
+        first = browser.current_window_handle
+        browser.switch_to.new_window("tab")
+        second = Page(browser, home)
+        second.key("x")
+        second.until(1, 1, 10)
+        browser.switch_to.window(first)
+        page.until(1, 1, 10)
+        page.key("u")
+        page.until(0, 0, 11)
+        browser.switch_to.window(browser.window_handles[1])
+        second.until(0, 0, 11)
+
+
+def test_link__a_used_one_lets_in_the_same_browser_and_no_other(browser: Any, data: Path) -> None:
+    browser.expected_errors = ("403",)
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        review = browser.current_url
+        assert address.partition("#")[2] not in review
+        page.driver.refresh()
+        page.until(0, 0, 11)
+        # Followed again from the terminal, it leads to the review.
+        browser.get("about:blank")
+        Page(browser, address).until(0, 0, 11)
+        assert browser.current_url == review
+        browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        browser.get("about:blank")
+        browser.get(address)
+        wait(lambda: "used up" in page.text("told"))
+        assert axe(browser) == []
+        browser.get(review)
+        assert "open the link that the terminal shows" in browser.page_source
+
+
+def test_page_on_disk__leads_in_and_the_cookie_holds(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address), HandoverPage() as handover:
+        on_disk = handover.write(address)
+        assert on_disk is not None
+        # From a file to the server is from another site, for which no strict cookie would be sent.
+        page = Page(browser, on_disk.as_uri())
+        assert browser.current_url.startswith(address.partition("#")[0] + "r/")
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+        page.driver.refresh()
+        wait(lambda: page.counts()[1] == 1)
+        history = browser.execute_cdp_cmd("Page.getNavigationHistory", {})["entries"]
+        assert [entry["url"] for entry in history if address.partition("#")[2] in entry["url"]] == []
+
+
+def test_end__by_key(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (process, address):
+        page = Page(browser, address)
+        page.key("q")
+        wait(lambda: page.open("end-dialog"))
+        page.click("end-yes")
+        wait(lambda: "has ended" in page.text("pages"))
+        assert process.wait(timeout=20) == 0
+        assert page.js("return document.querySelector('header').hidden")
+
+
+def test_mine__is_read_only_and_says_how_to_change_that(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key("/", "my_background", Keys.ENTER)
+        wait(lambda: len(page.order()) == 1)
+        page.key("x")
+        wait(lambda: "--mine-too" in page.text("notice"))
+        assert page.counts()[1] == 0
+    with review_in(browser, data, "--mine-too") as (_, address):
+        page = Page(browser, address)
+        page.key("/", "my_background", Keys.ENTER)
+        wait(lambda: len(page.order()) == 1)
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+
+
+def test_hostile_names__run_nothing(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        options = page.js("return [...document.getElementById('reason').options].map((o) => o.textContent)")
+        assert f"shows {HOSTILE}" in options
+        script = "const s = document.getElementById('reason'); s.value = 'class-1';"
+        page.js(script)
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+        assert HOSTILE in page.js("return document.querySelector('.card.rejected .badge').textContent")
+        page.key(Keys.ENTER)
+        wait(lambda: page.open("large"))
+        assert page.js("return window.hacked") is None
+        assert page.js("return document.querySelectorAll('b[dog], img[src=x]').length") == 0
+    browser.get(report_path(data).as_uri())
+    assert HOSTILE in browser.find_element("tag name", "body").text
+    assert browser.execute_script("return [window.hacked, document.images.length]") == [None, 10]
+
+
+# ---------------------------------------------------------------- for everybody
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_accessibility__nothing_serious(browser: Any, data: Path, dark: bool, width: int) -> None:
+    look(browser, dark=dark, width=width)
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key("x", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        wait(lambda: page.counts() == (3, 1, 8) or page.counts()[0] >= 2)
+        assert axe(browser) == []
+        assert page.js("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+        page.key("?")
+        wait(lambda: page.open("help-dialog"))
+        assert axe(browser) == []
+    browser.get(report_path(data).as_uri())
+    assert axe(browser) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+
+
+def test_keyboard_alone__tab_reaches_every_control(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        page.key("x")
+        wait(lambda: page.counts()[1] == 1)
+        page.js("document.body.tabIndex = -1; document.body.focus()")
+        seen = set()
+        for _ in range(25):
+            page.key(Keys.TAB)
+            seen.add(page.js("return document.activeElement.id || document.activeElement.className"))
+        assert {"undo", "apply", "help", "end", "words", "filter-contains", "reason", "open", "accept"} <= seen
+        assert "reject danger" in seen
+
+
+# ---------------------------------------------------------------- a thousand
+
+
+@pytest.mark.slow
+def test_thousand__first_paint_and_scrolling(browser: Any, tmp_path: Path) -> None:
+    data = tmp_path / "many"
+    for split, number in (("train", 1000), ("val", 1)):
+        (data / "images" / split).mkdir(parents=True)
+        (data / "labels" / split).mkdir(parents=True)
+        for place in range(number):
+            image = data / f"images/{split}/{split}{place:04}.jpg"
+            Image.linear_gradient("L").resize((640, 480)).rotate(place).convert("RGB").save(image)
+            (data / f"labels/{split}/{split}{place:04}.txt").touch()
+    (data / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [dog]\n")
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LONG_TASKS})
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        paint = page.js("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        wait(lambda: len(page.order()) == 1001)
+        page.js("window.longTasks.length = 0")
+        for _ in range(70):
+            page.js("window.scrollBy(0, 1500)")
+            time.sleep(0.03)
+        time.sleep(0.5)
+        longest = max(page.js("return window.longTasks"), default=0)
+        began = time.monotonic()
+        page.key("a")
+        wait(lambda: page.counts()[0] >= 20)
+        print(f"first paint {paint:.0f} ms, longest task while scrolling {longest:.0f} ms, "
+              f"a page accepted in {(time.monotonic() - began) * 1000:.0f} ms")  # fmt: skip
+        assert paint < 1500
+        assert longest < 200

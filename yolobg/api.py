@@ -1,0 +1,274 @@
+"""The main flow, one short function per command; a newcomer starts here.
+
+`planning` reads and decides, `execution` fetches and merges; the rooms below know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolobg.changes.lock import hold
+from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
+from yolobg.changes.removal import plan_removal
+from yolobg.changes.removal import remove as take_back
+from yolobg.changes.siblings import data_name
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.channels import why_not_rgb
+from yolobg.dataset.data_yaml import read_dataset
+from yolobg.dataset.destination import Destination, choose_destination
+from yolobg.dataset.inventory import scan_split
+from yolobg.errors import DatasetError
+from yolobg.flow.candidates import ask_catalog, source_info, source_of
+from yolobg.flow.options import Request
+from yolobg.flow.past_runs import added_of
+from yolobg.flow.planning import Plan, make_plan, recorded
+from yolobg.flow.stale import find_stale, stale_warnings
+from yolobg.matching.matcher import excluded_categories, match_classes
+from yolobg.model import DataYaml, Inventory, Progress, no_progress
+from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
+from yolobg.sources.catalog.open import find_catalog
+from yolobg.sources.resolve import source_doubts
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from yolobg.demo import Demo
+    from yolobg.flow.download_folder import DownloadOptions
+    from yolobg.flow.options import Options
+
+__all__ = ["augment", "carry_out", "classes", "download", "plan", "remove", "run_demo", "status"]
+
+
+def plan(data_yaml: str | Path, **options: Unpack[Options]) -> Plan:
+    """Work out what `augment` would do, and touch nothing.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        **options: See `Options`.
+
+    Returns:
+        The plan; `plan.report` is what `--dry-run --json` prints, `carry_out(plan)` does it.
+
+    Raises:
+        YolobgError: The dataset, the classes or the source do not allow it.
+    """
+    return make_plan(data_yaml, Request(**options))
+
+
+def augment(data_yaml: str | Path, **options: Unpack[Options]) -> Report:
+    """Add background images to a split until it has the ratio or count asked for.
+
+    Promises: no existing file is changed (a list-file split gets lines appended); exactly the number needed is added or
+    none; no added image holds an excluded category; the same request twice adds nothing.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        **options: See `Options`.
+
+    Raises:
+        YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
+    """
+    return carry_out(make_plan(data_yaml, Request(**options)))
+
+
+def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
+    """Do what a plan says, then write the page to look at.
+
+    The plan is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+
+    Args:
+        plan: What `plan` made.
+        progress: Told how far it is; None for the plan's own.
+
+    Raises:
+        YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
+    """
+    from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
+
+    return execute(plan, progress=progress, after=_with_page)
+
+
+def _with_page(plan: Plan, report: Report) -> Report:
+    if not plan.request.report:
+        return report
+    from yolobg.report.write import page_of_run  # noqa: PLC0415 - reads pictures
+
+    page, warnings = page_of_run(plan.data, plan.root, report, plan.request.progress)
+    return replace(report, page=page, warnings=report.warnings + warnings)
+
+
+def download(
+    output: str | Path,
+    *,
+    exclude: Sequence[str],
+    count: int,
+    val: float | str = 0,
+    dry_run: bool = False,
+    **options: Unpack[DownloadOptions],
+) -> Report:
+    """Put background images into a folder: `images/`, a blank file for each in `labels/`, and a data.yaml.
+
+    Promises exactly `count` images in the folder afterwards, those there before counted; the same request twice fetches
+    nothing; a run that was cut off is continued. With `val` the images lie in `images/train` and `images/val`.
+
+    Args:
+        output: A new or empty folder, or one that an earlier download with the same classes made.
+        exclude: The classes that no image may hold.
+        count: How many images the folder has afterwards.
+        val: Share (0-1) of them that goes to a val split; 0 for one flat folder.
+        dry_run: Only tell what would be done; the folder is not made.
+        **options: See `DownloadOptions`.
+
+    Raises:
+        YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
+    """
+    from yolobg.flow.download_folder import fill_folder  # noqa: PLC0415 - for this command alone
+
+    return fill_folder(
+        Path(output), exclude=exclude, count=count, val=val, dry_run=dry_run, options=options, carry_out=carry_out
+    )
+
+
+def status(
+    data_yaml: str | Path, *, split: str = "train", files: bool = False, progress: Progress = no_progress
+) -> Report:
+    """Tell what is in a split: labelled images, backgrounds, corrupt labels, and which backgrounds are ours.
+
+    Reads only; an interrupted run is told, not finished.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        split: The split to look at.
+        files: Whether to list every image with its label file and the label's state.
+        progress: Told how far the scan is.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read.
+    """
+    data, root = read_dataset(data_yaml)
+    manifest = recorded(data, root)
+    inventory = scan_split(data, split, progress=progress)
+    destination, warnings = _destination(data, inventory)
+    counts = counts_of(inventory, manifest, root)
+    listed = {file.image for file in inventory.files}
+    stale = find_stale(data, root, manifest, inventory, progress=progress).stale
+    return Report(
+        dry_run=False,
+        dataset=DatasetInfo(
+            data_yaml=str(data.file),
+            root=str(root),
+            split=split,
+            images_dir=str(destination.images_dir),
+            labels_dir=str(destination.labels_dir),
+        ),
+        before=counts,
+        target=Target(ratio=None, count=None, needed=0),
+        classes=(),
+        source=None,
+        added=tuple(added_of(e) for e in manifest.known if str(absolute(e.image, root)) in listed),
+        failed=(),
+        after=counts,
+        manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,
+        warnings=data.warnings + inventory.warnings + warnings + stale_warnings(stale, data.file),
+        problems=inventory.problems,
+        interrupted=manifest.pending is not None,
+        page=str(report_path(root)) if report_path(root).is_file() else None,
+        files=inventory.files if files else None,
+        stale=stale,
+    )
+
+
+def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tuple[str, ...]]:
+    """Where new files would go, and why they could not; that is no reason not to tell what is there."""
+    reason = why_not_rgb(data)
+    warnings = (reason,) if reason else ()
+    try:
+        return choose_destination(data, inventory), warnings
+    except DatasetError as error:
+        place = Path(inventory.entries[0])
+        return Destination(place, place), (str(error), *warnings)
+
+
+def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = False) -> RemoveReport:
+    """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
+
+    What it added for another data.yaml of the same root stays. Kept, and told, are backgrounds of ours that a person
+    has since labelled, changed or replaced.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        split: Only this split; None for all.
+        dry_run: Only tell what would be done.
+
+    Raises:
+        MergeError: Something could not be removed; running again goes on from there.
+    """
+    data, root = read_dataset(data_yaml)
+    homes, name = home_folders(data), data_name(data)
+    if dry_run or not (root / FOLDER).is_dir():
+        removal = plan_removal(root, homes, recorded(data, root), data=name, split=split)
+    else:
+        with hold(root):
+            removal = take_back(root, homes, data=name, split=split)
+    return RemoveReport(
+        dry_run=dry_run,
+        root=str(root),
+        removed=tuple(entry.image for entry in removal.removed),
+        gone=tuple(entry.image for entry in removal.gone),
+        kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
+        restored=removal.restored,
+        others=dict(removal.others),
+    )
+
+
+def classes(
+    data_yaml: str | Path | None = None,
+    *,
+    names: Sequence[str] | Mapping[int, str] | None = None,
+    **options: Unpack[Options],
+) -> ClassesReport:
+    """Tell what each class name excludes, why, and what that costs; unresolved names are told, not refused.
+
+    Args:
+        data_yaml: The dataset whose names are meant; or
+        names: the names themselves.
+        **options: See `Options`; those about the source, the classes and the captions count.
+
+    Raises:
+        YolobgError: The dataset or the source cannot be read.
+    """
+    request = Request(**options)
+    meant = names if names is not None else read_dataset(data_yaml if data_yaml is not None else Path())[0].names
+    source = source_of(request)
+    # Looking up a few names must not start a download; COCO's published counts give the cost of each name without it.
+    catalog = find_catalog(source.annotations, progress=request.progress)
+    if catalog is None:
+        matches = match_classes(meant, user_map=request.map)
+        return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None)
+    with catalog:
+        matches = ()
+        if not source.plain:
+            matches = match_classes(meant, user_map=request.map, categories=catalog.categories)
+        eligibility, matches, overall = ask_catalog(
+            catalog, matches, request, plain=source.plain, unclear=source.unclear
+        )
+        doubts = source_doubts(source, matches, catalog.categories, told=request.map)
+    excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
+    return ClassesReport(matches, excluded, source_info(source.name, eligibility, overall=overall), doubts)
+
+
+def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, Report]:
+    """Copy the sample dataset and source into a new or empty folder, and run the main job on them, offline.
+
+    Raises:
+        UsageError: The folder is not empty or cannot be written.
+    """
+    from yolobg.demo import write_demo  # noqa: PLC0415 - for this command alone
+
+    material = write_demo(folder)
+    return material, augment(
+        material.data_yaml, annotations=material.annotations, images=(material.images_dir,), progress=progress
+    )

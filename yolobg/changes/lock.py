@@ -1,0 +1,246 @@
+"""One yolobg at a time on one dataset.
+
+The lock saves work and keeps manifests from crossing; that no file of the user is replaced does not rest on it (some
+network file systems grant a lock to everybody).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from yolobg.changes.lock_fallback import NO_LOCKS, LockByName
+from yolobg.changes.lock_file import stand_alone
+from yolobg.changes.manifest import FOLDER
+from yolobg.errors import LockedError, MergeError
+from yolobg.files import read_ordinary, step, sweep_parts
+
+__all__ = ["hold", "hold_review", "was_left"]
+
+WAIT_S = 10.0
+_LOCK, _REVIEW_LOCK = "lock", "review.lock"
+HOLDER_LIMIT_BYTES = 1 << 16
+
+
+@contextlib.contextmanager
+def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
+    """Hold the dataset at `root`; yields its `.yolobg` folder, which is gone again afterwards if nothing is in it.
+
+    Raises:
+        LockedError: Another yolobg held it for all of `wait_s` seconds; the message says which.
+        MergeError: The folder cannot be made or written.
+    """
+    folder = root / FOLDER
+    lock = _acquire(folder, wait_s)
+    holder = folder / "holder.json"
+    try:
+        sweep_parts(folder)
+        with contextlib.suppress(OSError):
+            step("write", holder)
+            # Made anew, since what lies there may be a link to a file of somebody's.
+            holder.unlink(missing_ok=True)
+            with holder.open("x", encoding="utf-8") as file:
+                file.write(json.dumps(_me()))
+        yield folder
+    finally:
+        _let_go(lock, folder)
+
+
+@contextlib.contextmanager
+def hold_review(root: Path) -> Iterator[None]:
+    """Be the only review of the dataset at `root`; other commands may hold the dataset meanwhile.
+
+    A dataset that cannot be written can be looked at all the same: then nobody is kept out, and nothing can be decided.
+
+    Raises:
+        LockedError: Another review is open.
+    """
+    folder = root / FOLDER
+    lock: _Lock | LockByName | None = None
+    try:
+        lock = _acquire(folder, 1.0, _REVIEW_LOCK)
+    except LockedError as error:
+        raise LockedError(
+            f"{root}: a review of this dataset is open already; go on in its page, or end it there or with Ctrl-C first"
+        ) from error
+    except MergeError:
+        pass
+    try:
+        yield
+    finally:
+        if lock is not None:
+            _drop(lock, folder / _REVIEW_LOCK)
+            # Whoever is at work here now tidies up as well.
+            with contextlib.suppress(MergeError), hold(root, wait_s=0.0):
+                pass
+
+
+def was_left(root: Path) -> bool:
+    """Whether the last to hold the dataset did not let go of it: it was killed, or is at work now."""
+    return (root / FOLDER / "holder.json").exists()
+
+
+class _Lock(FileLock):
+    """A lock that can tell whether its file is still the one that others find under its name."""
+
+    def is_current(self) -> bool:
+        handle = self._context.lock_file_fd
+        try:
+            return handle is not None and os.path.samestat(os.fstat(handle), Path(self.lock_file).stat())
+        except OSError:
+            return False
+
+
+def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByName:
+    lock, until = _Lock(folder / name), time.monotonic() + wait_s
+    while True:
+        _make(folder)
+        _refuse_planted(folder / name)
+        try:
+            stand_alone(folder / name, until)
+            step("lock", folder / name)
+            if not _lock_natively(lock, max(0.0, until - time.monotonic())):
+                by_name = LockByName(folder / f"{name}.held")
+                by_name.acquire(until)
+                return by_name
+        except Timeout as error:
+            raise LockedError(
+                f"{folder.parent}: another yolobg is at work here ({_holder(folder)}); wait for it to end and run again"
+            ) from error
+        except OSError as error:
+            # The holder before us tidies the folder away, so between our mkdir and our open it may be gone.
+            if isinstance(error, (FileNotFoundError, FileExistsError)) and time.monotonic() < until:
+                continue
+            raise MergeError(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
+        # A lock on a file that the holder before us has deleted excludes nobody: take it anew.
+        if lock.is_current():
+            return lock
+        lock.release()
+
+
+def _lock_natively(lock: _Lock, timeout_s: float) -> bool:
+    """Take the lock; False where the file system has none."""
+    try:
+        lock.acquire(timeout=timeout_s)
+    # Some versions of the library warn where they take another kind of lock, and a caller may have made that an error.
+    except (NotImplementedError, Warning):
+        lock.release()
+        return False
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
+    # The library may have become a lock of another kind, which knows nothing of `is_current`.
+    native = hasattr(lock, "is_current")
+    if not native:
+        lock.release()
+    return native
+
+
+def _make(folder: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        try:
+            step("mkdir", folder)
+            folder.mkdir()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise MergeError(
+                f"{folder}: cannot be made: {error.strerror}. yolobg stages and records its work there; make the "
+                "dataset's folder writable, or use a copy of the dataset. Nothing was changed."
+            ) from error
+    if folder.is_symlink() or folder.is_file():
+        raise MergeError(f"{folder}: is a link or a file, so yolobg will not write there; remove it and run again")
+
+
+def _refuse_planted(lock: Path) -> None:
+    """Taking a lock empties its file, and some versions of filelock follow links."""
+    try:
+        there = lock.lstat()
+    except OSError:
+        return
+    if not stat.S_ISREG(there.st_mode):
+        raise MergeError(f"{lock}: is a link or no ordinary file, so yolobg did not make it; remove it and run again")
+
+
+def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
+    """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
+    with contextlib.suppress(OSError):
+        step("unlink", folder / "holder.json")
+        (folder / "holder.json").unlink(missing_ok=True)
+    # Elsewhere than on Windows the file must be deleted while it is held, see `is_current`.
+    if sys.platform == "win32" or isinstance(lock, LockByName):
+        lock.release()
+        _tidy(folder)
+    else:
+        emptied = _tidy(folder)
+        lock.release()
+        # FUSE and NFS keep a deleted file under a hidden name until it is closed, and with it the folder.
+        if emptied and folder.is_dir():
+            _remove_empty(folder)
+
+
+def _drop(lock: _Lock | LockByName, file: Path) -> None:
+    """Release a lock and delete its file, in the order that the system wants."""
+    if sys.platform == "win32" or isinstance(lock, LockByName):
+        lock.release()
+    with contextlib.suppress(OSError):
+        step("unlink", file)
+        file.unlink(missing_ok=True)
+    if isinstance(lock, _Lock):
+        lock.release()
+
+
+def _me() -> dict[str, str | int]:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": platform.node(), "since": now}
+
+
+def _holder(folder: Path) -> str:
+    try:
+        told = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
+        return f"process {int(told['pid'])} on {str(told['host'])[:80]!r} since {str(told['since'])[:40]}"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return "it did not say which"
+
+
+def _tidy(folder: Path) -> bool:
+    """Remove the folder if nothing is recorded in it; True where nothing but the folder itself may be left."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+        if not names <= {_LOCK, _REVIEW_LOCK} or (_REVIEW_LOCK in names and not _drop_left_review(folder)):
+            return False
+        step("unlink", folder / _LOCK)
+        (folder / _LOCK).unlink(missing_ok=True)
+    except OSError:
+        return False
+    _remove_empty(folder)
+    return True
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        step("rmdir", folder)
+        folder.rmdir()
+
+
+def _drop_left_review(folder: Path) -> bool:
+    """Take away the lock of a review that was killed; False where a review is open."""
+    lock = _Lock(folder / _REVIEW_LOCK)
+    try:
+        stand_alone(folder / _REVIEW_LOCK, 0.0)
+        if _lock_natively(lock, 0.0):
+            _drop(lock, folder / _REVIEW_LOCK)
+    except Timeout:
+        return False
+    return not (folder / _REVIEW_LOCK).exists()

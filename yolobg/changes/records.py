@@ -1,0 +1,155 @@
+"""What is recorded of a dataset: the backgrounds, the lines in list files, the runs and what is under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from yolobg.model import Link
+
+if TYPE_CHECKING:
+    pass
+
+
+__all__ = ["Basis", "Entry", "ListEdit", "Manifest", "Pending", "Replacing", "Run"]
+
+
+VERSION = 2
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One background that yolobg added. Paths are relative to the root with `/`, absolute where they lie elsewhere.
+
+    `data` is the data.yaml that it was added for, links followed; several may share a root. In a copy of a dataset it
+    is the manifest of the original where the image is the original's.
+    """
+
+    image: str
+    label: str
+    split: str
+    source: str
+    source_id: int
+    sha256: str
+    bytes: int
+    url: str = ""
+    license: int | None = None
+    license_name: str = ""
+    license_url: str = ""
+    flickr_url: str = ""
+    link: Link = "copy"
+    added: str = ""
+    seed: int = 0
+    data: str = ""
+
+
+class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lines appended to a list file: `image` of an entry to its line.
+
+    `newline_added` tells that the last line had no line end before; `size` is how many bytes the file had.
+    """
+
+    file: str
+    lines: dict[str, str]
+    newline_added: bool = False
+    size: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
+
+    `added`, `split`, `source` and `data` are those of its entries. Paths are absolute; the others are as in `Request`,
+    but for `folder`, the folder that was the source, and `basis`, what the choice rested on.
+    """
+
+    added: str
+    split: str
+    source: str
+    annotations: str | None = None
+    images: tuple[str, ...] = ()
+    into: str | None = None
+    map: dict[str, tuple[str, ...]] = {}
+    exclude: tuple[str, ...] = ()
+    license: str = "any"
+    link: Link = "copy"
+    seed: int = 0
+    jobs: int | None = None
+    unmapped: Literal["stop", "none"] = "stop"
+    lean: bool = False
+    captions: bool = True
+    folder: str | None = None
+    unlabelled: bool = False
+    basis: Basis | None = None
+    data: str = ""
+
+
+class Replacing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A replacement that has begun: the images that leave, and how many backgrounds their split has afterwards."""
+
+    split: str
+    backgrounds: int
+    images: tuple[str, ...]
+
+
+class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The intent of a run, written before its first visible step and taken out after its last.
+
+    Attributes:
+        kind: Whether the entries are being added or removed.
+        entries: What the run is about.
+        edit: The lines that the run appends, when the split is a list file.
+        folders: Folders the run has to create, outermost first.
+        staging: Where the staged images lie; entry number N is `{source_id}.staged`.
+        run: What was asked for, when entries are being added.
+    """
+
+    kind: Literal["add", "remove"]
+    entries: tuple[Entry, ...]
+    edit: ListEdit | None = None
+    folders: tuple[str, ...] = ()
+    staging: str = ""
+    run: Run | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything yolobg added to the datasets of one root and has not taken back.
+
+    `root` is where the root lay when this was written; told only where something lies outside it.
+    """
+
+    version: int = VERSION
+    entries: tuple[Entry, ...] = ()
+    edits: tuple[ListEdit, ...] = ()
+    folders: tuple[str, ...] = ()
+    pending: Pending | None = None
+    runs: tuple[Run, ...] = ()
+    replacing: Replacing | None = None
+    root: str = ""
+
+    @property
+    def known(self) -> tuple[Entry, ...]:
+        """Entries that may be on disk: those merged, and those of a run that was interrupted."""
+        return self.entries + (self.pending.entries if self.pending and self.pending.kind == "add" else ())
+
+
+class Basis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ruled images out when a run chose its own, as it was resolved then.
+
+    Attributes:
+        names: The class names of the dataset.
+        categories: The categories of the source.
+        excluded: Those of them that ruled an image out.
+        terms: Caption term that ruled an image out to the phrases that made such a caption harmless; None where the
+            source has no captions.
+        commercial: The ids of the source's licences that allow commercial use.
+        catalog: The key of the source's catalog, made from the content of its annotations.
+        plain: The source's classes have no names, so any object ruled an image out, whatever the dataset's classes.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    excluded: tuple[str, ...]
+    terms: dict[str, tuple[str, ...]] | None
+    commercial: tuple[int, ...]
+    catalog: str
+    plain: bool = False

@@ -1,0 +1,333 @@
+"""Take back what yolobg added, finish what a killed process began.
+
+Only what the manifest names *and* the disk proves to be ours is removed: the image has the recorded content, its label
+is blank, the name and the place are such as yolobg gives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from yolobg.changes import list_file
+from yolobg.changes.disk_state import (
+    clear_staging,
+    flush_folders,
+    image_words,
+    label_words,
+    look_image,
+    look_label,
+    remove_folders,
+    staging_left,
+    unlink,
+    write_or_drop,
+)
+from yolobg.changes.manifest import absolute, read_manifest, with_needed_runs, without, write_manifest
+from yolobg.changes.manifest_checks import (
+    check_edit,
+    check_entry,
+    check_pending,
+    is_label_folder,
+    is_staging,
+    lies_in_root,
+    may_clean,
+)
+from yolobg.changes.merge import carry_out
+from yolobg.changes.moved import follow
+from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
+from yolobg.changes.rejections import bring_back, forget_rejections, put_away
+from yolobg.changes.siblings import Claims, homes_of_others, lists_of_others
+from yolobg.errors import MergeError
+from yolobg.files import sweep_parts
+
+__all__ = ["Kept", "Removal", "finish_interrupted", "plan_removal", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An image of ours that stays, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What `remove` takes back, those whose image is gone already, those to keep, and own images to bring back.
+
+    Attributes:
+        handed: Entries that stay because a list of another data.yaml names their images; they are that one's now.
+        others: Other data.yaml to the number of backgrounds that were added for them, which stay.
+    """
+
+    removed: tuple[Entry, ...]
+    gone: tuple[Entry, ...]
+    kept: tuple[Kept, ...]
+    restored: tuple[str, ...] = ()
+    handed: tuple[Entry, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan_removal(
+    root: Path,
+    folders: tuple[Path, ...],
+    manifest: Manifest,
+    *,
+    data: str = "",
+    split: str | None = None,
+    images: Collection[str] | None = None,
+) -> Removal:
+    """Sort out what `remove` would do; reads only.
+
+    Args:
+        root: The dataset root.
+        folders: The folders and list files of the dataset's splits.
+        manifest: As read; entries of an interrupted run count.
+        data: The name of the data.yaml whose backgrounds go; empty for those of all.
+        split: Only this split; None for all.
+        images: Only these, as the manifest writes them; None for all, and then what a review put away comes back.
+    """
+    claims = Claims(manifest, root, folders, data)
+    asked = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
+    wanted = [e for e in asked if claims.is_mine(e)]
+    chosen = [(e, _why_keep(e, root, folders)) for e in wanted]
+    kept = [Kept(e.image, why) for e, why in chosen if why]
+    kept += [Kept(e.image, claims.why_not(e) or "") for e in asked if not claims.is_mine(e) and claims.is_gone(e.data)]
+    ours = [e for e, why in chosen if not why]
+    needed = _needed_by_others(ours, root, folders, manifest, data)
+    kept += [
+        Kept(image, f"a list of {name} names it as well; `yolobg remove` with that data.yaml takes it back")
+        for image, name in needed.items()
+    ]
+    gone = {e for e in ours if not os.path.lexists(absolute(e.image, root))}
+    return Removal(
+        removed=tuple(e for e in ours if e not in gone and e.image not in needed),
+        gone=tuple(e for e in ours if e in gone and e.image not in needed),
+        kept=tuple(kept),
+        restored=() if images is not None else tuple(m.image for m in put_away(root, split, claims.speaks_for)),
+        handed=tuple(msgspec.structs.replace(e, data=needed[e.image]) for e in ours if e.image in needed),
+        others=Counter(e.data for e in asked if not claims.is_mine(e) and not claims.is_gone(e.data)),
+    )
+
+
+def _needed_by_others(
+    ours: Sequence[Entry], root: Path, folders: tuple[Path, ...], manifest: Manifest, data: str
+) -> dict[str, str]:
+    """Image to the other data.yaml that lists it, in a list from which its line is not taken."""
+    if not ours or not data:
+        return {}
+    images = {entry.image for entry in ours}
+    edited = {absolute(edit.file, root) for edit in manifest.edits if images & edit.lines.keys()}
+    cleaned = {file.resolve() for file in (*edited, *folders) if file.is_file()}
+    return lists_of_others(manifest, root, images, data, but=cleaned)
+
+
+def remove(
+    root: Path,
+    folders: tuple[Path, ...],
+    *,
+    data: str = "",
+    split: str | None = None,
+    images: Collection[str] | None = None,
+) -> Removal:
+    """Take back exactly what yolobg added, and say what was left and why.
+
+    The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
+    has since labelled, changed or replaced. Own images that a review put away come back, and when nothing of ours is
+    left, the rejections are forgotten with it.
+
+    Args:
+        root: The dataset root, held by the caller's lock.
+        folders: The folders and list files of the dataset's splits.
+        data: The name of the data.yaml whose backgrounds go; empty for those of all.
+        split: Only this split; None for all.
+        images: Only these, as the manifest writes them: then nothing comes back and no rejection is forgotten.
+
+    Raises:
+        MergeError: Something could not be removed; running again goes on from there.
+    """
+    manifest = finish_interrupted(root, folders, data)
+    removal = plan_removal(root, folders, manifest, data=data, split=split, images=images)
+    ours = removal.removed + removal.gone
+    try:
+        if ours or removal.handed:
+            intent = Pending(kind="remove", entries=ours)
+            write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
+            manifest = _hand_over(root, folders, manifest, removal.handed, intent)
+        left = _take_back(root, folders, manifest, ours)
+        if images is None:
+            restored, stuck = bring_back(root, folders, split, Claims(manifest, root, folders, data).speaks_for)
+            kept = tuple(Kept(image, why) for image, why in stuck)
+            removal = replace(removal, restored=restored, kept=removal.kept + kept)
+            if not left.entries:
+                forget_rejections(root)
+    except OSError as error:
+        raise MergeError(
+            f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Mend this and run "
+            "remove again."
+        ) from error
+    return removal
+
+
+def _hand_over(
+    root: Path, folders: tuple[Path, ...], manifest: Manifest, handed: Sequence[Entry], intent: Pending
+) -> Manifest:
+    """Take images out of the lists of one data.yaml; their entries are those of another from then on.
+
+    A kill before that is written leaves them with the first, without a line, and its next `remove` hands them over.
+    """
+    if not handed:
+        return manifest
+    # With those that go, so that the list is changed once.
+    _clean_lists(root, folders, manifest, (*handed, *intent.entries))
+    now = {entry.image: entry for entry in handed}
+    entries = tuple(now.get(entry.image, entry) for entry in manifest.entries)
+    handed_over: Manifest = msgspec.structs.replace(manifest, entries=entries, edits=_without(manifest.edits, now))
+    write_manifest(root, msgspec.structs.replace(handed_over, pending=intent))
+    return handed_over
+
+
+def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") -> Manifest:
+    """Finish what a killed process began; returns the manifest, with nothing pending.
+
+    An interrupted merge is completed for every image that is still staged and dropped for the others; an interrupted
+    removal goes on. It may have been for another data.yaml of the root. A merge into a folder that data.yaml does not
+    name any more is taken back.
+
+    Args:
+        root: The dataset root, held by the caller's lock.
+        folders: The folders and list files of the dataset's splits.
+        data: The name of the data.yaml that they are those of.
+
+    Raises:
+        MergeError: The manifest names what yolobg cannot have added, or a step fails; nothing of the user was touched.
+    """
+    read = read_manifest(root)
+    manifest = follow(read, root, lambda: folders)
+    pending = manifest.pending
+    if pending is None:
+        if manifest != read:
+            _write_moved(root, manifest)
+        return manifest
+    homes = (*folders, *homes_of_others(pending.entries, root, folders, data))
+    if pending.kind == "add" and lies_in_root(pending, root, homes):
+        manifest, pending = _turned_back(manifest, pending, root, homes)
+    claims = Claims(manifest, root, folders, data)
+    check_pending(pending, root, homes, made_for=next((e.data for e in pending.entries if not claims.owns(e.data)), ""))
+    try:
+        return _finish(root, homes, manifest, pending)
+    except OSError as error:
+        raise MergeError(
+            f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Mend this "
+            "and run again."
+        ) from error
+
+
+def _finish(root: Path, homes: tuple[Path, ...], manifest: Manifest, pending: Pending) -> Manifest:
+    for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
+        if not check_edit(edit, root, homes) or may_clean(edit, root):
+            sweep_parts(absolute(edit.file, root).resolve().parent)
+    rest: Manifest = msgspec.structs.replace(manifest, pending=None)
+    if pending.kind == "add":
+        return carry_out(root, rest, pending)
+    if manifest != read_manifest(root):
+        # Paths that have changed, or a merge that is taken back, are recorded before the first step.
+        write_manifest(root, manifest)
+    return _take_back(root, homes, rest, pending.entries)
+
+
+def _write_moved(root: Path, manifest: Manifest) -> None:
+    try:
+        write_or_drop(root, manifest)
+    except OSError as error:
+        raise MergeError(f"{error.filename or root}: {error.strerror or error}; nothing was changed") from error
+
+
+def _turned_back(manifest: Manifest, pending: Pending, root: Path, homes: tuple[Path, ...]) -> tuple[Manifest, Pending]:
+    """An interrupted merge as a removal of what it has brought in; what is only staged goes with the rest."""
+    if is_staging(pending.staging, root, homes):
+        clear_staging(absolute(pending.staging, root))
+    back = Pending(kind="remove", entries=pending.entries)
+    edits = (*manifest.edits, *([pending.edit] if pending.edit else []))
+    return msgspec.structs.replace(manifest, edits=edits, pending=back), back
+
+
+def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
+    # The lines go first: a trainer must never find a listed image missing.
+    _clean_lists(root, folders, manifest, entries)
+    for entry in entries:
+        image, label = absolute(entry.image, root), absolute(entry.label, root)
+        if look_image(image, entry) == "ours":
+            # Ultralytics' cache="disk" leaves the decoded image beside ours; without ours, nothing says whose it is.
+            unlink(image.with_suffix(".npy"))
+            unlink(image)
+        if not os.path.lexists(image) and look_label(label) == "blank":
+            unlink(label)
+    flush_folders(entries, root)
+    left: Manifest = msgspec.structs.replace(
+        with_needed_runs(without(manifest, set(entries))),
+        edits=_without(manifest.edits, {entry.image for entry in entries}),
+    )
+    left = _without_folders(root, (*folders, *{absolute(e.image, root).parent for e in entries}), left)
+    if not left.entries:
+        # A run that was killed before its intent was written has left no entry that says where it staged.
+        homes = {absolute(e.image, root).parent for e in entries} | set(folders)
+        for staging in staging_left(root, homes):
+            clear_staging(staging)
+        left = msgspec.structs.replace(left, folders=())
+    write_or_drop(root, left)
+    return left
+
+
+def _without_folders(root: Path, homes: tuple[Path, ...], manifest: Manifest) -> Manifest:
+    """Remove the label folders that were made for us and are empty now; returns the manifest with those that stay."""
+    made = [folder for folder in manifest.folders if is_label_folder(folder, root, homes)]
+    remove_folders(root, made)
+    left = tuple(folder for folder in manifest.folders if folder not in made or absolute(folder, root).is_dir())
+    return msgspec.structs.replace(manifest, folders=left)
+
+
+def _clean_lists(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> None:
+    """Take the lines of entries out of the lists they were written into, and out of those that data.yaml names."""
+    images = {entry.image for entry in entries}
+    edits: dict[Path, list[ListEdit]] = {}
+    for edit in manifest.edits:
+        if images.isdisjoint(edit.lines):
+            continue
+        if not check_edit(edit, root, folders):
+            edits.setdefault(absolute(edit.file, root).resolve(), []).append(edit)
+        elif may_clean(edit, root):
+            proved = {e.image for e in entries if look_image(absolute(e.image, root), e) != "other"}
+            list_file.take_out(absolute(edit.file, root), [edit], root, proved, exactly=True)
+    for folder in folders:
+        if folder.is_file():
+            edits.setdefault(folder.resolve(), [])
+    for file, appended in edits.items():
+        list_file.take_out(file, appended, root, images)
+
+
+def _without(edits: Sequence[ListEdit], images: Collection[str]) -> tuple[ListEdit, ...]:
+    """What is left of the edits once the lines of some images are gone."""
+    kept = []
+    for edit in edits:
+        lines = {image: line for image, line in edit.lines.items() if image not in images}
+        if lines:
+            kept.append(msgspec.structs.replace(edit, lines=lines) if len(lines) < len(edit.lines) else edit)
+    return tuple(kept)
+
+
+def _why_keep(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:
+    # In the root itself too: data.yaml may have named another folder once, and the content is proof enough.
+    strange = check_entry(entry, root, (*folders, root))
+    if strange:
+        return f"the manifest names it, but {strange}; look whose it is before you delete anything"
+    if look_label(absolute(entry.label, root)) == "filled":
+        return label_words(absolute(entry.label, root))
+    if look_image(absolute(entry.image, root), entry) == "other":
+        return image_words(absolute(entry.image, root), entry)
+    return None

@@ -1,0 +1,117 @@
+"""What every command shares: errors to exit codes, the console, JSON or text."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import typer
+
+from yolobg.cli.process import INTERRUPTED, check_current_folder
+from yolobg.errors import UsageError, YolobgError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
+
+__all__ = ["answer", "log_everything", "show", "stderr_console"]
+
+_log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+def answer(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the error tree into messages and exit codes; anything else is a bug and keeps its traceback.
+
+    A disk that dies or a table of files that is full can show at any read, so the system's own errors are no bugs.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            check_current_folder()
+            command(*args, **kwargs)
+        except (YolobgError, OSError, RuntimeError, KeyboardInterrupt) as error:
+            told = _answer_to(error)
+            if told is None:
+                raise
+            _log.debug("%s", told[1], exc_info=True)
+            _tell(told[1])
+            raise typer.Exit(told[0]) from error
+
+    return wrapped
+
+
+def _answer_to(error: BaseException) -> tuple[int, str] | None:
+    """The exit code and the message for an error; None for a bug, and where nobody listens any more."""
+    if isinstance(error, YolobgError):
+        return error.exit_code, f"error: {error}"
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return INTERRUPTED, "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
+    if isinstance(error, RuntimeError):
+        # What pathlib says of `~` where HOME is not set and the user has no entry.
+        message = "error: ~ stands for your home folder, and none is known (HOME is not set); write the whole path"
+        return (UsageError.exit_code, message) if "home directory" in str(error) else None
+    if isinstance(error, OSError) and error.strerror is not None and not isinstance(error, BrokenPipeError):
+        place = error.filename2 or error.filename or "this machine"
+        told = f"error: {place}: {error.strerror}; the dataset is valid. Mend this and run again to continue"
+        return YolobgError.exit_code, told
+    return None
+
+
+def _tell(message: str) -> None:
+    from yolobg.cli.text import clean
+
+    lines = "\n".join(clean(line, 2000) for line in message.splitlines())
+    # Where nobody can be told, the exit code still tells.
+    with contextlib.suppress(OSError):
+        typer.echo(f"yolobg: {lines}", err=True)
+
+
+def log_everything(*, wanted: bool) -> None:
+    """Let the log of all rooms through, for `--verbose`."""
+    if not wanted:
+        return
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
+    # The HTTP client logs whole addresses, and with them whatever signature they carry.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+
+
+def stderr_console() -> Console:
+    """The console for text; it honours NO_COLOR and draws no colour into a pipe."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def show(
+    report: Report | RemoveReport | ClassesReport | ConvertReport,
+    text: Callable[[Any], RenderableType],
+    *,
+    json_: bool,
+    quiet: bool = False,
+) -> None:
+    """Print a report: as JSON to stdout, or as text to stderr, or not at all."""
+    if json_:
+        import json
+
+        from yolobg.results import to_builtins
+
+        # ASCII, since a pipe's encoding is not known; one newline at the end for line tools.
+        text_ = json.dumps(to_builtins(report), indent=2)
+        try:
+            typer.echo(text_)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise YolobgError(f"standard output: cannot be written: {error.strerror}; the work is done") from error
+    elif not quiet:
+        # Lines that must stay whole, paths and commands, may be longer than the window.
+        stderr_console().print(text(report), crop=False)

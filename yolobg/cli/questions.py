@@ -1,0 +1,140 @@
+"""Questions about class names, asked on a terminal only; the answers can be saved as a map file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from yolobg.api import plan
+from yolobg.cli.progress import bars
+from yolobg.cli.text import clean
+from yolobg.errors import UnresolvedClassError, UsageError
+from yolobg.flow.options import Options, parse_map_options
+from yolobg.matching.map_file import save_map
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from yolobg.flow.planning import Plan
+    from yolobg.model import ClassMatch
+
+__all__ = ["Answers", "plan_with_answers"]
+
+
+def plan_with_answers(
+    data_yaml: Path,
+    options: Options,
+    told: Mapping[str, tuple[str, ...]],
+    *,
+    console: Console,
+    may_ask: bool,
+    quiet: bool,
+) -> Plan:
+    """Plan; where class names stay unresolved, ask and plan again.
+
+    Args:
+        data_yaml: The dataset's.
+        options: What is asked for, without a map.
+        told: The answers given in options.
+        console: Where to ask, and where the bars are drawn.
+        may_ask: As for `Answers`.
+        quiet: Draw no bars.
+
+    Raises:
+        YolobgError: As `plan`; and names stay unresolved.
+    """
+
+    def decide(answers: Mapping[str, Sequence[str]]) -> Plan:
+        # Bars of their own for each try: a question must not be drawn over.
+        with bars(console, wanted=not quiet) as progress:
+            return plan(data_yaml, **(options | Options(map=answers, progress=progress)))
+
+    return Answers(told, console=console, may_ask=may_ask).ask_until_clear(decide)
+
+
+class Answers:
+    """What the user said about class names so far, in options or when asked.
+
+    Args:
+        told: The answers given in options.
+        console: Where to ask.
+        may_ask: False where the user wants no questions; without a terminal none are asked anyway.
+    """
+
+    def __init__(self, told: Mapping[str, tuple[str, ...]], *, console: Console, may_ask: bool) -> None:
+        self._map = dict(told)
+        self._console = console
+        self._may_ask = may_ask and console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+        self._asked = False
+        self._fresh: set[str] = set()
+
+    def ask_until_clear(self, run: Callable[[Mapping[str, Sequence[str]]], Plan]) -> Plan:
+        """Run with the answers there are; where names stay unresolved, ask and run again.
+
+        Raises:
+            UnresolvedClassError: Nobody can be asked, or the user gave no answer.
+        """
+        while True:
+            try:
+                result = run(self._map)
+            except UnresolvedClassError as error:
+                if not (self._may_ask and error.matches):
+                    raise
+                self._ask_all(error)
+            except UsageError as error:
+                self._forget_slips(error)
+            else:
+                if self._asked and result.choice is not None:
+                    self._offer_to_save(result.choice.matches)
+                return result
+
+    def _forget_slips(self, error: UsageError) -> None:
+        """A slip of the fingers in an answer is asked again; what was given in options stops the run."""
+        if not self._fresh:
+            raise error
+        self._console.print(f"  {clean(error)}")
+        for name in self._fresh:
+            del self._map[name]
+        self._fresh.clear()
+
+    def _ask_all(self, error: UnresolvedClassError) -> None:
+        self._console.print(
+            "Some class names stand for nothing known. Images of a class must not become its backgrounds."
+        )
+        self._fresh.clear()
+        for match in error.matches:
+            hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
+            self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
+            answer = typer.prompt(
+                "  COCO classes with commas between, 'none', or nothing to stop",
+                default="",
+                show_default=False,
+                err=True,
+            )
+            if not answer.strip():
+                raise error
+            try:
+                told = parse_map_options([f"{match.name}={answer}"])
+            except UsageError as problem:
+                self._console.print(f"  {clean(problem)}")
+                continue
+            self._map.update(told)
+            self._fresh.update(told)
+            self._asked = True
+
+    def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
+        while True:
+            place = typer.prompt(
+                "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
+            )
+            try:
+                if place.strip():
+                    save_map(matches, Path(place.strip()))
+            except UsageError as problem:
+                self._console.print(f"  {clean(problem)}")
+            else:
+                return

@@ -1,0 +1,154 @@
+"""`yolobg review` and `yolobg report`: look before you train."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from yolobg.cli.options import DataYamlArgument
+from yolobg.cli.output import answer, stderr_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from yolobg.review.handover import HandoverPage
+    from yolobg.review.server_entry import Entry
+    from yolobg.review.session import Session
+
+__all__ = ["register"]
+
+
+_NoBrowserOption = Annotated[
+    bool,
+    typer.Option("--no-browser", help="Only print the link; open it yourself. It works once; Enter prints a new one."),
+]
+_MineTooOption = Annotated[
+    bool,
+    typer.Option(
+        "--mine-too",
+        help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings "
+        "them back.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(answer(review))
+    app.command()(answer(report))
+
+
+def review(
+    data_yaml: DataYamlArgument,
+    *,
+    no_browser: _NoBrowserOption = False,
+    mine_too: _MineTooOption = False,
+) -> None:
+    """Look at every background in the browser, reject wrong ones, have them replaced."""
+    import asyncio
+
+    from yolobg.changes.lock import hold_review
+    from yolobg.review.handover import HandoverPage
+    from yolobg.review.server import serve
+    from yolobg.review.session import Session
+
+    console = stderr_console()
+    session = Session(data_yaml, mine_too=mine_too)
+    with hold_review(session.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
+        invitation = _Invitation(session, console, None if no_browser else page)
+        asyncio.run(serve(session, invitation.show))
+    rejected = len(session.state.rejected)
+    left = f"; {rejected:,} rejected and not applied yet" if rejected else ""
+    console.print(f"Review ended: {len(session.state.looked):,} of {len(session.items):,} looked at{left}.")
+
+
+class _Invitation:
+    """What the terminal says of the link, and the browser that is given it.
+
+    Args:
+        session: What is reviewed.
+        console: Where people read.
+        page: The page to open in the browser; None to open none.
+    """
+
+    def __init__(self, session: Session, console: Console, page: HandoverPage | None) -> None:
+        self._session, self._console, self._page = session, console, page
+        self._again = ""
+
+    def show(self, entry: Entry) -> None:
+        """Invite to a review that has begun; the event loop is running."""
+        from yolobg.cli.browser import listen_for_enter
+        from yolobg.cli.text import clean
+
+        entry.on_entered = self._entered
+        if listen_for_enter(lambda: self._renew(entry)):
+            self._again = " Press Enter for a new link."
+        # The link alone on stdout, whole, so that a script or a person can take it from there.
+        typer.echo(entry.link)
+        self._tell(
+            f"{len(self._session.items):,} backgrounds of {clean(self._session.root)} to look at. The link above is "
+            f"for this machine only and works once.{self._again} End with the page's button or Ctrl-C; what you "
+            "decided is kept."
+        )
+        if os.environ.get("SSH_CONNECTION"):
+            self._tell(
+                f"From another machine: ssh -L {entry.port}:127.0.0.1:{entry.port} HOST, then open the link there."
+            )
+        self._open(entry)
+
+    def _open(self, entry: Entry) -> None:
+        from yolobg.cli.browser import shows_other_files, start_browser
+
+        if self._page is None:
+            return
+        path = None if shows_other_files() else self._page.write(entry.link)
+        if path is None:
+            self._tell("No browser was started; open the link above.")
+        else:
+            start_browser(path.as_uri(), lambda: self._tell("No browser with a window was found; open the link above."))
+
+    def _renew(self, entry: Entry) -> None:
+        entry.renew_link()
+        if self._page is not None:
+            self._page.remove()
+        with contextlib.suppress(OSError):
+            typer.echo(entry.link)
+
+    def _entered(self) -> None:
+        if self._page is not None:
+            self._page.remove()
+        self._tell(f"A browser has opened the review, so the link is used up.{self._again}")
+
+    def _tell(self, text: str) -> None:
+        # Where nobody can be told any more, the review goes on.
+        with contextlib.suppress(OSError):
+            self._console.print(text)
+
+
+def report(
+    data_yaml: DataYamlArgument,
+    *,
+    image: Annotated[
+        Path | None,
+        typer.Option("--image", metavar="SHEET.JPG", help="Draw a contact sheet (.jpg or .png) instead of the page."),
+    ] = None,
+) -> None:
+    """Write the page to look at (.yolobg/report.html) anew, or draw a contact sheet."""
+    from rich.text import Text
+
+    from yolobg.cli.progress import bars
+    from yolobg.cli.text import clean, linked_path
+    from yolobg.report.write import draw_contact_sheet, rewrite_page
+
+    console = stderr_console()
+    with bars(console) as progress:
+        if image is None:
+            written = rewrite_page(data_yaml, progress=progress)
+        else:
+            written = draw_contact_sheet(data_yaml, image, progress=progress)
+    shown = linked_path(Text(clean(written, 4096)), str(written))
+    console.print(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown), crop=False)

@@ -1,0 +1,339 @@
+"""What a person reads: reports as rich renderables. Nothing here prints; `cli` does.
+
+All texts that come from outside (names, paths, reasons) pass `clean`, so that none of them can drive a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from yolobg.model import ClassMatch, Contamination, Counts
+from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
+
+if TYPE_CHECKING:
+    from yolobg.demo import Demo
+
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, ConsoleOptions
+from rich.style import Style
+
+__all__ = [
+    "RatioBar",
+    "augment_text",
+    "classes_text",
+    "clean",
+    "demo_text",
+    "linked_path",
+    "percent",
+    "remove_text",
+    "status_text",
+]
+
+SHOWN_PROBLEMS = 10
+THIRD = 1 / 3
+SMALL_SHARE = 0.001
+LONGEST_PATH = 4096
+
+
+def clean(text: object, limit: int = 300) -> str:
+    """A text without control characters (terminal escapes, line breaks), shortened in the middle where too long."""
+    safe = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "�", str(text))
+    return safe if len(safe) <= limit else f"{safe[: limit // 2]} … {safe[-limit // 2 :]}"
+
+
+def percent(share: float) -> str:
+    """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
+    return f"{share:.1%}" if share >= SMALL_SHARE or share == 0 else f"{share:.2%}"
+
+
+def augment_text(report: Report) -> RenderableType:
+    """What `augment` (or its dry run) found, decided and did."""
+    return Group(*_augment_parts(report))
+
+
+def _augment_parts(report: Report) -> Iterator[RenderableType]:
+    yield from _warnings(report.warnings)
+    if report.target.needed:
+        yield from _classes_parts(report.classes, report.source)
+        if report.source:
+            yield _source_table(report)
+    yield _before_after(report)
+    yield Text(_what_happened(report), style="bold")
+    if report.added and report.manifest:
+        yield _whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
+        yield _whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
+        yield _whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
+        yield _whole(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
+        if report.page:
+            yield _whole("Look at   ").append(linked_path(Text(clean(report.page, LONGEST_PATH)), report.page))
+
+
+def _what_happened(report: Report) -> str:
+    needed, split, out = report.target.needed, report.dataset.split, len(report.stale.replaced)
+    if out:
+        verbs = ("Would take", "would add") if report.dry_run else ("Took", "added")
+        came = needed if report.dry_run else len(report.added)
+        dry = " (dry run)" if report.dry_run else ""
+        return (
+            f"{verbs[0]} {out:,} backgrounds that no longer qualify out of {split} and {verbs[1]} {came:,} others"
+            f"{dry}: {_both_readings(report.after)}."
+        )
+    if not needed:
+        return f"Nothing to do: {_both_readings(report.after)}."
+    if report.dry_run:
+        return f"Would add {needed:,} backgrounds to {split} (dry run): {_both_readings(report.after)}."
+    replaced = f" {len(report.failed):,} could not be had and were replaced." if report.failed else ""
+    return f"Added {len(report.added):,} backgrounds to {split}: {_both_readings(report.after)}.{replaced}"
+
+
+def _both_readings(counts: Counts) -> str:
+    total = counts.labelled + counts.backgrounds
+    text = f"{counts.backgrounds:,} of {total:,} images = {percent(counts.ratio)}"
+    return f"{text}; {percent(counts.backgrounds / counts.labelled)} of the labelled" if counts.labelled else text
+
+
+def _before_after(report: Report) -> Table:
+    table = Table(title=f"Split {clean(report.dataset.split)}", title_justify="left", title_style="bold", box=None)
+    table.add_column("")
+    table.add_column("before", justify="right")
+    table.add_column("would be" if report.dry_run else "after", justify="right")
+    before, after = report.before, report.after
+    rows: list[tuple[str, str, str]] = [
+        ("labelled images", f"{before.labelled:,}", f"{after.labelled:,}"),
+        ("backgrounds", f"{before.backgrounds:,}", f"{after.backgrounds:,}"),
+        ("  without a label file", f"{before.missing:,}", f"{after.missing:,}"),
+        ("  with an empty one", f"{before.empty:,}", f"{after.empty:,}"),
+        ("  added by yolobg", f"{before.ours:,}", f"{after.ours:,}"),
+        ("ratio", percent(before.ratio), percent(after.ratio)),
+    ]
+    if before.corrupt or after.corrupt:
+        rows.append(("corrupt labels (not trained on)", f"{before.corrupt:,}", f"{after.corrupt:,}"))
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _source_table(report: Report) -> Table:
+    source = report.source
+    table = Table(title="Candidates", title_justify="left", title_style="bold", box=None, show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    if source is None:
+        return table
+    left = source.left_out
+    rows = [
+        (f"images in {clean(source.name)}", source.images),
+        ("  hold an excluded class", -left.class_),
+        ("  a caption names one", -left.caption),
+        ("  outside the licence filter", -left.license),
+        ("  in the dataset already", -left.in_dataset),
+        ("  record cannot be used", -left.unusable),
+        ("eligible", source.eligible),
+    ]
+    for name, number in rows:
+        if number or not name.startswith(" "):
+            table.add_row(name, f"{number:,}")
+    chosen = report.target.needed if report.dry_run else len(report.added)
+    table.add_row("chosen", f"{chosen:,}")
+    table.add_row("  of these non-commercial", f"{source.non_commercial:,}")
+    if source.expected_contamination:
+        table.add_row("expected to show a class all the same", _chance(source.expected_contamination))
+    return table
+
+
+def _chance(expected: Contamination) -> str:
+    return f"{percent(expected.point)} ({percent(expected.low)} to {percent(expected.high)})"
+
+
+def _classes_parts(matches: Sequence[ClassMatch], source: SourceInfo | None) -> Iterator[RenderableType]:
+    table = Table(title="Classes", title_justify="left", title_style="bold", box=None)
+    for name in ("class", "excludes", "relation", "conf.", "images", "why"):
+        table.add_column(name, justify="right" if name in ("conf.", "images") else "left", overflow="fold")
+    for match in matches:
+        for row in _class_rows(match):
+            table.add_row(*row)
+    yield table
+    total = source.images if source else 0
+    for match in matches:
+        yield from _warnings(match.warnings, about=match.name)
+        cost = max((e.images for e in match.exclude), default=0)
+        if total and cost > total * THIRD:
+            yield Text(
+                f"! {clean(match.name)}: excludes {cost:,} of {total:,} images ({percent(cost / total)})",
+                style="yellow",
+            )
+
+
+def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, str]]:
+    name = f"{match.id} {clean(match.name, 40)}"
+    if not match.exclude and not match.maybe:
+        told = {"none": "nothing", "opaque": "?", "unknown": "?", "mapped": "nothing"}[match.status]
+        hint = f"nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
+        yield name, told, match.status, "", "", clean(hint)
+    said = ""
+    for mark, exclusions in (("", match.exclude), (" (maybe)", match.maybe)):
+        for e in exclusions:
+            # A reason that holds for several categories is said once.
+            why = "" if e.reason == said else clean(e.reason)
+            yield name, f"{clean(e.coco, 40)}{mark}", e.relation, f"{e.confidence:.2f}", f"{e.images:,}", why
+            name, said = "", e.reason
+
+
+def classes_text(report: ClassesReport) -> RenderableType:
+    """What each class name excludes, and what all of them leave."""
+    parts: list[RenderableType] = [*_warnings(report.warnings)]
+    parts += _classes_parts(report.classes, report.source) if report.classes else ()
+    source = report.source
+    if source:
+        share = source.eligible / source.images if source.images else 0.0
+        parts.append(
+            Text(f"{source.eligible:,} of {source.images:,} images stay eligible ({percent(share)})", style="bold")
+        )
+        parts += [
+            Text(f"  {clean(match.name)}: expected in {_chance(match.expected_contamination)} of them")
+            for match in report.classes
+            if match.expected_contamination
+        ]
+    return Group(*parts)
+
+
+def status_text(report: Report) -> RenderableType:
+    """What is in a split."""
+    counts = report.after
+    table = Table(title=f"Split {clean(report.dataset.split)}", title_justify="left", title_style="bold", box=None)
+    table.add_column("")
+    table.add_column("images", justify="right")
+    rows = [
+        ("all", counts.images),
+        ("labelled", counts.labelled),
+        ("backgrounds", counts.backgrounds),
+        ("  without a label file", counts.missing),
+        ("  with an empty one", counts.empty),
+        ("  added by yolobg", counts.ours),
+        ("corrupt labels (not trained on)", counts.corrupt),
+    ]
+    for name, number in rows:
+        table.add_row(name, f"{number:,}")
+    told = Text(_both_readings(counts), style="bold")
+    return Group(*_warnings(report.warnings), table, told, RatioBar(counts), *_status_notes(report))
+
+
+def _status_notes(report: Report) -> Iterator[RenderableType]:
+    for problem in report.problems[:SHOWN_PROBLEMS]:
+        line = f":{problem.line}" if problem.line is not None else ""
+        yield Text(f"! {clean(problem.label)}{line}: {clean(problem.reason)}", style="yellow")
+    more = len(report.problems) - SHOWN_PROBLEMS
+    if more > 0:
+        yield Text(f"! and {more:,} more corrupt labels (--json lists all)", style="yellow")
+    if report.interrupted:
+        yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
+    if report.files is not None:
+        for file in report.files:
+            yield _whole(f"{file.state:8} {clean(file.image, LONGEST_PATH)} -> {clean(file.label, LONGEST_PATH)}")
+
+
+def remove_text(report: RemoveReport) -> RenderableType:
+    """What `remove` took back."""
+    parts: list[RenderableType] = []
+    verb = "Would remove" if report.dry_run else "Removed"
+    parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
+    if report.gone:
+        parts.append(Text(f"{len(report.gone):,} were gone already."))
+    if report.restored:
+        verb = "Would put back" if report.dry_run else "Put back"
+        parts.append(Text(f"{verb} {len(report.restored):,} images of yours that a review had put away."))
+    parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
+    parts += [
+        Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
+        for kept in report.kept[:SHOWN_PROBLEMS]
+    ]
+    if len(report.kept) > SHOWN_PROBLEMS:
+        parts.append(Text(f"! kept {len(report.kept) - SHOWN_PROBLEMS:,} more (--json lists all)", style="yellow"))
+    return Group(*parts)
+
+
+def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
+    for warning in warnings:
+        yield Text(f"! {clean(about)}{': ' if about else ''}{clean(warning)}", style="yellow")
+
+
+def _whole(line: str) -> Text:
+    """A line that is not wrapped, so that a path or command in it can be copied."""
+    return Text(line, no_wrap=True, overflow="ignore")
+
+
+def _quoted(path: str) -> str:
+    shown = clean(path, LONGEST_PATH)
+    return f'"{shown}"' if re.search(r"[^\w./:\\-]", shown) else shown
+
+
+def demo_text(material: Demo, report: Report) -> RenderableType:
+    """Where the demo lies, and what to try next."""
+    root = material.data_yaml.parent
+    return Group(
+        Text("\nThe sample dataset and source, yours to try things on:", style="bold"),
+        _whole(f"  dataset   {clean(root)}"),
+        _whole(f"  source    {clean(material.annotations)}"),
+        _whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
+        Text("Try next:", style="bold"),
+        _whole(f"  yolobg status {_quoted(str(material.data_yaml))}"),
+        _whole(f"  yolobg classes {_quoted(str(material.data_yaml))}"),
+        _whole(f"  yolobg remove {_quoted(str(material.data_yaml))}"),
+    )
+
+
+MOST_CELLS = 60
+PIECES = (("labelled", "░", "."), ("backgrounds there before", "▒", "o"), ("added by yolobg", "█", "#"))
+
+
+@dataclass(frozen=True, slots=True)
+class RatioBar:
+    """The images of a split as one bar; the pieces differ by their sign, not by colour alone."""
+
+    counts: Counts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Draw it as wide as the window allows, in ASCII where the terminal has no more."""
+        counts = self.counts
+        numbers = (counts.labelled, counts.backgrounds - counts.ours, counts.ours)
+        if not sum(numbers):
+            return
+        signs = [piece[2 if options.ascii_only else 1] for piece in PIECES]
+        cells = _cells(numbers, min(options.max_width, MOST_CELLS))
+        styles = ("dim", "yellow", "green")
+        yield Text.assemble(*((sign * n, style) for sign, n, style in zip(signs, cells, styles, strict=True)))
+        words = [f"{sign} {name}" for sign, (name, _, _), n in zip(signs, PIECES, numbers, strict=True) if n]
+        yield Text("  ".join(words))
+
+
+def _cells(numbers: tuple[int, ...], width: int) -> list[int]:
+    """Share out the cells of a bar by largest remainders; what is there gets one cell at least."""
+    total = sum(numbers)
+    exact = [width * number / total for number in numbers]
+    cells = [max(int(share), 1) if number else 0 for share, number in zip(exact, numbers, strict=True)]
+    order = sorted(range(len(numbers)), key=lambda place: exact[place] - cells[place], reverse=True)
+    for place in order:
+        if sum(cells) < width and numbers[place]:
+            cells[place] += 1
+    while sum(cells) > width:
+        cells[cells.index(max(cells))] -= 1
+    return cells
+
+
+def linked_path(text: Text, path: str) -> Text:
+    """The text as a link to a file, where the terminal can; the text itself stays as it is."""
+    try:
+        address = Path(path).absolute().as_uri()
+    except ValueError:
+        return text
+    text.stylize(Style(link=address))
+    return text

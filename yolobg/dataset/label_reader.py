@@ -1,0 +1,86 @@
+"""Read label files by the hundred thousand and judge each one."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from yolobg.dataset.folder_listing import Folders
+from yolobg.dataset.label_rules import Verdict
+from yolobg.errors import DatasetError
+from yolobg.threads import Pool
+
+__all__ = ["LARGEST_LABEL_BYTES", "judge_labels"]
+
+# Measured on 2 cores, 20,000 labels: with a cold cache two readers halve the time and more gain nothing; with a warm
+# cache two cost nothing and four cost half as much again.
+_READERS = 2
+_CHUNK_FILES = 500
+_CHUNK_BYTES = 1 << 16
+# A hundred thousand polygons of ten points. Judging one takes up to thirty times its size.
+LARGEST_LABEL_BYTES = 16 << 20
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_MISSING = Verdict("missing")
+# What is this process's trouble and not the file's.
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> Iterator[Verdict]:
+    """What each label file holds, in order. Files are looked at one by one, and none that is larger than 16 MiB.
+
+    Args:
+        labels: Absolute paths.
+        folders: Knows which of them are there.
+        check: Judges the content of one.
+
+    Raises:
+        DatasetError: It cannot be found out whether one of them is there, or this process can open no more files.
+    """
+
+    def judge(chunk: Sequence[str]) -> list[Verdict]:
+        return [_judge(label, check) if label else _MISSING for label in chunk]
+
+    chunks = (
+        [label if folders.has_label(label) else "" for label in labels[start : start + _CHUNK_FILES]]
+        for start in range(0, len(labels), _CHUNK_FILES)
+    )
+    if len(labels) <= _CHUNK_FILES:
+        yield from itertools.chain.from_iterable(map(judge, chunks))
+        return
+    with Pool(_READERS) as pool:
+        try:
+            yield from itertools.chain.from_iterable(pool.map(judge, chunks))
+        finally:
+            # Who stops listening must not wait for the rest.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _judge(label: str, check: Callable[[bytes], Verdict]) -> Verdict:
+    try:
+        return check(_read(label))
+    except OSError as error:
+        # That says nothing of the label: taken for corrupt, it would not count, and too few backgrounds would be added.
+        if error.errno in _OURS:
+            raise DatasetError(
+                f"{label}: cannot be read: {error.strerror}; let this machine spare more (ulimit -n) and run again"
+            ) from error
+        return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
+
+
+def _read(path: str) -> bytes:
+    # Bare descriptors: making a file object costs more than reading a label does.
+    handle = os.open(path, _READ_FLAGS)
+    try:
+        content = os.read(handle, _CHUNK_BYTES)
+        if len(content) < _CHUNK_BYTES:
+            return content
+        parts = [content]
+        while chunk := os.read(handle, _CHUNK_BYTES):
+            parts.append(chunk)
+            if sum(map(len, parts)) > LARGEST_LABEL_BYTES:
+                raise OSError(f"larger than {LARGEST_LABEL_BYTES >> 20} MiB")
+        return b"".join(parts)
+    finally:
+        os.close(handle)

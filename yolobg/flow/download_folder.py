@@ -1,0 +1,251 @@
+"""The stand-alone download: background images in a folder of their own, for people who merge or convert by themselves.
+
+The folder is made a small dataset (a data.yaml whose classes are the excluded ones) and filled by the same flow as
+`augment`; so choice, checks, resume, licences, manifest and report are one and the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from yolobg.changes.lock import hold
+from yolobg.changes.manifest import FOLDER
+from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
+from yolobg.dataset.inventory import list_images, scan_split
+from yolobg.errors import UsageError
+from yolobg.files import step, sweep_parts, write_bytes
+from yolobg.flow.options import Request
+from yolobg.flow.planning import Plan, make_plan
+from yolobg.flow.selection import parse_ratio, share
+from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
+from yolobg.results import DatasetInfo, Report, SplitPart
+
+__all__ = ["DownloadOptions", "fill_folder"]
+
+_OURS = {"images", "labels", "data.yaml", FOLDER}
+_PART = re.compile(r"\.yolobg-[0-9a-f]{32}\.part")
+
+
+class DownloadOptions(TypedDict, total=False):
+    """Those keyword options of `augment` that mean something here; they are described at `request.Options`."""
+
+    source: str
+    annotations: str | Path | None
+    unlabelled: bool
+    images: Sequence[str | Path]
+    map: Mapping[str, Sequence[str]]
+    license: str
+    link: Link
+    seed: int
+    jobs: int | None
+    unmapped: Literal["stop", "none"]
+    lean: bool
+    captions: bool
+    progress: Progress
+
+
+def fill_folder(
+    output: Path,
+    *,
+    exclude: Sequence[str],
+    count: int,
+    val: float | str,
+    dry_run: bool,
+    options: DownloadOptions,
+    carry_out: Callable[[Plan], Report],
+) -> Report:
+    """Make the folder a dataset whose classes are the excluded ones, and top its splits up; see `api.download`.
+
+    Raises:
+        YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
+    """
+    folder = output.expanduser().absolute()
+    wanted = _wanted(count, val)
+    names = _names(exclude)
+    data_yaml = _prepare(folder, names, tuple(wanted), dry_run=dry_run)
+    if dry_run:
+        reports = _foreseen(folder, names, wanted, options, there=data_yaml is not None)
+    else:
+        reports = [carry_out(_plan(folder, split, number, options)) for split, number in wanted.items()]
+    return _joined(reports, count)
+
+
+def _foreseen(
+    folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions, *, there: bool
+) -> list[Report]:
+    """The plan for each split; what all of them need together has to be in the source."""
+    if not there:
+        return _imagined(folder, names, wanted, options)
+    reports = [_plan(folder, split, number, options).report for split, number in wanted.items()]
+    short = [report for report in reports if report.target.needed]
+    if len(short) > 1:
+        # Neither knows of the other: asked as one, it shows whether there is enough for both.
+        more = sum(report.target.needed for report in short[1:])
+        _plan(folder, short[0].dataset.split, (short[0].target.count or 0) + more, options)
+    return reports
+
+
+def _plan(folder: Path, split: str, count: int, options: DownloadOptions) -> Plan:
+    """The plan for one split of a prepared folder; reads only."""
+    return make_plan(folder / "data.yaml", Request(**options, count=count, split=split), scan=_scan)
+
+
+def _scan(data: DataYaml, request: Request) -> Inventory:
+    """What is in the folder; at first that is nothing, which would be an error in a dataset."""
+    entries = data.splits[request.split]
+    if not list_images(entries):
+        return Inventory(request.split, entries, ())
+    return scan_split(data, request.split, progress=request.progress)
+
+
+def _wanted(count: int, val: float | str) -> dict[str, int]:
+    """Split to number of images; one flat folder goes as `train`."""
+    if count < 1:
+        raise UsageError(f"count: {count} is not a number of images; give at least 1")
+    portion: Fraction = parse_ratio(val)
+    if not portion:
+        return {"train": count}
+    # At least one on either side: an empty split is what the tools trip over that this is for.
+    to_val = min(max(1, round(count * portion)), count - 1)
+    if to_val < 1:
+        raise UsageError(f"val: {count} image cannot be shared out between train and val; ask for more or leave it out")
+    return {"train": count - to_val, "val": to_val}
+
+
+def _names(exclude: Sequence[str]) -> list[str]:
+    listed = [exclude] if isinstance(exclude, str) else list(exclude)
+    names = list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+    if not names:
+        raise UsageError("exclude: name at least one class that the images must not hold, for example person")
+    return names
+
+
+def _prepare(folder: Path, names: list[str], splits: tuple[str, ...], *, dry_run: bool) -> Path | None:
+    """Make the folder a dataset, or check that it is one of ours for the same request; None if a dry run found none."""
+    data_yaml = folder / "data.yaml"
+    if data_yaml.is_file():
+        _check_same(data_yaml, names, splits)
+        return data_yaml
+    names_there = set(os.listdir(folder)) if folder.is_dir() else set()  # noqa: PTH208 - names only
+    # A part is what a killed download left of data.yaml.
+    strange = [name for name in names_there - _OURS if not _PART.fullmatch(name)]
+    if strange or (folder.exists() and not folder.is_dir()) or _holds_files(folder):
+        raise UsageError(f"{folder}: is not empty and no earlier download; choose a new folder for --output")
+    if dry_run:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with hold(folder):
+            sweep_parts(folder)
+            for kind in ("images", "labels"):
+                for split in splits if len(splits) > 1 else ("",):
+                    step("mkdir", folder / kind / split)
+                    (folder / kind / split).mkdir(parents=True, exist_ok=True)
+            if not data_yaml.is_file():
+                write_bytes(data_yaml, dump_yaml(_content(names, splits)).encode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror or error}; choose another --output") from error
+    # Another download may have come first.
+    _check_same(data_yaml, names, splits)
+    return data_yaml
+
+
+def _content(names: list[str], splits: tuple[str, ...]) -> dict[str, object]:
+    # No `path`: the splits then lie beside the yaml, wherever the folder is moved. Trainers ask for the key `val`, so
+    # it is there also where nothing is behind it.
+    flat = len(splits) == 1
+    return {
+        "train": "images" if flat else "images/train",
+        "val": None if flat else "images/val",
+        "names": dict(enumerate(names)),
+    }
+
+
+def _check_same(data_yaml: Path, names: list[str], splits: tuple[str, ...]) -> None:
+    data = read_data_yaml(data_yaml)
+    if tuple(data.splits) != splits:
+        raise UsageError(
+            f"{data_yaml}: has the splits {', '.join(data.splits) or 'none'}, this request has {', '.join(splits)}; "
+            "give --val as before, or a new folder for --output"
+        )
+    if list(data.names.values()) != names:
+        raise UsageError(
+            f"{data_yaml}: this folder's images leave out {', '.join(data.names.values())}; give the same --exclude, "
+            "or a new folder for --output"
+        )
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(path.is_file() for kind in ("images", "labels") for path in (folder / kind).rglob("*"))
+
+
+def _imagined(folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions) -> list[Report]:
+    """What would be done in a folder that is not there yet, asked in a temporary one."""
+    import tempfile  # noqa: PLC0415 - for dry runs only
+
+    with tempfile.TemporaryDirectory(prefix="yolobg-") as place:
+        there = Path(place).resolve() / folder.name
+        _prepare(there, names, tuple(wanted), dry_run=False)
+        reports = _foreseen(there, names, wanted, options, there=True)
+    return [replace(report, dataset=_moved(report.dataset, there, folder)) for report in reports]
+
+
+def _moved(dataset: DatasetInfo, old: Path, new: Path) -> DatasetInfo:
+    def at(place: str) -> str:
+        return str(new / Path(place).relative_to(old))
+
+    return replace(
+        dataset,
+        data_yaml=at(dataset.data_yaml),
+        root=at(dataset.root),
+        images_dir=at(dataset.images_dir),
+        labels_dir=at(dataset.labels_dir),
+    )
+
+
+def _joined(reports: Sequence[Report], count: int) -> Report:
+    """The reports of the splits as one."""
+    first = reports[0]
+    if len(reports) == 1:
+        return first
+    return replace(
+        first,
+        dataset=replace(first.dataset, split="train+val"),
+        before=_sum([report.before for report in reports]),
+        after=_sum([report.after for report in reports]),
+        target=replace(first.target, count=count, needed=sum(report.target.needed for report in reports)),
+        classes=next((report.classes for report in reports if report.classes), ()),
+        source=next((report.source for report in reports if report.source), None),
+        added=tuple(added for report in reports for added in report.added),
+        failed=tuple(failed for report in reports for failed in report.failed),
+        manifest=next((report.manifest for report in reports if report.manifest), None),
+        warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
+        parts=tuple(map(_part, reports)),
+    )
+
+
+def _part(report: Report) -> SplitPart:
+    told = report.dataset
+    before, needed, after = report.before.images, report.target.needed, report.after.images
+    return SplitPart(told.split, told.images_dir, told.labels_dir, before, needed, after)
+
+
+def _sum(counts: Sequence[Counts]) -> Counts:
+    labelled = sum(c.labelled for c in counts)
+    backgrounds = sum(c.backgrounds for c in counts)
+    return Counts(
+        images=sum(c.images for c in counts),
+        labelled=labelled,
+        backgrounds=backgrounds,
+        missing=sum(c.missing for c in counts),
+        empty=sum(c.empty for c in counts),
+        corrupt=sum(c.corrupt for c in counts),
+        ours=sum(c.ours for c in counts),
+        ratio=share(backgrounds, labelled),
+    )

@@ -1,0 +1,136 @@
+"""What is in a dataset already, so that no image comes in twice or leaks from one split into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.changes.records import Manifest
+from yolobg.changes.rejections import Rejection
+from yolobg.dataset.layout import coco_id
+from yolobg.files import hash_file
+from yolobg.model import Staged
+
+__all__ = ["Known", "Recorded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A picture that came from some source before.
+
+    Attributes:
+        sha256: Of its content.
+        size_bytes: None where that is not recorded.
+        url: Where it came from in the end, redirects followed.
+        catalog: The key of the catalog that it was chosen from; empty where that is not recorded.
+        places: The folders and addresses of that source.
+    """
+
+    sha256: str
+    size_bytes: int | None
+    url: str
+    catalog: str = ""
+    places: tuple[str, ...] = ()
+
+
+class Known:
+    """The images of all splits, by COCO id in the file name, by manifest, and by content.
+
+    Args:
+        images: Every image of every split.
+        manifest: What yolobg added before, in any split.
+        rejected: What a person rejected in a review: it counts as if it were there.
+    """
+
+    def __init__(self, images: Iterable[str], manifest: Manifest, rejected: Sequence[Rejection] = ()) -> None:
+        self._images = tuple(dict.fromkeys(images))
+        self._coco_ids = {number for image in self._images if (number := coco_id(_stem(image))) is not None}
+        self._coco_ids |= {number for r in rejected if (number := coco_id(_stem(r.image))) is not None}
+        self._recorded: dict[int, list[Recorded]] = {}
+        runs = {(run.added, run.split, run.source): run for run in manifest.runs}
+        for entry in manifest.known:
+            run = runs.get((entry.added, entry.split, entry.source))
+            catalog, places = (run.basis.catalog, run.images) if run and run.basis else ("", ())
+            picture = Recorded(entry.sha256, entry.bytes, entry.url, catalog, places)
+            self._recorded.setdefault(entry.source_id, []).append(picture)
+        for r in rejected:
+            self._recorded.setdefault(r.source_id, []).append(Recorded(r.sha256, None, r.url))
+        self._rejected_hashes = {r.sha256 for r in rejected}
+        self._by_size: dict[int, list[str]] | None = None
+        self._hashes: dict[str, str | None] = {}
+
+    def recorded(self, ids: Iterable[int]) -> dict[int, list[Recorded]]:
+        """What came before under one of these ids, from whatever source: another one gives the same ids."""
+        return {image_id: self._recorded[image_id] for image_id in ids if image_id in self._recorded}
+
+    def not_held(self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]]) -> list[int]:
+        """Those of the source's images that are not in the dataset by the COCO id in their name.
+
+        Args:
+            ids: Ids of the source.
+            file_names: Gives the `file_name` of each id; only asked where the dataset has COCO ids at all.
+        """
+        left = list(ids)
+        if not self._coco_ids:
+            return left
+        return [i for i, name in zip(left, file_names(left), strict=True) if coco_id(_stem(name)) not in self._coco_ids]
+
+    def holds_content(self, staged: Staged) -> str | None:
+        """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither.
+
+        An image of the dataset that has its size and cannot be read may be the same, so that one must not come in.
+        """
+        if staged.sha256 in self._rejected_hashes:
+            return "rejected in an earlier review"
+        for image in self._of_size(staged.size_bytes):
+            there = self._hash(image)
+            if there is None:
+                return f"it may be {image}, which cannot be read"
+            if there == staged.sha256:
+                return f"already in the dataset as {image}"
+        return None
+
+    def _of_size(self, size_bytes: int) -> list[str]:
+        if self._by_size is None:
+            self._by_size = {}
+            for image in self._images:
+                try:
+                    self._by_size.setdefault(os.stat(image).st_size, []).append(image)  # noqa: PTH116 - a Path each is 5 times slower
+                except OSError:
+                    continue
+        return self._by_size.get(size_bytes, [])
+
+    def _hash(self, image: str) -> str | None:
+        if image not in self._hashes:
+            try:
+                self._hashes[image] = hash_file(Path(image))
+            except OSError:
+                self._hashes[image] = None
+        return self._hashes[image]
+
+
+def _stem(file_name: str) -> str:
+    """The stem of a source's file name; by the hundred thousand, which pathlib is too slow for."""
+    last = file_name.replace("\\", "/").rpartition("/")[2]
+    return last.rpartition(".")[0] or last
+
+
+class _Doubles:
+    """Tells which staged images are in the dataset already, or came in before in this very run."""
+
+    def __init__(self, known: Known) -> None:
+        self.found: set[int] = set()
+        self._known = known
+        self._seen: dict[str, int] = {}
+
+    def refuse(self, staged: Staged) -> str | None:
+        """Why a staged image must not come in; None if it may."""
+        why = self._known.holds_content(staged)
+        first = self._seen.setdefault(staged.sha256, staged.record.id)
+        if why is None and first != staged.record.id:
+            why = f"the same picture as image {first} of the source"
+        if why is not None:
+            self.found.add(staged.record.id)
+        return why

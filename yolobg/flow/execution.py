@@ -1,0 +1,324 @@
+"""From a plan to a dataset with more backgrounds: fetch, give names, merge, count again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from yolobg.changes.disk_state import check_writable, clear_staging, drop_empty_staging, staging_folder, staging_left
+from yolobg.changes.list_file import edit_for, read_lines
+from yolobg.changes.lock import hold, was_left
+from yolobg.changes.manifest import counts_of, manifest_path, read_manifest, relative
+from yolobg.changes.merge import add
+from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
+from yolobg.changes.removal import finish_interrupted
+from yolobg.changes.siblings import data_name
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.destination import check_unmoved
+from yolobg.dataset.layout import background_name, label_key, label_path, list_line
+from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
+from yolobg.files import make_real_folder
+from yolobg.flow import recheck
+from yolobg.flow.candidates import Choice, count_non_commercial
+from yolobg.flow.duplicates import _Doubles
+from yolobg.flow.past_runs import added_of, run_record
+from yolobg.flow.planning import Plan, make_plan
+from yolobg.images import FetchResult, fetch_images
+from yolobg.images.check import is_records_fault
+from yolobg.model import Failed, Origin, Progress, Staged
+from yolobg.results import Report, SourceInfo
+from yolobg.sources.catalog.open import open_catalog
+
+__all__ = ["execute"]
+
+
+def _as_it_is(_plan: Plan, report: Report) -> Report:
+    return report
+
+
+def execute(
+    plan: Plan, *, progress: Progress | None = None, after: Callable[[Plan, Report], Report] = _as_it_is
+) -> Report:
+    """Do what a plan says.
+
+    It is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+
+    Args:
+        plan: What `plan` made.
+        progress: Told how far it is; None for the plan's own.
+        after: Called with the plan as it was carried out and its report, while the dataset is still held.
+
+    Raises:
+        YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
+    """
+    if progress is not None:
+        plan = replace(plan, request=replace(plan.request, progress=progress))
+    if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
+        return _tidied(plan, after) if was_left(plan.root) else replace(plan.report, dry_run=False)
+    with hold(plan.root):
+        manifest = finish_interrupted(plan.root, home_folders(plan.data), data_name(plan.data))
+        if manifest != plan.manifest:
+            plan = make_plan(plan.data, plan.request, scan=plan.scan)
+        return after(plan, _execute(plan, manifest))
+
+
+def _execute(plan: Plan, manifest: Manifest) -> Report:
+    if plan.request.recheck:
+        return _replace_stale(plan, manifest)
+    if plan.choice is None:
+        return _nothing_left(plan)
+    # A replacement that was cut off has no number to come back to once another number was asked for.
+    manifest = msgspec.structs.replace(manifest, replacing=None)
+    return _tell(plan, _fetch_and_merge(plan, plan.choice, manifest))
+
+
+def _replace_stale(plan: Plan, manifest: Manifest) -> Report:
+    """Bring others in, then take out what no longer qualifies; the lock is held."""
+    done: _Done | None = None
+    if plan.choice is not None:
+        if plan.leaving:
+            manifest = recheck.begin(
+                plan.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
+            )
+        try:
+            done = _fetch_and_merge(plan, plan.choice, manifest)
+        except BaseException:
+            with suppress(YolobgError, OSError):
+                recheck.give_up(plan.root)
+            raise
+    stale = recheck.finish(plan.root, plan.data, plan.leaving, plan.checked)
+    if done is None and not stale.replaced:
+        return _nothing_left(plan)
+    return _tell(replace(plan, checked=replace(plan.checked, stale=stale)), done)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What came in, what the source turned out to hold, and what is recorded then."""
+
+    info: SourceInfo
+    failed: tuple[Failed, ...]
+    added: tuple[Entry, ...]
+    manifest: Manifest
+
+
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
+    for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
+        if place is not None:
+            check_writable(place)
+    check_unmoved(plan.destination)
+    doubles = _Doubles(choice.known)
+    with open_catalog(choice.source.annotations) as catalog:
+        part = _source_key(catalog.path, choice.source.origin)
+        staging = staging_folder(plan.root, plan.destination.images_dir) / part
+        _make_folder(staging)
+        try:
+            fetched = fetch_images(
+                catalog.records(choice.ranked),
+                needed=plan.target.needed,
+                origin=choice.source.origin,
+                staging=staging,
+                jobs=plan.request.jobs,
+                accept=doubles.refuse,
+                progress=plan.request.progress,
+            )
+            choice = _without_doubles(choice, doubles.found)
+            fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
+            if len(fetched.staged) < plan.target.needed:
+                raise _ran_dry(plan, choice, fetched)
+            used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
+            intent = _intent(plan, choice, fetched.staged, staging)
+            # By the hundred thousand, so they go before the merge and the count need room.
+            failed = fetched.failed
+            del fetched, doubles
+            merged = add(plan.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
+        finally:
+            _forget_if_empty(staging)
+    info = replace(choice.info, non_commercial=used)
+    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged)
+
+
+def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
+    """Nothing is to be done, but a killed run may have left something lying."""
+    # That is not worth an error, or waiting for somebody who is at work.
+    with suppress(MergeError), hold(plan.root, wait_s=0.0):
+        return after(plan, _nothing_left(plan))
+    return replace(plan.report, dry_run=False)
+
+
+def _nothing_left(plan: Plan) -> Report:
+    """End as a run ends, where a killed one did not come to it; the lock is held."""
+    for staging in staging_left(plan.root, [plan.destination.images_dir]):
+        drop_empty_staging(staging)
+    return replace(plan.report, dry_run=False)
+
+
+def _source_key(catalog: Path, origin: Origin) -> str:
+    """A name for the staged images of one source: an id means another picture in another source."""
+    parts = (catalog.stem.rpartition("-")[0], *map(str, origin.folders), *origin.bases, origin.link)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _tell(plan: Plan, done: _Done | None) -> Report:
+    """Count again what is on disk now: the report says what is, not what was meant."""
+    manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.root)
+    after = counts_of(plan.scan(plan.data, plan.request), manifest, plan.root)
+    report = replace(
+        plan.report,
+        dry_run=False,
+        after=after,
+        manifest=str(manifest_path(plan.root)) if manifest_path(plan.root).exists() else None,
+    )
+    if done is not None:
+        added = tuple(added_of(entry) for entry in done.added)
+        report = replace(report, source=done.info, added=added, failed=done.failed)
+    expected = plan.report.after
+    if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
+        changed = (
+            f"the split holds {after.backgrounds:,} backgrounds of {after.images:,} images where "
+            f"{expected.backgrounds:,} of {expected.images:,} were expected: somebody else changed it meanwhile"
+        )
+        report = replace(report, warnings=(*report.warnings, changed))
+    return report
+
+
+def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
+    """The choice after images turned out to be in the dataset by their content."""
+    left_out = replace(choice.info.left_out, in_dataset=choice.info.left_out.in_dataset + len(doubles))
+    return replace(choice, info=replace(choice.info, eligible=choice.info.eligible - len(doubles), left_out=left_out))
+
+
+def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError | PoolError:
+    if all(map(is_records_fault, fetched.failed)):
+        unusable = f", and {len(fetched.failed):,} do not fit their records" if fetched.failed else ""
+        return PoolError(
+            f"{plan.target.needed:,} backgrounds are needed, and only {choice.info.eligible:,} eligible images of the "
+            f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
+            "source."
+        )
+    told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
+    return DownloadError(
+        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be had, {len(fetched.failed):,} failed "
+        f"({told}). Nothing was added. Check --images and the network and run again: what was fetched is kept for that."
+    )
+
+
+def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path) -> Pending:
+    """Give each staged image its name and write down what is about to happen."""
+    images_dir = relative(plan.destination.images_dir / "x", plan.root)[:-1]
+    labels_dir = relative(plan.destination.labels_dir / "x", plan.root)[:-1]
+    now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
+    data = data_name(plan.data)
+    names = _names(plan, choice, staged)
+    entries = []
+    for image, name in zip(staged, names, strict=True):
+        record = image.record
+        license_ = choice.licenses.get(record.license) if record.license is not None else None
+        entries.append(
+            Entry(
+                image=f"{images_dir}{name}",
+                label=f"{labels_dir}{_label_name(name)}",
+                split=plan.request.split,
+                source=choice.source.name,
+                source_id=record.id,
+                sha256=image.sha256,
+                bytes=image.size_bytes,
+                url=image.url,
+                license=record.license,
+                license_name=license_.name if license_ else "",
+                license_url=license_.url if license_ else "",
+                flickr_url=record.flickr_url,
+                link="copy" if image.url.startswith(("http://", "https://")) else plan.request.link,
+                added=now,
+                seed=plan.request.seed,
+                data=data,
+            )
+        )
+    return Pending(
+        kind="add",
+        entries=tuple(entries),
+        edit=_list_edit(plan, entries, names),
+        folders=_missing_folders(plan.destination.labels_dir, plan.root),
+        staging=relative(staging, plan.root),
+        run=run_record(
+            plan.request, choice.source, plan.destination.images_dir, added=now, data=data, basis=choice.basis
+        ),
+    )
+
+
+def _names(plan: Plan, choice: Choice, staged: Iterable[Staged]) -> list[str]:
+    """A free file name for each image; a name that is taken gets the record's id as well, then some of the content's.
+
+    Sources that are called alike may have the same file names and the same ids.
+    """
+    taken = {label_key(file.image) for file in plan.inventory.files}
+    folder = os.path.join(plan.destination.images_dir, "")  # noqa: PTH118 - by the ten thousand
+    names = []
+    for image in staged:
+        record = image.record
+        path = PurePosixPath(record.file_name)
+        further = (f"{record.id}", f"{record.id}-{image.sha256[:12]}")
+        tries = (record.file_name, *(f"{path.stem}-{more}{path.suffix}" for more in further))
+        wanted = [background_name(choice.source.name, file_name) for file_name in tries]
+        free = (name for name in wanted if label_key(folder + name) not in taken and _is_free(plan, folder + name))
+        name = next(free, None)
+        if name is None:
+            raise MergeError(
+                f"{folder}{wanted[0]}: this name or its label's is taken; nothing was changed. Move it away."
+            )
+        taken.add(label_key(folder + name))
+        names.append(name)
+    return names
+
+
+def _label_name(name: str) -> str:
+    return f"{name.rpartition('.')[0]}.txt"
+
+
+def _is_free(plan: Plan, image: str) -> bool:
+    # Not only `label_path(image)`: a list file with relative lines has its labels where those lines say.
+    label = os.path.join(plan.destination.labels_dir, _label_name(os.path.basename(image)))  # noqa: PTH118, PTH119
+    # Beside it a trainer's cache would lie, which `remove` takes away with the image.
+    decoded = f"{image.rpartition('.')[0]}.npy"
+    return not any(os.path.lexists(place) for place in (image, decoded, label, label_path(image)))
+
+
+def _list_edit(plan: Plan, entries: Sequence[Entry], names: Sequence[str]) -> ListEdit | None:
+    file = plan.destination.list_file
+    if file is None:
+        return None
+    sample = plan.destination.images_dir / "x.jpg"
+    # All go into one folder, so the style of the list is worked out once.
+    line = list_line(str(sample), existing_lines=read_lines(file), list_file=str(file), cwd=str(Path.cwd()))
+    start = line.removesuffix(sample.name)
+    lines = {entry.image: f"{start}{name}" for entry, name in zip(entries, names, strict=True)}
+    return edit_for(file, relative(file, plan.root), lines)
+
+
+def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:
+    missing: list[str] = []
+    while not folder.exists():
+        missing.insert(0, relative(folder, root))
+        folder = folder.parent
+    return tuple(missing)
+
+
+def _make_folder(staging: Path) -> None:
+    for folder in (staging.parent.parent, staging.parent, staging):
+        try:
+            make_real_folder(folder)
+        except OSError as error:
+            raise MergeError(f"{folder}: cannot be made: {error.strerror}; nothing was changed") from error
+
+
+def _forget_if_empty(staging: Path) -> None:
+    if staging.is_dir() and not any(staging.iterdir()):
+        clear_staging(staging)

@@ -1,0 +1,166 @@
+"""From a request to a plan: everything up to here only reads.
+
+data.yaml → inventory → how many; class names → excluded categories; catalog → eligible → ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from yolobg.changes.manifest import check_room, counts_of, manifest_path, read_manifest
+from yolobg.changes.moved import follow
+from yolobg.changes.records import Entry, Manifest
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.channels import why_not_rgb
+from yolobg.dataset.data_yaml import read_dataset
+from yolobg.dataset.inventory import Destination, choose_destination, scan_split
+from yolobg.errors import DatasetError
+from yolobg.flow.candidates import Choice, _choose
+from yolobg.flow.options import Request
+from yolobg.flow.recheck import plan_recheck
+from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
+from yolobg.flow.stale import Checked, find_stale, stale_warnings
+from yolobg.model import (
+    Counts,
+    DataYaml,
+    Inventory,
+)
+from yolobg.results import DatasetInfo, Report, Target
+
+__all__ = ["Plan", "Scan", "make_plan", "recorded"]
+
+# Tells what is in the split that the request names.
+Scan = Callable[[DataYaml, Request], Inventory]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `augment` would do: a value that can be looked at, and carried out later.
+
+    `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
+    and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
+    the plan is out of date. `checked` says which earlier backgrounds no longer qualify, and `leaving` are those of them
+    that are taken out once others are in.
+    """
+
+    request: Request
+    data: DataYaml
+    root: Path
+    inventory: Inventory
+    destination: Destination
+    before: Counts
+    target: Target
+    choice: Choice | None
+    warnings: tuple[str, ...]
+    scan: Scan
+    manifest: Manifest
+    checked: Checked
+    leaving: tuple[Entry, ...] = ()
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """Where the dataset lies and where new files go."""
+        return DatasetInfo(
+            data_yaml=str(self.data.file),
+            root=str(self.root),
+            split=self.request.split,
+            images_dir=str(self.destination.images_dir),
+            labels_dir=str(self.destination.labels_dir),
+        )
+
+    @property
+    def report(self) -> Report:
+        """The plan as a report of a run that has not happened; its `after` is what the run will reach."""
+        manifest = manifest_path(self.root)
+        return Report(
+            dry_run=True,
+            dataset=self.dataset,
+            before=self.before,
+            target=self.target,
+            classes=self.choice.matches if self.choice else (),
+            source=self.choice.info if self.choice else None,
+            added=(),
+            failed=(),
+            after=_after(self.before, self.target.needed, len(self.leaving)),
+            manifest=str(manifest) if manifest.exists() else None,
+            warnings=self.warnings
+            + self.checked.notes
+            + stale_warnings(self.checked.stale, self.data.file, rechecked=self.request.recheck),
+            problems=self.inventory.problems,
+            stale=self.checked.stale,
+        )
+
+
+def recorded(data: DataYaml, root: Path) -> Manifest:
+    """What yolobg has added, by the paths that the files have now."""
+    return follow(read_manifest(root), root, lambda: home_folders(data))
+
+
+def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan | None = None) -> Plan:
+    """Find out what the request means for this dataset; reads only.
+
+    Args:
+        data_yaml: Its data.yaml or the folder of that; or the value, where a trainer has resolved it already.
+        request: What is asked for.
+        scan: Reads the split in place of our own reader, where a trainer does that itself.
+
+    Raises:
+        YolobgError: The dataset, the classes or the source do not allow it; the message says why.
+    """
+    data, root = (data_yaml, data_yaml.root.resolve()) if isinstance(data_yaml, DataYaml) else read_dataset(data_yaml)
+    manifest = recorded(data, root)
+    scan = scan or _scan
+    inventory = scan(data, request)
+    destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
+    before = counts_of(inventory, manifest, root)
+    if before.labelled == 0 and request.ratio is not None:
+        raise DatasetError(
+            f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
+            "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
+        )
+    if request.recheck:
+        outcome = plan_recheck(data, root, manifest, inventory, before, request)
+        needed = outcome.needed
+    else:
+        outcome = None
+        needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
+    if needed and (reason := why_not_rgb(data)):
+        raise DatasetError(reason)
+    check_room(root, manifest, needed)
+    ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
+    choice = _choose(request, data, manifest, needed, inventory if scan is _scan else None) if needed else None
+    return Plan(
+        request=request,
+        data=data,
+        root=root,
+        inventory=inventory,
+        destination=destination,
+        before=before,
+        target=Target(ratio=ratio, count=request.count, needed=needed),
+        choice=choice,
+        warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()),
+        scan=scan,
+        manifest=manifest,
+        # After the choice: that has brought the catalog of the source, should it be needed.
+        checked=outcome.checked if outcome else find_stale(data, root, manifest, inventory, request),
+        leaving=outcome.leaving if outcome else (),
+    )
+
+
+def _scan(data: DataYaml, request: Request) -> Inventory:
+    return scan_split(data, request.split, progress=request.progress)
+
+
+def _after(before: Counts, added: int, gone: int) -> Counts:
+    more = added - gone
+    backgrounds = before.backgrounds + more
+    return replace(
+        before,
+        images=before.images + more,
+        backgrounds=backgrounds,
+        empty=before.empty + more,
+        ours=before.ours + more,
+        ratio=share(backgrounds, before.labelled),
+    )

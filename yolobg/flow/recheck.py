@@ -1,0 +1,132 @@
+"""Replace the backgrounds that no longer qualify: how many come in, which go, and the record of it.
+
+As in a review, the new ones come in first. So where there are none to be had, nothing has been removed; and a kill
+between the two leaves more backgrounds than before, never fewer, and the number to come back to is in the manifest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from yolobg.changes.disk_state import write_or_drop
+from yolobg.changes.manifest import read_manifest, write_manifest
+from yolobg.changes.records import Entry, Manifest, Replacing, Run
+from yolobg.changes.removal import Removal, plan_removal, remove
+from yolobg.changes.siblings import data_name, narrowed
+from yolobg.dataset.all_splits import home_folders
+from yolobg.flow.options import Request
+from yolobg.flow.selection import backgrounds_needed
+from yolobg.flow.stale import Checked, find_stale
+from yolobg.model import Counts, DataYaml, Inventory
+from yolobg.results import KeptBackground, Stale
+
+__all__ = ["Recheck", "begin", "finish", "give_up", "plan_recheck"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What a recheck will do: take `leaving` out, once `needed` others have come in."""
+
+    checked: Checked
+    leaving: tuple[Entry, ...]
+    needed: int
+
+
+def plan_recheck(
+    data: DataYaml, root: Path, manifest: Manifest, inventory: Inventory, before: Counts, request: Request
+) -> Recheck:
+    """Find what no longer qualifies and how many others its split needs; catalogs may be fetched for that."""
+    checked = find_stale(
+        data, root, manifest, inventory, request, fetch=True, labelled_too=True, progress=request.progress
+    )
+    images = {one.image for one in checked.stale.images}
+    folders, name = home_folders(data), data_name(data)
+    removal = plan_removal(root, folders, manifest, data=name, images=images)
+    leaving = removal.removed
+    if request.has_target:
+        wanted = backgrounds_needed(before.labelled, 0, ratio=request.ratio, count=request.count)
+    else:
+        wanted = _number_before(narrowed(manifest, root, folders, name), request.split, before.backgrounds)
+    staying = before.backgrounds - len(leaving)
+    stale = replace(
+        checked.stale,
+        replaced=tuple(entry.image for entry in leaving),
+        kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept)
+        + _of_others(removal, manifest, images),
+    )
+    checked = replace(checked, stale=stale, notes=_notes(checked, request))
+    return Recheck(checked, leaving, max(0, wanted - staying))
+
+
+def _of_others(removal: Removal, manifest: Manifest, images: set[str]) -> tuple[KeptBackground, ...]:
+    """Images of this split that were added for another data.yaml of the root, whose run decides about them."""
+    return tuple(
+        KeptBackground(entry.image, f"it was added for {entry.data}; run `augment --recheck` with that data.yaml")
+        for entry in manifest.entries
+        if entry.image in images and entry.data in removal.others
+    )
+
+
+def _number_before(manifest: Manifest, split: str, backgrounds: int) -> int:
+    """How many there are; or were, where a replacement was cut off before its images left."""
+    begun = manifest.replacing
+    if begun and begun.split == split and {entry.image for entry in manifest.entries} & set(begun.images):
+        return begun.backgrounds
+    return backgrounds
+
+
+def _notes(checked: Checked, request: Request) -> tuple[str, ...]:
+    """Says that today's options decide, where earlier runs were asked something else."""
+
+    def options(run: Run) -> tuple[object, ...]:
+        return run.license, set(run.exclude), run.lean, run.captions
+
+    if all(options(then) == options(now) for then, now in checked.settled):
+        return ()
+    return ("earlier runs had other options; today's decide which backgrounds stay",)
+
+
+def begin(root: Path, manifest: Manifest, split: str, leaving: tuple[Entry, ...], backgrounds: int) -> Manifest:
+    """Write down what is to be reached, before anything is added; the caller holds the lock."""
+    replacing = Replacing(split, backgrounds, tuple(entry.image for entry in leaving))
+    begun: Manifest = msgspec.structs.replace(manifest, replacing=replacing)
+    write_manifest(root, begun)
+    return begun
+
+
+def give_up(root: Path) -> None:
+    """Forget what was to be reached: nothing was added. The caller holds the lock."""
+    manifest = read_manifest(root)
+    if manifest.pending is None:
+        write_or_drop(root, msgspec.structs.replace(manifest, replacing=None))
+
+
+def finish(root: Path, data: DataYaml, leaving: tuple[Entry, ...], checked: Checked) -> Stale:
+    """Take out what no longer qualifies, and record what the others rest on now; the caller holds the lock.
+
+    Returns:
+        What is left of the backgrounds that no longer qualify.
+    """
+    images = {entry.image for entry in leaving}
+    removed: tuple[str, ...] = ()
+    kept = checked.stale.kept
+    if images:
+        removal = remove(root, home_folders(data), data=data_name(data), images=images)
+        removed = tuple(entry.image for entry in (*removal.removed, *removal.gone))
+        kept += tuple(KeptBackground(one.image, one.reason) for one in removal.kept)
+    manifest = read_manifest(root)
+    settled = {id(run): now for run in manifest.runs for then, now in checked.settled if run == then}
+    runs = tuple(settled.get(id(run), run) for run in manifest.runs)
+    left: Manifest = msgspec.structs.replace(manifest, runs=runs, replacing=None)
+    if left != manifest:
+        write_or_drop(root, left)
+    there = {one.image for one in kept}
+    return replace(
+        checked.stale,
+        images=tuple(one for one in checked.stale.images if one.image in there),
+        replaced=removed,
+        kept=kept,
+    )

@@ -1,0 +1,195 @@
+"""A COCO file's images in the order of their names, each with its annotations, however large the file is.
+
+A COCO file lists both in any order. They are put into a temporary SQLite database, which is on disk beyond half a
+megabyte and has no name: it is gone with the process, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from yolobg.errors import DatasetError, YolobgError
+from yolobg.json_stream import NotStreamableError, stream_arrays
+
+__all__ = ["Category", "Record", "Store", "read_store"]
+
+_ARRAYS = ("images", "annotations", "categories")
+_CACHE_KIB = 512
+_BEGIN = (
+    "PRAGMA journal_mode = OFF",
+    f"PRAGMA cache_size = -{_CACHE_KIB}",
+    "BEGIN",
+    "CREATE TABLE image (place INTEGER PRIMARY KEY, id INTEGER NOT NULL, name TEXT NOT NULL, width INTEGER, "
+    "height INTEGER)",
+    "CREATE TABLE object (place INTEGER PRIMARY KEY, image INTEGER NOT NULL, content BLOB NOT NULL)",
+)
+_FINISH = (
+    "CREATE UNIQUE INDEX image_id ON image (id)",
+    "CREATE INDEX image_name ON image (name)",
+    "CREATE INDEX object_image ON object (image)",
+    "COMMIT",
+)
+_STRAY = "SELECT image FROM object WHERE image NOT IN (SELECT id FROM image) LIMIT 1"
+_LISTING = "SELECT name FROM image ORDER BY name, place"
+_READING = """
+SELECT image.place, image.id, image.name, image.width, image.height, object.place, object.content
+FROM image LEFT JOIN object ON object.image = image.id
+ORDER BY image.name, image.place, object.place
+"""
+
+
+class Category(msgspec.Struct):
+    """One of `categories`."""
+
+    id: int
+    name: str
+    keypoints: list[str] | None = None
+
+
+class Record(NamedTuple):
+    """An image as its file tells it, and its annotations as they stand there.
+
+    Attributes:
+        id: The file's number of it.
+        name: Its name, as it stands there.
+        width: In pixels; 0 where the file does not say.
+        height: In pixels; 0 where the file does not say.
+        annotations: Which one of the file's annotations, from 0, and its JSON text.
+    """
+
+    id: int
+    name: str
+    width: int
+    height: int
+    annotations: Sequence[tuple[int, bytes]]
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: int
+    file_name: str
+    width: int | None = None
+    height: int | None = None
+
+
+class _Owner(msgspec.Struct, gc=False):
+    image_id: int
+
+
+class _Whole(msgspec.Struct):
+    images: list[_Image]
+    categories: list[Category]
+    annotations: list[msgspec.Raw]
+
+
+_OWNER = msgspec.json.Decoder(_Owner, strict=False).decode
+_DECODERS: dict[str, msgspec.json.Decoder[list[Any]]] = {
+    "images": msgspec.json.Decoder(list[_Image], strict=False),
+    "annotations": msgspec.json.Decoder(list[msgspec.Raw]),
+    "categories": msgspec.json.Decoder(list[Category], strict=False),
+}
+
+
+class Store:
+    """One annotations file in a database of its own; made by `read_store`."""
+
+    def __init__(self) -> None:
+        # Without a name it is a temporary file that the system removes.
+        self._database = sqlite3.connect("", isolation_level=None)
+        weakref.finalize(self, self._database.close)
+        self.categories: list[Category] = []
+        for statement in _BEGIN:
+            self._database.execute(statement)
+
+    def add(self, key: str, entries: Iterable[Any]) -> None:
+        """Take some entries of one of the file's arrays."""
+        if key == "images":
+            rows = ((e.id, e.file_name, e.width or 0, e.height or 0) for e in entries)
+            self._database.executemany("INSERT INTO image (id, name, width, height) VALUES (?, ?, ?, ?)", rows)
+        elif key == "annotations":
+            owned = ((_OWNER(raw).image_id, bytes(raw)) for raw in entries)
+            self._database.executemany("INSERT INTO object (image, content) VALUES (?, ?)", owned)
+        else:
+            self.categories += entries
+
+    def finish(self) -> None:
+        """All is there: make it ready to be read.
+
+        Raises:
+            sqlite3.IntegrityError: Two images have the same id.
+            KeyError: An annotation belongs to an image that the file does not list; tells its id.
+        """
+        for statement in _FINISH:
+            self._database.execute(statement)
+        stray = self._database.execute(_STRAY).fetchone()
+        if stray is not None:
+            raise KeyError(stray[0])
+
+    def names(self) -> Iterator[str]:
+        """The name of every image, in ascending order."""
+        return (name for (name,) in self._database.execute(_LISTING))
+
+    def records(self) -> Iterator[Record]:
+        """Every image with its annotations, in the order of `names`; its annotations in the file's order."""
+        rows = self._database.execute(_READING)
+        for _, group in itertools.groupby(rows, key=lambda row: row[0]):
+            owned = list(group)
+            _, number, name, width, height, *_ = owned[0]
+            annotations = [(row[5] - 1, row[6]) for row in owned if row[5] is not None]
+            yield Record(number, name, width, height, annotations)
+
+
+def read_store(file: Path) -> Store:
+    """Read a COCO annotations file, array by array.
+
+    Args:
+        file: The file.
+
+    Raises:
+        DatasetError: It cannot be read, is no COCO file, or its records contradict each other.
+        YolobgError: There is no room for what is kept meanwhile.
+    """
+    try:
+        store = _streamed(file) or _whole(file)
+        store.finish()
+    except sqlite3.IntegrityError as error:
+        raise DatasetError(f"{file}: two images have the same id") from error
+    except sqlite3.Error as error:
+        raise YolobgError(
+            f"{file}: its records cannot be kept in a temporary file meanwhile: {error}; make room in the folder for "
+            "temporary files, or name another one with TMPDIR"
+        ) from error
+    except KeyError as error:
+        raise DatasetError(
+            f"{file}: an annotation belongs to image {error.args[0]}, which the file does not list"
+        ) from error
+    except (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise DatasetError(f"{file}: not a COCO annotations file: {error}") from error
+    return store
+
+
+def _streamed(file: Path) -> Store | None:
+    """In pieces of a megabyte; None where the file is laid out in another way, or wrong."""
+    store, seen = Store(), set[str]()
+    try:
+        with file.open("rb") as handle:
+            for key, entries in stream_arrays(handle, _DECODERS):
+                seen.add(key)
+                store.add(key, entries)
+    except (NotStreamableError, msgspec.MsgspecError):
+        return None
+    return store if seen == set(_ARRAYS) else None
+
+
+def _whole(file: Path) -> Store:
+    decoded = msgspec.json.decode(file.read_bytes(), type=_Whole, strict=False)
+    store = Store()
+    for key in _ARRAYS:
+        store.add(key, getattr(decoded, key))
+    return store

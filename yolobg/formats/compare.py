@@ -1,0 +1,263 @@
+"""Count a dataset, and compare what was written with what was meant, image by image."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from yolobg.formats.contents import Contents, Item, Kind, Shape
+from yolobg.results import FormatCounts
+
+__all__ = ["Comparison", "Survey", "compare", "survey"]
+
+_SHOWN = 5
+_EXACT = 1e-6
+"""Share of the image's size that a box may be off where the format writes coordinates in full."""
+
+
+@dataclass
+class Survey:
+    """What is in a dataset: what is counted, and what some formats cannot hold.
+
+    Attributes:
+        counts: What reports tell.
+        several: Objects whose outline has several rings.
+        mixed: Images with both polygons and boxes.
+        appearance: Class ids in the order in which they are first met.
+    """
+
+    counts: FormatCounts
+    several: int = 0
+    mixed: int = 0
+    appearance: tuple[int, ...] = ()
+
+
+@dataclass
+class _Sum:
+    numbers: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    appearance: dict[int, None] = field(default_factory=dict)
+
+    def add(self, item: Item) -> None:
+        numbers, objects = self.numbers, [shape for shape in item.shapes if not shape.crowd]
+        numbers["images"] += 1
+        numbers["backgrounds"] += not objects
+        numbers["crowds"] += len(item.shapes) - len(objects)
+        self.splits[item.split] += 1
+        for shape in objects:
+            self.appearance.setdefault(shape.class_id)
+            numbers[shape.kind] += 1
+            numbers["key_points"] += bool(shape.key_points)
+            numbers["several"] += len(shape.polygons) > 1
+            numbers["masks"] += shape.mask is not None
+        numbers["mixed"] += len({shape.kind for shape in objects}) > 1
+
+    def counts(self, splits: Iterable[str], names: Mapping[int, str]) -> FormatCounts:
+        n = self.numbers
+        return FormatCounts(
+            images=n["images"],
+            backgrounds=n["backgrounds"],
+            boxes=n["box"],
+            polygons=n["polygon"],
+            masks=n["masks"],
+            key_points=n["key_points"],
+            crowds=n["crowds"],
+            splits={split: self.splits[split] for split in sorted(splits)},
+            classes=dict(names),
+        )
+
+
+def survey(contents: Contents) -> Survey:
+    """Count everything in one reading."""
+    total = _Sum()
+    for item in contents.items():
+        total.add(item)
+    n = total.numbers
+    counts = total.counts(contents.splits, contents.names)
+    return Survey(counts, n["several"], n["mixed"], tuple(total.appearance))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison found.
+
+    Attributes:
+        counts: What was found in the second dataset.
+        deviation: The largest difference of a coordinate, as a share (0-1) of the image's size.
+        differences: The first images that differ, with what differs; empty where all is as meant.
+        different: How many images differ.
+    """
+
+    counts: FormatCounts
+    deviation: float
+    differences: tuple[str, ...]
+    different: int
+
+
+def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, ordered_classes: bool) -> Comparison:
+    """Compare two datasets image by image.
+
+    Memory is that of the images that come in another order in the two, so as a rule of one.
+
+    Args:
+        meant: What was to be written.
+        found: What is there.
+        pixel_digits: Decimals of a pixel that the format writes; None for all.
+        ordered_classes: Whether class ids must be the same, not only the names.
+    """
+    total, said, different, worst = _Sum(), list(_other_classes(meant, found, ordered_classes)), 0, 0.0
+    different += len(said)
+    for expected, there in _pairs(meant.items(), found.items()):
+        if there is not None:
+            total.add(there)
+        reason, deviation = _differs(expected, there, (meant.names, found.names), pixel_digits)
+        if reason:
+            different += 1
+            if len(said) < _SHOWN:
+                item = expected or there
+                said.append(f"{item.split}/{item.name}: {reason}" if item else reason)
+        worst = max(worst, deviation)
+    return Comparison(total.counts(found.splits, found.names), worst, tuple(said), different)
+
+
+def _other_classes(meant: Contents, found: Contents, ordered: bool) -> Iterator[str]:  # noqa: FBT001 - one caller
+    if ordered and dict(meant.names) != dict(found.names):
+        yield f"classes: {_shown(found.names)} where {_shown(meant.names)} was meant"
+    if set(meant.splits) != set(found.splits):
+        yield f"splits: {', '.join(found.splits) or 'none'} where {', '.join(meant.splits)} was meant"
+
+
+def _shown(names: Mapping[int, str]) -> str:
+    return ", ".join(f"{i}: {name}" for i, name in list(names.items())[:20])
+
+
+def _pairs(meant: Iterator[Item], found: Iterator[Item]) -> Iterator[tuple[Item | None, Item | None]]:
+    """The images of both by split and name; whatever has no counterpart comes with None."""
+    waiting: tuple[dict[tuple[str, str], Item], dict[tuple[str, str], Item]] = ({}, {})
+    sides: list[Iterator[Item] | None] = [meant, found]
+    while any(sides):
+        for side in (0, 1):
+            stream = sides[side]
+            item = next(stream, None) if stream is not None else None
+            if item is None:
+                sides[side] = None
+                continue
+            key = (item.split, item.name)
+            other = waiting[1 - side].pop(key, None)
+            if other is None:
+                if key in waiting[side]:
+                    # The same name twice on one side: the second has no counterpart of its own.
+                    yield (item, None) if side == 0 else (None, item)
+                waiting[side][key] = item
+            else:
+                yield (item, other) if side == 0 else (other, item)
+    yield from ((item, None) for item in waiting[0].values())
+    yield from ((None, item) for item in waiting[1].values())
+
+
+def _differs(
+    meant: Item | None,
+    found: Item | None,
+    names: tuple[Mapping[int, str], Mapping[int, str]],
+    pixel_digits: int | None,
+) -> tuple[str, float]:
+    if found is None:
+        return "is missing", 0.0
+    if meant is None:
+        return "was not meant to be there", 0.0
+    left = [(names[0][shape.class_id], shape) for shape in meant.shapes]
+    right = [(names[1].get(shape.class_id, "?"), shape) for shape in found.shapes]
+    deviation = _straight(left, right)
+    if deviation > _EXACT:
+        # In another order, coarser, or wrong.
+        counts = [
+            Counter((name, shape.kind, _masked(shape), bool(shape.key_points), shape.crowd) for name, shape in side)
+            for side in (left, right)
+        ]
+        if counts[0] != counts[1]:
+            return f"{_told(counts[1])} where {_told(counts[0])} was meant", 0.0
+        deviation = max(map(_distance, (shape for _, shape in left), _nearest(left, right)), default=0.0)
+    if _other_file(meant.image, found.image):
+        return "its image is another file", 0.0
+    if deviation > _tolerance(found, meant, pixel_digits):
+        return f"a coordinate is off by {deviation:.2g} of the image's size", deviation
+    return "", deviation
+
+
+def _straight(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> float:
+    """The largest difference of a coordinate, object by object; infinite where these are of other kinds."""
+    if len(left) != len(right):
+        return float("inf")
+    worst = 0.0
+    for (name, one), (other_name, other) in zip(left, right, strict=True):
+        if name != other_name or one.crowd != other.crowd or bool(one.key_points) != bool(other.key_points):
+            return float("inf")
+        if _masked(one) != _masked(other):
+            return float("inf")
+        worst = max(worst, _distance(one, other))
+    return worst
+
+
+def _masked(shape: Shape) -> bool:
+    """Whether an object has a mask; what a crowd region covers is not compared."""
+    return shape.mask is not None and not shape.crowd
+
+
+def _other_file(meant: str | None, found: str | None) -> bool:
+    """Whether two image files differ in size: one that took another's place nearly always does."""
+    if not meant or not found:
+        return False
+    try:
+        return os.stat(meant).st_size != os.stat(found).st_size  # noqa: PTH116 - plain strings, by the thousand
+    except OSError:
+        return True
+
+
+def _told(counts: Counter[tuple[str, Kind, bool, bool, bool]]) -> str:
+    parts = [
+        f"{number} {name} ({kind}{' with a mask' if masked else ''}{' with key points' if points else ''}"
+        f"{', crowd' if crowd else ''})"
+        for (name, kind, masked, points, crowd), number in sorted(counts.items())
+    ]
+    return ", ".join(parts[:8]) or "no object"
+
+
+def _nearest(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> Iterator[Shape]:
+    """The shapes of `right` in the order of `left`: for each the nearest of its kind that is left."""
+    rest = list(right)
+    for name, shape in left:
+        fitting = [
+            i for i, (other, s) in enumerate(rest) if (other, s.kind, s.crowd) == (name, shape.kind, shape.crowd)
+        ]
+        best = min(fitting, key=lambda i: _distance(shape, rest[i][1]))
+        yield rest.pop(best)[1]
+
+
+def _distance(a: Shape, b: Shape) -> float:
+    """The largest difference of a coordinate; infinite where the outlines have different points."""
+    # A polygon's box is not compared: most formats make it from the outline.
+    if a.polygons or b.polygons:
+        if len(a.polygons) != len(b.polygons):
+            return float("inf")
+        rings = zip(a.polygons, b.polygons, strict=True)
+        worst = max(_apart(one, other) for one, other in rings)
+    else:
+        worst = _apart(a.box, b.box)
+    return max(worst, _apart(a.key_points, b.key_points)) if a.key_points or b.key_points else worst
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> float:
+    if len(one) != len(other):
+        return float("inf")
+    return max(map(abs, map(operator.sub, one, other)), default=0.0)
+
+
+def _tolerance(found: Item, meant: Item, pixel_digits: int | None) -> float:
+    if pixel_digits is None:
+        return _EXACT
+    size = found.size or meant.size or (1, 1)
+    # A width comes of two corners, each rounded.
+    return _EXACT + 10.0**-pixel_digits * 1.1 / min(size)

@@ -1,0 +1,105 @@
+"""What a format cannot hold, said before anything is written, with the option that allows for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from yolobg.errors import UsageError
+from yolobg.formats.compare import Survey
+from yolobg.formats.contents import Contents
+from yolobg.formats.registry import Format
+from yolobg.formats.transform import Wish
+
+__all__ = ["check_held", "told_changes"]
+
+
+def check_held(expected: Survey, meant: Contents, target: Format, *, class_order: str, images: str) -> None:
+    """Refuse what the target would lose without a word.
+
+    Args:
+        expected: What is to be written, counted.
+        meant: The same, to be read.
+        target: The format.
+        class_order: `lose` if ids and unused classes may be lost.
+        images: `none` if no images are to be written.
+
+    Raises:
+        UsageError: Something does not fit; the message names all of it and the options that say what to do about it.
+    """
+    lost = [*_objects(expected, meant, target), *_names(expected, meant, target, class_order)]
+    if images == "none" and not target.bare:
+        lost.append(("annotations without their images: it cannot be read so", "--images hard takes no space"))
+    if lost:
+        lines = "\n".join(f"  {what}: {remedy}" for what, remedy in lost)
+        raise UsageError(f"{target.name} cannot hold everything that is in this dataset; nothing was written\n{lines}")
+
+
+def _objects(expected: Survey, meant: Contents, target: Format) -> Iterator[tuple[str, str]]:
+    counts = expected.counts
+    points = counts.key_points if target.key_points else 0
+    if counts.key_points and not target.key_points:
+        yield f"{counts.key_points:,} objects have key points", "--key-points drop keeps their boxes"
+    if counts.crowds and not target.crowds:
+        only = "images with nothing else become backgrounds"
+        yield f"{counts.crowds:,} crowd regions", f"--crowds drop leaves them out ({only})"
+    if counts.masks and not target.masks:
+        yield f"{counts.masks:,} run-length masks", "--polygons to-boxes keeps their boxes"
+    if counts.polygons and not target.polygons:
+        yield f"{counts.polygons:,} polygons", "--polygons to-boxes keeps their boxes"
+        return
+    if expected.several and not target.parts:
+        remedy = "--polygons parts makes each ring an object, --polygons to-boxes keeps the boxes"
+        yield f"{expected.several:,} objects have an outline of several rings", remedy
+    if not target.mixed:
+        yield from _either_or(expected, points)
+
+
+def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
+    """YOLO labels hold boxes, or polygons, or boxes with key points; a mixture makes trainers drop the image."""
+    if expected.mixed:
+        yield (
+            f"{expected.mixed:,} images have both polygons and boxes",
+            "--polygons to-boxes makes all of them boxes",
+        )
+    if points and expected.counts.polygons:
+        yield (
+            f"{expected.counts.polygons:,} polygons beside {points:,} objects with key points",
+            "--polygons to-boxes keeps the key points, --key-points drop the polygons",
+        )
+
+
+def _names(expected: Survey, meant: Contents, target: Format, class_order: str) -> Iterator[tuple[str, str]]:
+    if target.trained and not meant.names:
+        yield "no class at all, which trainers refuse", "name the classes in the source first"
+    if not target.classes and class_order != "lose" and expected.appearance != tuple(meant.names):
+        yield (
+            "class ids, and classes without an object: it has no list of classes",
+            "--class-order lose numbers them as they appear",
+        )
+
+
+def told_changes(
+    before: Survey, after: Survey, wish: Wish, old_splits: Sequence[str], new_splits: Sequence[str]
+) -> tuple[str, ...]:
+    """What was changed because it was asked for, one sentence each."""
+    old, new = before.counts, after.counts
+    said = []
+    if wish.classes:
+        objects = [count.boxes + count.polygons for count in (old, new)]
+        said.append(
+            f"kept {len(new.classes)} of {len(old.classes)} classes: {objects[0] - objects[1]:,} objects left out, "
+            f"{new.backgrounds - old.backgrounds:,} more images without an object"
+        )
+    if wish.polygons == "to-boxes" and old.polygons > new.polygons:
+        said.append(f"{old.polygons - new.polygons:,} polygons became boxes")
+    if wish.polygons == "to-boxes" and old.masks > new.masks:
+        said.append(f"{old.masks - new.masks:,} masks became boxes")
+    if wish.polygons == "parts" and before.several:
+        said.append(f"{before.several:,} outlines of several rings became {new.polygons - old.polygons:,} more objects")
+    if wish.key_points == "drop" and old.key_points:
+        said.append(f"the key points of {old.key_points:,} objects were left out")
+    if wish.crowds == "drop" and old.crowds:
+        said.append(f"{old.crowds:,} crowd regions were left out")
+    pairs = zip(old_splits, new_splits, strict=True)
+    said += [f"split {a} is called {b}" for a, b in pairs if a != b]
+    return tuple(said)

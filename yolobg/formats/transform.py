@@ -1,0 +1,241 @@
+"""What is done to a dataset on purpose before it is written: classes left out, outlines to boxes, splits and names.
+
+Nothing here happens unless it was asked for, with one exception that the report lists: an image gets another name where
+the target format has one place for two.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from yolobg.errors import DatasetError, UsageError
+from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, stem_of
+from yolobg.formats.registry import Format
+from yolobg.results import Renamed
+from yolobg.safe_names import folded, is_safe, safe_name, safe_part
+
+__all__ = ["Changed", "Wish", "change_names", "choose_classes", "rename_splits"]
+
+# How splits are called in the wild, for formats that know only some names.
+_SPLITS = {
+    "valid": "val",
+    "validation": "val",
+    "training": "train",
+    "testing": "test",
+    "default": "train",
+    **{f"{split}{year}": split for split in ("train", "val", "test") for year in (2007, 2012, 2014, 2015, 2017)},
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user allows to be changed.
+
+    Attributes:
+        classes: The classes to keep, by name; all when empty.
+        polygons: `to-boxes` keeps the box of each outline; `parts` makes each ring an object of its own.
+        key_points: `drop` leaves key points out.
+        crowds: `drop` leaves crowd regions out.
+        class_order: `lose` lets a format without a list of classes forget ids and unused classes.
+        splits: New names of splits, by old.
+    """
+
+    classes: Sequence[str] = ()
+    polygons: Literal["keep", "to-boxes", "parts"] = "keep"
+    key_points: Literal["keep", "drop"] = "keep"
+    crowds: Literal["keep", "drop"] = "keep"
+    class_order: Literal["keep", "lose"] = "keep"
+    splits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A dataset as it is to be written.
+
+    Attributes:
+        source: The dataset as it is.
+        wish: What is changed.
+        kept: Old class id to new.
+        split_names: Old split name to new.
+        new_names: New names of images, by new split and old name.
+    """
+
+    source: Contents
+    wish: Wish
+    kept: Mapping[int, int]
+    split_names: Mapping[str, str]
+    new_names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """The kept classes, numbered from 0."""
+        return {new: self.source.names[old] for old, new in self.kept.items()}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits under their new names."""
+        return tuple(self.split_names[split] for split in self.source.splits)
+
+    @property
+    def meta(self) -> Meta:
+        """More about the kept classes."""
+        meta = self.source.meta
+        ids = {self.kept[old]: number for old, number in meta.category_ids.items() if old in self.kept}
+        if self.wish.key_points == "drop":
+            return Meta(ids)
+        return replace(meta, category_ids=ids)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know about the source."""
+        return self.source.warnings
+
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image under their new names, in the order of the source."""
+        for old, name in self.source.listing():
+            split = self.split_names[old]
+            yield split, self.new_names.get((split, name), name)
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in the order of the source."""
+        as_they_are = Wish(splits=self.wish.splits) == self.wish
+        for item, (split, name) in zip(self.source.items(), self.listing(), strict=True):
+            if as_they_are and (split, name) == (item.split, item.name):
+                yield item
+                continue
+            shapes = item.shapes if as_they_are else (shape for old in item.shapes for shape in self._shapes(old))
+            yield replace(item, split=split, name=name, shapes=tuple(shapes))
+
+    def _shapes(self, shape: Shape) -> Iterator[Shape]:
+        if shape.class_id not in self.kept or (shape.crowd and self.wish.crowds == "drop"):
+            return
+        shape = replace(shape, class_id=self.kept[shape.class_id])
+        if self.wish.key_points == "drop" and shape.key_points:
+            shape = replace(shape, key_points=())
+        if self.wish.polygons == "to-boxes" and not shape.crowd:
+            shape = replace(shape, polygons=(), mask=None)
+        if self.wish.polygons == "parts" and len(shape.polygons) > 1:
+            yield from (replace(shape, box=box_around((ring,)), polygons=(ring,)) for ring in shape.polygons)
+            return
+        yield shape
+
+
+def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, int]:
+    """Old class id to new for the classes to keep, in the dataset's own order.
+
+    Raises:
+        UsageError: A name is no class of the dataset.
+    """
+    if not wanted:
+        return {class_id: class_id for class_id in names}
+    unknown = [name for name in wanted if name not in names.values()]
+    if unknown:
+        raise UsageError(f"--classes {unknown[0]}: the dataset has no such class; it has {', '.join(names.values())}")
+    kept = [class_id for class_id, name in names.items() if name in wanted]
+    return {old: new for new, old in enumerate(kept)}
+
+
+def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]) -> dict[str, str]:
+    """Old split name to new: as wished, else under the name that the format knows; always one that can be a folder.
+
+    Raises:
+        UsageError: The format does not know a name, a wished one can be no folder, or two splits would become one.
+    """
+    unknown = [split for split in wish if split not in splits]
+    if unknown:
+        raise UsageError(f"--split {unknown[0]}=…: the dataset has the splits {', '.join(splits)}")
+    odd = next((f"{old}={name}" for old, name in wish.items() if not is_safe(name) or "/" in name), None)
+    if odd is not None:
+        raise UsageError(f"--split {odd}: this can be no name of a folder on every system; choose a plain word")
+    new = {split: wish.get(split, split) for split in splits}
+    if target.splits:
+        new = {old: name if name in target.splits else _SPLITS.get(name, name) for old, name in new.items()}
+        strange = [old for old, name in new.items() if name not in target.splits]
+        if strange:
+            raise UsageError(
+                f"split '{strange[0]}': {target.name} knows only {', '.join(target.splits)}; say which it is, for "
+                f"example --split {strange[0]}=train"
+            )
+    double = [name for name in new.values() if list(new.values()).count(name) > 1]
+    if double:
+        olds = ", ".join(old for old, name in new.items() if name == double[0])
+        raise UsageError(f"splits {olds}: all of them would become '{double[0]}'; name them with --split OLD=NEW")
+    return _apart(new)
+
+
+def _apart(splits: Mapping[str, str]) -> dict[str, str]:
+    """Under safe names; two that are one on some disk are kept apart by a number."""
+    taken, apart = set[str](), dict[str, str]()
+    # What is safe as it is keeps its name, whatever comes before it.
+    for old, name in sorted(splits.items(), key=lambda pair: safe_part(pair[1]) != pair[1]):
+        safe = safe_part(name)
+        names = itertools.chain([safe], (safe_part(f"{safe}-{number}") for number in itertools.count(2)))
+        apart[old] = next(new for new in names if folded(new) not in taken)
+        taken.add(folded(apart[old]))
+    return {old: apart[old] for old in splits}
+
+
+def change_names(contents: Contents, split_names: Mapping[str, str], target: Format) -> tuple[Renamed, ...]:
+    """The images that need another name: theirs is not safe, or the target has one place for them and another image.
+
+    This is where every name that a source gives becomes a safe one, whatever the formats. The first image of several
+    in one place keeps its name, and so does every image that nothing is in the way of. Names that differ only in case
+    or in how letters are composed count as one, since they are one on many disks.
+
+    Raises:
+        DatasetError: Two images have the very same name.
+    """
+    places = array("q", (hash(place) for _, _, place in _places(contents, split_names, target)))
+    several = {one for one, other in itertools.pairwise(sorted(places)) if one == other}
+    # Hashes instead of places: a hundred thousand of these are some megabytes. Two that differ and have one hash cost
+    # an image its name for nothing.
+    known = frozenset(places) if several else frozenset[int]()
+    first, given, named = set[int](), set[int](), set[tuple[str, str]]()
+    renamed = []
+    for (split, old_name), name, place in _places(contents, split_names, target):
+        new = name
+        if hash(place) in several:
+            if (split, old_name) in named:
+                raise DatasetError(
+                    f"{split}/{old_name}: two images of the source have this name; rename one of them, or make one "
+                    "record of the two"
+                )
+            named.add((split, old_name))
+            if hash(place) in first:
+                new = _free(split, name, target, lambda place: hash(place) in known or hash(place) in given)
+                given.add(hash(_place(new, split, target)))
+            first.add(hash(place))
+        if new != old_name:
+            renamed.append(Renamed(split, old_name, new))
+    return tuple(renamed)
+
+
+def _places(
+    contents: Contents, split_names: Mapping[str, str], target: Format
+) -> Iterator[tuple[tuple[str, str], str, tuple[str, str]]]:
+    """New split and old name of each image, the name that it would have, and the place which that takes."""
+    for old_split, old_name in contents.listing():
+        split = split_names[old_split]
+        name = safe_name(old_name)
+        name = name if target.nested else safe_name(name.replace("/", "_"))
+        yield (split, old_name), name, _place(name, split, target)
+
+
+def _free(split: str, name: str, target: Format, taken: Callable[[tuple[str, str]], bool]) -> str:
+    """A name like the one given whose place is free."""
+    stem, suffix = stem_of(name), name[len(stem_of(name)) :]
+    plain = (split,) if target.unique == "dataset" else ()
+    marks = itertools.chain(plain, (f"{split}-{number}" for number in itertools.count(2 + len(plain))))
+    names = (safe_name(f"{stem}-{mark}{suffix}") for mark in marks)
+    return next(new for new in names if not taken(_place(new, split, target)))
+
+
+def _place(name: str, split: str, target: Format) -> tuple[str, str]:
+    key = name if target.suffixes else stem_of(name)
+    # datumaro's own formats write a/b and a_b to one file.
+    key = key if target.own else key.replace("/", "_")
+    return ("" if target.unique == "dataset" else split), folded(key)

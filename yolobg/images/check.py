@@ -1,0 +1,132 @@
+"""Whether bytes are the image that a record describes, and one that a trainer can read (design decision 11).
+
+Reads, never writes. Pillow is loaded at the first image that needs it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Literal
+
+from yolobg.images.jpeg_png import BadImageError, Data, Structure, walk_jpeg, walk_png
+from yolobg.model import IMAGE_FORMATS, Failed, ImageRecord
+
+__all__ = ["BadImageError", "Depth", "check_image", "image_suffix", "is_records_fault"]
+
+Depth = Literal["header", "structure", "decode"]
+
+_DISAGREES = ", but the record says "
+MIN_SIDE_PX = 10
+# Pillow's own bound against decompression bombs; above it Pillow warns, at twice it refuses.
+MAX_PIXELS = 89_478_485
+
+
+def image_suffix(file_name: str) -> str | None:
+    """The lower-case suffix of a file name when it is one of an image that trainers read, else None."""
+    suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
+    return suffix if suffix in IMAGE_FORMATS else None
+
+
+def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
+    """Check that the content is the whole image that the record describes.
+
+    Always: the format fits the suffix, start and end marks, header, size in pixels equal to the record's where it says
+    one (or turned by EXIF), at least 10 px a side, no decompression bomb, convertible to RGB.
+
+    Args:
+        data: The whole content.
+        record: What it should be.
+        depth: How much more: `header` nothing (a digest has proven the rest); `structure` JPEG markers through all
+            coded data and PNG CRCs; `decode` that and a decode, of a JPEG at 1/8 scale (which reads all coded data at
+            half the cost). Formats without a structure of their own here (neither JPEG nor PNG) are always decoded.
+
+    Raises:
+        BadImageError: It is not; the message is the reason.
+    """
+    suffix = image_suffix(record.file_name)
+    if suffix is None:
+        raise BadImageError("its name has no suffix of an image that trainers read")
+    if not data:
+        raise BadImageError("it is empty")
+    formats = IMAGE_FORMATS[suffix]
+    structure: Structure | None = None
+    if "JPEG" in formats:
+        structure = walk_jpeg(data, coded=depth != "header")
+    elif "PNG" in formats:
+        structure = walk_png(data)
+    if structure is not None:
+        _check_size(structure.width, structure.height, record, data)
+    if depth == "decode" or structure is None:
+        _decode(data, formats, lambda width, height: _check_size(width, height, record, data))
+
+
+def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> None:
+    if min(width, height) < MIN_SIDE_PX:
+        raise BadImageError(f"it is {width}x{height} px; trainers need at least {MIN_SIDE_PX} px a side")
+    if width * height > MAX_PIXELS:
+        raise BadImageError(f"it has {width}x{height} px, more than the {MAX_PIXELS:,} that are safe to decode")
+    wanted = (record.width, record.height)
+    if 0 in wanted or wanted == (width, height):
+        return
+    if wanted == (height, width) and _is_turned(data):
+        return
+    raise BadImageError(f"it is {width}x{height} px{_DISAGREES}{record.width}x{record.height}")
+
+
+def is_records_fault(failed: Failed) -> bool:
+    """Whether an image failed for what its record says of it, so that neither a network nor a disk is to blame.
+
+    Without any try: its name cannot be used. With one: its size is another.
+    """
+    return failed.attempts == 0 or _DISAGREES in failed.reason
+
+
+# EXIF orientations that swap width and height.
+_TURNED = frozenset({5, 6, 7, 8})
+_ORIENTATION = 0x0112
+
+
+def _decode(data: Data, formats: tuple[str, ...], check_size: Callable[[int, int], None]) -> None:
+    """Decode an image, once its size is known to be bearable.
+
+    A JPEG is decoded at 1/8 scale: all coded data is read, at half the cost. Others are decoded in full and made RGB.
+
+    Args:
+        data: The whole content.
+        formats: Pillow's names of the formats it may have; no other decoder sees it.
+        check_size: Given width and height as stored, in pixels, before any pixel is decoded; raises if they are wrong.
+
+    Raises:
+        BadImageError: It is of none of these formats, damaged, or this Pillow cannot read them; or of a wrong size.
+    """
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when first needed
+
+    Image.init()
+    known = [name for name in formats if name in Image.OPEN]
+    if not known:
+        raise BadImageError(f"this Pillow reads no {formats[0]} files")
+    try:
+        with Image.open(io.BytesIO(data), formats=known) as image:
+            check_size(*image.size)
+            if image.format in ("JPEG", "MPO"):
+                image.draft("RGB", (1, 1))
+                image.load()
+            else:
+                image.convert("RGB")
+    except BadImageError:
+        raise
+    except Exception as error:  # a decoder may raise anything on hostile bytes, and each means the same
+        raise BadImageError(f"it cannot be decoded: {error}") from error
+
+
+def _is_turned(data: Data) -> bool:
+    """Whether EXIF says that width and height are to be swapped for showing."""
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # noqa: BLE001 - a decoder may raise anything on damaged bytes; then it is not turned
+        return False

@@ -1,0 +1,146 @@
+"""Images from folders on this machine: found in COCO's own layouts, copied or linked into staging, verified there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolobg import files
+from yolobg.errors import DownloadError, UsageError
+from yolobg.images.check import check_image
+from yolobg.images.jpeg_png import BadImageError, Data
+from yolobg.images.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
+from yolobg.model import ImageRecord, Link, Staged
+from yolobg.safe_names import safe_parts
+
+__all__ = ["LocalFolders"]
+
+# Below a folder, in this order.
+LAYOUTS = ("", "train2017", "val2017", "images/train2017", "images/val2017", "images")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+
+class LocalFolders:
+    """The folders of an origin. Methods may be called from several threads at once."""
+
+    def __init__(self, folders: Sequence[Path], staging: Path, link: Link) -> None:
+        self._staging, self._link = staging, link
+        # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
+        places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
+        self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
+        self._inside: dict[str, bool] = {}
+
+    def find(self, record: ImageRecord) -> Path | None:
+        """The file of a record in the first place that has one, or None.
+
+        Never outside the folder, whatever the `file_name` says.
+
+        Raises:
+            BadImageError: The name leads out of the folder through a symbolic link, or the folder is closed to us.
+        """
+        parts = safe_parts(record.file_name)
+        if parts is None:
+            return None
+        for place in self._places:
+            path = place.joinpath(*parts)
+            try:
+                kind = path.lstat().st_mode
+            except PermissionError as error:
+                raise BadImageError(f"{path} cannot be looked at: {error.strerror}") from error
+            except (OSError, ValueError):
+                continue
+            self._check_inside(place, path, is_link=stat.S_ISLNK(kind))
+            if stat.S_ISREG(kind) or (stat.S_ISLNK(kind) and path.is_file()):
+                return path
+        return None
+
+    def _check_inside(self, place: Path, path: Path, *, is_link: bool) -> None:
+        key = str(path) if is_link else str(path.parent)
+        inside = self._inside.get(key)
+        if inside is None:
+            inside = Path(os.path.realpath(key)).is_relative_to(place)
+            self._inside[key] = inside
+        if not inside:
+            raise BadImageError(f"{path} leads out of {place} through a link; name the folder it leads to")
+
+    def bring(self, record: ImageRecord, source: Path) -> Staged:
+        """Copy or link a found file into staging and verify it there.
+
+        A JPEG or PNG is read whole: structure through all coded data, size, SHA-256. It is not decoded, since a decode
+        sees no more of a file that did not travel and costs ten times as much; other formats are decoded.
+
+        Raises:
+            BadImageError: It is not the image of the record or cannot be read.
+            UsageError: The file system cannot link it.
+            DownloadError: Staging cannot be written.
+        """
+        part, target = part_path(self._staging, record.id), staged_path(self._staging, record.id)
+        try:
+            size, sha256 = self._lay(record, source, part)
+            with write_guard(self._staging):
+                files.step("rename", target)
+                part.replace(target)
+        except OSError as error:
+            files.step("unlink", part)
+            part.unlink(missing_ok=True)
+            raise BadImageError(f"{source} cannot be read: {error.strerror or error}") from error
+        except BaseException:
+            with contextlib.suppress(OSError):
+                files.step("unlink", part)
+                part.unlink(missing_ok=True)
+            raise
+        return Staged(record, str(target), size, sha256, str(source))
+
+    def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str]:
+        """Bring a file's content or a link to it to `part`, verified; returns size and SHA-256.
+
+        A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
+        (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
+        """
+        if self._link != "copy":
+            self._make_link(source, part)
+            with content_of(part) as data:
+                return _verify(data, record)
+        with content_of(source) as data:
+            facts = _verify(data, record)
+            _write_new(part, data, self._staging)
+            return facts
+
+    def _make_link(self, source: Path, part: Path) -> None:
+        files.step("unlink", part)
+        part.unlink(missing_ok=True)
+        files.step("link", part)
+        try:
+            if self._link == "symlink":
+                part.symlink_to(source)
+            else:
+                os.link(os.path.realpath(source), part)
+        except OSError as error:
+            if error.errno in _FULL or error.errno == errno.ENOENT:
+                raise DownloadError(f"{part.parent}: cannot write here: {error.strerror or error}") from error
+            kind = "hard link" if self._link == "hard" else "symbolic link"
+            across = " (they lie on different file systems or mounts)" if error.errno == errno.EXDEV else ""
+            raise UsageError(
+                f"--link {self._link}: no {kind} from {part.parent} to {source} can be made: "
+                f"{error.strerror or error}{across}; use --link copy"
+            ) from error
+
+
+def _verify(data: Data, record: ImageRecord) -> tuple[int, str]:
+    check_image(data, record, depth="structure")
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def _write_new(part: Path, data: Data, staging: Path) -> None:
+    with write_guard(staging):
+        target = create_new(part)
+        try:
+            files.step("write", part)
+            write_all(target, data)
+        finally:
+            os.close(target)

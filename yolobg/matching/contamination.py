@@ -1,0 +1,168 @@
+"""How many of the chosen images may hold a class all the same: figures from human re-checks of COCO.
+
+For a category with k of n re-checked absences wrong, the share is the mean of Beta(k + 100 p, n - k + 100 (1 - p)),
+where p is the share in its tier of like categories. Images with at most two annotated categories are cleaner, and
+the captions veto takes its part. What no category and no carrier covers gets a warning, not a percentage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from yolobg.matching.lexicon import read_rows
+from yolobg.model import ClassMatch, Contamination
+
+__all__ = ["expected_contamination"]
+
+STRENGTH = 100
+"""Weight of a tier's share against a category's own pairs, in pairs. A choice; it matters below 60 pairs."""
+
+TIERS = {"A": (0.072, 0.036), "B": (0.020, 0.037), "C": (0.0026, 0.023), "D": (0.0007, 0.013)}
+"""Tier to the share of absences that are wrong, and that are arguable.
+
+A person; B chair, dining table, bottle, car; C other things of the house, truck, traffic light, bench; D the rest.
+"""
+
+FEW_CLASSES, FEW_CLASSES_AT_BEST = 0.4, 0.15
+"""Contamination of images with at most two annotated categories, as a share of the others': cautious; at best."""
+
+CAPTION_STRENGTH, CAPTION_SHARE = 20, 0.17
+"""Over all categories, 17 % of the pairs that only a caption names are really present; weight in pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The human re-check of one category: pairs checked, found present, found arguable; the same for captions' pairs.
+
+    `veto` is the share (0-1) of images without the category that the captions veto drops; `low` and `high` are the
+    95 % limits of the share (0-1) of wrong absences after it, which `tools/recheck_quantiles.py` computes.
+    """
+
+    tier: str
+    veto: float
+    checked: int
+    present: int
+    arguable: int
+    caption_checked: int
+    caption_present: int
+    low: float
+    high: float
+
+
+def expected_contamination(
+    matches: Sequence[ClassMatch], *, few_classes_share: float, captions: bool, lean: bool = False
+) -> tuple[tuple[ClassMatch, ...], Contamination | None]:
+    """Fill in the figure of each class, and return that of all classes together.
+
+    Args:
+        matches: What `match_classes` returned.
+        few_classes_share: Share (0-1) of the candidate images with at most two annotated categories.
+        captions: Whether the captions veto is on.
+        lean: Whether the categories in the maybe band stay candidates.
+
+    Returns:
+        The matches, each with `expected_contamination` or with a warning where nothing covers the name; and the
+        figure for the whole set, None where no class has one.
+    """
+    filled = tuple(_fill(match, few_classes_share, captions, lean) for match in matches)
+    covered = sorted({name for match in matches for name in _categories(match, lean)})
+    return filled, _combined(covered, few_classes_share, captions)
+
+
+def _fill(match: ClassMatch, few_classes_share: float, captions: bool, lean: bool) -> ClassMatch:  # noqa: FBT001
+    names = _categories(match, lean)
+    figure = _combined(names, few_classes_share, captions)
+    if figure is not None or match.status in ("opaque", "unknown"):
+        return replace(match, expected_contamination=figure)
+    return replace(match, warnings=tuple(dict.fromkeys((*match.warnings, _warning(match, names, captions)))))
+
+
+def _warning(match: ClassMatch, names: Sequence[str], captions: bool) -> str:  # noqa: FBT001
+    if names:
+        return (
+            f"{match.name}: no human re-check covers {', '.join(names)}; backgrounds may hold unlabelled {match.name}"
+        )
+    named = ""
+    if captions and match.captions is not None:
+        named = f"; captions named it in {match.captions:,} images, which are left out"
+    return f"{match.name}: no category covers it; backgrounds may hold unlabelled {match.name}{named}"
+
+
+def _categories(match: ClassMatch, lean: bool) -> tuple[str, ...]:  # noqa: FBT001
+    """Return the categories that stand for the class: the certain ones, or the maybe ones if there are no others."""
+    certain = tuple(e.coco for e in match.exclude)
+    return certain or (() if lean else tuple(e.coco for e in match.maybe))
+
+
+def _combined(names: Iterable[str], few_classes_share: float, captions: bool) -> Contamination | None:  # noqa: FBT001
+    """Return the figure of an image holding any of the categories; None where one has no re-check, or there is none."""
+    table = rechecks()
+    listed = list(names)
+    if not listed or any(name not in table for name in listed):
+        return None
+    figures = [figure(table[name], many=1.0 - few_classes_share, captions=captions) for name in listed]
+    return Contamination(
+        point=_any(f.point for f in figures),
+        low=_any(f.low for f in figures),
+        high=_any(f.high for f in figures),
+        arguable=_any(f.arguable for f in figures),
+    )
+
+
+def _any(shares: Iterable[float]) -> float:
+    return 1.0 - math.prod(1.0 - share for share in shares)
+
+
+def figure(recheck: Recheck, *, many: float, captions: bool) -> Contamination:
+    """Return the figure of one category.
+
+    Args:
+        recheck: Its human re-check.
+        many: Share (0-1) of the candidate images with at least three annotated categories.
+        captions: Whether the captions veto is on.
+    """
+    arguable = TIERS[recheck.tier][1]
+    a, b = shape(recheck.tier, recheck.checked, recheck.present)
+    after = (a / (a + b), recheck.low, recheck.high)
+    mean, low, high = after if captions else (_before(recheck, share) for share in after)
+    return Contamination(
+        point=mean * (many + FEW_CLASSES * (1.0 - many)),
+        low=low * (many + FEW_CLASSES_AT_BEST * (1.0 - many)),
+        high=high,
+        arguable=(recheck.arguable + STRENGTH * arguable) / (recheck.checked + STRENGTH),
+    )
+
+
+def shape(tier: str, checked: int, present: int) -> tuple[float, float]:
+    """Return a and b of the beta distribution of the share of wrong absences of one category."""
+    wrong = TIERS[tier][0]
+    return present + STRENGTH * wrong, checked - present + STRENGTH * (1.0 - wrong)
+
+
+def _before(recheck: Recheck, after: float) -> float:
+    """Return the share without the captions veto: what it would drop is wrong far more often than what it passes."""
+    named = (recheck.caption_present + CAPTION_STRENGTH * CAPTION_SHARE) / (recheck.caption_checked + CAPTION_STRENGTH)
+    return recheck.veto * named + (1.0 - recheck.veto) * after
+
+
+@lru_cache(maxsize=1)
+def rechecks() -> dict[str, Recheck]:
+    """Return category name to its human re-check, from recheck.tsv."""
+    table = {}
+    for name, tier, veto, *counts, low, high in read_rows("recheck.tsv"):
+        checked, present, arguable, caption_checked, caption_present = map(int, counts)
+        table[name] = Recheck(
+            tier,
+            float(veto) / 100,
+            checked,
+            present,
+            arguable,
+            caption_checked,
+            caption_present,
+            float(low),
+            float(high),
+        )
+    return table

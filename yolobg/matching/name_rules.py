@@ -1,0 +1,188 @@
+"""The ordered rules that answer for one class name. The first that understands the name answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, union, weaken
+from yolobg.matching.dictionaries import in_hand_lists, says_nothing
+from yolobg.matching.languages import as_hint, by_certain_language, by_language, by_likely_language
+from yolobg.matching.list_context import by_context
+from yolobg.matching.phrase_rules import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve
+from yolobg.matching.spelling import by_spelling
+from yolobg.matching.words import clean, words
+
+_BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]?")
+_ALTERNATIVES = re.compile(r"[/,;&+|]")
+_LEVELS = re.compile(r"--|::|->|__|[.:>]")
+_CAPITALS = re.compile(r"\b([A-Z]{2,})(?=[a-z]{3})")
+_SHORT_WITH = re.compile(r"\bw/o?\b|\bw/(?=\w)", re.IGNORECASE)
+
+
+def answer(name: str, context: Context) -> Answer:
+    """Return what the first rule that understands the name says; `unknown` where none does."""
+    text = _SHORT_WITH.sub(lambda m: " without " if m[0].lower() == "w/o" else " with ", clean(name))
+    for rule in NAME_RULES:
+        found = rule(text, context)
+        if found is not None:
+            return found
+    return UNKNOWN
+
+
+def contextual(text: str, context: Context) -> Answer | None:
+    """A word whose meaning the other names of the list decide."""
+    return by_context(words(text), context)
+
+
+def in_the_lists_language(text: str, context: Context) -> Answer | None:
+    """A word of the language in which the class list as a whole is written, or of a script that is not Latin."""
+    return by_language(text, context)
+
+
+def opaque(text: str, _context: Context) -> Answer | None:
+    """Numbers, letters, placeholders, bare colours and sizes say nothing, unless a list has them."""
+    phrase = words(text)
+    if says_nothing(phrase) and (not phrase or in_hand_lists(phrase) is None):
+        return OPAQUE
+    # `cat_0` is as often the first category as the first cat; only its owner knows.
+    if phrase[:1] == ("cat",) and "".join(phrase[1:]).isdigit():
+        return OPAQUE
+    return None
+
+
+def listed(text: str, _context: Context) -> Answer | None:
+    """A name that the hand lists have as a whole."""
+    return in_hand_lists(words(text)) if not _BRACKET.search(text) else None
+
+
+def bracketed(text: str, context: Context) -> Answer | None:
+    """`crane (bird)`: the bracket says which meaning is meant."""
+    hint = _BRACKET.search(text)
+    if not hint:
+        return None
+    base = (text[: hint.start()] + " " + text[hint.end() :]).strip()
+    if not words(base):
+        return answer(hint[1], context) if words(hint[1]) else None
+    return _disambiguated(answer(base, context), words(hint[1]))
+
+
+def _disambiguated(base: Answer, hint: tuple[str, ...]) -> Answer:
+    why = f"the bracket says {' '.join(hint)}"
+    if hint[:1] == ("for",):
+        return _for(base, resolve(hint[1:]), why)
+    meant = resolve(hint) if hint else None
+    if meant is None or meant.status == "opaque":
+        return base
+    if base.is_certain:
+        return _narrowed(base, meant, why)
+    if meant.is_certain and not _is_superset(meant) and meant.certain != {"potted plant"}:
+        return weaken(meant, cap=HEAD, why=why)
+    return NONE if base.status == "unknown" else base
+
+
+def _for(base: Answer, meant: Answer | None, why: str) -> Answer:
+    """`blinder (for horses)` is found with horses; any other purpose says nothing about the thing."""
+    if base.is_certain or meant is None or not meant.certain & ANIMALS:
+        return base
+    return weaken(meant, cap=PART, why=why, relation="part_or_worn")
+
+
+def _narrowed(base: Answer, meant: Answer, why: str) -> Answer:
+    shared = base.certain & {exclusion.coco for exclusion in meant.exclusions}
+    if shared:
+        return replace(base, exclusions=tuple(e for e in base.exclusions if e.coco in shared))
+    if meant.is_certain and not _is_superset(meant):
+        kept = base if meant.certain == {"person"} else weaken(base, cap=HINT, why=why)
+        return union((weaken(meant, cap=HEAD, why=why), kept))
+    if meant.is_certain:
+        return weaken(base, cap=HINT, why=why)
+    return weaken(base, cap=HINT if base.certain == {"person"} else SUFFIX, why=why)
+
+
+def alternatives(text: str, context: Context) -> Answer | None:
+    """`car/truck`, `cat & dog`: each part counts."""
+    parts = [part for part in _ALTERNATIVES.split(text) if words(part)]
+    if len(parts) < 2:  # noqa: PLR2004 - one part is no alternative
+        return None
+    return union(answer(part, context) for part in parts[:8])
+
+
+def levels(text: str, _context: Context) -> Answer | None:
+    """`vehicle.bus.rigid`, `animal--bird`: the last level that says something, read with the ones above it."""
+    parts = [words(part) for part in _LEVELS.split(text)]
+    parts = [part for part in parts if part and not all(word.isdigit() for word in part)]
+    if len(parts) < 2 or re.search(r"[.:]\s", text):  # noqa: PLR2004 - one level is no hierarchy
+        return None
+    for at in range(len(parts) - 1, -1, -1):
+        found = resolve(parts[at])
+        if found is not None and found.is_certain:
+            return _among(parts, found) if at == len(parts) - 1 else _of_level(parts, at, found)
+    return resolve(parts[-1])
+
+
+def _among(parts: list[tuple[str, ...]], found: Answer) -> Answer:
+    """`vehicle.emergency.police`: the last level names a person, a level above it a thing: both count."""
+    if found.certain != {"person"}:
+        return found
+    above = next((a for a in map(resolve, parts[-2::-1]) if a is not None and a.is_certain), None)
+    if above is None or above.certain & found.certain:
+        return found
+    turned = resolve((*parts[-1], *parts[0]))
+    kind = turned if turned is not None and turned.is_certain and turned.certain <= above.certain else above
+    return union((found, weaken(kind, cap=HEAD, why=f"{' '.join(parts[-1])} is listed below it")))
+
+
+def _of_level(parts: list[tuple[str, ...]], at: int, found: Answer) -> Answer:
+    below = parts[at + 1]
+    turned = resolve((*below, *parts[at]))
+    if turned is not None and turned.is_certain and turned.certain != found.certain:
+        return turned
+    known = resolve(below)
+    cap = HINT if known is not None and known.status == "none" and _is_superset(found) else HEAD
+    return weaken(found, cap=cap, why=f"{' '.join(below)} is listed under {' '.join(parts[at])}")
+
+
+def _is_superset(found: Answer) -> bool:
+    return any(e.relation == "superset" for e in found.exclusions)
+
+
+def phrase(text: str, _context: Context) -> Answer | None:
+    """The rules for words and compounds."""
+    found = resolve(words(text))
+    return (as_hint(text) or found) if found is not None and found.status == "none" else found
+
+
+def after_capitals(text: str, _context: Context) -> Answer | None:
+    """`TVremote`: capitals that are a word of their own before a lower-case one."""
+    spaced = _CAPITALS.sub(r"\1 ", text)
+    return resolve(words(spaced)) if spaced != text else None
+
+
+def no_english(text: str, context: Context) -> Answer | None:
+    """A name that another language has as a whole and that cannot be English."""
+    return by_certain_language(text, context)
+
+
+def likely_language(text: str, context: Context) -> Answer | None:
+    """A word that is no English one, but one of another language."""
+    return by_likely_language(text, context)
+
+
+def misspelt(text: str, _context: Context) -> Answer | None:
+    """A word that nothing knows, one or two letters away from one that a list has."""
+    return by_spelling(words(text))
+
+
+def literal(text: str, _context: Context) -> Answer | None:
+    """A category's own name anywhere in a name that nothing else explains: "maybe"."""
+    found = mention(words(text))
+    return found if found.exclusions else None
+
+
+NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
+    contextual, in_the_lists_language, listed, no_english, opaque, bracketed, alternatives, levels, phrase,
+    after_capitals, likely_language, misspelt, literal,
+)  # fmt: skip
+"""The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

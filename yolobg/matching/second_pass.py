@@ -1,0 +1,59 @@
+"""What most names of a list are, as evidence for those that may be it too: a nutcracker among birds is a bird. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from yolobg.matching.answers import EXCLUDES, Answer, change, mapped
+from yolobg.matching.lexicon import CONFIDENCE, read_rows
+from yolobg.model import Exclusion
+
+LIFTED = 0.6
+"""Confidence of a rarer reading that agrees with most of the list."""
+
+ENOUGH, SHARE = 4, 0.5
+"""So many names, and more than that share of the list, make a majority."""
+
+READINGS = ("wordnet", "head noun")
+"""The rules whose "maybe" is a rarer meaning of the name; a hand list's is COCO's habit, which no list changes."""
+
+
+def agreed(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers, with rarer readings lifted to certain where most other names are kinds of that category."""
+    kinds = Counter(e.coco for a in answers for e in a.exclusions if e.confidence >= EXCLUDES and e.relation == "is_a")
+    enough = max(ENOUGH, SHARE * len(answers))
+    common = frozenset(name for name, count in kinds.items() if count > enough)
+    return [_lift(answer, common) if common and not answer.is_certain else answer for answer in answers]
+
+
+def _lift(answer: Answer, common: frozenset[str]) -> Answer:
+    def lifted(exclusion: Exclusion) -> Exclusion:
+        if exclusion.coco not in common or exclusion.relation != "is_a" or exclusion.rule not in READINGS:
+            return exclusion
+        why = f"most names of the list are kinds of {exclusion.coco}; {exclusion.reason}"
+        return replace(exclusion, confidence=LIFTED, reason=why)
+
+    return change(answer, lifted)
+
+
+RULE = "confusable"
+
+
+def with_neighbours(found: Answer) -> Answer:
+    """Return the answer with the neighbours of each category that the class certainly is (not merely goes with)."""
+    added = [
+        Exclusion(name, "confusable", CONFIDENCE["confusable"], RULE, f"people confuse {name} and {exclusion.coco}")
+        for exclusion in found.exclusions
+        if exclusion.relation in ("same", "is_a") and exclusion.confidence >= EXCLUDES
+        for name in neighbours().get(exclusion.coco, ())
+    ]
+    return mapped((*found.exclusions, *added)) if added else found
+
+
+@lru_cache(maxsize=1)
+def neighbours() -> dict[str, tuple[str, ...]]:
+    """Return category to its neighbours, from neighbours.tsv."""
+    return {name: tuple(part.strip() for part in listed.split(",")) for name, listed in read_rows("neighbours.tsv")}

@@ -1,0 +1,1 @@
+"""HTTP rules shared by all that fetches: addresses, certificates, retries."""

@@ -1,0 +1,1 @@
+"""The report: cards, thumbnails, the page, the contact sheet."""

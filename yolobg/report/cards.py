@@ -1,0 +1,115 @@
+"""What is known of each background, gathered from the manifest and the catalogs for the report and the review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from yolobg.changes.manifest import absolute, run_key
+from yolobg.changes.manifest_checks import check_entry
+from yolobg.changes.records import Entry, Manifest, Run
+from yolobg.errors import YolobgError
+from yolobg.sources.catalog.catalog import Catalog
+from yolobg.sources.catalog.open import find_catalog
+from yolobg.sources.location import COCO2017, AnnotationSource, parse_source
+
+__all__ = ["Card", "Catalogs", "cards_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One background as a person sees it.
+
+    Attributes:
+        image: As the manifest writes it.
+        path: The file.
+        split: Its split.
+        entry: The manifest's entry; None for a background that was there before us.
+        contains: The categories that the source annotates in it; None where the source cannot be asked.
+        captions: Its captions, where the source has any.
+        commercial: Whether its licence allows commercial use; None where that is not known.
+    """
+
+    image: str
+    path: Path
+    split: str
+    entry: Entry | None
+    contains: tuple[str, ...] | None = None
+    captions: tuple[str, ...] = ()
+    commercial: bool | None = None
+
+    @property
+    def title(self) -> str:
+        """Short and to the point: the source and the number there, or the file's name."""
+        return f"{self.entry.source} {self.entry.source_id}" if self.entry else self.path.name
+
+
+class Catalogs:
+    """The catalogs of the sources that a manifest names; each is opened once and none is ever downloaded.
+
+    A context manager, for use from one thread.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str | None], Catalog | None] = {}
+
+    def __enter__(self) -> Catalogs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for catalog in self._open.values():
+            if catalog is not None:
+                catalog.close()
+        self._open.clear()
+
+    def of(self, entry: Entry, run: Run | None) -> Catalog | None:
+        """The catalog of the entry's source, or None where it is not at hand."""
+        annotations = run.annotations if run else None
+        if annotations is None and entry.source != COCO2017.name:
+            return None
+        key = (entry.source, annotations)
+        if key not in self._open:
+            self._open[key] = _find(COCO2017 if annotations is None else parse_source(annotations, name=entry.source))
+        return self._open[key]
+
+
+def _find(source: AnnotationSource) -> Catalog | None:
+    try:
+        return find_catalog(source)
+    except YolobgError:
+        return None
+
+
+def cards_of(
+    entries: Sequence[Entry], manifest: Manifest, root: Path, folders: tuple[Path, ...], catalogs: Catalogs
+) -> list[Card]:
+    """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown."""
+    runs = {run_key(run): run for run in manifest.runs}
+    groups: dict[tuple[str, str, str, str], list[Entry]] = {}
+    for entry in entries:
+        if not check_entry(entry, root, folders) and absolute(entry.image, root).is_file():
+            groups.setdefault(run_key(entry), []).append(entry)
+    cards: list[Card] = []
+    for key, group in groups.items():
+        catalog = catalogs.of(group[0], runs.get(key))
+        try:
+            cards += _described(group, root, catalog)
+        except YolobgError:
+            cards += _described(group, root, None)
+    order = {entry.image: place for place, entry in enumerate(entries)}
+    return sorted(cards, key=lambda card: order[card.image])
+
+
+def _described(group: list[Entry], root: Path, catalog: Catalog | None) -> list[Card]:
+    told = catalog.describe([entry.source_id for entry in group]) if catalog else {}
+    commercial = {row.id: row.commercial for row in catalog.licenses} if catalog else {}
+    cards = []
+    for entry in group:
+        contains, captions = told.get(entry.source_id, (None, ()))
+        allowed = commercial.get(entry.license) if entry.license is not None else None
+        cards.append(Card(entry.image, absolute(entry.image, root), entry.split, entry, contains, captions, allowed))
+    return cards

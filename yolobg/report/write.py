@@ -1,0 +1,276 @@
+"""The report, written at the end of a run and again whenever the dataset has changed since."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from yolobg.changes.lock import hold
+from yolobg.changes.manifest import FOLDER, counts_of, read_manifest, report_path
+from yolobg.changes.records import Manifest, Run
+from yolobg.changes.removal import finish_interrupted
+from yolobg.changes.siblings import data_name, narrowed
+from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.data_yaml import read_dataset
+from yolobg.dataset.inventory import scan_split
+from yolobg.errors import DatasetError, MergeError, YolobgError
+from yolobg.files import write_bytes
+from yolobg.flow.candidates import ask_catalog, source_info, source_of
+from yolobg.flow.past_runs import request_again
+from yolobg.flow.planning import recorded
+from yolobg.flow.stale import find_stale, stale_warnings
+from yolobg.matching.matcher import match_classes
+from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
+from yolobg.report.cards import Card, Catalogs, cards_of
+from yolobg.report.contact_sheet import draw_sheet
+from yolobg.report.page import Facts, Thumb, report_html
+from yolobg.report.thumbnails import shrink
+from yolobg.results import Report, SourceInfo
+from yolobg.sources.catalog.open import find_catalog
+from yolobg.threads import Pool
+
+__all__ = ["BUDGET_BYTES", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What the class names exclude and what that leaves of the source; empty where it cannot be told."""
+
+    classes: tuple[ClassMatch, ...] = ()
+    source: SourceInfo | None = None
+
+
+def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) -> tuple[str | None, tuple[str, ...]]:
+    """Write the page of a run that has just ended; the caller holds the lock.
+
+    Returns:
+        The page's path; None where nothing of ours is there; or None and a warning why there is none: a run that went
+        well must not fail by its report.
+    """
+    try:
+        manifest = read_manifest(root)
+        mine = narrowed(manifest, root, home_folders(data), data_name(data))
+        if not mine.entries:
+            return None, ()
+        # A run that only finished what another began has asked no source.
+        meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, mine.runs)
+        look = _look(data, manifest, root, known={report.dataset.split: report.after})
+        page = write_report(
+            root,
+            data,
+            mine,
+            home_folders(data),
+            splits=look.counts,
+            classes=meaning.classes,
+            source=meaning.source,
+            new={added.image for added in report.added},
+            warnings=report.warnings + look.warnings,
+            progress=progress,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the images are in
+        _log.debug("the report could not be written", exc_info=True)
+        return None, (f"the images were added, but their report could not be written: {error}",)
+    return str(page), ()
+
+
+def rewrite_page(data_yaml: str | Path, *, progress: Progress = no_progress) -> Path:
+    """Write the report of a dataset as it is now.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
+        MergeError: The report cannot be written.
+    """
+    data, root = read_dataset(data_yaml)
+    if not (root / FOLDER).is_dir():
+        raise DatasetError(f"{root}: yolobg has added nothing here, so there is nothing to report; run augment first")
+    with hold(root):
+        manifest = finish_interrupted(root, home_folders(data), data_name(data))
+        if not narrowed(manifest, root, home_folders(data), data_name(data)).entries:
+            raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to report")
+        return write_page(data, root, manifest, progress=progress)
+
+
+def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress = no_progress) -> Path:
+    """Draw every background that yolobg added into one picture; reads the dataset only.
+
+    Raises:
+        DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
+        UsageError: The picture cannot be written.
+    """
+    data, root = read_dataset(data_yaml)
+    folders = home_folders(data)
+    mine = narrowed(recorded(data, root), root, folders, data_name(data))
+    with Catalogs() as catalogs:
+        cards = cards_of(mine.entries, mine, root, folders, catalogs)
+    if not cards:
+        raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to draw")
+    title = f"{root.name}: {len(cards):,} background{'' if len(cards) == 1 else 's'} added by yolobg"
+    draw_sheet(cards, image, title=title, progress=progress)
+    return image
+
+
+def write_page(
+    data: DataYaml, root: Path, manifest: Manifest, *, new: Collection[str] = (), progress: Progress = no_progress
+) -> Path:
+    """Write the report from what the manifest records; the caller holds the lock.
+
+    Raises:
+        MergeError: It cannot be written.
+    """
+    folders = home_folders(data)
+    mine = narrowed(manifest, root, folders, data_name(data))
+    meaning = _meaning(data, mine.runs)
+    look = _look(data, manifest, root, known={})
+    try:
+        return write_report(
+            root, data, mine, folders,
+            splits=look.counts, classes=meaning.classes, source=meaning.source,
+            new=new, warnings=look.warnings, progress=progress,
+        )  # fmt: skip
+    except OSError as error:
+        raise MergeError(f"{root / FOLDER}: the report cannot be written: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The counts of each split that can be read, and what to know of the backgrounds in them."""
+
+    counts: dict[str, Counts]
+    warnings: tuple[str, ...]
+
+
+def _look(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str, Counts]) -> _Look:
+    """Look at each split; those in `known` have been looked at."""
+    counts: dict[str, Counts] = {}
+    warnings: list[str] = []
+    for split in data.splits:
+        with contextlib.suppress(DatasetError):
+            if split in known:
+                counts[split] = known[split]
+                continue
+            inventory = scan_split(data, split)
+            counts[split] = counts_of(inventory, manifest, root)
+            stale = find_stale(data, root, manifest, inventory).stale
+            warnings += [f"{split}: {line}" for line in stale_warnings(stale, data.file)]
+    return _Look(counts, tuple(warnings))
+
+
+def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
+    """Ask the source of the last run once more; without the source, or with one that must be fetched, tell nothing."""
+    if not runs:
+        return _Meaning()
+    try:
+        request = request_again(runs[-1], count=0, report=False, progress=no_progress)
+        source = source_of(request)
+        catalog = find_catalog(source.annotations)
+        if catalog is None:
+            return _Meaning(match_classes(data.names, user_map=request.map))
+        with catalog:
+            matches: tuple[ClassMatch, ...] = ()
+            if not source.plain:
+                matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
+            eligibility, matches, overall = ask_catalog(
+                catalog, matches, request, plain=source.plain, unclear=source.unclear
+            )
+    except YolobgError:
+        _log.debug("the source cannot be asked again", exc_info=True)
+        return _Meaning()
+    return _Meaning(matches, source_info(source.name, eligibility, overall=overall))
+
+
+BUDGET_BYTES = 9_300_000
+"""What all small pictures of a report may take together, a tenth more at most; as text they take a third more."""
+
+# Longer edge of a picture to the mean bytes of a COCO photograph at quality 68, with some room.
+_BYTES_AT_EDGE = {320: 13_600, 256: 8_900, 208: 6_500, 168: 4_600, 136: 3_400, 112: 2_500, 80: 1_500, 56: 0}
+QUALITY = 68
+SLACK = 0.1
+MOST_PICTURES = 5000
+WORKERS = 4
+
+
+def write_report(
+    root: Path,
+    data: DataYaml,
+    manifest: Manifest,
+    folders: tuple[Path, ...],
+    *,
+    splits: Mapping[str, Counts],
+    classes: Sequence[ClassMatch] = (),
+    source: SourceInfo | None = None,
+    new: Collection[str] = (),
+    warnings: Sequence[str] = (),
+    progress: Progress,
+) -> Path:
+    """Write the report of a dataset; it appears whole or not at all. The caller holds the dataset's lock.
+
+    Args:
+        root: The dataset root; its `.yolobg` folder is there.
+        data: The dataset.
+        manifest: What yolobg added.
+        folders: The folders of the dataset's splits.
+        splits: What is in each split now.
+        classes: What each class name excludes.
+        source: What was left of the source.
+        new: Images (as the manifest writes them) that the last run added.
+        warnings: For a person to read.
+        progress: Told about the stage `report`, in pictures.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    entries = sorted(manifest.entries, key=lambda entry: entry.added, reverse=True)
+    with Catalogs() as catalogs:
+        cards = cards_of(entries, manifest, root, folders, catalogs)
+    facts = Facts(
+        name=data.file.resolve().parent.name or str(data.file),
+        data_yaml=str(data.file.absolute()),
+        written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        splits=splits,
+        classes=tuple(classes),
+        source=source,
+        cards=tuple(cards),
+        new=frozenset(new),
+        warnings=tuple(warnings),
+    )
+    with _pictures(cards, progress) as pictures:
+        page = report_html(facts, lambda _card: next(pictures, None))
+    path = report_path(root)
+    write_bytes(path, page.encode("utf-8"))
+    return path
+
+
+@contextmanager
+def _pictures(cards: Sequence[Card], progress: Progress) -> Iterator[Iterator[Thumb | None]]:
+    """The small pictures in the order of the cards; they are made ahead while the page is written."""
+    shown = cards[:MOST_PICTURES]
+    edges = [edge for edge, size in _BYTES_AT_EDGE.items() if size * len(shown) <= BUDGET_BYTES]
+
+    def told(pictures: Iterator[Thumb | None]) -> Iterator[Thumb | None]:
+        spent = 0
+        for done, picture in enumerate(pictures, 1):
+            allowed = BUDGET_BYTES * (done / len(shown) + SLACK) - spent
+            smaller = iter(edges[1:])
+            while picture and len(picture.jpeg) > allowed and (edge := next(smaller, None)):
+                picture = _shrunk(shown[done - 1], edge)  # noqa: PLW2901 - the same picture, smaller
+            progress("report", done, len(shown))
+            spent += len(picture.jpeg) if picture else 0
+            yield picture
+
+    # Pillow works outside Python's lock, so threads do make it faster.
+    with Pool(max_workers=WORKERS) as pool:
+        yield told(pool.map(lambda card: _shrunk(card, edges[0]), shown))
+
+
+def _shrunk(card: Card, edge_px: int) -> Thumb | None:
+    try:
+        return Thumb(*shrink(card.path, edge_px=edge_px, quality=QUALITY))
+    except OSError:
+        return None

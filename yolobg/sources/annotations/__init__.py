@@ -1,0 +1,1 @@
+"""COCO-format annotations: local and remote files, their schema, reading them."""

@@ -1,0 +1,292 @@
+"""COCO-format annotation files → the few columns yolobg needs, checked.
+
+Owns what the files mean: `annotation_stream` decodes them piece by piece, `annotation_json` whole where that fails.
+Knows nothing of SQLite or HTTP. What counts as presence is pycocotools' `getImgIds`: any annotation of the category,
+crowd regions included, which is why `iscrowd` is not even read.
+
+Decided for files in the wild:
+    * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), strings and fractions are refused;
+    * `annotations[].id` is not read, so missing or repeated annotation ids do no harm;
+    * `width`, `height`, `license`, addresses and the licence table may be missing, null or nonsense: they become
+      0, None and "";
+    * captions of images that the instances file does not list are left out; a captions file that shares no image with
+      it is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from yolobg.errors import AnnotationsError
+from yolobg.json_stream import NotStreamableError, stream_arrays
+from yolobg.sources.annotations.schema import (
+    CAPTIONS_ARRAYS,
+    INSTANCES_ARRAYS,
+    CaptionsFile,
+    CategoryEntry,
+    ImageEntry,
+    InstancesFile,
+    LicenseEntry,
+    Number,
+    decode,
+    mapped,
+)
+
+__all__ = [
+    "Captions",
+    "Instances",
+    "LicenseRow",
+    "parse_captions",
+    "parse_instances",
+    "read_captions",
+    "read_instances",
+]
+
+_SQLITE_MAX = 2**63 - 1
+_MOST_DIGITS = 30
+
+
+class ImageRow(NamedTuple):
+    """An image as the file describes it; 0, None and "" where it does not say or says nonsense."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    license: int | None
+    coco_url: str
+    flickr_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseRow:
+    """A licence as the file names it; the texts may be empty."""
+
+    id: int
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """What an instances file says, independent of the order in which it says it.
+
+    Attributes:
+        images: In ascending id order. An image's place in this tuple is its position.
+        categories: Category id to name, in ascending id order.
+        holders: Category id to the positions of the images with at least one annotation of it, crowds included.
+        licenses: The file's table, in ascending id order; licences that only images name are added without texts.
+    """
+
+    images: tuple[ImageRow, ...]
+    categories: Mapping[int, str]
+    holders: Mapping[int, frozenset[int]]
+    licenses: tuple[LicenseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """Captions by position of the image in `Instances.images`, in the file's order."""
+
+    texts: Mapping[int, Sequence[str]]
+
+
+def read_instances(path: Path) -> Instances:
+    """Read an instances file; memory grows with what is kept, not with the file's size.
+
+    Raises:
+        AnnotationsError: The file cannot be read or is not a usable instances file.
+    """
+    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
+        return _instances(stream_arrays(handle, INSTANCES_ARRAYS), source=str(path))
+    with mapped(path) as data:
+        return parse_instances(data, source=str(path))
+
+
+def read_captions(path: Path, instances: Instances) -> Captions:
+    """Read the captions file that belongs to `instances`.
+
+    Raises:
+        AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
+    """
+    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
+        return _captions(stream_arrays(handle, CAPTIONS_ARRAYS), instances, source=str(path))
+    with mapped(path) as data:
+        return parse_captions(data, instances, source=str(path))
+
+
+def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
+    """Decode an instances file and check that ids are unique and references lead somewhere.
+
+    Raises:
+        AnnotationsError: Says what is wrong and where in `source`.
+    """
+    decoded = decode(data, InstancesFile, source)
+    arrays: dict[str, list[Any]] = {
+        "images": decoded.images,
+        "annotations": decoded.annotations,
+        "categories": decoded.categories,
+        "licenses": decoded.licenses or [],
+    }
+    try:
+        return _instances(iter(arrays.items()), source=source)
+    except NotStreamableError:
+        raise AnnotationsError(_dangling(decoded, source)) from None
+
+
+def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str) -> Captions:
+    """Decode a captions file and keep the captions of the images of `instances`.
+
+    Raises:
+        AnnotationsError: Says what is wrong and where in `source`.
+    """
+    decoded = decode(data, CaptionsFile, source)
+    return _captions(iter([("annotations", decoded.annotations)]), instances, source=source)
+
+
+def _instances(arrays: Iterator[tuple[str, list[Any]]], *, source: str) -> Instances:
+    """Put together what comes piece by piece.
+
+    Raises:
+        NotStreamableError: A part is missing, or something is named that is nowhere; the whole file shows which.
+    """
+    parts: dict[str, list[Any]] = {"images": [], "categories": [], "licenses": []}
+    there = set[str]()
+    held: defaultdict[Number, set[Number]] = defaultdict(set)
+    for key, entries in arrays:
+        there.add(key)
+        if key == "annotations":
+            # 3.0 and 3 are the same key and the same member, so floats need no care here.
+            for entry in entries:
+                held[entry.category_id].add(entry.image_id)
+        else:
+            parts[key] += entries
+    if not there.issuperset(("images", "annotations", "categories")):
+        raise NotStreamableError
+    images = _images(parts["images"], source)
+    categories = _categories(parts["categories"], source)
+    position_of = {record.id: position for position, record in enumerate(images)}
+    if not categories.keys() >= held.keys():
+        raise NotStreamableError
+    try:
+        holders = {c: frozenset(map(position_of.__getitem__, held[c])) for c in categories}  # type: ignore[arg-type]
+    except KeyError:
+        raise NotStreamableError from None
+    return Instances(images, categories, holders, _licenses(parts["licenses"], images))
+
+
+def _captions(arrays: Iterator[tuple[str, list[Any]]], instances: Instances, *, source: str) -> Captions:
+    position_of = {record.id: position for position, record in enumerate(instances.images)}
+    texts: defaultdict[int, list[str]] = defaultdict(list)
+    found, count = False, 0
+    for _, entries in arrays:
+        found = True
+        count += len(entries)
+        for entry in entries:
+            position = position_of.get(entry.image_id)
+            if position is not None:
+                texts[position].append(entry.caption)
+    if not found:
+        raise NotStreamableError
+    if count and position_of and not texts:
+        raise AnnotationsError(
+            f"{source}: none of its {count:,} captions belongs to an image of the instances file; "
+            "give the captions file of the same split, or leave captions out"
+        )
+    return Captions(dict(texts))
+
+
+def _whole(value: Number, where: str) -> int:
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise AnnotationsError(f"{where}: {value!r} is not a whole number; ids must be")
+        value = int(value)
+    if not -_SQLITE_MAX <= value <= _SQLITE_MAX:
+        raise AnnotationsError(f"{where}: {value!r} does not fit in 64 bits")
+    return value
+
+
+def _size(value: object) -> int:
+    if type(value) is int and 0 < value <= _SQLITE_MAX:
+        return value
+    usable = isinstance(value, (int, float)) and 0 < value <= _SQLITE_MAX
+    return int(value) if usable else 0  # type: ignore[call-overload]  # checked in the line above
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _license_id(value: object) -> int | None:
+    if type(value) is int and 0 <= value <= _SQLITE_MAX:
+        return value
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and value.strip().isdecimal():
+        value = int(value)
+    # The comparison comes first: it holds neither for NaN nor for what no float can be.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= _SQLITE_MAX:
+        return None
+    return int(value) if float(value).is_integer() else None
+
+
+def _images(entries: list[ImageEntry], source: str) -> tuple[ImageRow, ...]:
+    records: dict[int, ImageRow] = {}
+    for index, entry in enumerate(entries):
+        image_id = entry.id
+        if type(image_id) is not int or not -_SQLITE_MAX <= image_id <= _SQLITE_MAX:
+            image_id = _whole(image_id, f"{source}: images[{index}].id")
+        if image_id in records:
+            raise AnnotationsError(
+                f"{source}: images[{index}].id: {image_id} is used twice "
+                f"({records[image_id].file_name!r} and {entry.file_name!r}); ids must be unique"
+            )
+        records[image_id] = ImageRow(
+            image_id,
+            entry.file_name,
+            _size(entry.width),
+            _size(entry.height),
+            _license_id(entry.license),
+            _text(entry.coco_url),
+            _text(entry.flickr_url),
+        )
+    return tuple(records[image_id] for image_id in sorted(records))
+
+
+def _categories(entries: list[CategoryEntry], source: str) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for index, entry in enumerate(entries):
+        where = f"{source}: categories[{index}].id"
+        category_id = _whole(entry.id, where)
+        if category_id in names:
+            raise AnnotationsError(
+                f"{where}: {category_id} is used twice ({names[category_id]!r} and {entry.name!r}); ids must be unique"
+            )
+        names[category_id] = entry.name
+    if not names:
+        raise AnnotationsError(f"{source}: categories is empty, so nothing says what an image does not contain")
+    return dict(sorted(names.items()))
+
+
+def _dangling(decoded: InstancesFile, source: str) -> str:
+    images = {entry.id for entry in decoded.images}
+    categories = {entry.id for entry in decoded.categories}
+    for index, entry in enumerate(decoded.annotations):
+        if entry.category_id not in categories:
+            return f"{source}: annotations[{index}].category_id: {entry.category_id!r} is not in categories"
+        if entry.image_id not in images:
+            return f"{source}: annotations[{index}].image_id: {entry.image_id!r} is not in images"
+    raise AssertionError(source)
+
+
+def _licenses(entries: list[LicenseEntry], images: tuple[ImageRow, ...]) -> tuple[LicenseRow, ...]:
+    rows = {record.license: LicenseRow(record.license, "", "") for record in images if record.license is not None}
+    for entry in entries:
+        license_id = _license_id(entry.id)
+        if license_id is not None:
+            rows[license_id] = LicenseRow(license_id, _text(entry.name), _text(entry.url))
+    return tuple(rows[license_id] for license_id in sorted(rows))

@@ -1,0 +1,1 @@
+"""COCO's zip archive: its members, by ranges or whole."""

@@ -1,0 +1,283 @@
+"""Stretches of a remote file, fetched over several connections at once and resumable after a kill at any byte.
+
+The bytes go into one `.part` file, packed stretch after stretch. A `.journal` beside it names what has arrived; a line
+is written only after its bytes were. The two are used again when the journal's first line says that they belong to the
+same file, so nothing is trusted that the caller's checksum would not confirm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yolobg.errors import DownloadError, YolobgError
+from yolobg.files import step, write_bytes
+from yolobg.model import Progress
+from yolobg.net.addresses import shown_url
+from yolobg.net.retries import backoff_s
+from yolobg.sources.archive.remote import ATTEMPTS, Answer, Remote, TransientError
+from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
+from yolobg.threads import start_thread
+
+__all__ = ["Stretch", "fetch_stretches"]
+
+MIN_PIECE = 256 << 10
+MAX_PIECE = 8 << 20
+# At most so many bytes of a connection are fetched twice after a kill.
+JOURNAL_EVERY = 256 << 10
+_DIGITS = 20
+# A try that brings less counts as failed: a host that cuts after each byte must not be asked a million times.
+ENOUGH = 64 << 10
+# Answers about another version of the file after which it counts as changed.
+CHANGES = 3
+
+
+@dataclass(slots=True)
+class _Job:
+    """What the connections share; every field but `remote` only under `lock`."""
+
+    remote: Remote
+    stretches: Sequence[Stretch]
+    total: int
+    part: Path
+    journal: Path
+    progress: Progress
+    connections: int
+    missing: list[Stretch]
+    done: int
+    first: Answer | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    changes: int = 0
+    error: BaseException | None = None
+
+    def place(self, offset: int) -> int:
+        """Where the byte at `offset` of the file lies in the part file."""
+        before = 0
+        for start, stop in self.stretches:
+            if start <= offset < stop:
+                return before + offset - start
+            before += stop - start
+        raise ValueError(offset)
+
+    def take(self) -> Stretch | None:
+        """The next piece: large at first, small towards the end so that no connection is left working alone."""
+        with self.lock:
+            if not self.missing or self.error:
+                return None
+            start, stop = self.missing[0]
+            left = sum(b - a for a, b in self.missing)
+            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.connections)))
+            if stop - start <= size + MIN_PIECE // 2:
+                self.missing.pop(0)
+                return start, stop
+            self.missing[0] = (start + size, stop)
+            return start, start + size
+
+    def arrived(self, start: int, stop: int) -> None:
+        """Note down bytes that are in the part file."""
+        step("write", self.journal)
+        with self.lock, self.journal.open("ab") as handle:
+            handle.write(f"{start} {stop}\n".encode())
+
+    def count(self, size: int) -> None:
+        """Report bytes that arrived."""
+        with self.lock:
+            self.done += size
+            self.progress("annotations", self.done, sum(b - a for a, b in self.stretches))
+
+    def check(self, answer: Answer) -> None:
+        """Refuse an answer that is not about the file whose bytes are here.
+
+        Raises:
+            TransientError: It is about something else, this time.
+            DownloadError: It was so too often.
+        """
+        # Another host may name the same version otherwise.
+        known = self.first if self.first and self.first.url == answer.url else answer
+        same = _version_of(known) == _version_of(answer)
+        with self.lock:
+            self.changes = 0 if same else self.changes + 1
+        if same and answer.status == 206 and answer.total == self.total:  # noqa: PLR2004  # "Partial Content"
+            return
+        answer.response.close()
+        if self.changes >= CHANGES:
+            raise DownloadError(f"{shown_url(answer.url)}: the file changed while it was fetched; run again")
+        reason = f"HTTP {answer.status} with {answer.total} bytes where {self.total} of the file were expected"
+        self.remote.shun(answer.url, reason if same else "HTTP 206 with another ETag: the file changed")
+        raise TransientError(reason)
+
+    def fail(self, error: BaseException) -> None:
+        """Make all connections stop; the first failure is the one reported."""
+        with self.lock:
+            self.error = self.error or error
+        self.remote.stop()
+
+
+def fetch_stretches(
+    remote: Remote,
+    stretches: Sequence[Stretch],
+    total: int,
+    part: Path,
+    *,
+    identity: str,
+    connections: int,
+    progress: Progress,
+    first: Answer | None = None,
+) -> None:
+    """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes into `part`.
+
+    Args:
+        remote: The file; its hosts must honour Range.
+        stretches: What to fetch.
+        total: The whole file's size, which every host must confirm.
+        part: Where to; a `.journal` lies beside it. Both are the caller's to remove.
+        identity: What the bytes are; an earlier part is continued only if its identity is equal.
+        connections: How many to use at once.
+        progress: Stage `annotations`, in bytes; what an earlier run fetched counts as done.
+        first: What a host said of the file before, where nothing but that tells one version from another: answers that
+            say something else are not used then.
+
+    Raises:
+        DownloadError: No host could deliver; what arrived stays for the next run.
+    """
+    journal = part.with_suffix(".journal")
+    have = _resume(part, journal, stretches, identity)
+    missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
+    wanted = sum(stop - start for start, stop in stretches)
+    done = wanted - sum(stop - start for start, stop in missing)
+    job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done, first)
+    progress("annotations", done, wanted)
+    # Daemons: after Ctrl-C the process must not wait for a silent host.
+    threads = _start_all(job, connections if missing else 0)
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except BaseException as error:
+        job.fail(error)
+        raise
+    if job.error:
+        raise job.error
+
+
+def _start_all(job: _Job, wanted: int) -> list[threading.Thread]:
+    threads: list[threading.Thread] = []
+    for _ in range(wanted):
+        try:
+            threads.append(start_thread(_work, job, name="yolobg-segment"))
+        except YolobgError:
+            # Fewer fetch all of it as well.
+            if not threads:
+                raise
+            break
+    return threads
+
+
+def _version_of(answer: Answer) -> str:
+    return f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
+
+
+def _work(job: _Job) -> None:
+    try:
+        with job.part.open("r+b", buffering=0) as out:
+            while piece := job.take():
+                _fetch_piece(job, out, *piece)
+    except BaseException as error:  # noqa: BLE001  # handed to the thread that waits
+        job.fail(error)
+
+
+def _fetch_piece(job: _Job, out: io.FileIO, start: int, stop: int) -> None:
+    silent = 0
+    while start < stop and not job.error:
+        before = start
+        try:
+            for reached in _receive(job, out, start, stop):
+                start = reached
+        except TransientError as error:
+            silent = 0 if start - before >= ENOUGH else silent + 1
+            if silent >= ATTEMPTS:
+                raise DownloadError(job.remote.story()) from error
+            if silent:
+                job.remote.pause(backoff_s(silent, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
+
+
+def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
+    """Fetch from `start` towards `stop` in one request; yields how far it is after each write."""
+    answer = job.remote.get({"Range": f"bytes={start}-{stop - 1}"})
+    job.check(answer)
+    noted = at = start
+    out.seek(job.place(start))
+    try:
+        for chunk in job.remote.body(answer):
+            data = chunk[: stop - at]
+            step("write", job.part)
+            out.write(data)
+            at += len(data)
+            job.count(len(data))
+            if at - noted >= JOURNAL_EVERY:
+                job.arrived(noted, at)
+                noted = at
+            yield at
+            if job.error:
+                return
+    finally:
+        if at > noted:
+            job.arrived(noted, at)
+    if at < stop:
+        job.remote.shun(answer.url, "the connection was cut")
+        raise TransientError("the connection was cut")
+
+
+# ---------------------------------------------------------------- what is already there
+
+
+def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: str) -> list[Stretch]:
+    """Merge what an earlier run has noted, and start the journal anew with it."""
+    size = sum(stop - start for start, stop in stretches)
+    have: list[Stretch] = []
+    with contextlib.suppress(OSError):
+        lines = journal.read_bytes().split(b"\n")
+        if part.stat().st_size == size and lines[0] == identity.encode():
+            have = _merge(_parse_lines(lines[1:-1]))  # the last line has no end: it was cut by a kill, or is empty
+    if not have:
+        step("create", part)
+        with part.open("wb") as handle:
+            handle.truncate(size)
+    text = "".join(f"{start} {stop}\n" for start, stop in have)
+    write_bytes(journal, f"{identity}\n{text}".encode())
+    return have
+
+
+def _parse_lines(lines: Sequence[bytes]) -> Iterator[Stretch]:
+    for line in lines:
+        numbers = line.split()
+        if len(numbers) == 2 and all(number.isdigit() and len(number) < _DIGITS for number in numbers):  # noqa: PLR2004  # start and stop
+            yield int(numbers[0]), int(numbers[1])
+
+
+def _merge(pieces: Iterator[Stretch]) -> list[Stretch]:
+    merged: list[Stretch] = []
+    for start, stop in sorted(pieces):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        elif start < stop:
+            merged.append((start, stop))
+    return merged
+
+
+def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
+    at, end = stretch
+    for start, stop in have:
+        if at < start < end:
+            yield at, start
+        if start < end:
+            at = max(at, stop)
+    if at < end:
+        yield at, end
+
+
+Stretch = tuple[int, int]

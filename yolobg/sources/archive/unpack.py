@@ -1,0 +1,110 @@
+"""A packed stream → a plain JSON file with its digest, within bounds of size and disk space."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from yolobg.errors import AnnotationsError, YolobgError
+from yolobg.files import step
+from yolobg.model import Progress
+from yolobg.sources.archive.zip_limits import DAMAGE
+
+__all__ = ["JsonFile", "damage_of", "inflate", "require_space"]
+
+_CHUNK = 1 << 20
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFile:
+    """A plain JSON file; `digest` gives the SHA-256 of its content, waiting for it if need be."""
+
+    path: Path
+    digest: Callable[[], str]
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the content as a hex digest.
+
+        Raises:
+            AnnotationsError: The file is gone meanwhile.
+        """
+        with damage_of(str(self.path)):
+            return self.digest()
+
+
+def inflate(
+    stream: _Readable,
+    target: Path,
+    limit_bytes: int,
+    source: str,
+    progress: Progress,
+    *,
+    total: int | None = None,
+) -> JsonFile:
+    """Write a stream to `target`, hashing it on the way.
+
+    Raises:
+        AnnotationsError: The stream holds more than `limit_bytes`; no real annotation file does.
+        YolobgError: The disk fills up.
+    """
+    digest, done = hashlib.sha256(), 0
+    step("create", target)
+    with target.open("wb") as out:
+        while chunk := _read(stream):
+            done += len(chunk)
+            if done > limit_bytes:
+                raise AnnotationsError(
+                    f"{source}: inflates to more than {limit_bytes:,} bytes; this is no annotation file"
+                )
+            if done % (64 * _CHUNK) < _CHUNK:
+                require_space(target.parent, _CHUNK, f"unpacking {source}")
+            digest.update(chunk)
+            step("write", target)
+            out.write(chunk)
+            progress("unpack", done, total)
+    return JsonFile(target, digest.hexdigest)
+
+
+def _read(stream: _Readable) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except OSError as error:
+        if error.errno is None:  # not the disk's but that of a decompressor
+            raise zipfile.BadZipFile(str(error)) from error
+        raise
+
+
+def require_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Check that the disk of `folder` has room before filling it.
+
+    Raises:
+        YolobgError: It has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        raise YolobgError(
+            f"{folder}: {what} needs {needed_bytes / 1e6:,.0f} MB, but only {free / 1e6:,.0f} MB are free; "
+            "free some space, or set YOLOBG_CACHE_DIR to a folder on a larger disk"
+        )
+
+
+@contextlib.contextmanager
+def damage_of(part: str) -> Iterator[None]:
+    """Turn what a damaged, encrypted or unreadable file lets out into an `AnnotationsError` that names `part`."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise AnnotationsError(f"{part}: the archive is damaged or encrypted: {error}; get it again") from error
+    except OSError as error:
+        raise AnnotationsError(f"{part}: cannot read the annotations: {error.strerror or error}") from error

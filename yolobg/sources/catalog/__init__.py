@@ -1,0 +1,1 @@
+"""The catalog: an SQLite file made of the annotations, and what it is asked."""

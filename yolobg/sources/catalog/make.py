@@ -1,0 +1,253 @@
+"""The slow way to a catalog: get the source's files, read them, build, publish, and note down what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from yolobg.errors import AnnotationsError, DownloadError, YolobgError
+from yolobg.files import refuse_links, step
+from yolobg.model import Progress
+from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_local
+from yolobg.sources.annotations.read import read_captions, read_instances
+from yolobg.sources.archive.unpack import require_space
+from yolobg.sources.catalog.build import build_catalog
+from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, is_settled, stamp
+from yolobg.sources.catalog.use import forget_unused
+from yolobg.sources.location import AnnotationSource, captions_name, split_member
+
+__all__ = ["make", "make_from"]
+
+_log = logging.getLogger(__name__)
+LOCK_TIMEOUT_S = 900.0
+
+
+def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
+    """Make the catalog of a source, or find that another process has made it meanwhile.
+
+    Args:
+        store: The cache.
+        source: Where the annotations are.
+        progress: As for `open_catalog`.
+        ready: Looks again whether the work is done, once the lock is held.
+
+    Returns:
+        The catalog file.
+    """
+    store.prepare()
+    with _lock(store, source) as alone:
+        if alone and (path := ready()):
+            return path
+        with _work_folder(store, source) as folder:
+            if source.remote:
+                return _make_remote(store, source, folder, store.parts(source) if alone else folder, progress)
+            return _make_local(store, source, folder, progress)
+
+
+def make_from(store: Store, place: Path, source: AnnotationSource, progress: Progress, *, verify: bool) -> Path:
+    """Make the catalog of an official source from files on disk."""
+    store.prepare()
+    _, member = split_member(source.instances)
+    wanted = str(member).rpartition("/")[2]
+    local = replace(source, instances=_find_official(place, wanted), captions="", official=False)
+    with _lock(store, source), _work_folder(store, source) as folder:
+        files = unpack_local(local, folder, progress=progress)
+        if verify:
+            _verify(files, source, place)
+        path = _build(store, source, files, folder, progress)
+    store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    return path
+
+
+def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+    before, absent = _look(source)
+    files = unpack_local(source, folder, progress=progress)
+    path = _build(store, source, files, folder, progress)
+    if _look(source)[0] != before:
+        raise AnnotationsError(f"{source.instances}: the file changed while it was read; run the command again")
+    store.write_note(source, Note(source.instances, path.name, stamp(path), before, absent, is_settled(before)))
+    return path
+
+
+def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> Path:
+    from yolobg.sources.annotations.remote_files import UnchangedError, fetch_source, local_files  # noqa: PLC0415  # requests
+
+    stamps = tuple(stamp(path) for path in local_files(source))
+    note = store.read_note(source)
+    before = store.trusted(note) if note else None
+    known = note.validators if note and before and note.stamps == stamps else {}
+    try:
+        files, validators = fetch_source(source, folder, parts, known, progress)
+    except UnchangedError:
+        if before is None:
+            raise
+        _drop_parts(parts)
+        return before
+    except DownloadError as error:
+        if before is None:
+            raise
+        _log.warning("%s. The catalog made from it before is used", error)
+        return before
+    path = _build(store, source, files, folder, progress)
+    _drop_parts(parts)
+    store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
+    return path
+
+
+def _drop_parts(parts: Path) -> None:
+    with contextlib.suppress(OSError):
+        step("rmdir", parts)
+        parts.rmdir()
+
+
+def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]:
+    """Stamps of the files of a local source, and the captions files that are not there."""
+    instances, captions = locate(source)
+    names = dict.fromkeys([instances.path] + ([captions.path] if captions else []))
+    try:
+        stamps = tuple(stamp(path) for path in names)
+    except OSError as error:
+        raise AnnotationsError(f"{error.filename}: cannot read the annotations: {error.strerror or error}") from error
+    beside = captions_name(instances.path.name)
+    if captions or source.captions is None or instances.member or not beside:
+        return stamps, ()
+    place = instances.path.parent.absolute() / beside
+    return stamps, (str(place), f"{place}.gz")
+
+
+def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
+    # Knowing the key takes a while, and without any catalog there is nothing to look for with it.
+    if store.entries() and (path := store.find(_key(files))):
+        _empty(folder)
+        return path
+    sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
+    require_space(folder, sum(sizes) // 2, "the catalog")
+    built = folder / f"{uuid.uuid4().hex}.sqlite"
+    try:
+        with _no_collector():
+            instances = read_instances(files.instances.path)
+            captions = read_captions(files.captions.path, instances) if files.captions else None
+            build_catalog(built, instances, captions, progress=progress)
+    except (sqlite3.Error, OSError) as error:
+        raise YolobgError(
+            f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
+        ) from error
+    key = _key(files)
+    _empty(folder, but=built)
+    path = store.publish(built, source.name, key)
+    store.sweep(path)
+    forget_unused(store, path)
+    return path
+
+
+def _empty(folder: Path, *, but: Path | None = None) -> None:
+    """Remove what was unpacked once it has served: when a catalog is there, no later run looks for leftovers."""
+    for path in folder.iterdir():
+        if path != but:
+            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it; it goes with the folder
+                step("unlink", path)
+                path.unlink()
+
+
+def _key(files: JsonFiles) -> str:
+    return content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Millions of small objects and no cycles: the collector would only search them again and again."""
+    was_on = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _find_official(place: Path, wanted: str) -> str:
+    for folder in (place, place / "annotations"):
+        if (folder / wanted).is_file():
+            return str(folder / wanted)
+    for archive in (
+        place,
+        place / "annotations_trainval2017.zip",
+        place / "annotations" / "annotations_trainval2017.zip",
+    ):
+        if archive.is_file():
+            return f"{archive}!annotations/{wanted}" if archive.suffix.lower() == ".zip" else str(archive)
+    raise AnnotationsError(
+        f"{place}: holds neither {wanted}, annotations/{wanted} nor annotations_trainval2017.zip; "
+        "give the folder or zip of COCO's annotations"
+    )
+
+
+def _verify(files: JsonFiles, source: AnnotationSource, place: Path) -> None:
+    found = [("instances", files.instances), ("captions", files.captions)]
+    for (name, pin), (kind, file) in zip(source.pins.items(), found, strict=False):
+        if file is None:
+            raise AnnotationsError(f"{place}: has no {name.rpartition('/')[2]} beside the {found[0][0]} file")
+        if file.path.stat().st_size != pin.size_bytes or pin.sha256 not in (None, file.sha256):
+            raise AnnotationsError(
+                f"{place}: {name.rpartition('/')[2]} is not the official {kind} file (SHA-256 {file.sha256}, expected "
+                f"{pin.sha256}); get it again, or use it as a source of its own with --annotations"
+            )
+
+
+@contextlib.contextmanager
+def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
+    """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it.
+
+    What a killed run has left of its work goes then, as long as nobody else can be at it.
+    """
+    place = store.locks / f"{store.source_id(source)}.lock"
+    lock = FileLock(place)
+    try:
+        # Taking a lock empties its file, and some versions of filelock follow links.
+        refuse_links([place])
+        step("lock", Path(lock.lock_file))
+        lock.acquire(timeout=LOCK_TIMEOUT_S)
+    except (Timeout, OSError, NotImplementedError):
+        yield False
+        return
+    try:
+        if _excludes(lock):
+            store.sweep_work(source)
+        yield True
+    finally:
+        lock.release()
+
+
+def _excludes(lock: BaseFileLock) -> bool:
+    """Whether a lock that is held keeps others out: some network file systems grant it to everybody."""
+    other = type(lock)(lock.lock_file)
+    try:
+        other.acquire(timeout=0)
+    except (Timeout, OSError, NotImplementedError) as error:
+        return isinstance(error, Timeout)
+    other.release()
+    return False
+
+
+@contextlib.contextmanager
+def _work_folder(store: Store, source: AnnotationSource) -> Iterator[Path]:
+    """A folder of one's own for unpacked files and the catalog in the making; gone afterwards."""
+    folder = store.work / f"{store.source_id(source)}{uuid.uuid4().hex[:16]}"
+    with store.writing():
+        step("mkdir", folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            step("rmtree", folder)
+            shutil.rmtree(folder, ignore_errors=True)

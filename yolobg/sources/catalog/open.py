@@ -1,0 +1,154 @@
+"""Finds the catalog of a source in the user's cache folder, or makes it.
+
+The fast way costs one small JSON file and a few `stat` calls. Everything slower (reading, unpacking, fetching,
+building) lies in `catalog_make`, which is imported only then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from yolobg.errors import YolobgError
+from yolobg.files import step
+from yolobg.model import Progress, no_progress
+from yolobg.sources.cache_folder import cache_folder
+from yolobg.sources.catalog import use as catalog_use
+from yolobg.sources.catalog.catalog import Catalog
+from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, stamp
+from yolobg.sources.catalog.use import note_use
+from yolobg.sources.location import COCO2017, AnnotationSource
+
+__all__ = [
+    "CacheEntry",
+    "build_from",
+    "cache_entries",
+    "cache_folder",
+    "clear_cache",
+    "clear_unused",
+    "find_by_key",
+    "find_catalog",
+    "last_use",
+    "open_catalog",
+]
+
+
+def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog:
+    """Open the catalog of a source; make it first if it is not in the cache or the source has changed.
+
+    A local source is known by the content of its files, and an unchanged file is not read again. An address is asked
+    whether it changed; if it cannot be reached, the catalog made from it before is used. The official files never
+    change, so nobody is asked. A catalog that turns out to be damaged is made anew, once.
+
+    Args:
+        source: Where the annotations are.
+        progress: Stages `annotations` (bytes fetched), `unpack` (bytes), `catalog` (images and captions).
+
+    Raises:
+        AnnotationsError: The files are not usable COCO annotations.
+        DownloadError: They cannot be fetched, and nothing is in the cache.
+        YolobgError: The cache folder cannot be written or is too full.
+    """
+    store = Store(cache_folder())
+    path = _ready(store, source) or _make(store, source, progress)
+    note_use(store, path)
+
+    def rebuild() -> Path:
+        with contextlib.suppress(OSError):
+            step("unlink", path)
+            path.unlink()
+        return _make(store, source, progress)
+
+    return Catalog(path, rebuild=rebuild)
+
+
+def find_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog | None:
+    """Like `open_catalog`, but None rather than fetch an official source that has not been fetched yet."""
+    if source.official and _ready(Store(cache_folder()), source) is None:
+        return None
+    return open_catalog(source, progress=progress)
+
+
+def find_by_key(key: str) -> Catalog | None:
+    """The catalog in the cache that was made from files of that content, wherever those are now; or None."""
+    path = Store(cache_folder()).find(key) if key.isalnum() else None
+    return Catalog(path) if path else None
+
+
+def build_from(
+    place: Path, *, source: AnnotationSource = COCO2017, progress: Progress = no_progress, verify: bool = True
+) -> Path:
+    """Make the catalog of an official source from a folder or zip that the user has, without the network.
+
+    Args:
+        place: A folder that holds (or is) `annotations/`, or COCO's `annotations_trainval2017.zip`.
+        source: The official source that the files stand for.
+        progress: As for `open_catalog`.
+        verify: Refuse files that are not the official ones, byte for byte.
+
+    Returns:
+        The catalog file; `open_catalog(source)` finds it from now on.
+
+    Raises:
+        AnnotationsError: The files are not there, not usable, or not the official ones.
+        YolobgError: The cache folder cannot be written or is too full.
+    """
+    from yolobg.sources.catalog import make as catalog_make  # noqa: PLC0415  # see the module's docstring
+
+    return catalog_make.make_from(Store(cache_folder()), place, source, progress, verify=verify)
+
+
+def cache_entries() -> tuple[CacheEntry, ...]:
+    """The catalogs in the cache, by name."""
+    return Store(cache_folder()).entries()
+
+
+def clear_cache() -> int:
+    """Remove all catalogs, notes and unfinished work, and no other file; returns the bytes that were freed."""
+    return Store(cache_folder()).clear()
+
+
+def clear_unused() -> int:
+    """Remove the catalogs that nothing has used for 90 days; returns the bytes that were freed."""
+    return catalog_use.clear_unused(Store(cache_folder()))
+
+
+def last_use(entry: CacheEntry) -> float:
+    """When a catalog in the cache was last used, in seconds since 1970, exact to the day."""
+    return catalog_use.last_use(Store(cache_folder()), entry.path)
+
+
+def _make(store: Store, source: AnnotationSource, progress: Progress) -> Path:
+    from yolobg.sources.catalog import make as catalog_make  # noqa: PLC0415  # see the module's docstring
+
+    return catalog_make.make(store, source, progress, ready=lambda: _ready(store, source))
+
+
+def _ready(store: Store, source: AnnotationSource) -> Path | None:
+    """The catalog of a source that is known to be unchanged, without reading it or asking anybody."""
+    note = store.read_note(source)
+    if source.official:
+        return (store.trusted(note) if note else None) or _find_official(store, source)
+    if note is None or source.remote:
+        return None
+    return store.trusted(note) if _unchanged(note) else None
+
+
+def _find_official(store: Store, source: AnnotationSource) -> Path | None:
+    """A catalog made from the official files, whoever brought them: their digests are known beforehand."""
+    digests = [pin.sha256 for pin in source.pins.values()]
+    if not digests or None in digests:
+        return None
+    path = store.find(content_key(str(digests[0]), digests[1] if len(digests) > 1 else None))
+    if path:
+        with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
+            store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    return path
+
+
+def _unchanged(note: Note) -> bool:
+    if not note.settled or any(Path(name).exists() for name in note.absent):
+        return False
+    with contextlib.suppress(OSError):
+        return all(stamp(Path(old[0])) == old for old in note.stamps)
+    return False

@@ -1,0 +1,379 @@
+"""A folder on this machine as a source of backgrounds.
+
+Whatever is in the folder becomes a COCO-format list of images with the classes that each one holds, kept in the cache
+folder; from there on it is a source like any other. A folder with named classes leaves out the images that hold an
+excluded one. A folder of bare images, or of images with labels whose classes have no names, leaves out every image with
+an object. Records that nobody understood stop the run until the user has said what they mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from yolobg.dataset.folder_listing import Folders, Walk
+from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
+from yolobg.dataset.layout import coco_id, label_path
+from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
+from yolobg.files import is_text, make_real_folder, read_ordinary, replace_when_done, step
+from yolobg.formats.coco_read import CocoContents, find_coco
+from yolobg.formats.contents import Contents, stem_of
+from yolobg.formats.convert import open_contents
+from yolobg.formats.registry import all_formats, detect_own
+from yolobg.formats.unread import Stray, Unread, find_unread
+from yolobg.formats.voc import VocContents
+from yolobg.formats.yolo_read import YoloContents
+from yolobg.matching.list_context import context_of
+from yolobg.matching.name_rules import opaque as says_nothing
+from yolobg.matching.words import clean
+
+__all__ = ["Pool", "read_pool"]
+
+_ANY = "object"
+_SHOWN = 4
+_WAY_ON = "If these images hold none of your classes, say --unlabelled: then all of them are taken for backgrounds"
+_ID_BITS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A folder that was read.
+
+    Attributes:
+        annotations: The list made of it, in COCO's format.
+        images: The folder to which the list's file names are relative.
+        plain: Whether the classes have no names, so that any object rules an image out.
+        warnings: For a person to read.
+        unclear: Classes whose names say nothing, so that an image with one may show anything.
+    """
+
+    annotations: Path
+    images: Path
+    plain: bool
+    warnings: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    image: str
+    class_ids: frozenset[int]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was made of a folder; the fields are those of `Pool`."""
+
+    names: dict[int, str]
+    found: list[_Found]
+    plain: bool = False
+    warnings: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
+    """Read a folder of background images, an `images/` + `labels/` folder, or an annotated dataset in any known format.
+
+    Reads only, but for the list in the cache, which is replaced when it has changed. Images whose labels are corrupt
+    are no part of the pool: what they hold cannot be known.
+
+    Args:
+        folder: The folder; it exists.
+        cache: yolobg's cache folder.
+        unlabelled: The user says that images about which nothing was understood hold none of the classes, whatever
+            records there are. What was understood counts nevertheless.
+
+    Raises:
+        UsageError: There is no image in it.
+        DatasetError: It holds a dataset that cannot be read.
+        AnnotationsError: It holds records that were not understood, and `unlabelled` was not said.
+        YolobgError: The cache cannot be written.
+    """
+    walk = Walk(others=True)
+    walk.add(str(folder.resolve()))
+    read = _read(folder, walk, unlabelled=unlabelled)
+    if not read.found:
+        raise UsageError(f"--source {folder}: holds no image that trainers read; give the folder of the images")
+    home = _home(folder, [entry.image for entry in read.found])
+    odd = [entry.image for entry in read.found if not is_text(os.path.relpath(entry.image, home))]
+    if odd:
+        found = [entry for entry in read.found if is_text(os.path.relpath(entry.image, home))]
+        read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
+    file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
+    _write(file, read.names, read.found, home)
+    return Pool(file, home, read.plain, read.warnings, read.unclear)
+
+
+def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
+    own, why_not = _own_format(folder)
+    if own is not None and (read := _by_format(folder, own, walk, unlabelled=unlabelled)) is not None:
+        return read
+    found = list(_bare(walk))
+    silent, held = [e.image for e in found if not e.class_ids], [e.image for e in found if e.class_ids]
+    unread = _unread(folder, walk, silent, _labels_of(walk.images), settled=held)
+    if unread.strays and (bridged := _bridged(folder)) is not None:
+        return bridged
+    _stop_at(folder, unread, unlabelled=unlabelled)
+    masks = set(unread.masks)
+    found = [entry for entry in found if entry.image not in masks]
+    return _Read({0: _ANY}, found, plain=True, warnings=_doubts(folder, found, why_not) + _remarks(folder, unread))
+
+
+def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read | None:
+    """The folder as a dataset of one of our formats; None where it cannot be read so, and the user has said enough."""
+    try:
+        contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
+    except DatasetError as error:
+        # Labels beside the images are seen without it; of several other files, some may have been understood.
+        if not own.startswith("yolo") and not (own == "coco" and len(find_coco(folder)) == 1):
+            raise
+        if not unlabelled:
+            raise DatasetError(f"--source {folder}: {error}. {_WAY_ON}") from error
+        return None
+    read = _annotated(folder, walk, contents, unlabelled=unlabelled)
+    if read.found or not walk.images:
+        return read
+    if not unlabelled:
+        raise AnnotationsError(
+            f"--source {folder}: its records name no image that is in it, but there are {len(walk.images):,}. {_WAY_ON}"
+        )
+    return None
+
+
+def _own_format(folder: Path) -> tuple[str | None, str]:
+    """The format of the folder, of those that need no other library; or None, where classes have no names, and why."""
+    try:
+        own = detect_own(folder)
+    except DatasetError as error:
+        return None, str(error)
+    if own == "yolo_plain" and not (folder / "classes.txt").is_file():
+        own = None
+    return own, "there is no data.yaml or classes.txt that names them"
+
+
+def _annotated(folder: Path, walk: Walk, contents: Contents, *, unlabelled: bool) -> _Read:
+    """A dataset that was read; what lies beside it counts where it says nothing about images."""
+    found = list(_held(contents))
+    held = [entry.image for entry in found if entry.class_ids]
+    stated = _stated(contents) if held else set()
+    silent = [entry.image for entry in found if not entry.class_ids and entry.image not in stated]
+    known = _labels_of([entry.image for entry in found]) | _read_files(folder, contents)
+    unread = _unread(folder, walk, silent, known, settled=[e.image for e in found if e.image not in set(silent)])
+    _stop_at(folder, unread, unlabelled=unlabelled)
+    masks = set(unread.masks)
+    found = [entry for entry in found if entry.image not in masks or entry.class_ids]
+    warnings = contents.warnings + _remarks(folder, unread)
+    unclear = _unclear(contents.names)
+    if found and len(unclear) == len(contents.names) and held:
+        found = [_Found(entry.image, frozenset({0} if entry.class_ids else ())) for entry in found]
+        why = f"its classes are called {', '.join(unclear[:3])}"
+        return _Read({0: _ANY}, found, plain=True, warnings=warnings + _doubts(folder, found, why))
+    if unclear and held:
+        warnings += (
+            f"--source {folder}: its classes {', '.join(unclear[:5])} may be anything, so images with one of them are "
+            "left out",
+        )
+    return _Read(dict(contents.names), found, warnings=warnings, unclear=unclear)
+
+
+def _stated(contents: Contents) -> set[str]:
+    """The images about which the records say something, be it that there is nothing in them."""
+    if isinstance(contents, YoloContents):
+        # Of blank labels it says that they are not there.
+        return {e.image for e in contents.listed if e.has_label or os.path.isfile(e.label)}  # noqa: PTH113
+    if isinstance(contents, VocContents):
+        xml = contents.root / "Annotations"
+        return {e.image for e in contents.listed if os.path.isfile(xml / f"{stem_of(e.name)}.xml")}  # noqa: PTH113
+    return {item.image for item in contents.items() if item.image is not None}
+
+
+def _read_files(folder: Path, contents: Contents) -> set[str]:
+    """Files with records that were read, besides labels."""
+    if isinstance(contents, CocoContents):
+        return {str(part.file.resolve()) for part in contents.parts}
+    if isinstance(contents, VocContents):
+        return {str(file.resolve()) for file in (folder / "Annotations").rglob("*.xml")}
+    return set()
+
+
+def _labels_of(images: Iterable[str]) -> set[str]:
+    """The files where `_bare` looks for a label."""
+    return {label for image in images for label in (label_path(image), stem_of_path(image) + ".txt")}
+
+
+def _unclear(names: Mapping[int, str]) -> tuple[str, ...]:
+    """Those class names that say nothing: `class_0`, `3`, `object`."""
+    context = context_of(tuple(names.values()))
+    return tuple(name for name in names.values() if says_nothing(clean(name), context) is not None)
+
+
+def _bridged(folder: Path) -> _Read | None:
+    """The folder as datumaro reads it, where that knows it and finds objects in it."""
+    from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - for folders that nothing else fits
+
+    name = bridge.detect(folder, tuple(name for name, format_ in all_formats().items() if not format_.own))
+    if name is None:
+        return None
+    try:
+        contents = bridge.read(folder, name)
+    except DatasetError:
+        return None
+    # Of an image with other marks than boxes and outlines, what it shows was not read.
+    found = [entry for entry in _held(contents) if entry.image not in contents.partly or entry.class_ids]
+    if not any(entry.class_ids for entry in found):
+        return None
+    return _Read(dict(contents.names), found, warnings=contents.warnings, unclear=_unclear(contents.names))
+
+
+def _unread(folder: Path, walk: Walk, silent: list[str], known: set[str], settled: Sequence[str] = ()) -> Unread:
+    return find_unread(walk, str(folder.resolve()), images=silent, understood=known, settled=settled)
+
+
+def _stop_at(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
+    """Raise where there are records that nobody understood, unless the user has said what they mean."""
+    if not unread.strays or unlabelled:
+        return
+    shown = "; ".join(_shown(stray) for stray in unread.strays[:_SHOWN])
+    rest = f"; and {len(unread.strays) - _SHOWN:,} more places" if len(unread.strays) > _SHOWN else ""
+    raise AnnotationsError(
+        f"--source {folder}: it holds what look like records of its images, and they were not understood, so any of "
+        f"them may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the same "
+        "names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. Where it is in one of those, "
+        "convert it first (yolobg convert, with --from); where it is a COCO file, name it (--annotations FILE --images "
+        f"DIR); take away what is no record. {_WAY_ON}"
+    )
+
+
+def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
+    if not found:
+        raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
+    return (
+        f"--source {folder}: {len(odd):,} images were left out, for their names are not UTF-8 text ({odd[0]}); rename "
+        "them to have them taken"
+    )
+
+
+def _shown(stray: Stray) -> str:
+    return f"{stray.file} ({stray.why})" + (f" and {stray.more:,} more like it" if stray.more else "")
+
+
+def _remarks(folder: Path, unread: Unread) -> tuple[str, ...]:
+    """What to know of what was not read, where the run goes on."""
+    said = []
+    if unread.strays:
+        said.append(
+            f"--source {folder}: as you say (--unlabelled), its images are taken for backgrounds though there are "
+            f"records that were not understood: {'; '.join(_shown(stray) for stray in unread.strays[:_SHOWN])}"
+        )
+    if unread.masks:
+        said.append(f"--source {folder}: {len(unread.masks):,} pictures look like masks of others and were left out")
+    if unread.captions:
+        said.append(
+            f"--source {folder}: {unread.captions} holds captions, which were not looked at: an image whose caption "
+            "names one of your classes may come in"
+        )
+    return tuple(said)
+
+
+def _doubts(folder: Path, found: list[_Found], why_not: str) -> tuple[str, ...]:
+    """What to know of a folder whose classes have no names; nothing where no image has a label that says something."""
+    held = sum(bool(entry.class_ids) for entry in found)
+    if not held:
+        return ()
+    return (
+        f"--source {folder}: its labels do not say what they label ({why_not}), so every image with an object is "
+        f"left out, whatever it shows: {held:,} of {len(found):,}. With a classes.txt or data.yaml in it, only "
+        "those with an excluded class would be",
+    )
+
+
+def _held(contents: Contents) -> Iterator[_Found]:
+    """Each image once, with what it holds in any split; crowd regions count: what is in a crowd is in the image."""
+    held: dict[str, frozenset[int]] = {}
+    for item in contents.items():
+        if item.image is not None:
+            ids = frozenset(shape.class_id for shape in item.shapes)
+            held[item.image] = held.get(item.image, frozenset()) | ids
+    return (_Found(image, ids) for image, ids in held.items())
+
+
+def _bare(walk: Walk) -> Iterator[_Found]:
+    """Images, and for each whether a label file of its own says that there is something in it."""
+    there = Folders()
+    for image in sorted(walk.images):
+        if image not in walk.unusable:
+            labels = {label_path(image), stem_of_path(image) + ".txt"}
+            held = any(there.has_file(label) and _says_something(label) for label in labels)
+            yield _Found(image, frozenset({0} if held else ()))
+
+
+def stem_of_path(image: str) -> str:
+    """An image's path without its suffix."""
+    return stem_of(image.replace(os.sep, "/")).replace("/", os.sep)
+
+
+def _says_something(label: str) -> bool:
+    try:
+        content = read_ordinary(label, LARGEST_LABEL_BYTES)
+    except OSError:
+        # One that cannot be read, or has no end, may say anything.
+        return os.path.isfile(label)  # noqa: PTH113 - a plain string
+    return bool(content.removeprefix(b"\xef\xbb\xbf").strip())
+
+
+def _home(folder: Path, images: list[str]) -> Path:
+    """The folder itself, or where its list leads: the folder that all images have in common."""
+    resolved = folder.resolve()
+    if all(image.startswith(str(resolved) + os.sep) for image in images):
+        return resolved
+    if all(Path(image).is_relative_to(folder.absolute()) for image in images):
+        return folder.absolute()
+    try:
+        return Path(os.path.commonpath([os.path.dirname(image) for image in images]))  # noqa: PTH120
+    except ValueError as error:
+        raise DatasetError(f"--source {folder}: its images lie on several drives; bring them to one") from error
+
+
+def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -> None:
+    content = msgspec.json.encode(_content(names, found, home))
+    with suppress(OSError):
+        # The catalog made of an unchanged list is found by the file's stamp, without reading it.
+        if file.read_bytes() == content:
+            return
+    try:
+        make_real_folder(file.parent)
+        with replace_when_done(file) as part:
+            step("write", part)
+            part.write_bytes(content)
+    except OSError as error:
+        raise YolobgError(f"{file}: cannot be written: {error.strerror or error}; set YOLOBG_CACHE_DIR") from error
+
+
+def _content(names: dict[int, str], found: list[_Found], home: Path) -> dict[str, Any]:
+    images, annotations, taken = [], [], set[int]()
+    for entry in found:
+        name = Path(entry.image).relative_to(home).as_posix()
+        number = _number(name)
+        while number in taken:
+            number += 1
+        taken.add(number)
+        # No sizes: to ask every file for its header would cost more than all the rest; chosen images are verified.
+        images.append({"id": number, "file_name": name})
+        annotations += [{"image_id": number, "category_id": class_id + 1} for class_id in sorted(entry.class_ids)]
+    categories = [{"id": class_id + 1, "name": name} for class_id, name in names.items()]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _number(name: str) -> int:
+    """A number that an image keeps from run to run: COCO's own, where the name tells it, else one made of the name."""
+    known = coco_id(stem_of(name).rpartition("/")[2])
+    if known is not None:
+        return known
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> (64 - _ID_BITS)

@@ -1,0 +1,186 @@
+"""Named sources, and what a user names instead: where the annotations and the images of a source are had from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.dataset.layout import source_slug
+from yolobg.errors import UsageError
+from yolobg.files import is_text
+from yolobg.model import Category, ClassMatch, Link, Origin
+from yolobg.net.addresses import shown_url
+from yolobg.sources.cache_folder import cache_folder
+from yolobg.sources.location import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
+
+__all__ = ["Source", "resolve_source", "source_doubts"]
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of backgrounds: its name in file names, its annotations, its images.
+
+    Attributes:
+        name: What its images are called after.
+        annotations: Where its records are.
+        origin: Where its images are.
+        plain: Its classes have no names: any object rules an image out.
+        warnings: For a person to read.
+        unclear: Classes whose names say nothing; images with one of them are left out.
+    """
+
+    name: str
+    annotations: AnnotationSource
+    origin: Origin
+    plain: bool = False
+    warnings: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+def resolve_source(
+    *,
+    source: str,
+    annotations: str | Path | None,
+    images: Sequence[str | Path],
+    link: Link = "copy",
+    unlabelled: bool = False,
+) -> Source:
+    """Find out what a user means by `--source`, `--annotations` and `--images`.
+
+    Args:
+        source: The named source, or a folder of images; only looked at where no annotations are given.
+        annotations: Path or address of a COCO-format instances file.
+        images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
+        link: How local images come into the dataset.
+        unlabelled: The images of a folder hold none of the classes, where its records were not understood.
+
+    Raises:
+        AnnotationsError: A folder holds records that were not understood.
+        UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s) or has
+            a fragment, or the images of a user's own annotations are not named.
+    """
+    if unlabelled and (annotations is not None or source == COCO2017.name):
+        raise UsageError("--unlabelled: says what a folder of images holds (--source FOLDER); leave it out here")
+    folders = tuple(_folder(place) for place in images if not _is_url(place))
+    bases = tuple(_base(str(place)) for place in images if _is_url(place))
+    if annotations is not None:
+        if not images:
+            raise UsageError(
+                f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
+            )
+        _is_url(annotations)  # an address of another kind is refused, not taken for a path
+        if "://" not in str(annotations):
+            _check_text("--annotations", Path(annotations))
+        name = source_slug(source_stem(str(annotations)))
+        return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
+    if source != COCO2017.name:
+        return _folder_source(source, images, link, unlabelled=unlabelled)
+    if not images:
+        bases = tuple(f"{host}/train2017" for host in coco_bases())
+    return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
+
+
+def source_doubts(
+    source: Source, matches: Sequence[ClassMatch], categories: Sequence[Category], *, told: Collection[str]
+) -> tuple[str, ...]:
+    """What a person should know before the images of a source are taken for backgrounds.
+
+    Args:
+        source: The source.
+        matches: What the names of the dataset's classes exclude in it.
+        categories: Its categories.
+        told: The classes that the user has said the meaning of.
+    """
+    if not matches or set(told) >= {match.name for match in matches}:
+        return source.warnings
+    if any(match.exclude or match.maybe for match in matches):
+        return source.warnings
+    theirs, ours = _first(category.name for category in categories), _first(match.name for match in matches)
+    return (
+        *source.warnings,
+        f"{source.name}: NOT ONE of the dataset's classes ({ours}) is known there: it tells only of {theirs}. So no "
+        f"image is left out for showing one of them. If it calls them something else, say so with --map "
+        f'"{matches[0].name}=NAME"; else look through the images that come in (yolobg review)',
+    )
+
+
+def _first(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else "")
+
+
+def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unlabelled: bool) -> Source:
+    """A folder of images, with or without labels, as the source."""
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--source {source}: no such source and no such folder; there is {COCO2017.name}, or give the folder of "
+            "your background images, or --annotations and --images"
+        )
+    if images:
+        raise UsageError(f"--source {source}: the images of a folder are in it, so --images has nothing to say")
+    from yolobg.sources.own_folder import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
+
+    _check_text("--source", folder)
+    pool = read_pool(folder, cache_folder(), unlabelled=unlabelled)
+    _check_text("--source", pool.images)
+    # An absolute path, so that `.` has a name too.
+    name = source_slug(folder.resolve().name)
+    annotations = AnnotationSource(name, str(pool.annotations), captions=None)
+    origin = Origin(name, (pool.images,), (), link)
+    return Source(name, annotations, origin, pool.plain, pool.warnings, pool.unclear)
+
+
+def _is_url(place: str | Path) -> bool:
+    text = str(place)
+    # One letter before the colon is a Windows drive.
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return False
+    if not re.match(r"(?i)https?://[^/]", text):
+        raise UsageError(
+            f"{_shown(text)}: only http and https addresses can be fetched from; for a folder give its plain path"
+        )
+    if "#" in text:
+        raise UsageError(
+            f"{_shown(text)}: what follows a '#' in an address never reaches the server; leave it out, or write %23 "
+            "where a name has this sign"
+        )
+    return True
+
+
+def _shown(place: str | Path) -> str:
+    """A path as it is; an address without what may be secret."""
+    return shown_url(str(place)) if "://" in str(place) else str(place)
+
+
+def _base(address: str) -> str:
+    """Without a slash at the end of its path; a query (a signature, say) stays as it is."""
+    path, mark, query = address.partition("?")
+    return path.rstrip("/") + mark + query
+
+
+def _folder(place: str | Path) -> Path:
+    folder = Path(place).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--images {place}: no such folder; give the folder that holds the source's images, or an address"
+        )
+    _check_text("--images", folder)
+    return folder.resolve()
+
+
+def _check_text(option: str, place: Path) -> None:
+    """Refuse a path whose bytes are no text: where images come from is recorded as text.
+
+    Raises:
+        UsageError: It is one, or leads to one.
+    """
+    if not all(map(is_text, (str(place.absolute()), str(place.resolve())))):
+        raise UsageError(
+            f"{option} {place}: its path is not UTF-8 text, so yolobg cannot record where the images come from; rename "
+            "the folder or file whose name is not, or copy it to another place"
+        )
