@@ -172,7 +172,7 @@ def test_hold__lets_one_in_at_a_time_and_nobody_trips_over_the_tidying(tmp_path:
     code = """
 import sys
 from pathlib import Path
-from yolobg.dataset.lock import hold
+from yolobg.changes.lock import hold
 root = Path(sys.argv[1])
 for _ in range(40):
     with hold(root):

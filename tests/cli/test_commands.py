@@ -16,6 +16,7 @@ import pytest
 from command_line import run, source
 from image_server import ImageServer
 from merging import tree
+from places import SAMPLE
 
 import yolobg
 from yolobg.cli.text import clean, percent
@@ -24,6 +25,12 @@ KEYS = {
     "schema", "dry_run", "dataset", "before", "target", "classes", "source", "added", "failed", "after", "manifest",
     "warnings", "problems", "interrupted", "page", "stale",
 }  # fmt: skip
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the sample data."""
+    return Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
 
 
 def test_augment_status_remove__text_and_json(sample: Path) -> None:

@@ -127,18 +127,18 @@ CHILD = """
 import json, os, resource, struct, sys
 from pathlib import Path
 from yolobg.errors import YolobgError
-from yolobg.coco.annotation_files import unpack_local
-from yolobg.coco.annotation_source import parse_source
-from yolobg.coco.annotations import read_instances
+from yolobg.sources.annotations.local_files import unpack_local
+from yolobg.sources.location import parse_source
+from yolobg.sources.annotations.read import read_instances
 from yolobg.dataset.data_yaml import read_data_yaml
-from yolobg.dataset.label_check import label_checker
-from yolobg.dataset.label_files import _judge
-from yolobg.dataset.listing import read_list
-from yolobg.dataset.manifest import read_manifest
+from yolobg.dataset.label_rules import label_checker
+from yolobg.dataset.label_reader import _judge
+from yolobg.dataset.folder_listing import read_list
+from yolobg.changes.manifest import read_manifest
 from yolobg.formats.voc import read_voc
 from yolobg.formats.yolo_folders import read_darknet, read_plain
-from yolobg.pipeline import read_map
-from yolobg.pool import _says_something
+from yolobg.matching.map_file import read_map
+from yolobg.sources.own_folder import _says_something
 
 GIB = 1 << 30
 # A run that would take far more must not take the machine down.

@@ -135,7 +135,7 @@ def test_signals__are_given_back_to_a_program_that_takes_over() -> None:
     """`yolobg train` becomes Ultralytics, whose own ways with Ctrl-C and SIGTERM then hold."""
     code = """
 import signal
-from yolobg.cli_process import own_signals, plain_signals
+from yolobg.cli.process import own_signals, plain_signals
 with own_signals():
     assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
     plain_signals()
@@ -262,7 +262,7 @@ ROUNDS = """
 import contextlib, io, json, os, sys
 {prelude}
 from yolobg.cli import app
-import yolobg.pipeline, yolobg.coco.catalog_make, yolobg.cli_ask, yolobg.cli_progress, yolobg.cli_text
+import yolobg.api, yolobg.sources.catalog.make, yolobg.cli.questions, yolobg.cli.progress, yolobg.cli.text
 rounds, commands = json.loads(sys.argv[1])
 
 def start(arguments):

@@ -1,21 +1,11 @@
-"""Shared by tests: SAMPLE, run, sample, source."""
+"""Run the command as a person does, on the sample's source."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-from places import SAMPLE
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Path:
-    """A copy of the sample data."""
-    return Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
 
 
 def source(sample: Path, images: str | Path | None = None) -> tuple[str, ...]:

@@ -147,16 +147,6 @@ def copy_ground(drawn: Ground, root: Path) -> Ground:
     return Ground(root, Demo(**places))
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    return draw_ground(tmp_path_factory.mktemp("ground"))
-
-
-@pytest.fixture
-def ground(drawn: Ground, tmp_path: Path) -> Ground:
-    return copy_ground(drawn, tmp_path)
-
-
 def check_trained(said: Said, ground: Ground, *, labelled: int = LABELLED, added: int = BACKGROUNDS) -> None:
     """In every training: the loader has them, the scan line tells them, and they went through the network."""
     names = ground.backgrounds()

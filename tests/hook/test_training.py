@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ultra import BACKGROUNDS, Ground, check_trained
+from ultra import BACKGROUNDS, Ground, check_trained, copy_ground, draw_ground
 
 NAMES = {"0": "Pedestrian", "1": "cars", "2": "traffic_light", "3": "dog"}
 
 pytestmark = [pytest.mark.ultralytics, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return draw_ground(tmp_path_factory.mktemp("ground"))
+
+
+@pytest.fixture
+def ground(drawn: Ground, tmp_path: Path) -> Ground:
+    return copy_ground(drawn, tmp_path)
 
 
 def test_attach__twice_adds_once_and_the_gradients_see_it(ground: Ground) -> None:

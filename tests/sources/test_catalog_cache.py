@@ -349,8 +349,8 @@ def test_sweep__leaves_what_a_person_keeps_in_our_folders(tmp_path: Path) -> Non
 # A process of its own: says that it is ready, waits for a line, then opens the catalog of the file that it is given.
 _OPENER = """
 import sys
-from yolobg.coco.annotation_source import parse_source
-from yolobg.coco.catalog_cache import open_catalog
+from yolobg.sources.location import parse_source
+from yolobg.sources.catalog.open import open_catalog
 
 if sys.argv[2] == "no-locks":
     import filelock
