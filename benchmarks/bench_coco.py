@@ -36,8 +36,8 @@ OTHER_SHARE = 0.35
 
 OPEN = """
 import sys
-from yolobg.coco.annotation_source import parse_source
-from yolobg.coco.catalog_cache import open_catalog
+from yolobg.sources.location import parse_source
+from yolobg.sources.catalog.open import open_catalog
 with open_catalog(parse_source(sys.argv[1])) as catalog:
     {question}
 """
@@ -62,7 +62,7 @@ print(len(set(coco.getImgIds()) - excluded))
 FETCH = """
 import sys, tempfile
 from pathlib import Path
-from yolobg.coco.archive import Remote, fetch_members
+from yolobg.sources.archive.members import Remote, fetch_members
 names = ["annotations/instances_train2017.json", "annotations/captions_train2017.json"]
 with tempfile.TemporaryDirectory() as folder:
     fetch_members(Remote([sys.argv[1]]), lambda _: names, Path(folder))

@@ -136,7 +136,7 @@ from yolobg.dataset.label_reader import _judge
 from yolobg.dataset.folder_listing import read_list
 from yolobg.changes.manifest import read_manifest
 from yolobg.formats.voc import read_voc
-from yolobg.formats.yolo_folders import read_darknet, read_plain
+from yolobg.formats.yolo_plain import read_darknet, read_plain
 from yolobg.matching.map_file import read_map
 from yolobg.sources.own_folder import _says_something
 

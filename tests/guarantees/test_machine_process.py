@@ -261,7 +261,7 @@ def test_temporary_folder__that_cannot_be_used(tmp_path: Path, world: World, wha
 ROUNDS = """
 import contextlib, io, json, os, sys
 {prelude}
-from yolobg.cli import app
+from yolobg.cli.app import app
 import yolobg.api, yolobg.sources.catalog.make, yolobg.cli.questions, yolobg.cli.progress, yolobg.cli.text
 rounds, commands = json.loads(sys.argv[1])
 
