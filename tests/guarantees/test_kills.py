@@ -308,7 +308,7 @@ def appear(what, path):
             path.write_bytes(b"theirs")
     reached(what, path)
 files.on_step = appear
-from yolobg.cli import app
+from yolobg.cli.app import app
 app(sys.argv[2:])
 """
 
@@ -359,7 +359,7 @@ import errno, fcntl, sys
 def refuse(*_):
     raise OSError(errno.ENOLCK, "No locks available")
 fcntl.flock = refuse
-from yolobg.cli import app
+from yolobg.cli.app import app
 app(sys.argv[2:])
 """
 
