@@ -1,7 +1,7 @@
 """Whole commands against what people do instead: `python -m benchmarks.bench_command [--data FOLDER] [--large]`.
 
 Peers: the usual script for a dry run, Ultralytics' first scan and labelformat's reader for `status`, `cp` and `touch`
-for copying, a one-command typer program for `--help`. Our side is always the whole process, start included;
+for copying, a one-command click program for `--help`. Our side is always the whole process, start included;
 Ultralytics and labelformat are timed inside theirs, without their imports. Where
 `YOLOBG_BENCH_ULTRALYTICS` names a Python with Ultralytics, that one runs it; `YOLOBG_BENCH_PEERS` does for labelformat.
 """
@@ -31,11 +31,11 @@ ROOT = Path(__file__).parent.parent
 LABEL = "".join(f"{n % 4} 0.5{n} 0.4{n} 0.1{n} 0.2{n}\n" for n in range(7))
 NAMES = "names: [person, car, truck, traffic light]\n"
 HELP = """
-import typer
-app = typer.Typer(rich_markup_mode=None)
-@app.command()
-def main(name: str = "x") -> None: ...
-app()
+import click
+@click.command()
+@click.option("--name", default="x")
+def main(name: str) -> None: ...
+main()
 """
 ULTRALYTICS = """
 import sys, time
@@ -200,13 +200,13 @@ def make_pool(folder: Path, images: int) -> Path:
 
 
 def bench_help(folder: Path, repeats: int) -> list[Row]:
-    """`--help` against the help of the smallest typer program."""
+    """`--help` against the help of the smallest click program."""
     ours, peer = turns(
         repeats * 5,
         lambda: cost_of(yolobg("--help"), folder / "cache"),
         lambda: cost_of([sys.executable, "-c", HELP, "--help"], folder / "cache"),
     )
-    return rows_of("--help", ours, peer, "one-command typer program", (0.67, None))[:1]
+    return rows_of("--help", ours, peer, "one-command click program", (0.67, None))[:1]
 
 
 def bench_growth(folder: Path, *, large: bool) -> list[Row]:

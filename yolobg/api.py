@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError
 from yolobg.flow.candidates import ask_catalog, source_info, source_of
-from yolobg.flow.options import Request
+from yolobg.flow.options import Request, SourceOptions, describe_options
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
@@ -36,18 +37,19 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from yolobg.demo import Demo
-    from yolobg.flow.download_folder import DownloadOptions
     from yolobg.flow.options import Options
 
 __all__ = ["augment", "carry_out", "classes", "download", "plan", "remove", "run_demo", "status"]
 
 
-def plan(data_yaml: str | Path, **options: Unpack[Options]) -> Plan:
+@describe_options()
+def plan(data_yaml: str | Path, *, progress: Progress = no_progress, **options: Unpack[Options]) -> Plan:
     """Work out what `augment` would do, and touch nothing.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        **options: See `Options`.
+        progress: Called with how far each stage is.
+        **options: The options.
 
     Returns:
         The plan; `plan.report` is what `--dry-run --json` prints, `carry_out(plan)` does it.
@@ -55,10 +57,11 @@ def plan(data_yaml: str | Path, **options: Unpack[Options]) -> Plan:
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it.
     """
-    return make_plan(data_yaml, Request(**options))
+    return make_plan(data_yaml, Request(**options), progress=progress)
 
 
-def augment(data_yaml: str | Path, **options: Unpack[Options]) -> Report:
+@describe_options()
+def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **options: Unpack[Options]) -> Report:
     """Add background images to a split until it has the ratio or count asked for.
 
     Promises: no existing file is changed (a list-file split gets lines appended); exactly the number needed is added or
@@ -66,40 +69,42 @@ def augment(data_yaml: str | Path, **options: Unpack[Options]) -> Report:
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        **options: See `Options`.
+        progress: Called with how far each stage is.
+        **options: The options.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
-    return carry_out(make_plan(data_yaml, Request(**options)))
+    return carry_out(make_plan(data_yaml, Request(**options), progress=progress), progress=progress)
 
 
-def carry_out(plan: Plan, *, progress: Progress | None = None) -> Report:
+def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     """Do what a plan says, then write the page to look at.
 
     The plan is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
 
     Args:
         plan: What `plan` made.
-        progress: Told how far it is; None for the plan's own.
+        progress: Called with how far each stage is.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
     from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
 
-    return execute(plan, progress=progress, after=_with_page)
+    return execute(plan, progress=progress, after=partial(_with_page, progress=progress))
 
 
-def _with_page(plan: Plan, report: Report) -> Report:
+def _with_page(plan: Plan, report: Report, *, progress: Progress) -> Report:
     if not plan.request.report:
         return report
     from yolobg.report.write import page_of_run  # noqa: PLC0415 - reads pictures
 
-    page, warnings = page_of_run(plan.data, plan.root, report, plan.request.progress)
+    page, warnings = page_of_run(plan.data, plan.root, report, progress)
     return replace(report, page=page, warnings=report.warnings + warnings)
 
 
+@describe_options(only=SourceOptions.__annotations__)
 def download(
     output: str | Path,
     *,
@@ -107,7 +112,8 @@ def download(
     count: int,
     val: float | str = 0,
     dry_run: bool = False,
-    **options: Unpack[DownloadOptions],
+    progress: Progress = no_progress,
+    **options: Unpack[SourceOptions],
 ) -> Report:
     """Put background images into a folder: `images/`, a blank file for each in `labels/`, and a data.yaml.
 
@@ -119,8 +125,9 @@ def download(
         exclude: The classes that no image may hold.
         count: How many images the folder has afterwards.
         val: Share (0-1) of them that goes to a val split; 0 for one flat folder.
-        dry_run: Only tell what would be done; the folder is not made.
-        **options: See `DownloadOptions`.
+        dry_run: Only find out what would be done; the folder is not made.
+        progress: Called with how far each stage is.
+        **options: The options.
 
     Raises:
         YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
@@ -128,7 +135,14 @@ def download(
     from yolobg.flow.download_folder import fill_folder  # noqa: PLC0415 - for this command alone
 
     return fill_folder(
-        Path(output), exclude=exclude, count=count, val=val, dry_run=dry_run, options=options, carry_out=carry_out
+        Path(output),
+        exclude=exclude,
+        count=count,
+        val=val,
+        dry_run=dry_run,
+        options=options,
+        progress=progress,
+        carry_out=partial(carry_out, progress=progress),
     )
 
 
@@ -224,18 +238,21 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     )
 
 
+@describe_options(only=SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "unmapped"})
 def classes(
     data_yaml: str | Path | None = None,
     *,
     names: Sequence[str] | Mapping[int, str] | None = None,
-    **options: Unpack[Options],
+    progress: Progress = no_progress,
+    **options: Unpack[SourceOptions],
 ) -> ClassesReport:
     """Tell what each class name excludes, why, and what that costs; unresolved names are told, not refused.
 
     Args:
         data_yaml: The dataset whose names are meant; or
         names: the names themselves.
-        **options: See `Options`; those about the source, the classes and the captions count.
+        progress: Called with how far each stage is.
+        **options: The options.
 
     Raises:
         YolobgError: The dataset or the source cannot be read.
@@ -244,7 +261,7 @@ def classes(
     meant = names if names is not None else read_dataset(data_yaml if data_yaml is not None else Path())[0].names
     source = source_of(request)
     # Looking up a few names must not start a download; COCO's published counts give the cost of each name without it.
-    catalog = find_catalog(source.annotations, progress=request.progress)
+    catalog = find_catalog(source.annotations, progress=progress)
     if catalog is None:
         matches = match_classes(meant, user_map=request.map)
         return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None)

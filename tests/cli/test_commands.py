@@ -310,7 +310,7 @@ def test_help__of_every_command(command: str) -> None:
 
 def test_version_and_no_arguments() -> None:
     assert run("--version").stdout.strip() == f"yolobg {yolobg.__version__}"
-    assert "Commands" in run().stdout + run().stderr
+    assert "augment" in run().stdout + run().stderr
 
 
 def test_demo__runs_the_main_job_offline(tmp_path: Path) -> None:

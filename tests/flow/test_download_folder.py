@@ -19,7 +19,7 @@ import yolobg
 from yolobg import files
 from yolobg.api import download
 from yolobg.errors import PoolError, UnresolvedClassError, UsageError
-from yolobg.flow.download_folder import DownloadOptions
+from yolobg.flow.options import SourceOptions
 from yolobg.formats.convert import convert
 from yolobg.results import Report, to_builtins
 
@@ -35,7 +35,7 @@ def server(real: CocoReal) -> Iterator[ImageServer]:
         yield running
 
 
-def source(real: CocoReal) -> DownloadOptions:
+def source(real: CocoReal) -> SourceOptions:
     return {"annotations": real.annotations, "images": (real.images,)}
 
 

@@ -12,12 +12,12 @@ from inventories import make
 from yolobg.dataset.inventory import scan_split
 from yolobg.flow.options import Request
 from yolobg.flow.planning import Scan, make_plan
-from yolobg.model import DataYaml, Inventory
+from yolobg.model import DataYaml, Inventory, Progress
 
 
-def without_the_first(data: DataYaml, request: Request) -> Inventory:
+def without_the_first(data: DataYaml, split: str, _progress: Progress) -> Inventory:
     """As a trainer scans that leaves out an image which it cannot use."""
-    inventory = scan_split(data, request.split)
+    inventory = scan_split(data, split)
     return replace(inventory, files=inventory.files[1:])
 
 

@@ -211,7 +211,7 @@ def test_recheck__todays_options_decide_and_that_is_said(dataset: Path, source: 
     for asked in ("1", "any"):
         report = yolobg.augment(dataset, recheck=True, license=asked, **source)
         assert any("today's decide" in line for line in report.warnings)
-        assert {run.license for run in read_manifest(dataset).runs} == {asked}
+        assert {run.options.get("license", "any") for run in read_manifest(dataset).runs} == {asked}
         assert {entry.license for entry in read_manifest(dataset).entries} == {1}
         assert report.after.backgrounds == 8
     assert yolobg.augment(dataset, recheck=True, **source).warnings == ()

@@ -170,7 +170,8 @@ def test_class_added__whose_source_would_have_to_be_fetched(dataset: Path, sourc
     """`status` does not: any connection that leaves this machine would fail the test."""
     yolobg.augment(dataset, count=12, **source)
     manifest = read_manifest(dataset)
-    run = msgspec.structs.replace(manifest.runs[0], annotations="https://x.test/a/instances_s.json")
+    options = {**manifest.runs[0].options, "annotations": "https://x.test/a/instances_s.json"}
+    run = msgspec.structs.replace(manifest.runs[0], options=options)
     write_manifest(dataset, msgspec.structs.replace(manifest, runs=(run,)))
     clear_cache()
     name_classes(dataset, "dog", "person")

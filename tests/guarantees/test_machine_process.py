@@ -107,7 +107,7 @@ def test_signal__while_the_command_line_is_imported(name: str) -> None:
 import os, signal
 class Interrupting:
     def find_spec(self, wanted, *_):
-        if wanted == "typer":
+        if wanted == "click":
             os.kill(os.getpid(), signal.{name})
 sys.meta_path.insert(0, Interrupting())
 """

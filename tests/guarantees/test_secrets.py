@@ -100,7 +100,10 @@ def test_augment__forgets_what_was_secret_in_an_address(
         assert json.loads(done.stdout)["added"][0]["url"].startswith(f"{server.url}/images/")
         assert holding(dataset, private_places) == []
         (recorded,) = read_manifest(dataset.resolve()).runs
-        assert (recorded.annotations, recorded.images) == (f"{server.url}/instances.json", (f"{server.url}/images",))
+        assert (recorded.options["annotations"], recorded.options["images"]) == (
+            f"{server.url}/instances.json",
+            [f"{server.url}/images"],
+        )
 
         # What a run that was cut off left behind is taken up by the next one, address and all.
         def cut(what: str, path: Path) -> None:

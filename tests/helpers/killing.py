@@ -15,7 +15,6 @@ no step of its own (as within `shutil.rmtree`). So the points do not rest on som
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import glob
 import hashlib
@@ -40,7 +39,6 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 import tally
-import typer
 from merging import tree
 from PIL import Image
 from reviewing import make_sample
@@ -252,19 +250,13 @@ def _be_the_command(order: dict[str, Any], folder: Path) -> NoReturn:
         os._exit(code)
 
 
-@functools.cache
-def _command() -> Callable[[list[str]], object]:
-    """What `app` makes of itself each time it is called."""
-    return typer.main.get_command(app)
-
-
 def _run_command(arguments: Sequence[str]) -> int:
     try:
         if arguments[0] == "-c":
             sys.argv = list(arguments)
             exec(arguments[1], {"__name__": "__main__"})
         else:
-            _command()(list(arguments))
+            app(list(arguments))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001 - a bug of the command: told on stderr, as Python would, for the test to show

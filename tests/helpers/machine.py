@@ -7,9 +7,11 @@ can be made too small and large again.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -22,9 +24,8 @@ from typing import Any
 import pytest
 from merging import tree, visible
 from PIL import Image
-from typer.main import get_command
 
-from yolobg import files
+from yolobg import cli, files
 from yolobg.cli.app import app
 
 LABELLED = 6
@@ -32,8 +33,10 @@ POOL = 12
 LAYOUTS = ("folder", "list", "several")
 # Everything a person may be told by, save 1 for a bug: that one has a traceback, which is looked for.
 TIME_LIMIT_S = 300
-# Made once: that takes as long as a small run.
-COMMAND = get_command(app)
+# Imported once: that takes as long as a small run.
+COMMAND = app
+for command in pkgutil.iter_modules(cli.__path__, "yolobg.cli."):
+    importlib.import_module(command.name)
 # The steps that a full disk refuses; taking away and giving other names still works there.
 ROOM = frozenset({"write", "create", "mkdir", "link", "fsync"})
 

@@ -71,7 +71,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "http": (*HTTP, "review.server*"),
     "ssl": HTTP,
     "socket": (*HTTP, "review.server*"),
-    "typer": TERMINAL,
     "click": TERMINAL,
     "rich": TERMINAL,
     "getpass": TERMINAL,

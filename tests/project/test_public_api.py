@@ -31,7 +31,7 @@ HEAVY = (
     "sqlite3",
     "tenacity",
     "torch",
-    "typer",
+    "click",
     "ultralytics",
     "yaml",
 )

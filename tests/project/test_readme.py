@@ -29,7 +29,7 @@ def test_outputs__are_what_is_printed(name: str) -> None:
 
 
 def test_help__names_the_same_options() -> None:
-    """Compared by option, since versions of typer lay the text out differently."""
+    """Compared by option, since versions of click lay the text out differently."""
     flags = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
     told = set(flags.findall(readme_outputs.output("help")))
     assert told == set(flags.findall(BLOCKS["help"]))

@@ -24,7 +24,6 @@ from PIL import Image, ImageDraw
 import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.errors import AnnotationsError, DatasetError, PoolError, UsageError
-from yolobg.flow.options import Request
 from yolobg.flow.past_runs import request_again
 from yolobg.review.session import Session
 
@@ -609,9 +608,9 @@ def test_unlabelled__is_recorded_with_the_folder_and_asked_again(
     monkeypatch.chdir(tmp_path)
     report = yolobg.augment(dataset, source="pool", count=2, unlabelled=True)
     (run,) = read_manifest(dataset).runs
-    assert (run.folder, run.unlabelled, run.images) == (str(tmp_path / "pool"), True, ())
+    assert (run.options["source"], run.options["unlabelled"]) == (str(tmp_path / "pool"), True)
     monkeypatch.chdir("/")
-    request = request_again(run, count=4, report=False, progress=Request().progress)
+    request = request_again(run, count=4)
     assert (request.source, request.unlabelled, request.images) == (str(tmp_path / "pool"), True, ())
     more = yolobg.carry_out(yolobg.plan(dataset, count=4, source=request.source, unlabelled=request.unlabelled))
     assert len(more.added) == 2

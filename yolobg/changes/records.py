@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from yolobg.model import Link
-
-if TYPE_CHECKING:
-    pass
-
 
 __all__ = ["Basis", "Entry", "ListEdit", "Manifest", "Pending", "Replacing", "Run"]
 
@@ -58,27 +54,17 @@ class ListEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run was asked for, so that one of its images can later be replaced by the next that obeys the same.
 
-    `added`, `split`, `source` and `data` are those of its entries. Paths are absolute; the others are as in `Request`,
-    but for `folder`, the folder that was the source, and `basis`, what the choice rested on.
+    `added`, `split`, `source` and `data` are those of its entries.
+
+    Attributes:
+        options: The options that are not the defaults, as `flow.options.stored_options` writes them.
+        basis: What the choice rested on.
     """
 
     added: str
     split: str
     source: str
-    annotations: str | None = None
-    images: tuple[str, ...] = ()
-    into: str | None = None
-    map: dict[str, tuple[str, ...]] = {}
-    exclude: tuple[str, ...] = ()
-    license: str = "any"
-    link: Link = "copy"
-    seed: int = 0
-    jobs: int | None = None
-    unmapped: Literal["stop", "none"] = "stop"
-    lean: bool = False
-    captions: bool = True
-    folder: str | None = None
-    unlabelled: bool = False
+    options: dict[str, Any] = {}
     basis: Basis | None = None
     data: str = ""
 

@@ -4,43 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from yolobg.cli.output import answer, stderr_console
+from yolobg.cli.options import PATH
+from yolobg.cli.output import HELP_NAMES, command, stderr_console
 
-__all__ = ["cache_app"]
-
-cache_app = typer.Typer(
-    help="The catalogs that yolobg keeps between runs.", no_args_is_help=True, rich_markup_mode=None
-)
+__all__ = ["cache"]
 
 
-@cache_app.command("path")
-@answer
+@click.group(context_settings=HELP_NAMES)
+def cache() -> None:
+    """The catalogs that yolobg keeps between runs."""
+
+
+@command(name="path")
 def cache_path() -> None:
     """Print where the catalogs lie, and to standard error how large each is and when it was last used."""
     from yolobg.cli.text import clean
     from yolobg.sources.catalog.open import cache_entries, cache_folder, last_use
 
-    typer.echo(cache_folder())
+    click.echo(cache_folder())
     entries = cache_entries()
     for entry in entries:
         day = datetime.fromtimestamp(last_use(entry), timezone.utc).date()
         told = f"{entry.size_bytes / 1e6:>10,.1f} MB  last used {day}  {clean(entry.source or entry.name, 200)}"
-        typer.echo(told, err=True)
-    typer.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in all", err=True)
+        click.echo(told, err=True)
+    click.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in all", err=True)
 
 
-@cache_app.command("build")
-@answer
-def cache_build(
-    *,
-    from_: Annotated[
-        Path | None, typer.Option("--from", metavar="FOLDER_OR_ZIP", help="COCO's annotations on disk.")
-    ] = None,
-) -> None:
+@command(name="build", example="yolobg cache build --from annotations_trainval2017.zip")
+@click.option("--from", "from_", metavar="FOLDER_OR_ZIP", type=PATH, help="COCO's annotations on disk.")
+def cache_build(*, from_: Path | None) -> None:
     """Build the catalog of COCO 2017 now."""
     from yolobg.cli.progress import bars
     from yolobg.sources.catalog.open import build_from, open_catalog
@@ -53,13 +48,15 @@ def cache_build(
     stderr_console().print(told)
 
 
-@cache_app.command("clear")
-@answer
-def cache_clear(
-    *, unused: Annotated[bool, typer.Option("--unused", help="Only those that nothing has used for 90 days.")] = False
-) -> None:
+@command(name="clear", example="yolobg cache clear --unused")
+@click.option("--unused", is_flag=True, help="Only those that nothing has used for 90 days.")
+def cache_clear(*, unused: bool) -> None:
     """Delete the catalogs."""
     from yolobg.sources.catalog.open import clear_cache, clear_unused
 
     freed = clear_unused() if unused else clear_cache()
     stderr_console().print(f"freed {freed / 1e6:,.1f} MB", markup=False, highlight=False)
+
+
+for each in (cache_path, cache_build, cache_clear):
+    cache.add_command(each)

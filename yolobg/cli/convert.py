@@ -1,37 +1,28 @@
-"""`yolobg convert` and `yolobg download`: formats, and backgrounds in a folder of their own."""
+"""`yolobg convert`: a dataset in another format, counted before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import typer
+import click
 
-from yolobg.cli.options import (
-    JsonOption,
-    QuietOption,
-)
-from yolobg.cli.output import answer, show, stderr_console
+from yolobg.cli.options import PATH, json_option, names_of, quiet_option
+from yolobg.cli.output import command, show, stderr_console
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from yolobg.results import ConvertReport
-from yolobg.cli.download import download
-from yolobg.cli.options import _names
 
-__all__ = ["convert", "register"]
+__all__ = ["convert", "convert_text"]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the two commands."""
-    app.command()(download)
-    app.command()(convert)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _list_formats(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are called so
+def _list_formats(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
     if not wanted:
         return
     from yolobg.formats.registry import all_formats
@@ -42,67 +33,65 @@ def _list_formats(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are
             ("crowd regions", format_.crowds), ("class ids", format_.classes),
         ) if holds]  # fmt: skip
         through = "" if format_.own else "; through datumaro"
-        typer.echo(f"{name:<24} boxes, {', '.join(held)}{through}".replace("boxes, ;", "boxes;"))
-    raise typer.Exit
+        click.echo(f"{name:<24} boxes, {', '.join(held)}{through}".replace("boxes, ;", "boxes;"))
+    ctx.exit()
 
 
-# What is to become of what the target's format cannot hold.
-_PolygonsOption = Annotated[
-    Literal["keep", "to-boxes", "parts"],
-    typer.Option("--polygons", help="Outlines as they are, as boxes, or each ring as an object."),
-]
-_KeyPointsOption = Annotated[
-    Literal["keep", "drop"], typer.Option("--key-points", help="Key points where they cannot be held.")
-]
-_CrowdsOption = Annotated[
-    Literal["keep", "drop"], typer.Option("--crowds", help="Crowd regions where they cannot be held.")
-]
-_ClassOrderOption = Annotated[
-    Literal["keep", "lose"], typer.Option("--class-order", help="Class ids where they cannot be held.")
-]
-
-_SkipCorruptOption = Annotated[
-    bool, typer.Option("--skip-corrupt", help="Leave out images with corrupt labels rather than stop.")
-]
+def _what_to_do(name: str, choices: tuple[str, ...], help_: str) -> Callable[[F], F]:
+    return click.option(name, type=click.Choice(choices), default="keep", show_default=True, help=help_)
 
 
-@answer
+@command(example="yolobg convert data.yaml dataset_coco --to coco")
+@click.argument("source", metavar="SOURCE", type=PATH)
+@click.argument("target", metavar="TARGET", type=PATH)
+@click.option("--to", metavar="FORMAT", required=True, help="The format to write.")
+@click.option("--from", "from_", metavar="FORMAT", show_default="detected", help="The source's format.")
+@click.option(
+    "--images", type=click.Choice(("copy", "hard", "symlink", "none")), default="copy", show_default=True,
+    help="How the images come in.",
+)  # fmt: skip
+@click.option("--classes", metavar="NAME[,NAME]", multiple=True, help="Keep only these. Repeatable.")
+@_what_to_do(
+    "--polygons", ("keep", "to-boxes", "parts"), "Keep outlines and masks, make them boxes, or each ring an object."
+)
+@_what_to_do("--key-points", ("keep", "drop"), "What to do if the format can't keep key points.")
+@_what_to_do("--crowds", ("keep", "drop"), "What to do if the format can't keep crowd regions.")
+@_what_to_do("--class-order", ("keep", "lose"), "What to do if the format can't keep class ids.")
+@click.option("--split", metavar="OLD=NEW", multiple=True, help="Rename a split. Repeatable.")
+@click.option("--skip-corrupt", is_flag=True, help="Leave out images with corrupt labels instead of stopping.")
+@click.option(
+    "--formats", is_flag=True, is_eager=True, expose_value=False, callback=_list_formats, help="List the formats."
+)
+@json_option
+@quiet_option
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The dataset: folder, data.yaml or annotations.")],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new or empty folder.")],
+    source: Path,
+    target: Path,
     *,
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format to write.")],
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="FORMAT", help="The source's format.", show_default="detected")
-    ] = None,
-    images: Annotated[
-        Literal["copy", "hard", "symlink", "none"], typer.Option("--images", help="How the images come in.")
-    ] = "copy",
-    classes: Annotated[
-        list[str] | None, typer.Option("--classes", metavar="NAME[,NAME]", help="Keep only these. Repeatable.")
-    ] = None,
-    polygons: _PolygonsOption = "keep",
-    key_points: _KeyPointsOption = "keep",
-    crowds: _CrowdsOption = "keep",
-    class_order: _ClassOrderOption = "keep",
-    split: Annotated[
-        list[str] | None, typer.Option("--split", metavar="OLD=NEW", help="Call a split something else. Repeatable.")
-    ] = None,
-    skip_corrupt: _SkipCorruptOption = False,
-    formats: Annotated[  # answered before the command is run
-        bool, typer.Option("--formats", help="List the formats.", is_eager=True, callback=_list_formats)
-    ] = False,
-    json_: JsonOption = False,
-    quiet: QuietOption = False,
+    to: str,
+    from_: str | None,
+    images: Literal["copy", "hard", "symlink", "none"],
+    classes: tuple[str, ...],
+    polygons: Literal["keep", "to-boxes", "parts"],
+    key_points: Literal["keep", "drop"],
+    crowds: Literal["keep", "drop"],
+    class_order: Literal["keep", "lose"],
+    split: tuple[str, ...],
+    skip_corrupt: bool,
+    json_: bool,
+    quiet: bool,
 ) -> None:
-    """Write a dataset in another format, counted before and after."""
+    """Write a dataset in another format, counted before and after.
+
+    SOURCE is the dataset's folder, data.yaml or annotations file; TARGET is a new or empty folder.
+    """
     from yolobg.cli.progress import bars
     from yolobg.formats.convert import convert as rewrite
 
     with bars(stderr_console(), wanted=not quiet) as progress:
         report = rewrite(
-            source, target, to=to, from_=from_, images=images, classes=_names(classes or []), polygons=polygons,
-            key_points=key_points, crowds=crowds, class_order=class_order, splits=_pairs(split or []),
+            source, target, to=to, from_=from_, images=images, classes=names_of(classes), polygons=polygons,
+            key_points=key_points, crowds=crowds, class_order=class_order, splits=_pairs(split),
             skip_corrupt=skip_corrupt, progress=progress,
         )  # fmt: skip
     show(report, convert_text, json_=json_, quiet=quiet)

@@ -1,85 +1,57 @@
-"""TODO."""
+"""`yolobg download`: backgrounds in a folder of their own."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from yolobg.cli.options import (
-    AnnotationsOption,
-    DryRunOption,
-    ImagesOption,
-    JobsOption,
-    JsonOption,
-    LeanOption,
-    LicenseOption,
-    LinkOption,
-    MapFileOption,
-    MapOption,
-    NoCaptionsOption,
-    QuietOption,
-    SeedOption,
-    SourceOption,
-    UnlabelledOption,
-    UnmappedOption,
-    parse_jobs,
-    told_map,
-)
-from yolobg.cli.output import answer, show, stderr_console
+from yolobg.cli.options import PATH, dry_run_option, json_option, names_of, quiet_option, request_options
+from yolobg.cli.output import command, show, stderr_console
+from yolobg.flow.options import SourceOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from yolobg.results import Report
-from yolobg.cli.options import _names
 
-__all__ = ["download"]
+__all__ = ["download", "download_text"]
 
 
-@answer
+@command(example="yolobg download --exclude person,car --count 1000 --output backgrounds")
+@click.option(
+    "--exclude", metavar="CLASS[,CLASS]", multiple=True, required=True, help="What no image may hold. Repeatable."
+)
+@click.option("--count", metavar="N", type=int, required=True, help="Number of images in the folder afterwards.")
+@click.option("--output", "-o", metavar="DIR", type=PATH, required=True, help="A new folder, or an earlier download's.")
+@click.option(
+    "--val", metavar="SHARE", default="0", show_default=True,
+    help="Share (0-1) that goes to images/val; 0 for one flat folder.",
+)  # fmt: skip
+@request_options(only=SourceOptions.__annotations__)
+@dry_run_option
+@json_option
+@quiet_option
 def download(
     *,
-    exclude: Annotated[
-        list[str], typer.Option("--exclude", metavar="CLASS[,CLASS]", help="What no image may hold. Repeatable.")
-    ],
-    count: Annotated[int, typer.Option("--count", help="Number of images in the folder afterwards.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder, or one of an earlier download.")],
-    val: Annotated[
-        str, typer.Option("--val", metavar="SHARE", help="Share (0-1) that goes to images/val; 0 for one flat folder.")
-    ] = "0",
-    source: SourceOption = "coco2017",
-    unlabelled: UnlabelledOption = False,
-    annotations: AnnotationsOption = None,
-    images: ImagesOption = None,
-    map_: MapOption = None,
-    map_file: MapFileOption = None,
-    license_: LicenseOption = "any",
-    link: LinkOption = "copy",
-    seed: SeedOption = 0,
-    jobs: JobsOption = "auto",
-    unmapped: UnmappedOption = "stop",
-    lean: LeanOption = False,
-    no_captions: NoCaptionsOption = False,
-    dry_run: DryRunOption = False,
-    json_: JsonOption = False,
-    quiet: QuietOption = False,
+    exclude: tuple[str, ...],
+    count: int,
+    output: Path,
+    val: str,
+    options: SourceOptions,
+    dry_run: bool,
+    json_: bool,
+    quiet: bool,
 ) -> None:
     """Put background images and blank labels into a folder."""
     from yolobg.api import download as fetch
     from yolobg.cli.progress import bars
-    from yolobg.flow.download_folder import DownloadOptions
 
-    console = stderr_console()
-    with bars(console, wanted=not quiet) as progress:
-        options = DownloadOptions(
-            source=source, unlabelled=unlabelled, annotations=annotations, images=images or (),
-            map=told_map(map_, map_file),
-            license=license_, link=link, seed=seed, jobs=parse_jobs(jobs), unmapped=unmapped, lean=lean,
-            captions=not no_captions, progress=progress,
-        )  # fmt: skip
-        report = fetch(output, exclude=_names(exclude), count=count, val=val, dry_run=dry_run, **options)
+    with bars(stderr_console(), wanted=not quiet) as progress:
+        report = fetch(
+            output, exclude=names_of(exclude), count=count, val=val, dry_run=dry_run, progress=progress, **options
+        )
     show(report, download_text, json_=json_, quiet=quiet)
 
 

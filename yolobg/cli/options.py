@@ -1,107 +1,129 @@
-"""The options that several commands share."""
+"""Options that several commands share; those of a `Request` are made from its fields."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import Field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-import typer
+import click
 
 from yolobg.errors import UsageError
+from yolobg.flow.options import Options, Request, parse_map_options
 
-if TYPE_CHECKING:
-    pass
-
-
-DataYamlArgument = Annotated[
-    Path, typer.Argument(metavar="DATA_YAML", help="The dataset's data.yaml, or a folder that holds one.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON to stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option("--map", metavar="NAME=CLASS[,CLASS]", help="What a class name stands for, or NAME=none. Repeatable."),
-]
-MapFileOption = Annotated[
-    Path | None, typer.Option("--map-file", help="YAML file with such answers, as `yolobg classes --save` writes it.")
-]
-SourceOption = Annotated[str, typer.Option("--source", help="Named source of backgrounds, or a folder of images.")]
-UnlabelledOption = Annotated[
-    bool,
-    typer.Option(
-        "--unlabelled",
-        help="The images of the --source folder hold none of your classes, whatever records lie there that are not "
-        "understood.",
-    ),
-]
-AnnotationsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--annotations",
-        metavar="FILE_OR_URL",
-        help="COCO-format instances file instead: .json, .json.gz, file.zip or file.zip!member.json.",
-    ),
-]
-ImagesOption = Annotated[
-    list[str] | None,
-    typer.Option("--images", metavar="DIR_OR_URL", help="Where its images are; folders are tried first. Repeatable."),
-]
-LeanOption = Annotated[bool, typer.Option("--lean", help="Keep images of classes that a name only may stand for.")]
-NoCaptionsOption = Annotated[
-    bool, typer.Option("--no-captions", help="Do not leave out images whose captions name a class.")
-]
-LicenseOption = Annotated[
-    str, typer.Option("--license", metavar="any|commercial|ID,…", help="Which licences the images may have.")
+__all__ = [
+    "PATH",
+    "data_yaml_argument",
+    "dry_run_option",
+    "json_option",
+    "names_of",
+    "quiet_option",
+    "request_options",
+    "verbose_option",
+    "yes_option",
 ]
 
-RatioOption = Annotated[
-    str | None,
-    typer.Option("--ratio", help="Share (0-1) of backgrounds in the split afterwards.", show_default="0.10"),
-]
-CountOption = Annotated[int | None, typer.Option("--count", help="Number of backgrounds afterwards, instead.")]
-IntoOption = Annotated[Path | None, typer.Option("--into", help="Which folder of the split takes the files.")]
-ExcludeOption = Annotated[
-    list[str] | None, typer.Option("--exclude", metavar="CLASS", help="Leave out this class too. Repeatable.")
-]
-LinkOption = Annotated[Literal["copy", "hard", "symlink"], typer.Option("--link", help="How local images come in.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Which of the eligible images are chosen.")]
-JobsOption = Annotated[str, typer.Option("--jobs", metavar="auto|N", help="Parallel downloads.")]
-UnmappedOption = Annotated[
-    Literal["stop", "none"], typer.Option("--unmapped", help="What to do about a name nothing resolves.")
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-RecheckOption = Annotated[
-    bool,
-    typer.Option("--recheck", help="Replace backgrounds that do not meet today's class names and options any more."),
-]
-NoReportOption = Annotated[
-    bool, typer.Option("--no-report", help="Do not write the page to look at (.yolobg/report.html).")
-]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log what the rooms do.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+_HINTS = get_type_hints(Request)
+
+data_yaml_argument = click.argument("data_yaml", metavar="DATA_YAML", type=PATH)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+json_option = click.option("--json", "json_", is_flag=True, help="Print data as JSON to stdout.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print debug messages.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+_map_file_option = click.option(
+    "--map-file", metavar="FILE", type=PATH, help="YAML file with such answers, as `yolobg classes --save` writes it."
+)
 
 
-def told_map(map_: list[str] | None, map_file: Path | None) -> dict[str, tuple[str, ...]]:
-    """What the user says that class names stand for; the command line wins over the file."""
-    from yolobg.flow.options import parse_map_options
+def request_options(*, only: Collection[str] | None = None, without: Collection[str] = ()) -> Callable[[F], F]:
+    """Give a command the options of `Request`; it gets them as one argument `options`.
+
+    Args:
+        only: The fields that mean something to the command; None for all.
+        without: Fields that mean nothing to it.
+    """
+    shown = [f for f in fields(Request) if f.name not in without and (only is None or f.name in only)]
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> Any:
+            options = {field.name: _value(field, given.pop(_parameter(field))) for field in shown}
+            map_file = given.pop("map_file", None)
+            if map_file is not None:
+                # The command line wins over the file.
+                options["map"] = {**_read_map(map_file), **options["map"]}
+            return command(options=Options(**options), **given)  # type: ignore[typeddict-item]
+
+        made: Any = wrapped
+        for field in reversed(shown):
+            if field.name == "map":
+                made = _map_file_option(made)
+            made = _option(field)(made)
+        return made  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def _parameter(field: Field[Any]) -> str:
+    return f"{field.name}_"
+
+
+def _option(field: Field[Any]) -> Callable[[F], F]:
+    """One option, from the type, the default and the metadata of its field."""
+    about, hint = field.metadata, _HINTS[field.name]
+    name, text = f"--{field.name.replace('_', '-')}", about["help"]
+    if hint is bool:
+        if field.default:
+            name, text = f"--no-{field.name}", f"Do not {text[0].lower()}{text[1:]}"
+        return click.option(name, _parameter(field), is_flag=True, help=text)
+    told: dict[str, Any] = {"help": text, "metavar": about["metavar"] or None, "type": _type(field)}
+    if get_origin(hint) in (Sequence, Mapping):
+        return click.option(name, _parameter(field), multiple=True, **told)
+    default = None if callable(field.default_factory) else field.default
+    return click.option(
+        name, _parameter(field), default=default, show_default=about["shown"] or default is not None, **told
+    )
+
+
+def _type(field: Field[Any]) -> Any:
+    hint = _HINTS[field.name]
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint))
+    # `--jobs` also takes a word, and a ratio is kept as it was typed: 0.1 has no exact binary fraction.
+    return int if hint in (int, int | None) and field.name != "jobs" else str
+
+
+def _value(field: Field[Any], given: Any) -> Any:
+    """What a request takes, from what was given on the command line."""
+    if _HINTS[field.name] is bool:
+        return not given if field.default else given
+    if field.name == "map":
+        return parse_map_options(given)
+    if field.name == "jobs":
+        return _jobs(given)
+    return given
+
+
+def _jobs(given: str | None) -> int | None:
+    if given in (None, "auto"):
+        return None
+    if not given.isdecimal():
+        raise UsageError(f"--jobs {given}: give a number or auto")
+    return int(given)
+
+
+def _read_map(file: Path) -> Mapping[str, tuple[str, ...]]:
     from yolobg.matching.map_file import read_map
 
-    return {**(read_map(map_file) if map_file else {}), **parse_map_options(map_ or [])}
+    return read_map(file)
 
 
-def parse_jobs(jobs: str) -> int | None:
-    """`auto` or a number, for `--jobs`.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if jobs == "auto":
-        return None
-    if not jobs.isdecimal():
-        raise UsageError(f"--jobs {jobs}: give a number or auto")
-    return int(jobs)
-
-
-def _names(options: Sequence[str]) -> list[str]:
+def names_of(options: Sequence[str]) -> list[str]:
+    """The names of repeatable options that also take several with commas between."""
     return [name.strip() for option in options for name in option.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""What every command shares: errors to exit codes, the console, JSON or text."""
+"""What every command shares: how it is made, errors to exit codes, the console, JSON or text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-import typer
+import click
 
 from yolobg.cli.process import INTERRUPTED, check_current_folder
 from yolobg.errors import UsageError, YolobgError
@@ -19,31 +19,52 @@ if TYPE_CHECKING:
 
     from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
 
-__all__ = ["answer", "log_everything", "show", "stderr_console"]
+__all__ = ["HELP_NAMES", "command", "log_everything", "show", "stderr_console"]
 
 _log = logging.getLogger(__name__)
+
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 P = ParamSpec("P")
 
 
-def answer(command: Callable[P, None]) -> Callable[P, None]:
+def command(*, example: str = "", name: str | None = None) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command of a function whose options are set by decorators below this one.
+
+    Args:
+        example: A line that works, shown at the end of the help.
+        name: What it is called; the function's own name if None.
+    """
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        made = click.command(
+            name or function.__name__,
+            context_settings=HELP_NAMES,
+            epilog=f"\b\nExample:\n  {example}" if example else None,
+        )
+        return made(_answer(function))
+
+    return decorate
+
+
+def _answer(function: Callable[P, None]) -> Callable[P, None]:
     """Turn the error tree into messages and exit codes; anything else is a bug and keeps its traceback.
 
     A disk that dies or a table of files that is full can show at any read, so the system's own errors are no bugs.
     """
 
-    @functools.wraps(command)
+    @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             check_current_folder()
-            command(*args, **kwargs)
+            function(*args, **kwargs)
         except (YolobgError, OSError, RuntimeError, KeyboardInterrupt) as error:
             told = _answer_to(error)
             if told is None:
                 raise
             _log.debug("%s", told[1], exc_info=True)
             _tell(told[1])
-            raise typer.Exit(told[0]) from error
+            raise click.exceptions.Exit(told[0]) from error
 
     return wrapped
 
@@ -52,7 +73,7 @@ def _answer_to(error: BaseException) -> tuple[int, str] | None:
     """The exit code and the message for an error; None for a bug, and where nobody listens any more."""
     if isinstance(error, YolobgError):
         return error.exit_code, f"error: {error}"
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return INTERRUPTED, "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
     if isinstance(error, RuntimeError):
         # What pathlib says of `~` where HOME is not set and the user has no entry.
@@ -60,7 +81,7 @@ def _answer_to(error: BaseException) -> tuple[int, str] | None:
         return (UsageError.exit_code, message) if "home directory" in str(error) else None
     if isinstance(error, OSError) and error.strerror is not None and not isinstance(error, BrokenPipeError):
         place = error.filename2 or error.filename or "this machine"
-        told = f"error: {place}: {error.strerror}; the dataset is valid. Mend this and run again to continue"
+        told = f"error: {place}: {error.strerror}; the dataset is valid. Fix this and run again to continue"
         return YolobgError.exit_code, told
     return None
 
@@ -71,11 +92,11 @@ def _tell(message: str) -> None:
     lines = "\n".join(clean(line, 2000) for line in message.splitlines())
     # Where nobody can be told, the exit code still tells.
     with contextlib.suppress(OSError):
-        typer.echo(f"yolobg: {lines}", err=True)
+        click.echo(f"yolobg: {lines}", err=True)
 
 
 def log_everything(*, wanted: bool) -> None:
-    """Let the log of all rooms through, for `--verbose`."""
+    """Print debug messages of every module, for `--verbose`."""
     if not wanted:
         return
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
@@ -106,7 +127,7 @@ def show(
         # ASCII, since a pipe's encoding is not known; one newline at the end for line tools.
         text_ = json.dumps(to_builtins(report), indent=2)
         try:
-            typer.echo(text_)
+            click.echo(text_)
             sys.stdout.flush()
         except BrokenPipeError:
             raise

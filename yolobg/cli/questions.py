@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from yolobg.api import plan
 from yolobg.cli.progress import bars
@@ -25,21 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "plan_with_answers"]
 
 
-def plan_with_answers(
-    data_yaml: Path,
-    options: Options,
-    told: Mapping[str, tuple[str, ...]],
-    *,
-    console: Console,
-    may_ask: bool,
-    quiet: bool,
-) -> Plan:
+def plan_with_answers(data_yaml: Path, options: Options, *, console: Console, may_ask: bool, quiet: bool) -> Plan:
     """Plan; where class names stay unresolved, ask and plan again.
 
     Args:
         data_yaml: The dataset's.
-        options: What is asked for, without a map.
-        told: The answers given in options.
+        options: What is asked for; its map holds the answers given in options.
         console: Where to ask, and where the bars are drawn.
         may_ask: As for `Answers`.
         quiet: Draw no bars.
@@ -51,9 +42,9 @@ def plan_with_answers(
     def decide(answers: Mapping[str, Sequence[str]]) -> Plan:
         # Bars of their own for each try: a question must not be drawn over.
         with bars(console, wanted=not quiet) as progress:
-            return plan(data_yaml, **(options | Options(map=answers, progress=progress)))
+            return plan(data_yaml, progress=progress, **(options | Options(map=answers)))
 
-    return Answers(told, console=console, may_ask=may_ask).ask_until_clear(decide)
+    return Answers(options.get("map", {}), console=console, may_ask=may_ask).ask_until_clear(decide)
 
 
 class Answers:
@@ -65,8 +56,8 @@ class Answers:
         may_ask: False where the user wants no questions; without a terminal none are asked anyway.
     """
 
-    def __init__(self, told: Mapping[str, tuple[str, ...]], *, console: Console, may_ask: bool) -> None:
-        self._map = dict(told)
+    def __init__(self, told: Mapping[str, Sequence[str]], *, console: Console, may_ask: bool) -> None:
+        self._map: dict[str, Sequence[str]] = dict(told)
         self._console = console
         self._may_ask = may_ask and console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
         self._asked = False
@@ -109,7 +100,7 @@ class Answers:
         for match in error.matches:
             hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
             self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
-            answer = typer.prompt(
+            answer = click.prompt(
                 "  COCO classes with commas between, 'none', or nothing to stop",
                 default="",
                 show_default=False,
@@ -128,7 +119,7 @@ class Answers:
 
     def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
         while True:
-            place = typer.prompt(
+            place = click.prompt(
                 "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
             )
             try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from yolobg.cli.options import DataYamlArgument
-from yolobg.cli.output import answer, stderr_console
+from yolobg.cli.options import PATH, data_yaml_argument
+from yolobg.cli.output import command, stderr_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,36 +19,24 @@ if TYPE_CHECKING:
     from yolobg.review.server_entry import Entry
     from yolobg.review.session import Session
 
-__all__ = ["register"]
+__all__ = ["report", "review"]
 
 
-_NoBrowserOption = Annotated[
-    bool,
-    typer.Option("--no-browser", help="Only print the link; open it yourself. It works once; Enter prints a new one."),
-]
-_MineTooOption = Annotated[
-    bool,
-    typer.Option(
-        "--mine-too",
-        help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings "
-        "them back.",
-    ),
-]
+@command(example="yolobg review data.yaml")
+@data_yaml_argument
+@click.option(
+    "--no-browser", is_flag=True, help="Only print the link; open it yourself. It works once; Enter prints a new one."
+)
+@click.option(
+    "--mine-too", is_flag=True,
+    help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings them "
+    "back.",
+)  # fmt: skip
+def review(data_yaml: Path, *, no_browser: bool, mine_too: bool) -> None:
+    """Look at every background in the browser, reject wrong ones, have them replaced.
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command()(answer(review))
-    app.command()(answer(report))
-
-
-def review(
-    data_yaml: DataYamlArgument,
-    *,
-    no_browser: _NoBrowserOption = False,
-    mine_too: _MineTooOption = False,
-) -> None:
-    """Look at every background in the browser, reject wrong ones, have them replaced."""
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
     import asyncio
 
     from yolobg.changes.lock import hold_review
@@ -88,7 +76,7 @@ class _Invitation:
         if listen_for_enter(lambda: self._renew(entry)):
             self._again = " Press Enter for a new link."
         # The link alone on stdout, whole, so that a script or a person can take it from there.
-        typer.echo(entry.link)
+        click.echo(entry.link)
         self._tell(
             f"{len(self._session.items):,} backgrounds of {clean(self._session.root)} to look at. The link above is "
             f"for this machine only and works once.{self._again} End with the page's button or Ctrl-C; what you "
@@ -116,7 +104,7 @@ class _Invitation:
         if self._page is not None:
             self._page.remove()
         with contextlib.suppress(OSError):
-            typer.echo(entry.link)
+            click.echo(entry.link)
 
     def _entered(self) -> None:
         if self._page is not None:
@@ -129,15 +117,16 @@ class _Invitation:
             self._console.print(text)
 
 
-def report(
-    data_yaml: DataYamlArgument,
-    *,
-    image: Annotated[
-        Path | None,
-        typer.Option("--image", metavar="SHEET.JPG", help="Draw a contact sheet (.jpg or .png) instead of the page."),
-    ] = None,
-) -> None:
-    """Write the page to look at (.yolobg/report.html) anew, or draw a contact sheet."""
+@command(example="yolobg report data.yaml --image sheet.jpg")
+@data_yaml_argument
+@click.option(
+    "--image", metavar="SHEET.JPG", type=PATH, help="Draw a contact sheet (.jpg or .png) instead of the page."
+)
+def report(data_yaml: Path, *, image: Path | None) -> None:
+    """Write the page to look at again, or draw a contact sheet.
+
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
     from rich.text import Text
 
     from yolobg.cli.progress import bars

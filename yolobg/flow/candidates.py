@@ -24,6 +24,7 @@ from yolobg.model import (
     ImageRecord,
     Inventory,
     License,
+    Progress,
 )
 from yolobg.results import LeftOut, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
@@ -58,13 +59,20 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def _choose(request: Request, data: DataYaml, manifest: Manifest, needed: int, scanned: Inventory | None) -> Choice:
+def _choose(
+    request: Request,
+    data: DataYaml,
+    manifest: Manifest,
+    needed: int,
+    scanned: Inventory | None,
+    progress: Progress,
+) -> Choice:
     source = source_of(request)
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:
         check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
     rejected = read_rejections(data.root.resolve()).ours
-    with open_catalog(source.annotations, progress=request.progress) as catalog:
+    with open_catalog(source.annotations, progress=progress) as catalog:
         matches: tuple[ClassMatch, ...] = ()
         if not source.plain:
             matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)

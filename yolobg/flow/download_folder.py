@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypedDict
 
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER
@@ -20,33 +19,26 @@ from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
 from yolobg.dataset.inventory import list_images, scan_split
 from yolobg.errors import UsageError
 from yolobg.files import step, sweep_parts, write_bytes
-from yolobg.flow.options import Request
+from yolobg.flow.options import Request, SourceOptions
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.flow.selection import parse_ratio, share
-from yolobg.model import Counts, DataYaml, Inventory, Link, Progress
+from yolobg.model import Counts, DataYaml, Inventory, Progress
 from yolobg.results import DatasetInfo, Report, SplitPart
 
-__all__ = ["DownloadOptions", "fill_folder"]
+__all__ = ["fill_folder"]
 
 _OURS = {"images", "labels", "data.yaml", FOLDER}
 _PART = re.compile(r"\.yolobg-[0-9a-f]{32}\.part")
 
 
-class DownloadOptions(TypedDict, total=False):
-    """Those keyword options of `augment` that mean something here; they are described at `request.Options`."""
+@dataclass(frozen=True)
+class _Job:
+    """What is asked of the folder: split to number of images, and how they are had."""
 
-    source: str
-    annotations: str | Path | None
-    unlabelled: bool
-    images: Sequence[str | Path]
-    map: Mapping[str, Sequence[str]]
-    license: str
-    link: Link
-    seed: int
-    jobs: int | None
-    unmapped: Literal["stop", "none"]
-    lean: bool
-    captions: bool
+    folder: Path
+    names: list[str]
+    wanted: Mapping[str, int]
+    options: SourceOptions
     progress: Progress
 
 
@@ -57,7 +49,8 @@ def fill_folder(
     count: int,
     val: float | str,
     dry_run: bool,
-    options: DownloadOptions,
+    options: SourceOptions,
+    progress: Progress,
     carry_out: Callable[[Plan], Report],
 ) -> Report:
     """Make the folder a dataset whose classes are the excluded ones, and top its splits up; see `api.download`.
@@ -66,42 +59,38 @@ def fill_folder(
         YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
     """
     folder = output.expanduser().absolute()
-    wanted = _wanted(count, val)
-    names = _names(exclude)
-    data_yaml = _prepare(folder, names, tuple(wanted), dry_run=dry_run)
+    job = _Job(folder, _names(exclude), _wanted(count, val), options, progress)
+    data_yaml = _prepare(folder, job.names, tuple(job.wanted), dry_run=dry_run)
     if dry_run:
-        reports = _foreseen(folder, names, wanted, options, there=data_yaml is not None)
+        reports = _foreseen(job) if data_yaml is not None else _imagined(job)
     else:
-        reports = [carry_out(_plan(folder, split, number, options)) for split, number in wanted.items()]
+        reports = [carry_out(_plan(job, split, number)) for split, number in job.wanted.items()]
     return _joined(reports, count)
 
 
-def _foreseen(
-    folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions, *, there: bool
-) -> list[Report]:
+def _foreseen(job: _Job) -> list[Report]:
     """The plan for each split; what all of them need together has to be in the source."""
-    if not there:
-        return _imagined(folder, names, wanted, options)
-    reports = [_plan(folder, split, number, options).report for split, number in wanted.items()]
+    reports = [_plan(job, split, number).report for split, number in job.wanted.items()]
     short = [report for report in reports if report.target.needed]
     if len(short) > 1:
         # Neither knows of the other: asked as one, it shows whether there is enough for both.
         more = sum(report.target.needed for report in short[1:])
-        _plan(folder, short[0].dataset.split, (short[0].target.count or 0) + more, options)
+        _plan(job, short[0].dataset.split, (short[0].target.count or 0) + more)
     return reports
 
 
-def _plan(folder: Path, split: str, count: int, options: DownloadOptions) -> Plan:
+def _plan(job: _Job, split: str, count: int) -> Plan:
     """The plan for one split of a prepared folder; reads only."""
-    return make_plan(folder / "data.yaml", Request(**options, count=count, split=split), scan=_scan)
+    request = Request(**job.options, count=count, split=split)
+    return make_plan(job.folder / "data.yaml", request, scan=_scan, progress=job.progress)
 
 
-def _scan(data: DataYaml, request: Request) -> Inventory:
+def _scan(data: DataYaml, split: str, progress: Progress) -> Inventory:
     """What is in the folder; at first that is nothing, which would be an error in a dataset."""
-    entries = data.splits[request.split]
+    entries = data.splits[split]
     if not list_images(entries):
-        return Inventory(request.split, entries, ())
-    return scan_split(data, request.split, progress=request.progress)
+        return Inventory(split, entries, ())
+    return scan_split(data, split, progress=progress)
 
 
 def _wanted(count: int, val: float | str) -> dict[str, int]:
@@ -185,15 +174,15 @@ def _holds_files(folder: Path) -> bool:
     return any(path.is_file() for kind in ("images", "labels") for path in (folder / kind).rglob("*"))
 
 
-def _imagined(folder: Path, names: list[str], wanted: Mapping[str, int], options: DownloadOptions) -> list[Report]:
+def _imagined(job: _Job) -> list[Report]:
     """What would be done in a folder that is not there yet, asked in a temporary one."""
     import tempfile  # noqa: PLC0415 - for dry runs only
 
     with tempfile.TemporaryDirectory(prefix="yolobg-") as place:
-        there = Path(place).resolve() / folder.name
-        _prepare(there, names, tuple(wanted), dry_run=False)
-        reports = _foreseen(there, names, wanted, options, there=True)
-    return [replace(report, dataset=_moved(report.dataset, there, folder)) for report in reports]
+        there = Path(place).resolve() / job.folder.name
+        _prepare(there, job.names, tuple(job.wanted), dry_run=False)
+        reports = _foreseen(replace(job, folder=there))
+    return [replace(report, dataset=_moved(report.dataset, there, job.folder)) for report in reports]
 
 
 def _moved(dataset: DatasetInfo, old: Path, new: Path) -> DatasetInfo:

@@ -52,7 +52,9 @@ class Known:
         runs = {(run.added, run.split, run.source): run for run in manifest.runs}
         for entry in manifest.known:
             run = runs.get((entry.added, entry.split, entry.source))
-            catalog, places = (run.basis.catalog, run.images) if run and run.basis else ("", ())
+            catalog, places = (
+                (run.basis.catalog, tuple(run.options.get("images", ()))) if run and run.basis else ("", ())
+            )
             picture = Recorded(entry.sha256, entry.bytes, entry.url, catalog, places)
             self._recorded.setdefault(entry.source_id, []).append(picture)
         for r in rejected:

@@ -33,7 +33,7 @@ from yolobg.flow.past_runs import added_of, run_record
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.images import FetchResult, fetch_images
 from yolobg.images.check import is_records_fault
-from yolobg.model import Failed, Origin, Progress, Staged
+from yolobg.model import Failed, Origin, Progress, Staged, no_progress
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import open_catalog
 
@@ -45,7 +45,7 @@ def _as_it_is(_plan: Plan, report: Report) -> Report:
 
 
 def execute(
-    plan: Plan, *, progress: Progress | None = None, after: Callable[[Plan, Report], Report] = _as_it_is
+    plan: Plan, *, progress: Progress = no_progress, after: Callable[[Plan, Report], Report] = _as_it_is
 ) -> Report:
     """Do what a plan says.
 
@@ -53,34 +53,32 @@ def execute(
 
     Args:
         plan: What `plan` made.
-        progress: Told how far it is; None for the plan's own.
+        progress: Called with how far it is.
         after: Called with the plan as it was carried out and its report, while the dataset is still held.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
-    if progress is not None:
-        plan = replace(plan, request=replace(plan.request, progress=progress))
     if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
         return _tidied(plan, after) if was_left(plan.root) else replace(plan.report, dry_run=False)
     with hold(plan.root):
         manifest = finish_interrupted(plan.root, home_folders(plan.data), data_name(plan.data))
         if manifest != plan.manifest:
-            plan = make_plan(plan.data, plan.request, scan=plan.scan)
-        return after(plan, _execute(plan, manifest))
+            plan = make_plan(plan.data, plan.request, scan=plan.scan, progress=progress)
+        return after(plan, _execute(plan, manifest, progress))
 
 
-def _execute(plan: Plan, manifest: Manifest) -> Report:
+def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
     if plan.request.recheck:
-        return _replace_stale(plan, manifest)
+        return _replace_stale(plan, manifest, progress)
     if plan.choice is None:
         return _nothing_left(plan)
     # A replacement that was cut off has no number to come back to once another number was asked for.
     manifest = msgspec.structs.replace(manifest, replacing=None)
-    return _tell(plan, _fetch_and_merge(plan, plan.choice, manifest))
+    return _tell(plan, _fetch_and_merge(plan, plan.choice, manifest, progress))
 
 
-def _replace_stale(plan: Plan, manifest: Manifest) -> Report:
+def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
     """Bring others in, then take out what no longer qualifies; the lock is held."""
     done: _Done | None = None
     if plan.choice is not None:
@@ -89,7 +87,7 @@ def _replace_stale(plan: Plan, manifest: Manifest) -> Report:
                 plan.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
             )
         try:
-            done = _fetch_and_merge(plan, plan.choice, manifest)
+            done = _fetch_and_merge(plan, plan.choice, manifest, progress)
         except BaseException:
             with suppress(YolobgError, OSError):
                 recheck.give_up(plan.root)
@@ -110,7 +108,7 @@ class _Done:
     manifest: Manifest
 
 
-def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: Progress) -> _Done:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
             check_writable(place)
@@ -128,7 +126,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest) -> _Done:
                 staging=staging,
                 jobs=plan.request.jobs,
                 accept=doubles.refuse,
-                progress=plan.request.progress,
+                progress=progress,
             )
             choice = _without_doubles(choice, doubles.found)
             fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
@@ -170,7 +168,7 @@ def _source_key(catalog: Path, origin: Origin) -> str:
 def _tell(plan: Plan, done: _Done | None) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
     manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.root)
-    after = counts_of(plan.scan(plan.data, plan.request), manifest, plan.root)
+    after = counts_of(plan.scan(plan.data, plan.request.split, no_progress), manifest, plan.root)
     report = replace(
         plan.report,
         dry_run=False,

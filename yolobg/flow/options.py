@@ -1,101 +1,116 @@
-"""What a user asks of `augment`: the options of the command line as one checked value."""
+"""What a user asks of `augment`: the options, declared once with their defaults, help and checks.
+
+The command line, the Python functions, the hook and the manifest all take them from here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import inspect
+import os
+import textwrap
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+
+import msgspec
 
 from yolobg.errors import UsageError
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.model import Link, Progress, no_progress
+from yolobg.model import Link
+from yolobg.net.addresses import bare_url
+from yolobg.sources.location import bare_source, is_url, split_member
 
-__all__ = ["DEFAULT_RATIO", "Options", "Request", "parse_map_options"]
+__all__ = [
+    "DEFAULT_RATIO",
+    "Options",
+    "Request",
+    "SourceOptions",
+    "describe_options",
+    "parse_map_options",
+    "request_of",
+    "stored_options",
+]
 
 DEFAULT_RATIO = 0.10
 MOST_JOBS = 256
 LARGEST = 2**63
 
-
-class Options(TypedDict, total=False):
-    """The keyword options of `augment` and `plan`; every one can be left out.
-
-    Attributes:
-        ratio: Share (0-1) of backgrounds in the split afterwards; 0.10 when neither ratio nor count is given.
-        count: Number of backgrounds in the split afterwards, instead of a ratio.
-        split: Which split to add to.
-        into: The folder that takes the files, where the split has several.
-        source: The named source.
-        annotations: A COCO-format instances file, as a path or address, instead of a named source.
-        unlabelled: The images of the folder `source` hold none of the classes, whatever records lie beside them that
-            were not understood; without it such records stop the run.
-        images: Folders or base addresses that hold the source's images.
-        map: Class name to the categories it stands for; an empty sequence for none.
-        exclude: Further categories to leave out.
-        license: `any`, `commercial`, or licence ids with commas between.
-        link: How a local image comes into the dataset.
-        seed: Which of the eligible images are chosen.
-        jobs: Parallel downloads; None adapts.
-        unmapped: What to do about a name that nothing resolves.
-        lean: Keep images of the categories that a name only may stand for.
-        captions: Leave out images whose captions name a class.
-        recheck: Replace backgrounds of earlier runs that do not meet today's class names and options. Without ratio or
-            count the split has as many backgrounds afterwards as before.
-        report: Write `.yolobg/report.html`, a page to look at, after images were added.
-        progress: Told how far each stage is.
-    """
-
-    ratio: float | str | None
-    count: int | None
-    split: str
-    into: str | Path | None
-    source: str
-    annotations: str | Path | None
-    unlabelled: bool
-    images: Sequence[str | Path]
-    map: Mapping[str, Sequence[str]]
-    exclude: Sequence[str]
-    license: str
-    link: Link
-    seed: int
-    jobs: int | None
-    unmapped: Literal["stop", "none"]
-    lean: bool
-    captions: bool
-    recheck: bool
-    report: bool
-    progress: Progress
+Unmapped = Literal["stop", "none"]
 
 
-@dataclass(frozen=True)
+def _about(help_: str, *, metavar: str = "", shown: str = "") -> dict[str, str]:
+    """What a person reads of an option; `metavar` and `shown`, the default in words, are for the command line."""
+    return {"help": help_, "metavar": metavar, "shown": shown}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """The options with their defaults, checked; the fields are described at `Options`.
+    """What is asked of `augment`, checked; a value that can be compared, hashed and stored.
 
     Raises:
         UsageError: An option is out of range or contradicts another.
     """
 
-    ratio: float | str | None = None
-    count: int | None = None
-    split: str = "train"
-    into: str | Path | None = None
-    source: str = "coco2017"
-    annotations: str | Path | None = None
-    images: Sequence[str | Path] = ()
-    map: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    exclude: Sequence[str] = ()
-    license: str = "any"
-    link: Link = "copy"
-    seed: int = 0
-    jobs: int | None = None
-    unmapped: Literal["stop", "none"] = "stop"
-    lean: bool = False
-    captions: bool = True
-    unlabelled: bool = False
-    recheck: bool = False
-    report: bool = True
-    progress: Progress = no_progress
+    ratio: float | str | None = field(
+        default=None,
+        metadata=_about(
+            "Share (0-1) of backgrounds in the split afterwards.", metavar="SHARE", shown=f"{DEFAULT_RATIO:.2f}"
+        ),
+    )
+    count: int | None = field(
+        default=None, metadata=_about("Number of backgrounds in the split afterwards, instead of a ratio.", metavar="N")
+    )
+    split: str = field(default="train", metadata=_about("The split that takes them.", metavar="NAME"))
+    into: str | Path | None = field(
+        default=None, metadata=_about("Which folder of the split takes the files.", metavar="DIR")
+    )
+    source: str = field(
+        default="coco2017",
+        metadata=_about("Named source of backgrounds, or a folder of images.", metavar="NAME|DIR"),
+    )
+    unlabelled: bool = field(
+        default=False,
+        metadata=_about(
+            "The images of the folder named as source hold none of your classes, whatever records lie there that are "
+            "not understood."
+        ),
+    )
+    annotations: str | Path | None = field(
+        default=None,
+        metadata=_about(
+            "COCO-format instances file instead: .json, .json.gz, file.zip or file.zip!member.json.",
+            metavar="FILE_OR_URL",
+        ),
+    )
+    images: Sequence[str | Path] = field(
+        default=(),
+        metadata=_about("Where its images are; folders are tried first. Repeatable.", metavar="DIR_OR_URL"),
+    )
+    map: Mapping[str, Sequence[str]] = field(
+        default_factory=dict,
+        metadata=_about("What a class name stands for, or NAME=none. Repeatable.", metavar="NAME=CLASS[,CLASS]"),
+    )
+    exclude: Sequence[str] = field(
+        default=(), metadata=_about("Leave out this class too. Repeatable.", metavar="CLASS")
+    )
+    license: str = field(
+        default="any", metadata=_about("Which licences the images may have.", metavar="any|commercial|ID,…")
+    )
+    link: Link = field(default="copy", metadata=_about("How local images come in."))
+    seed: int = field(default=0, metadata=_about("Which of the eligible images are chosen.", metavar="N"))
+    jobs: int | None = field(
+        default=None,
+        metadata=_about("Parallel downloads; adapts itself when left out.", metavar="auto|N", shown="auto"),
+    )
+    unmapped: Unmapped = field(default="stop", metadata=_about("What to do about a class name that nothing resolves."))
+    lean: bool = field(default=False, metadata=_about("Also use images of categories that match only possibly."))
+    captions: bool = field(default=True, metadata=_about("Leave out images whose captions name a class."))
+    recheck: bool = field(
+        default=False,
+        metadata=_about("Replace backgrounds that do not meet today's class names and options any more."),
+    )
+    report: bool = field(default=True, metadata=_about("Write a page to look at, .yolobg/report.html."))
 
     def __post_init__(self) -> None:
         """Check each option as far as it can be checked without the dataset."""
@@ -106,7 +121,7 @@ class Request:
         if self.count is None and self.ratio is None and not self.recheck:
             object.__setattr__(self, "ratio", DEFAULT_RATIO)
         if self.has_target:
-            # Asked here for the sake of its errors: a wrong target should be told before the dataset is read.
+            # For the sake of its errors: a wrong target is refused before the dataset is read.
             backgrounds_needed(0, 0, ratio=self.ratio, count=self.count)
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
             raise UsageError(
@@ -114,20 +129,191 @@ class Request:
             )
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
-        # A single text is a sequence of letters, which is never what was meant.
         for name in ("images", "exclude"):
-            if isinstance(getattr(self, name), (str, Path)):
-                object.__setattr__(self, name, (getattr(self, name),))
+            value = getattr(self, name)
+            # A single text is a sequence of letters, which is never what was meant.
+            object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
+        pairs = {name: (told,) if isinstance(told, str) else tuple(told) for name, told in dict(self.map).items()}
+        object.__setattr__(self, "map", pairs)
 
     @property
     def has_target(self) -> bool:
         """Whether a ratio or a count is asked for; without one, `recheck` keeps the number there is."""
         return self.count is not None or self.ratio is not None
 
+    def __hash__(self) -> int:
+        """Of all fields; the map counts by its pairs."""
+        values = (getattr(self, f.name) for f in fields(self))
+        return hash(tuple(tuple(sorted(v.items())) if isinstance(v, dict) else v for v in values))
+
+
+class SourceOptions(TypedDict, total=False):
+    """The keyword options that say what the source is and which of its images may come in."""
+
+    source: str
+    annotations: str | Path | None
+    unlabelled: bool
+    images: Sequence[str | Path]
+    map: Mapping[str, Sequence[str]]
+    license: str
+    link: Link
+    seed: int
+    jobs: int | None
+    unmapped: Unmapped
+    lean: bool
+    captions: bool
+
+
+class Options(SourceOptions, total=False):
+    """The keyword options of `augment` and `plan`: the fields of `Request`, for type checkers."""
+
+    ratio: float | str | None
+    count: int | None
+    split: str
+    into: str | Path | None
+    exclude: Sequence[str]
+    recheck: bool
+    report: bool
+
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UsageError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+
+
+# ---------------------------------------------------------------- stored and read again
+
+
+def stored_options(request: Request) -> dict[str, Any]:
+    """What a request says that is not the default, for the manifest; `request_of` reads it back to the same value.
+
+    Paths are absolute, since they are read from other current folders. Of an address the user, password and query are
+    left out: they may be secrets, and a dataset is passed on.
+    """
+    stored: dict[str, Any] = {}
+    for option in fields(request):
+        value = getattr(request, option.name)
+        if value != (option.default_factory() if callable(option.default_factory) else option.default):
+            stored[option.name] = _PORTABLE.get(option.name, _as_is)(value)
+    return stored
+
+
+def _as_is(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _absolute(place: str | Path) -> str:
+    return os.path.abspath(Path(place).expanduser())  # noqa: PTH100 - links stay as written: names come from them
+
+
+def _place(place: str | Path) -> str:
+    return bare_url(str(place)) if is_url(str(place)) else _absolute(place)
+
+
+def _source(source: str) -> str:
+    return _absolute(source) if Path(source).expanduser().is_dir() else source
+
+
+def _annotations(annotations: str | Path) -> str:
+    if is_url(str(annotations)):
+        return bare_source(str(annotations))
+    container, member = split_member(str(annotations))
+    return f"{_absolute(container)}!{member}" if member else _absolute(container)
+
+
+_PORTABLE: dict[str, Callable[[Any], Any]] = {
+    "annotations": _annotations,
+    "images": lambda places: [_place(place) for place in places],
+    "into": _absolute,
+    "map": lambda told: {name: list(categories) for name, categories in told.items()},
+    "source": _source,
+}
+
+
+def request_of(stored: Mapping[str, Any], **changes: Any) -> Request:
+    """The request that was stored, with some options changed.
+
+    Args:
+        stored: What `stored_options` gave; it lies in the dataset, so its types are checked.
+        **changes: Options of `Request`; a `count` takes the place of a stored ratio.
+
+    Raises:
+        UsageError: It was changed by somebody and holds what cannot be asked.
+    """
+    try:
+        told = msgspec.convert(dict(stored), _Stored)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"the options recorded with a run cannot be used ({error}); was .yolobg/manifest.json edited?"
+        ) from error
+    options = {name: getattr(told, name) for name in stored}
+    if changes.get("count") is not None:
+        options.pop("ratio", None)
+    return Request(**(options | changes))
+
+
+def _stored_type(hint: Any) -> Any:
+    """A type of `Request` as JSON holds it: paths are text."""
+    parts = get_args(hint)
+    if Path in parts:
+        return str | None if type(None) in parts else str
+    return hint
+
+
+_HINTS = get_type_hints(Request)
+_Stored = msgspec.defstruct(
+    "_Stored",
+    [
+        (name, {"ratio": float | str | None, "images": list[str]}.get(name, _stored_type(hint)), msgspec.UNSET)
+        for name, hint in _HINTS.items()
+    ],
+    forbid_unknown_fields=True,
+)
+
+
+# ---------------------------------------------------------------- read by people
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def describe_options(*, only: Collection[str] | None = None) -> Callable[[F], F]:
+    """Give a function that takes `**options` the signature and the documentation of each option.
+
+    Args:
+        only: The options that mean something there; None for all.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        shown = [
+            option
+            for option in fields(Request)
+            if (only is None or option.name in only) and option.name not in signature.parameters
+        ]
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        more = [
+            inspect.Parameter(
+                option.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default={} if callable(option.default_factory) else option.default,
+                annotation=option.type,
+            )
+            for option in shown
+        ]
+        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        lines = "\n".join(
+            _described(option.name, option.metadata) for option in shown if option.name not in signature.parameters
+        )
+        function.__doc__ = (function.__doc__ or "").replace("        **options: The options.\n", lines + "\n")
+        return function
+
+    return decorate
+
+
+def _described(name: str, about: Mapping[str, str]) -> str:
+    default = f" Default: {about['shown']}." if about["shown"] else ""
+    text = f"{name}: {about['help'].replace(' Repeatable.', '')}{default}"
+    return textwrap.fill(text, 110, initial_indent=" " * 8, subsequent_indent=" " * 12)
 
 
 def parse_map_options(options: Sequence[str]) -> dict[str, tuple[str, ...]]:

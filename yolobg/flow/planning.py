@@ -22,17 +22,13 @@ from yolobg.flow.options import Request
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
-from yolobg.model import (
-    Counts,
-    DataYaml,
-    Inventory,
-)
+from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
 
 __all__ = ["Plan", "Scan", "make_plan", "recorded"]
 
-# Tells what is in the split that the request names.
-Scan = Callable[[DataYaml, Request], Inventory]
+# Reads a split of a dataset.
+Scan = Callable[[DataYaml, str, Progress], Inventory]
 
 
 @dataclass(frozen=True)
@@ -98,13 +94,16 @@ def recorded(data: DataYaml, root: Path) -> Manifest:
     return follow(read_manifest(root), root, lambda: home_folders(data))
 
 
-def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan | None = None) -> Plan:
+def make_plan(
+    data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan | None = None, progress: Progress = no_progress
+) -> Plan:
     """Find out what the request means for this dataset; reads only.
 
     Args:
         data_yaml: Its data.yaml or the folder of that; or the value, where a trainer has resolved it already.
         request: What is asked for.
         scan: Reads the split in place of our own reader, where a trainer does that itself.
+        progress: Called with how far each stage is.
 
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
@@ -112,16 +111,13 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
     data, root = (data_yaml, data_yaml.root.resolve()) if isinstance(data_yaml, DataYaml) else read_dataset(data_yaml)
     manifest = recorded(data, root)
     scan = scan or _scan
-    inventory = scan(data, request)
+    inventory = scan(data, request.split, progress)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
-        raise DatasetError(
-            f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
-            "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
-        )
+        raise _no_labels(data, request, before)
     if request.recheck:
-        outcome = plan_recheck(data, root, manifest, inventory, before, request)
+        outcome = plan_recheck(data, root, manifest, inventory, before, request, progress=progress)
         needed = outcome.needed
     else:
         outcome = None
@@ -130,7 +126,8 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
         raise DatasetError(reason)
     check_room(root, manifest, needed)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
-    choice = _choose(request, data, manifest, needed, inventory if scan is _scan else None) if needed else None
+    scanned = inventory if scan is _scan else None
+    choice = _choose(request, data, manifest, needed, scanned, progress) if needed else None
     return Plan(
         request=request,
         data=data,
@@ -149,8 +146,15 @@ def make_plan(data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan 
     )
 
 
-def _scan(data: DataYaml, request: Request) -> Inventory:
-    return scan_split(data, request.split, progress=request.progress)
+def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:
+    return DatasetError(
+        f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
+        "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
+    )
+
+
+def _scan(data: DataYaml, split: str, progress: Progress) -> Inventory:
+    return scan_split(data, split, progress=progress)
 
 
 def _after(before: Counts, added: int, gone: int) -> Counts:

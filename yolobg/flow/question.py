@@ -1,15 +1,14 @@
-"""What the choice of a run's backgrounds rested on, and the cheap question whether that still stands."""
+"""What today's class names and options ask of a run's backgrounds, and the cheap test whether that still stands."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from yolobg.changes.records import Run
-    from yolobg.flow.options import Request
+from yolobg.changes.records import Run
+from yolobg.errors import UsageError
+from yolobg.flow.options import Request
+from yolobg.flow.past_runs import request_again
 
 __all__ = ["Question", "question_of", "still_stands"]
 
@@ -27,7 +26,9 @@ class Question:
     captions: bool
 
 
-def question_of(run: Run, names: Iterable[str], request: Request | None, *, same_source: bool = True) -> Question:
+def question_of(
+    run: Run, names: Iterable[str], request: Request | None, *, same_source: bool = True
+) -> Question | None:
     """What today's class names and options ask of a run's backgrounds; without options, the run's own.
 
     What was said then of a class holds until something else is said. Licence ids mean nothing in another source.
@@ -37,29 +38,37 @@ def question_of(run: Run, names: Iterable[str], request: Request | None, *, same
         names: The class names of today.
         request: The options of today; None where there are none.
         same_source: Whether the request names the source of the run.
+
+    Returns:
+        The question; None where the record of the run cannot be used.
     """
-    if request is None:
-        return Question(
-            tuple(names), run.map, run.exclude, run.license, run.unmapped, lean=run.lean, captions=run.captions
-        )
-    text = request.license.strip().lower()
-    exclude = tuple(request.exclude) if same_source else (*run.exclude, *request.exclude)
+    try:
+        then = request_again(run)
+    except UsageError:
+        return None
+    now = request or then
+    text = now.license.strip().lower()
     return Question(
         names=tuple(names),
-        map={**run.map, **{name: tuple(listed) for name, listed in request.map.items()}},
-        exclude=exclude,
-        license=request.license if same_source or text in ("any", "commercial") else run.license,
-        unmapped=request.unmapped,
-        lean=request.lean,
-        captions=request.captions,
+        map={**_map(then), **_map(now)},
+        exclude=tuple(now.exclude) if same_source else (*then.exclude, *now.exclude),
+        license=now.license if same_source or text in ("any", "commercial") else then.license,
+        unmapped=now.unmapped,
+        lean=now.lean,
+        captions=now.captions,
     )
 
 
-def still_stands(run: Run, question: Question) -> bool:
+def _map(request: Request) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(categories) for name, categories in request.map.items()}
+
+
+def still_stands(run: Run, question: Question | None) -> bool:
     """Whether a run was asked the same, so that all its backgrounds meet it: no word list and no catalog is needed."""
-    if run.basis is None or run.license != question.license:
+    then = question_of(run, (), None)
+    if run.basis is None or question is None or then is None or then.license != question.license:
         return False
     if run.basis.plain:
         return True
     asked = (set(question.names), dict(question.map), set(question.exclude), question.lean, question.captions)
-    return asked == (set(run.basis.names), dict(run.map), set(run.exclude), run.lean, run.captions)
+    return asked == (set(run.basis.names), dict(then.map), set(then.exclude), then.lean, then.captions)

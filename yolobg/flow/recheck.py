@@ -18,9 +18,10 @@ from yolobg.changes.removal import Removal, plan_removal, remove
 from yolobg.changes.siblings import data_name, narrowed
 from yolobg.dataset.all_splits import home_folders
 from yolobg.flow.options import Request
+from yolobg.flow.past_runs import request_again
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.flow.stale import Checked, find_stale
-from yolobg.model import Counts, DataYaml, Inventory
+from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import KeptBackground, Stale
 
 __all__ = ["Recheck", "begin", "finish", "give_up", "plan_recheck"]
@@ -36,12 +37,17 @@ class Recheck:
 
 
 def plan_recheck(
-    data: DataYaml, root: Path, manifest: Manifest, inventory: Inventory, before: Counts, request: Request
+    data: DataYaml,
+    root: Path,
+    manifest: Manifest,
+    inventory: Inventory,
+    before: Counts,
+    request: Request,
+    *,
+    progress: Progress = no_progress,
 ) -> Recheck:
     """Find what no longer qualifies and how many others its split needs; catalogs may be fetched for that."""
-    checked = find_stale(
-        data, root, manifest, inventory, request, fetch=True, labelled_too=True, progress=request.progress
-    )
+    checked = find_stale(data, root, manifest, inventory, request, fetch=True, labelled_too=True, progress=progress)
     images = {one.image for one in checked.stale.images}
     folders, name = home_folders(data), data_name(data)
     removal = plan_removal(root, folders, manifest, data=name, images=images)
@@ -82,7 +88,8 @@ def _notes(checked: Checked, request: Request) -> tuple[str, ...]:
     """Says that today's options decide, where earlier runs were asked something else."""
 
     def options(run: Run) -> tuple[object, ...]:
-        return run.license, set(run.exclude), run.lean, run.captions
+        asked = request_again(run)
+        return asked.license, set(asked.exclude), asked.lean, asked.captions
 
     if all(options(then) == options(now) for then, now in checked.settled):
         return ()

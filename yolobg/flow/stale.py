@@ -18,7 +18,7 @@ from yolobg.changes.records import Basis, Entry, Manifest, Run
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
-from yolobg.flow.options import Request
+from yolobg.flow.options import Request, request_of, stored_options
 from yolobg.flow.past_runs import names_source_of, request_again
 from yolobg.flow.question import Question, question_of, still_stands
 from yolobg.flow.same_pictures import same_pictures
@@ -83,7 +83,7 @@ def find_stale(
         elif still_stands(run, question):
             continue
         else:
-            asked = _Asked(run, run.basis, question, request, strict=same_source)
+            asked = _Asked(run, run.basis, request_again(run), question, request, strict=same_source)
         listed = listed or _Listed(inventory, labelled_too=labelled_too)
         if there := [entry for entry in group if absolute(entry.image, root) in listed]:
             found.add(asked, there, fetch=fetch, progress=progress)
@@ -108,10 +108,14 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A run, and what is asked of its backgrounds; `strict` where the options are about its very source."""
+    """A run, what it was asked for, and what is asked of its backgrounds now.
+
+    `strict` where the options are about its very source.
+    """
 
     run: Run
     basis: Basis
+    then: Request
     question: Question
     request: Request | None
     strict: bool
@@ -140,7 +144,7 @@ class _Found:
         criteria: Criteria | None = None
         doubts: list[tuple[str, int]] = []
         try:
-            if left and not still_stands(asked.run, replace(asked.question, license=asked.run.license)):
+            if left and not still_stands(asked.run, replace(asked.question, license=asked.then.license)):
                 criteria = _look(asked, left, reasons, doubts, fetch=fetch, progress=progress)
         except (YolobgError, OSError) as error:
             doubts.append((str(error), len(left)))
@@ -163,7 +167,7 @@ class _Found:
 def _by_license(asked: _Asked, entries: Iterable[Entry]) -> dict[str, str]:
     """By image, why its licence does not do; what a run was asked for need not be looked at again."""
     text = asked.question.license.strip().lower()
-    if text == "any" or asked.question.license == asked.run.license:
+    if text == "any" or asked.question.license == asked.then.license:
         return {}
     ids = {int(part) for part in text.split(",") if part.strip().isdecimal()}
     allowed = set(asked.basis.commercial) if text == "commercial" else ids
@@ -240,14 +244,13 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
     """
     if found := find_by_key(asked.basis.catalog):
         return found, None
-    again = request_again(asked.run, count=0, report=False, progress=progress)
     try:
-        catalog, source = _open_source(again, fetch=fetch)
+        catalog, source = _open_source(asked.then, fetch=fetch, progress=progress)
     except YolobgError:
         # It may have been moved, and today's options say where it is.
         if asked.request is None or not fetch:
             raise
-        catalog, source = _open_source(asked.request, fetch=fetch)
+        catalog, source = _open_source(asked.request, fetch=fetch, progress=progress)
         if catalog.key != asked.basis.catalog:
             catalog.close()
             raise
@@ -256,7 +259,7 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
     return catalog, None if same else source.origin
 
 
-def _open_source(request: Request, *, fetch: bool) -> tuple[Catalog, Source]:
+def _open_source(request: Request, *, fetch: bool, progress: Progress) -> tuple[Catalog, Source]:
     r = request
     source = resolve_source(
         source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled
@@ -265,7 +268,7 @@ def _open_source(request: Request, *, fetch: bool) -> tuple[Catalog, Source]:
     if source.annotations.remote and not fetch:
         catalog = find_catalog(source.annotations) if source.annotations.official else None
     else:
-        catalog = open_catalog(source.annotations, progress=r.progress)
+        catalog = open_catalog(source.annotations, progress=progress)
     if catalog is None:
         raise AnnotationsError(f"the catalog of {source.name} is not in the cache")
     return catalog, source
@@ -286,15 +289,17 @@ def _settled(asked: _Asked, criteria: Criteria | None) -> Run:
     if criteria is not None:
         terms = None if basis.terms is None else terms_of(criteria.vetoes)
         basis = msgspec.structs.replace(basis, excluded=tuple(sorted(criteria.excluded)), terms=terms)
-    run: Run = msgspec.structs.replace(
-        asked.run,
+    request = request_of(
+        asked.run.options,
         map={name: targets for name, targets in question.map.items() if key(name) in ours},
         exclude=question.exclude,
         license=question.license,
         unmapped=question.unmapped,
         lean=question.lean,
         captions=question.captions,
-        basis=msgspec.structs.replace(basis, names=question.names),
+    )
+    run: Run = msgspec.structs.replace(
+        asked.run, options=stored_options(request), basis=msgspec.structs.replace(basis, names=question.names)
     )
     return run
 

@@ -68,7 +68,7 @@ class Catalogs:
 
     def of(self, entry: Entry, run: Run | None) -> Catalog | None:
         """The catalog of the entry's source, or None where it is not at hand."""
-        annotations = run.annotations if run else None
+        annotations = run.options.get("annotations") if run else None
         if annotations is None and entry.source != COCO2017.name:
             return None
         key = (entry.source, annotations)

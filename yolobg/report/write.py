@@ -167,7 +167,7 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
     if not runs:
         return _Meaning()
     try:
-        request = request_again(runs[-1], count=0, report=False, progress=no_progress)
+        request = request_again(runs[-1])
         source = source_of(request)
         catalog = find_catalog(source.annotations)
         if catalog is None:

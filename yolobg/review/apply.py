@@ -179,8 +179,8 @@ def _add(
     for split, run, number in orders:
         wanted[split] += number
         try:
-            request = request_again(run, count=wanted[split], report=False, progress=progress)
-            report = carry_out(make_plan(data_yaml, request))
+            request = request_again(run, count=wanted[split])
+            report = carry_out(make_plan(data_yaml, request, progress=progress), progress=progress)
         except YolobgError as error:
             if not added:
                 nothing_added()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +12,16 @@ from yolobg.dataset.inventory import count_files
 from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
 from yolobg.flow.options import Request
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.model import Counts, DataYaml, Inventory, Link
+from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.ultralytics import trainer as ultra
 from yolobg.ultralytics.trainer_scan import count_openable
 from yolobg.ultralytics.wait_for_lock import when_free
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from yolobg.changes.records import Manifest
+    from yolobg.flow.options import Options
 
 __all__ = ["EVENT", "BackgroundHook"]
 
@@ -27,10 +29,8 @@ __all__ = ["EVENT", "BackgroundHook"]
 EVENT = "on_pretrain_routine_start"
 EVERY_S = 10.0
 
-MapPairs = tuple[tuple[str, tuple[str, ...]], ...]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class BackgroundHook:
     """Adds backgrounds to the training split when a training begins, until it has the ratio or count asked for.
 
@@ -45,46 +45,23 @@ class BackgroundHook:
             eligible images): `warn` goes on training with what is there, `raise` ends the training before its first
             epoch. Class names that nothing resolves are raised in both cases.
 
-    The other options are those of `yolobg.augment`; see `yolobg.flow.options.Options`.
+        **options: Those of `yolobg.augment`, but `split`: a training begins with its own.
 
     Raises:
         UsageError: An option is out of range or contradicts another.
     """
 
-    ratio: float | str | None = None
-    count: int | None = None
-    into: str | Path | None = None
-    source: str = "coco2017"
-    annotations: str | Path | None = None
-    images: Sequence[str | Path] = ()
-    map: Mapping[str, Sequence[str]] | MapPairs = ()
-    exclude: Sequence[str] = ()
-    license: str = "any"
-    link: Link = "copy"
-    seed: int = 0
-    jobs: int | None = None
-    unmapped: Literal["stop", "none"] = "stop"
-    lean: bool = False
-    captions: bool = True
-    unlabelled: bool = False
-    on_error: Literal["warn", "raise"] = "warn"
+    request: Request
+    on_error: Literal["warn", "raise"]
 
-    def __post_init__(self) -> None:
-        """Check the options now rather than when the training begins, and make them hashable."""
-        if self.on_error not in ("warn", "raise"):
-            raise UsageError(f"on_error: {self.on_error!r} is not one of warn, raise")
-        for name in ("images", "exclude"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
-        pairs = self.map.items() if isinstance(self.map, Mapping) else self.map
-        told = tuple(sorted((str(k), (v,) if isinstance(v, str) else tuple(v)) for k, v in pairs))
-        object.__setattr__(self, "map", told)
-        self.request()
-
-    def request(self) -> Request:
-        """The options as `augment` takes them."""
-        options: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "on_error"}
-        return Request(**{**options, "map": dict(self.map), "progress": _Patience()})
+    def __init__(self, *, on_error: Literal["warn", "raise"] = "warn", **options: Unpack[Options]) -> None:
+        """Check the options now rather than when the training begins."""
+        if on_error not in ("warn", "raise"):
+            raise UsageError(f"on_error: {on_error!r} is not one of warn, raise")
+        if options.get("split", ultra.TRAIN) != ultra.TRAIN:
+            raise UsageError(f"split: {options['split']!r}: backgrounds are added to the split that is trained on")
+        object.__setattr__(self, "request", Request(**options))
+        object.__setattr__(self, "on_error", on_error)
 
     def __call__(self, trainer: Any) -> None:
         """Top up the dataset of a trainer of Ultralytics that has not listed its images yet.
@@ -133,7 +110,7 @@ class BackgroundHook:
             ultra.logger().warning(
                 f"{ultra.prefix()}no backgrounds were added: {error} Training goes on with what is there."
             )
-            _tell_stale(data, seen.inventory, self.request())
+            _tell_stale(data, seen.inventory, self.request)
             return None
         _tell(added, after, seen.inventory, data, fraction)
         return after
@@ -143,8 +120,8 @@ class BackgroundHook:
         # A script that imports the hook pays nothing.
         from yolobg.changes.manifest import read_manifest  # noqa: PLC0415
 
-        request = self.request()
-        there = count_files(seen(data, request))
+        request = self.request
+        there = count_files(seen(data, ultra.TRAIN, no_progress))
         needed = backgrounds_needed(there.labelled, there.backgrounds, ratio=request.ratio, count=request.count)
         if there.labelled and not needed and _all_stands(read_manifest(data.root.resolve()), data, request):
             # Nearly every training: what knows sources and classes need not even be imported.
@@ -152,8 +129,9 @@ class BackgroundHook:
         from yolobg.api import carry_out  # noqa: PLC0415
         from yolobg.flow.planning import make_plan  # noqa: PLC0415
 
+        watch = _Patience()
         report = when_free(
-            lambda: carry_out(make_plan(data, request, scan=seen)),
+            lambda: carry_out(make_plan(data, request, scan=seen, progress=watch), progress=watch),
             lambda line: ultra.logger().info(f"{ultra.prefix()}{line}"),
         )
         for warning in report.warnings:
@@ -191,7 +169,7 @@ class _Seen:
     def __init__(self) -> None:
         self.inventory = Inventory(ultra.TRAIN, (), ())
 
-    def __call__(self, data: DataYaml, _request: Request, /) -> Inventory:
+    def __call__(self, data: DataYaml, _split: str, _progress: Progress, /) -> Inventory:
         self.inventory = ultra.scan_as_trained(data)
         return self.inventory
 

@@ -1,0 +1,49 @@
+"""`yolobg status` and `yolobg remove`: what is there, and taking ours back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from yolobg.cli.options import data_yaml_argument, dry_run_option, json_option
+from yolobg.cli.output import command, show, stderr_console
+
+__all__ = ["remove", "status"]
+
+
+@command(example="yolobg status data.yaml --split val")
+@data_yaml_argument
+@click.option("--split", metavar="NAME", default="train", show_default=True, help="The split to look at.")
+@click.option("--files", is_flag=True, help="List every image with its label file and state.")
+@json_option
+def status(data_yaml: Path, *, split: str, files: bool, json_: bool) -> None:
+    """Show labelled images, backgrounds and their ratio.
+
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
+    from yolobg.api import status as look
+    from yolobg.cli.progress import bars
+    from yolobg.cli.text import status_text
+
+    with bars(stderr_console()) as progress:
+        report = look(data_yaml, split=split, files=files, progress=progress)
+    show(report, status_text, json_=json_)
+
+
+@command(example="yolobg remove data.yaml --dry-run")
+@data_yaml_argument
+@click.option("--split", metavar="NAME", show_default="all", help="Only this split.")
+@dry_run_option
+@json_option
+def remove(data_yaml: Path, *, split: str | None, dry_run: bool, json_: bool) -> None:
+    """Take back exactly what yolobg added.
+
+    When nothing of it is left, the folder is byte for byte as before, and what a review rejected is forgotten.
+
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
+    from yolobg.api import remove as take_back
+    from yolobg.cli.text import remove_text
+
+    show(take_back(data_yaml, split=split, dry_run=dry_run), remove_text, json_=json_)
