@@ -233,7 +233,6 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         removed=tuple(entry.image for entry in removal.removed),
         gone=tuple(entry.image for entry in removal.gone),
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
-        restored=removal.restored,
         others=dict(removal.others),
     )
 

@@ -170,8 +170,7 @@ class Report:
 class RemoveReport:
     """What `remove` took back. `gone` were missing already; a dry run only tells what would be done.
 
-    `restored` are the user's own backgrounds that a review had put away and that are in their place again. `others`
-    tells of each other data.yaml of this root how many backgrounds were added for it, which stay.
+    `others` tells of each other data.yaml of this root how many backgrounds were added for it, which stay.
     """
 
     dry_run: bool
@@ -179,7 +178,6 @@ class RemoveReport:
     removed: tuple[str, ...]
     gone: tuple[str, ...]
     kept: tuple[KeptBackground, ...]
-    restored: tuple[str, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
     schema: int = SCHEMA
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -289,22 +288,6 @@ def test_review__of_one_takes_out_and_replaces_its_own(tmp_path: Path) -> None:
     assert read_state(folds.root, "fold0.yaml").rejected == {}
     for fold in (0, 1):
         yolobg.remove(folds.yaml(fold))
-    assert tree(folds.root) == before
-
-
-def test_put_away__comes_back_with_its_own_data_yaml(tmp_path: Path) -> None:
-    folds = make_folds(tmp_path)
-    one, two = two_folders(folds, "train: images/a\nval: images", "train: images\nval: images/a")
-    (folds.root / "labels/a/im0.txt").write_text("")
-    before = tree(folds.root)
-    session = Session(one, mine_too=True)
-    session.act("reject", list(session.items), "other")
-    session.begin_apply()
-    session.apply(replace=False)
-    assert not (folds.root / "images/a/im0.jpg").exists()
-    assert yolobg.remove(two).restored == ()
-    assert yolobg.remove(one).restored == ("images/a/im0.jpg",)
-    shutil.rmtree(folds.root / ".yolobg", ignore_errors=True)
     assert tree(folds.root) == before
 
 

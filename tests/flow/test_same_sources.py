@@ -120,7 +120,7 @@ def test_augment__asks_a_host_for_no_image_twice(dataset: Path, tmp_path: Path) 
 def test_rejected__in_one_source_is_not_rejected_in_another_of_its_name(dataset: Path, tmp_path: Path) -> None:
     days = [fill(tmp_path / f"day{day}/images", 10 * day) for day in (1, 2)]
     yolobg.augment(dataset, source=str(days[0]), count=EACH)
-    session = Session(dataset, mine_too=False)
+    session = Session(dataset)
     session.act("reject", list(session.items), "any")
     session.begin_apply()
     session.apply(replace=False)
@@ -134,7 +134,7 @@ def test_apply__replaces_from_the_folder_that_was_the_source(dataset: Path, tmp_
     folder = fill(tmp_path / "day1/images", 10)
     yolobg.augment(dataset, source=str(folder), count=2)
     before = contents(dataset)
-    session = Session(dataset, mine_too=False)
+    session = Session(dataset)
     session.act("reject", list(session.items), "any")
     session.begin_apply()
     session.apply(replace=True)

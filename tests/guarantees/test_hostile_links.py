@@ -22,9 +22,7 @@ from hostile import LABELLED, SPLIT, World, make_world, photograph, write_source
 import yolobg
 from yolobg import files
 from yolobg.api import carry_out
-from yolobg.changes.rejections import PutAway, put_image_away
 from yolobg.errors import DatasetError, MergeError, YolobgError
-from yolobg.files import hash_file
 from yolobg.review.decisions import State, write_state
 from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import AnnotationSource
@@ -130,17 +128,6 @@ def test_tidying__after_a_killed_run_goes_through_no_link(world: World) -> None:
         assert augment(world, 2).added == ()
         (world.dataset / ".yolobg" / place).unlink()
         tally.tried("hostile inputs")
-
-
-def test_put_away__goes_through_no_link(world: World) -> None:
-    mine = world.dataset / SPLIT / "mine.jpg"
-    mine.write_bytes(b"mine")
-    (world.dataset / ".yolobg").mkdir()
-    (world.dataset / ".yolobg/rejected").symlink_to(world.victim / "empty")
-    away = PutAway(f"{SPLIT}/mine.jpg", "train", hash_file(mine), "", "", "")
-    with pytest.raises(DatasetError, match="is a link"):
-        put_image_away(world.dataset, (world.dataset / SPLIT,), away)
-    assert mine.read_bytes() == b"mine"
 
 
 # ---------------------------------------------------------------- in the dataset, once the plan is made

@@ -7,7 +7,6 @@ dataset changes, and in it nothing goes but what yolobg can prove to have added.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -567,49 +566,6 @@ def test_nonsense__is_told_and_nothing_is_done(world: World) -> None:
                 command(world.dataset)
             tally.tried("hostile inputs")
         assert photograph(world.dataset) == before
-
-
-# ---------------------------------------------------------------- what a review put away
-
-REJECTED: list[dict[str, Any]] = [
-    {"image": "../../victim/photos/new.jpg"},
-    {"image": "{victim}/photos/new.jpg"},
-    {"image": "images/train/../../../../victim/photos/new.jpg"},
-    {"image": "images/train/new.txt"},
-    {"image": "images/train/\x00.jpg"},
-    {"image": "\x00/new.jpg"},
-    {"image": "data.yaml"},
-    {"stored": "../../../../victim/keys"},
-    {"stored": "../manifest.json"},
-    {"stored": "{victim}/keys"},
-    {"stored": ""},
-    {"stored": "\x00"},
-    {"image": "loop/new.jpg"},
-]
-
-
-@needs_posix
-def test_put_away__images_go_back_nowhere_else(world: World, template: World) -> None:
-    for change in REJECTED:
-        stays_put_away(world, change)
-        anew(world, template)
-
-
-def stays_put_away(world: World, change: dict[str, str]) -> None:
-    (world.dataset / "loop").symlink_to("loop")
-    store = world.dataset / ".yolobg/rejected"
-    store.mkdir()
-    (store / f"{'0' * 64}.0.put-away").write_bytes(b"mine")
-    away = {"image": "images/train/new.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": "",
-            "stored": f"{'0' * 64}.0.put-away"}  # fmt: skip
-    away |= {key: value.format(victim=world.victim) for key, value in change.items()}
-    (world.dataset / ".yolobg/rejected.json").write_text(json.dumps({"version": 1, "theirs": [away]}))
-    before = {n: t for n, t in world.users().items() if n != "train.txt"}
-    report = yolobg.remove(world.dataset)
-    tally.tried("hostile inputs")
-    assert report.restored == ()
-    assert {n: t for n, t in world.users().items() if n != "train.txt"} == before
-    assert (store / f"{'0' * 64}.0.put-away").read_bytes() == b"mine"
 
 
 # ---------------------------------------------------------------- another data.yaml, another root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from merging import tree, visible
 from reviewing import add_backgrounds, chosen, make_sample, source_of
 
 import yolobg
-from yolobg.changes.rejections import put_away, read_rejections
+from yolobg.changes.rejections import read_rejections
 from yolobg.errors import DatasetError, PoolError, UsageError, YolobgError
 from yolobg.review.decisions import read_state, state_path
 from yolobg.review.session import Session
@@ -20,14 +21,14 @@ from yolobg.review.session import Session
 APPLY = """
 import sys
 from yolobg.review.session import Session
-session = Session(sys.argv[2], mine_too=True)
+session = Session(sys.argv[2])
 session.begin_apply()
 session.apply(replace=True)
 """
 
 
-def reject(data: Path, images: list[str], *, mine_too: bool = False, reason: str = "any") -> Session:
-    session = Session(data, mine_too=mine_too)
+def reject(data: Path, images: list[str], *, reason: str = "any") -> Session:
+    session = Session(data)
     numbers = [item.number for item in session.items.values() if item.card.image in images]
     assert len(numbers) == len(images)
     session.act("reject", numbers, reason)
@@ -217,79 +218,53 @@ def test_session__without_backgrounds_says_so(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the user's own
 
 
-def test_mine__is_read_only_unless_asked_for(tmp_path: Path) -> None:
-    data = make_sample(tmp_path / "s")
-    mine = own_background(data)
-    add_backgrounds(data, 4)
-    session = Session(data)
-    (number,) = [item.number for item in session.items.values() if item.card.image == mine]
-    with pytest.raises(UsageError, match="--mine-too"):
-        session.act("reject", [number], "any")
-    session.act("accept", [number], "")
-    assert read_state(data).looked == (mine,)
-
-
-def test_mine__is_moved_away_never_deleted_and_remove_brings_it_back(tmp_path: Path) -> None:
+def test_mine__that_is_rejected_stays_and_so_does_the_mark(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     mine = own_background(data)
     pristine = tree(data)
     add_backgrounds(data, 4)
-    apply(reject(data, [mine, chosen(data)[0]], mine_too=True))
-    assert not (data / mine).exists()
+    session = reject(data, [mine, chosen(data)[0]], reason="class-0")
+    assert session.to_apply == chosen(data)[:1]
+    apply(session)
+    assert session.state.rejected == read_state(data).rejected == {mine: "shows Pedestrian"}
+    assert [one.image for one in read_rejections(data).ours] != [mine]
     assert yolobg.status(data).after.backgrounds == 4
-    (away,) = put_away(data)
-    assert (data / ".yolobg/rejected" / away.stored).read_bytes() == pristine[mine]
-    assert yolobg.remove(data, dry_run=True).restored == (mine,)
-    assert yolobg.remove(data).restored == (mine,)
+    yolobg.remove(data)
     assert tree(data) == pristine
 
 
-def test_mine__does_not_replace_what_lies_in_its_place(tmp_path: Path) -> None:
+def test_mine__alone_is_nothing_to_apply(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     mine = own_background(data)
-    content = (data / mine).read_bytes()
-    add_backgrounds(data, 4)
-    apply(reject(data, [mine], mine_too=True))
-    (data / mine).write_bytes(b"another picture")
-    report = yolobg.remove(data)
-    assert [kept.image for kept in report.kept] == [mine]
-    assert (data / mine).read_bytes() == b"another picture"
-    (data / mine).unlink()
-    assert yolobg.remove(data).restored == (mine,)
-    assert (data / mine).read_bytes() == content
-    assert not (data / ".yolobg").exists()
-
-
-def test_mine__in_a_list_file_split_stays(tmp_path: Path) -> None:
-    data = make_sample(tmp_path / "s")
-    mine = own_background(data)
-    lines = "".join(f"./images/train/{image.name}\n" for image in sorted((data / "images/train").glob("*.jpg")))
-    (data / "train.txt").write_text(lines)
-    text = (data / "data.yaml").read_text()
-    (data / "data.yaml").write_text(text.replace("train: images/train", "train: train.txt"))
     before = visible(data)
-    session = reject(data, [mine], mine_too=True)
-    session.begin_apply()
-    done = session.apply(replace=True)
-    assert [kept[0] for kept in done.kept] == [mine]
+    session = reject(data, [mine])
+    with pytest.raises(UsageError, match="nothing is rejected"):
+        session.begin_apply()
     assert visible(data) == before
 
 
-def test_mine__a_record_changed_by_somebody_moves_nothing_out_of_the_dataset(tmp_path: Path) -> None:
+def test_mine__that_is_rejected_is_in_the_list_to_save(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     mine = own_background(data)
     add_backgrounds(data, 4)
-    apply(reject(data, [mine], mine_too=True))
+    assert reject(data, chosen(data)[:1]).marked_paths() == {"text": "", "left_out": 0}
+    assert reject(data, [mine]).marked_paths() == {"text": f"{data / mine}\n", "left_out": 0}
+
+
+def test_mine__that_an_earlier_version_put_away_stays_where_it_is(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    picture = data / ".yolobg/rejected" / f"{'0' * 64}.0.put-away"
+    picture.parent.mkdir()
+    picture.write_bytes(b"mine")
+    away = {"image": "images/train/mine.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": "",
+            "stored": picture.name, "data": "data.yaml"}  # fmt: skip
     record = data / ".yolobg/rejected.json"
-    for strange in ("../../outside.jpg", str(tmp_path / "outside.jpg"), "images/train/../../../outside.jpg"):
-        text = record.read_text()
-        record.write_text(text.replace(mine, strange))
-        assert len(yolobg.remove(data).kept) == 1
-        assert not list(tmp_path.rglob("outside.jpg"))
-        if not record.exists():
-            raise AssertionError("the record of what was put away is gone")
-        record.write_text(text)
-    assert yolobg.remove(data).restored == (mine,)
+    record.write_text(json.dumps({"version": 1, "ours": [], "theirs": [away]}))
+    apply(reject(data, chosen(data)[:1]))
+    yolobg.remove(data)
+    assert picture.read_bytes() == b"mine"
+    assert json.loads(record.read_text())["theirs"] == [away]
 
 
 # ---------------------------------------------------------------- kills
@@ -311,7 +286,7 @@ def kill_everywhere(server: KillServer, scratch: Path) -> None:
     pristine = tree(base)
     add_backgrounds(base, 5)
     rejected = [mine, *chosen(base)[:2]]
-    reject(base, rejected, mine_too=True)
+    reject(base, rejected)
     data = scratch / "killed" / "dataset"
 
     def run(point: int) -> Ran:
@@ -322,12 +297,11 @@ def kill_everywhere(server: KillServer, scratch: Path) -> None:
     shutil.copytree(base.parent / "source", data.parent / "source")
     assert not run(0).lone, "changes without a step of their own"
     for _point, _ran in kills(run):
-        assert (data / mine).exists() or put_away(data), "an image of the user is gone"
-        session = Session(data, mine_too=True)
-        if session.state.rejected:
+        session = Session(data)
+        if session.to_apply:
             apply(session)
         assert yolobg.status(data).after.backgrounds == 5
         assert set(chosen(data)).isdisjoint(rejected)
-        assert not (data / mine).exists()
+        assert session.state.rejected == {mine: "shows one of the classes"}
         yolobg.remove(data)
         assert tree(data) == pristine

@@ -391,20 +391,25 @@ def test_end__by_key(browser: Any, data: Path) -> None:
         assert page.js("return document.querySelector('header').hidden")
 
 
-def test_mine__is_read_only_and_says_how_to_change_that(browser: Any, data: Path) -> None:
+def test_mine__that_is_rejected_stays_and_its_path_can_be_saved(browser: Any, data: Path, tmp_path: Path) -> None:
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    mine = data / "images/train/my_background.jpg"
     with review_in(browser, data) as (_, address):
         page = Page(browser, address)
-        page.key("/", "my_background", Keys.ENTER)
-        wait(lambda: len(page.order()) == 1)
-        page.key("x")
-        wait(lambda: "--mine-too" in page.text("notice"))
-        assert page.counts()[1] == 0
-    with review_in(browser, data, "--mine-too") as (_, address):
-        page = Page(browser, address)
+        assert page.js("return document.getElementById('save').disabled")
         page.key("/", "my_background", Keys.ENTER)
         wait(lambda: len(page.order()) == 1)
         page.key("x")
         wait(lambda: page.counts()[1] == 1)
+        # There is nothing that an apply could do.
+        assert page.js("return document.getElementById('apply').disabled")
+        page.click("save")
+        saved = tmp_path / "rejected-backgrounds.txt"
+        wait(saved.exists)
+        wait(lambda: saved.read_text(encoding="utf-8") == f"{mine}\n")
+        wait(lambda: page.text("spoken") == "List of 1 path saved.")
+        assert page.text("notice") == ""
+        assert mine.is_file()
 
 
 def test_hostile_names__run_nothing(browser: Any, data: Path) -> None:

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolobg.errors import DatasetError
-from yolobg.review.decisions import Act, State, act, read_state, state_path, undo, without_images, write_state
+from yolobg.review.decisions import (
+    Act,
+    State,
+    act,
+    path_list,
+    read_state,
+    state_path,
+    undo,
+    without_images,
+    write_state,
+)
 
 KINDS: tuple[Act, ...] = ("look", "accept", "reject", "keep")
 IMAGES = st.lists(st.sampled_from("abcdef"), max_size=4)
@@ -96,3 +106,13 @@ def test_file__holds_no_more_than_the_form(tmp_path: Path) -> None:
         "steps",
         "base",
     }
+
+
+def test_path_list__has_a_line_for_each_path_that_fits_on_one(tmp_path: Path) -> None:
+    names = ["b.jpg", "a b.jpg", "snow \u202f\u96ea.jpg"]
+    text = "".join(f"{tmp_path / name}\n" for name in sorted(names))
+    assert path_list(tmp_path / name for name in names) == (text, 0)
+    bad = ["two\nlines.jpg", "line\u2028end.jpg", "\udcff.jpg"]
+    assert path_list(tmp_path / name for name in [*names, *bad]) == (text, 3)
+    assert path_list([]) == ("", 0)
+    assert path_list([Path("images/a.jpg")]) == (f"{Path.cwd() / 'images/a.jpg'}\n", 0)

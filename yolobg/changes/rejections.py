@@ -1,40 +1,29 @@
 """What a person rejected in a review: `.yolobg/rejected.json`.
 
-Two kinds are kept apart. *Ours*: images that yolobg added and took out again, remembered so that no later run picks
-them. *Theirs*: backgrounds of the user that they wanted out; yolobg deletes none of those but puts the image away in
-`.yolobg/rejected/`, from where `remove` brings it back. Owns the file's form and these moves.
+These are images that yolobg added and took out again, remembered so that no later run picks them. Owns the file's form.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from yolobg.changes.manifest import FOLDER, SIZE_LIMIT_BYTES, absolute
-from yolobg.dataset.layout import is_image
+from yolobg.changes.manifest import FOLDER, SIZE_LIMIT_BYTES
 from yolobg.errors import DatasetError
-from yolobg.files import flush_folder, publish_new, read_ordinary, step, write_bytes
+from yolobg.files import read_ordinary, step, write_bytes
 
 __all__ = [
-    "PutAway",
     "Rejection",
     "Rejections",
-    "bring_back",
     "forget_rejections",
-    "put_away",
-    "put_image_away",
     "read_rejections",
     "remember",
 ]
 
 VERSION = 1
-_STORED = re.compile(r"[0-9a-f]{64}\.\d{1,9}\.put-away")
 
 
 class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,27 +39,16 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str = ""
 
 
-class PutAway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A background of the user that was put away: `stored` is its name in `.yolobg/rejected/`.
-
-    `data` is the data.yaml of the review, as in the manifest.
-    """
-
-    image: str
-    split: str
-    sha256: str
-    reason: str
-    at: str
-    stored: str
-    data: str = ""
-
-
 class Rejections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that was rejected in one dataset."""
+    """All that was rejected in one dataset.
+
+    In `theirs` an earlier version noted images of the user that it moved to `.yolobg/rejected/`. It alone says where
+    they came from, so it is kept as it stands.
+    """
 
     version: int = VERSION
     ours: tuple[Rejection, ...] = ()
-    theirs: tuple[PutAway, ...] = ()
+    theirs: tuple[dict[str, Any], ...] = ()
 
 
 def _path(root: Path) -> Path:
@@ -121,120 +99,7 @@ def remember(root: Path, rejected: Iterable[Rejection]) -> None:
 
 
 def forget_rejections(root: Path) -> None:
-    """Forget which of our images were rejected; what was put away stays recorded. The caller holds the lock."""
+    """Forget which of our images were rejected. The caller holds the lock."""
     read = read_rejections(root)
     if read.ours or not read.theirs:
         _write(root, msgspec.structs.replace(read, ours=()))
-
-
-def _all(_data: str) -> bool:
-    return True
-
-
-def put_away(root: Path, split: str | None = None, owns: Callable[[str], bool] = _all) -> tuple[PutAway, ...]:
-    """The user's images that lie in `.yolobg/rejected/`; those of one split, or all, and of the data.yaml meant."""
-    return tuple(a for a in read_rejections(root).theirs if split in (None, a.split) and owns(a.data))
-
-
-def put_image_away(root: Path, folders: Iterable[Path], away: PutAway) -> None:
-    """Move a background of the user out of the dataset; its empty label file stays, so nothing else changes.
-
-    The record is written first, so a kill at any step leaves an image that is in its place or can be brought back.
-    The caller holds the lock.
-
-    Raises:
-        DatasetError: It lies outside the dataset's folders, or the place to put it is a link.
-        OSError: It cannot be moved; it is where it was.
-    """
-    image = absolute(away.image, root)
-    _check_home(away, root, folders)
-    if _store(root).is_symlink():
-        raise DatasetError(f"{_store(root)}: is a link, so yolobg puts no image away there; remove it and run again")
-    read = read_rejections(root)
-    begun = next((a for a in read.theirs if (a.image, a.sha256) == (away.image, away.sha256)), None)
-    names = (f"{away.sha256}.{number}.put-away" for number in itertools.count())
-    stored = begun.stored if begun else next(n for n in names if not os.path.lexists(_store(root) / n))
-    step("mkdir", _store(root))
-    _store(root).mkdir(exist_ok=True)
-    if begun is None:
-        _write(root, msgspec.structs.replace(read, theirs=(*read.theirs, msgspec.structs.replace(away, stored=stored))))
-    try:
-        _move(image, _store(root) / stored)
-    except OSError:
-        _write(root, read)
-        with contextlib.suppress(OSError):
-            step("rmdir", _store(root))
-            _store(root).rmdir()
-        raise
-    flush_folder(image.parent)
-
-
-def bring_back(
-    root: Path, folders: Iterable[Path], split: str | None = None, owns: Callable[[str], bool] = _all
-) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Move the user's images back to where they were, replacing nothing. The caller holds the lock.
-
-    Args:
-        root: The dataset root.
-        folders: The folders of the dataset's splits.
-        split: Only this split; None for all.
-        owns: Tells which data.yaml is meant, by its name in the record.
-
-    Returns:
-        The images that are in their place again, and with a reason each those that are not.
-    """
-    read = read_rejections(root)
-    homes = tuple(folders)
-    back: list[PutAway] = []
-    stuck: list[tuple[str, str]] = []
-    for away in read.theirs:
-        if split not in (None, away.split) or not owns(away.data):
-            continue
-        try:
-            _bring_one_back(root, homes, away)
-        except (OSError, DatasetError) as error:
-            told = error.strerror if isinstance(error, OSError) else None
-            stuck.append((away.image, f"it lies in {_store(root) / away.stored} and cannot go back: {told or error}"))
-        else:
-            back.append(away)
-    if back:
-        _write(root, msgspec.structs.replace(read, theirs=tuple(a for a in read.theirs if a not in back)))
-    if not stuck and len(back) == len(read.theirs) and _store(root).is_dir() and not _store(root).is_symlink():
-        with contextlib.suppress(OSError):
-            step("rmdir", _store(root))
-            _store(root).rmdir()
-    return tuple(a.image for a in back), tuple(stuck)
-
-
-def _bring_one_back(root: Path, homes: tuple[Path, ...], away: PutAway) -> None:
-    _check_home(away, root, homes)
-    if not _STORED.fullmatch(away.stored) or _store(root).is_symlink():
-        raise DatasetError("its record was changed by somebody else")
-    stored, image = _store(root) / away.stored, absolute(away.image, root)
-    if not os.path.lexists(stored) and os.path.lexists(image):
-        return  # a kill came before the move, or between the move back and its record
-    _move(stored, image)
-    with contextlib.suppress(OSError):
-        flush_folder(image.parent)
-
-
-def _move(old: Path, new: Path) -> None:
-    """Move a file, replacing nothing; goes on where a kill left one file under both names."""
-    try:
-        publish_new(old, new)
-    except FileExistsError:
-        if old.is_symlink() or new.is_symlink() or not old.samefile(new):
-            raise
-        step("unlink", old)
-        old.unlink()
-
-
-def _check_home(away: PutAway, root: Path, folders: Iterable[Path]) -> None:
-    image = absolute(away.image, root)
-    try:
-        home = image.parent.resolve()
-        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DatasetError(f"{away.image!r}: this path makes no sense; yolobg moves nothing there") from error
-    if "\0" in away.image or ".." in image.parts or not is_image(image.name) or not inside:
-        raise DatasetError(f"{image}: lies outside the folders of this dataset; yolobg moves nothing there")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -40,7 +40,7 @@ from yolobg.changes.manifest_checks import (
 from yolobg.changes.merge import carry_out
 from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
-from yolobg.changes.rejections import bring_back, forget_rejections, put_away
+from yolobg.changes.rejections import forget_rejections
 from yolobg.changes.siblings import Claims, homes_of_others, lists_of_others
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What `remove` takes back, those whose image is gone already, those to keep, and own images to bring back.
+    """What `remove` takes back, those whose image is gone already, and those to keep.
 
     Attributes:
         handed: Entries that stay because a list of another data.yaml names their images; they are that one's now.
@@ -68,7 +68,6 @@ class Removal:
     removed: tuple[Entry, ...]
     gone: tuple[Entry, ...]
     kept: tuple[Kept, ...]
-    restored: tuple[str, ...] = ()
     handed: tuple[Entry, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
 
@@ -90,7 +89,7 @@ def plan_removal(
         manifest: As read; entries of an interrupted run count.
         data: The name of the data.yaml whose backgrounds go; empty for those of all.
         split: Only this split; None for all.
-        images: Only these, as the manifest writes them; None for all, and then what a review put away comes back.
+        images: Only these, as the manifest writes them; None for all.
     """
     claims = Claims(manifest, root, folders, data)
     asked = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
@@ -109,7 +108,6 @@ def plan_removal(
         removed=tuple(e for e in ours if e not in gone and e.image not in needed),
         gone=tuple(e for e in ours if e in gone and e.image not in needed),
         kept=tuple(kept),
-        restored=() if images is not None else tuple(m.image for m in put_away(root, split, claims.speaks_for)),
         handed=tuple(msgspec.structs.replace(e, data=needed[e.image]) for e in ours if e.image in needed),
         others=Counter(e.data for e in asked if not claims.is_mine(e) and not claims.is_gone(e.data)),
     )
@@ -138,15 +136,14 @@ def remove(
     """Take back exactly what yolobg added, and say what was left and why.
 
     The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
-    has since labelled, changed or replaced. Own images that a review put away come back, and when nothing of ours is
-    left, the rejections are forgotten with it.
+    has since labelled, changed or replaced. When nothing of ours is left, the rejections are forgotten with it.
 
     Args:
         root: The dataset root, held by the caller's lock.
         folders: The folders and list files of the dataset's splits.
         data: The name of the data.yaml whose backgrounds go; empty for those of all.
         split: Only this split; None for all.
-        images: Only these, as the manifest writes them: then nothing comes back and no rejection is forgotten.
+        images: Only these, as the manifest writes them: then no rejection is forgotten.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
@@ -160,12 +157,8 @@ def remove(
             write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
             manifest = _hand_over(root, folders, manifest, removal.handed, intent)
         left = _take_back(root, folders, manifest, ours)
-        if images is None:
-            restored, stuck = bring_back(root, folders, split, Claims(manifest, root, folders, data).speaks_for)
-            kept = tuple(Kept(image, why) for image, why in stuck)
-            removal = replace(removal, restored=restored, kept=removal.kept + kept)
-            if not left.entries:
-                forget_rejections(root)
+        if images is None and not left.entries:
+            forget_rejections(root)
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Mend this and run "

@@ -27,12 +27,7 @@ __all__ = ["report", "review"]
 @click.option(
     "--no-browser", is_flag=True, help="Only print the link; open it yourself. It works once; Enter prints a new one."
 )
-@click.option(
-    "--mine-too", is_flag=True,
-    help="Let your own backgrounds be rejected too: they are moved into .yolobg/rejected, and `remove` brings them "
-    "back.",
-)  # fmt: skip
-def review(data_yaml: Path, *, no_browser: bool, mine_too: bool) -> None:
+def review(data_yaml: Path, *, no_browser: bool) -> None:
     """Look at every background in the browser, reject wrong ones, have them replaced.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
@@ -45,7 +40,7 @@ def review(data_yaml: Path, *, no_browser: bool, mine_too: bool) -> None:
     from yolobg.review.session import Session
 
     console = stderr_console()
-    session = Session(data_yaml, mine_too=mine_too)
+    session = Session(data_yaml)
     with hold_review(session.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
         invitation = _Invitation(session, console, None if no_browser else page)
         asyncio.run(serve(session, invitation.show))

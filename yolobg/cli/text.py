@@ -248,9 +248,6 @@ def remove_text(report: RemoveReport) -> RenderableType:
     parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
     if report.gone:
         parts.append(Text(f"{len(report.gone):,} were gone already."))
-    if report.restored:
-        verb = "Would put back" if report.dry_run else "Put back"
-        parts.append(Text(f"{verb} {len(report.restored):,} images of yours that a review had put away."))
     parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")

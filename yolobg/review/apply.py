@@ -6,7 +6,7 @@ leaves more backgrounds than asked for, never fewer, and the number to come back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,17 +15,16 @@ import msgspec
 
 from yolobg.api import carry_out
 from yolobg.changes.lock import hold
-from yolobg.changes.manifest import absolute, read_manifest, run_of
+from yolobg.changes.manifest import read_manifest, run_of
 from yolobg.changes.records import Entry, Manifest, Run
-from yolobg.changes.rejections import PutAway, Rejection, put_image_away, remember
+from yolobg.changes.rejections import Rejection, remember
 from yolobg.changes.removal import finish_interrupted, plan_removal
 from yolobg.changes.removal import remove as take_back
 from yolobg.changes.siblings import data_name, narrowed
 from yolobg.dataset.all_splits import home_folders
 from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.inventory import scan_split
-from yolobg.errors import DatasetError, MergeError, UsageError, YolobgError
-from yolobg.files import hash_file
+from yolobg.errors import MergeError, YolobgError
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import make_plan
 from yolobg.model import DataYaml, Progress
@@ -42,39 +41,26 @@ class Applied:
     Attributes:
         removed: Images of ours that left the dataset.
         added: Images that took their places.
-        put_away: Images of the user that lie in `.yolobg/rejected/` now.
         kept: Rejected images that are where they were, each with the reason.
         warnings: For a person to read.
     """
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
-    put_away: tuple[str, ...]
     kept: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Rejected:
-    """The rejected images, sorted out: entries of ours that can go, and images of the user with their split."""
-
-    ours: tuple[Entry, ...]
-    mine: dict[str, str]
-
-
-def apply_review(
-    data_yaml: str | Path, state: State, *, mine: Collection[str] = (), replace_them: bool = True, progress: Progress
-) -> Applied:
+def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = True, progress: Progress) -> Applied:
     """Do what a review decided.
 
-    Promises: only images that are proved to be ours are removed; an image of the user is moved into `.yolobg/rejected/`
-    and never deleted; each is remembered with its reason first; with `replace_them` the split holds as many backgrounds
-    afterwards as before, or nothing was removed.
+    Promises: only images that are proved to be ours are removed; each is remembered with its reason first; with
+    `replace_them` the split holds as many backgrounds afterwards as before, or nothing was removed. Images of the user
+    stay, and so do their marks.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         state: What was decided.
-        mine: Images of the user that may be put away.
         replace_them: Whether the next candidates take the places.
         progress: Told how far it is.
 
@@ -85,7 +71,11 @@ def apply_review(
     with hold(root):
         # First of all: an interrupted removal changes how many there are to replace.
         manifest = finish_interrupted(root, home_folders(data), data_name(data))
-    rejected = _sort_out(data, root, manifest, state, mine)
+    rejected = plan_removal(
+        root, home_folders(data), manifest, data=data_name(data), images=set(state.rejected)
+    ).removed
+    added_by_us = {entry.image for entry in manifest.known}
+    marks = {image: reason for image, reason in state.rejected.items() if image not in added_by_us}
     manifest = narrowed(manifest, root, home_folders(data), data_name(data))
     added: list[str] = []
     warnings: list[str] = []
@@ -94,7 +84,7 @@ def apply_review(
         state = _with_base(root, data, state, [split for split, _, _ in orders])
         added = _add(data_yaml, state, orders, progress, lambda: _forget_base(root, data, state))
     done = _take_out(root, data, state, rejected)
-    write_state(root, msgspec.structs.replace(state, rejected={}, steps=(), base={}), data_name(data))
+    write_state(root, msgspec.structs.replace(state, rejected=marks, steps=(), base={}), data_name(data))
     with hold(root):
         left = read_manifest(root)
         if narrowed(left, root, home_folders(data), data_name(data)).entries:
@@ -102,51 +92,26 @@ def apply_review(
                 write_page(data, root, left, new=added, progress=progress)
             except MergeError as error:
                 warnings.append(str(error))
-    return Applied(done.removed, tuple(added), done.put_away, done.kept, tuple(warnings))
-
-
-def _sort_out(data: DataYaml, root: Path, manifest: Manifest, state: State, mine: Collection[str]) -> _Rejected:
-    removal = plan_removal(root, home_folders(data), manifest, data=data_name(data), images=set(state.rejected))
-    wanted = {image for image in state.rejected if image in mine}
-    own: dict[str, str] = {}
-    for split in data.splits if wanted else ():
-        for file in scan_split(data, split).files:
-            for image in wanted & {file.image, _below(file.image, root)}:
-                own.setdefault(image, split)
-    return _Rejected(removal.removed, own)
-
-
-def _below(image: str, root: Path) -> str:
-    try:
-        return Path(image).relative_to(root).as_posix()
-    except ValueError:
-        return image
+    return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
 
 
 # ---------------------------------------------------------------- the new ones
 
 
-def _orders(rejected: _Rejected, manifest: Manifest) -> tuple[list[tuple[str, Run, int]], list[str]]:
+def _orders(rejected: Sequence[Entry], manifest: Manifest) -> tuple[list[tuple[str, Run, int]], list[str]]:
     """How many images each run has to give once more, by split; and what cannot be replaced, as warnings."""
     numbers: dict[int, int] = {}
     lost = 0
-    for entry in rejected.ours:
+    for entry in rejected:
         run = run_of(entry, manifest)
         place = manifest.runs.index(run) if run else None
         if place is None:
             lost += 1
         else:
             numbers[place] = numbers.get(place, 0) + 1
-    for split in rejected.mine.values():
-        places = [place for place, run in enumerate(manifest.runs) if run.split == split]
-        if places:
-            numbers[places[-1]] = numbers.get(places[-1], 0) + 1
     warnings = []
     if lost:
         warnings.append(f"{lost:,} were removed but not replaced: how they were chosen is not recorded. Run augment.")
-    unasked = sum(all(run.split != split for run in manifest.runs) for split in rejected.mine.values())
-    if unasked:
-        warnings.append(f"{unasked:,} of yours were not replaced: yolobg has added nothing to their split")
     return [(manifest.runs[place].split, manifest.runs[place], n) for place, n in sorted(numbers.items())], warnings
 
 
@@ -192,7 +157,7 @@ def _add(
 # ---------------------------------------------------------------- the rejected ones
 
 
-def _take_out(root: Path, data: DataYaml, state: State, rejected: _Rejected) -> Applied:
+def _take_out(root: Path, data: DataYaml, state: State, rejected: Sequence[Entry]) -> Applied:
     """Remember the rejected images, then take them out: a later run must never find one forgotten and gone."""
     folders = home_folders(data)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -201,28 +166,9 @@ def _take_out(root: Path, data: DataYaml, state: State, rejected: _Rejected) -> 
             root,
             [
                 Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now, e.url)
-                for e in rejected.ours
+                for e in rejected
             ],
         )
         removal = take_back(root, folders, data=data_name(data), images=set(state.rejected))
-        kept = [(one.image, one.reason) for one in removal.kept]
-        put_away: list[str] = []
-        for image, split in rejected.mine.items():
-            try:
-                _put_away(root, data, folders, image, split, state.rejected[image], now)
-            except (OSError, DatasetError, UsageError) as error:
-                kept.append((image, (error.strerror if isinstance(error, OSError) else None) or str(error)))
-            else:
-                put_away.append(image)
-    return Applied(tuple(e.image for e in removal.removed), (), tuple(put_away), tuple(kept))
-
-
-def _put_away(
-    root: Path, data: DataYaml, folders: tuple[Path, ...], image: str, split: str, reason: str, now: str
-) -> None:
-    if any(Path(entry).is_file() for entry in data.splits[split]):
-        raise UsageError(
-            "its split is a list file, and yolobg takes no line of yours out of it; edit the list yourself"
-        )
-    path = absolute(image, root)
-    put_image_away(root, folders, PutAway(image, split, hash_file(path), reason, now, "", data_name(data)))
+    kept = tuple((one.image, one.reason) for one in removal.kept)
+    return Applied(tuple(e.image for e in removal.removed), (), kept)

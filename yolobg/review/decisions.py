@@ -20,7 +20,7 @@ from yolobg.changes.manifest import FOLDER, SIZE_LIMIT_BYTES
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary, step, write_bytes
 
-__all__ = ["Act", "State", "act", "read_state", "state_path", "undo", "without_images", "write_state"]
+__all__ = ["Act", "State", "act", "path_list", "read_state", "state_path", "undo", "without_images", "write_state"]
 
 VERSION = 1
 USUAL = "data.yaml"
@@ -149,3 +149,16 @@ def without_images(state: State, there: Collection[str]) -> State:
         rejected={image: reason for image, reason in state.rejected.items() if image in keep},
         steps=tuple(step for step in steps if step.looked or step.before),
     )
+
+
+def path_list(paths: Iterable[Path]) -> tuple[str, int]:
+    """One absolute path per line, sorted; and how many are left out, since a line of UTF-8 text cannot hold them."""
+    lines: list[str] = []
+    left_out = 0
+    for path in sorted(paths):
+        name = str(path.absolute())
+        if name.splitlines() == [name] and name.encode(errors="ignore").decode() == name:
+            lines.append(f"{name}\n")
+        else:
+            left_out += 1
+    return "".join(lines), left_out

@@ -110,6 +110,7 @@ class Review:
                 web.get(f"{base}/picture/{{size}}/{{number:[0-9]+}}", self._send_picture),
                 web.get(f"{base}/api/everything", self._everything),
                 web.get(f"{base}/api/changes", self._changes),
+                web.get(f"{base}/api/marked", self._marked),
                 web.post(f"{base}/api/act", self._act),
                 web.post(f"{base}/api/undo", self._undo),
                 web.post(f"{base}/api/apply", self._begin_apply),
@@ -155,6 +156,9 @@ class Review:
         changes = await asyncio.to_thread(self.session.changes, version)
         return web.json_response({**changes, "outcome": self._outcome})
 
+    async def _marked(self, _request: web.Request) -> web.StreamResponse:
+        return web.json_response(await asyncio.to_thread(self.session.marked_paths))
+
     async def _act(self, request: web.Request) -> web.StreamResponse:
         asked = decoded(await request.read(), _Action)
         return web.json_response(await asyncio.to_thread(self.session.act, asked.kind, asked.numbers, asked.reason))
@@ -190,7 +194,6 @@ def _outcome(applied: Applied) -> dict[str, Any]:
     return {
         "removed": len(applied.removed),
         "added": len(applied.added),
-        "put_away": len(applied.put_away),
         "kept": [{"image": image, "reason": reason} for image, reason in applied.kept],
         "warnings": list(applied.warnings),
     }

@@ -7,7 +7,7 @@ on disk before it is answered, so a crash of the page or of the server loses not
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from yolobg.flow.planning import recorded
 from yolobg.model import DataYaml
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, apply_review
-from yolobg.review.decisions import Act, State, act, read_state, undo, without_images, write_state
+from yolobg.review.decisions import Act, State, act, path_list, read_state, undo, without_images, write_state
 
 __all__ = ["ANY_CLASS", "Session"]
 
@@ -47,15 +47,13 @@ class Session:
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        mine_too: Whether the user's own backgrounds may be rejected as well.
 
     Raises:
         DatasetError: It is not a dataset that can be read, or has no background at all.
     """
 
-    def __init__(self, data_yaml: str | Path, *, mine_too: bool = False) -> None:
+    def __init__(self, data_yaml: str | Path) -> None:
         self.data_yaml = data_yaml
-        self.mine_too = mine_too
         self.data, self.root = read_dataset(data_yaml)
         self.version = 0
         self.generation = 0
@@ -79,7 +77,7 @@ class Session:
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {number: Item(number, card) for number, card in zip(numbers, cards, strict=True)}
         self.state = without_images(read_state(self.root, data_name(self.data)), {card.image for card in cards})
-        if not self.state.rejected:
+        if not self.to_apply:
             self.state = msgspec.structs.replace(self.state, base={})
         self.version += 1
         self.generation += 1
@@ -102,9 +100,8 @@ class Session:
             return {
                 **self.decisions(),
                 "dataset": self.root.name,
-                "mine_too": self.mine_too,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
-                "items": [_told(item, read_only=not self._may_reject(item)) for item in self.items.values()],
+                "items": [_told(item) for item in self.items.values()],
             }
 
     def decisions(self) -> dict[str, Any]:
@@ -134,7 +131,7 @@ class Session:
         """Carry out one action on images and tell what is decided now.
 
         Raises:
-            UsageError: There is no such image or reason, an image is read-only, or an `apply` is under way.
+            UsageError: There is no such image or reason, or an `apply` is under way.
         """
         with self._lock:
             self._check_free()
@@ -144,8 +141,6 @@ class Session:
             items = [self.items[number] for number in numbers if number in self.items]
             if len(items) != len(numbers):
                 raise UsageError("the dataset has changed: some of these images are not there any more")
-            if kind == "reject" and not all(self._may_reject(item) for item in items):
-                raise UsageError("a background of yours is read-only here; start the review with --mine-too")
             text = reasons.get(reason, "")
             self._save(act(self.state, kind, [item.card.image for item in items], reason=text))
             return self.decisions()
@@ -170,10 +165,23 @@ class Session:
             raise UsageError("the rejections are being applied; wait for that to end")
         self._refresh()
 
-    def _may_reject(self, item: Item) -> bool:
-        return item.card.entry is not None or self.mine_too
+    # ------------------------------------------------------------ the user's own
+
+    def marked_paths(self) -> dict[str, Any]:
+        """The user's own backgrounds that are marked as wrong, as the text of a list that a page can save."""
+        with self._lock:
+            text, left_out = path_list(card.path for card in self._rejected() if card.entry is None)
+            return {"text": text, "left_out": left_out}
 
     # ------------------------------------------------------------ apply
+
+    @property
+    def to_apply(self) -> list[str]:
+        """The rejected images that yolobg added; those of the user are only marked."""
+        return [card.image for card in self._rejected() if card.entry is not None]
+
+    def _rejected(self) -> list[Card]:
+        return [item.card for item in self.items.values() if item.card.image in self.state.rejected]
 
     def begin_apply(self) -> None:
         """Bar all other actions until `apply` has ended.
@@ -183,7 +191,7 @@ class Session:
         """
         with self._lock:
             self._check_free()
-            if not self.state.rejected:
+            if not self.to_apply:
                 raise UsageError("nothing is rejected, so there is nothing to apply")
             self.stage = ("prepare", 0, None)
 
@@ -194,16 +202,11 @@ class Session:
             YolobgError: It cannot be done; the dataset is valid and the decisions are kept.
         """
         try:
-            return apply_review(
-                self.data_yaml, self.state, mine=self._mine(), replace_them=replace, progress=self._progress
-            )
+            return apply_review(self.data_yaml, self.state, replace_them=replace, progress=self._progress)
         finally:
             with self._lock:
                 self.stage = None
                 self._load()
-
-    def _mine(self) -> Collection[str]:
-        return {item.card.image for item in self.items.values() if item.card.entry is None} if self.mine_too else ()
 
     def _progress(self, stage: str, done: int, total: int | None, /) -> None:
         self.stage = (stage, done, total)
@@ -233,7 +236,7 @@ def _own_cards(data: DataYaml, root: Path, manifest: Manifest) -> list[Card]:
     return list(cards.values())
 
 
-def _told(item: Item, *, read_only: bool) -> dict[str, Any]:
+def _told(item: Item) -> dict[str, Any]:
     card, entry = item.card, item.card.entry
     return {
         "number": item.number,
@@ -241,7 +244,6 @@ def _told(item: Item, *, read_only: bool) -> dict[str, Any]:
         "image": card.image,
         "split": card.split,
         "ours": entry is not None,
-        "read_only": read_only,
         "contains": card.contains,
         "captions": card.captions,
         "license": entry.license_name if entry else "",

@@ -37,13 +37,13 @@ export function licence(item) {
 export function makeCard(item) {
   const image = el("img", { src: source(item, "small"), alt: "", loading: "lazy", decoding: "async", fetchPriority: "low", draggable: false });
   const open = el("button", { type: "button", className: "open", tabIndex: -1 }, image);
-  const reject = el("button", { type: "button", className: "reject danger", tabIndex: -1, hidden: item.read_only }, "Reject");
+  const reject = el("button", { type: "button", className: "reject danger", tabIndex: -1 }, "Reject");
   const badge = el("p", { className: "badge" });
   const about = item.ours ? `${licence(item)} · ${item.split} · ${date(item)}` : `${item.split} · `;
   const text = el("div", { className: "text" },
     el("p", {}, el("b", {}, item.title)),
     el("p", { className: "shows", title: shows(item) }, shows(item)),
-    el("p", { className: "soft line", title: about }, about, item.ours ? null : el("span", { className: "mine" }, item.read_only ? "yours (read-only)" : "yours")),
+    el("p", { className: "soft line", title: about }, about, item.ours ? null : el("span", { className: "mine" }, "yours")),
     item.captions.length ? el("p", { className: "caption" }, item.captions[0]) : null);
   const card = el("li", { className: "card" }, open, text, el("div", { className: "foot" }, badge, reject));
   card.dataset.number = item.number;

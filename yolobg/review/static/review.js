@@ -31,7 +31,8 @@ function count() {
   $("far").max = Math.max(all, 1);
   $("far").value = looked;
   $("undo").disabled = !store.canUndo;
-  $("apply").disabled = store.rejected.size === 0;
+  $("apply").disabled = store.rejectedOf(true).length === 0;
+  $("save").disabled = store.rejectedOf(false).length === 0;
 }
 
 function repaint(numbers) {
@@ -199,10 +200,6 @@ async function act(kind, numbers, reason) {
 async function toggle(number) {
   const item = store.items.get(number);
   if (!item) return;
-  if (item.read_only) {
-    notice("This background was in your dataset before yolobg, so it is read-only here. Start the review with --mine-too to put it away.");
-    return;
-  }
   const rejected = store.rejected.has(number);
   if (await act(rejected ? "keep" : "reject", [number], rejected ? "" : $("reason").value)) {
     say(`${item.title} ${rejected ? "kept" : "rejected"}. ${store.rejected.size} rejected, ${store.items.size - store.looked.size} left.`);
@@ -251,7 +248,6 @@ function showLarge() {
   $("large-facts").replaceChildren(...facts(item));
   $("large-captions").replaceChildren(...item.captions.map((caption) => el("li", {}, caption)));
   $("large-captions-head").hidden = !item.captions.length;
-  $("large-reject").disabled = item.read_only;
   $("large-reject").setAttribute("aria-pressed", String(state === "rejected"));
   if (!$("large").open) {
     $("large").showModal();
@@ -264,13 +260,13 @@ function showLarge() {
 function plural(number, one, many = `${one}s`) { return `${number.toLocaleString("en")} ${number === 1 ? one : many}`; }
 
 function openApply(error = "") {
-  const numbers = [...store.rejected.keys()];
-  const mine = numbers.filter((number) => !store.items.get(number)?.ours).length;
-  const ours = numbers.length - mine;
-  const parts = [];
-  if (ours) parts.push(`${plural(ours, "image")} that yolobg added will be removed and remembered, so that no later run picks them again.`);
-  if (mine) parts.push(`${plural(mine, "image")} of yours will be moved into .yolobg/rejected; “yolobg remove” brings them back.`);
-  parts.push("The next candidates take their places, so that the number stays exact.");
+  const ours = store.rejectedOf(true).length;
+  const mine = store.rejectedOf(false).length;
+  const parts = [
+    `${plural(ours, "image")} that yolobg added will be removed and remembered, so that no later run picks them again.`,
+    "The next candidates take their places, so that the number stays exact.",
+  ];
+  if (mine) parts.push(`${plural(mine, "rejected image")} of yours will stay; “Save list” saves their paths.`);
   $("apply-text").textContent = parts.join(" ");
   $("apply-stage").textContent = error;
   $("apply-notes").replaceChildren();
@@ -322,12 +318,28 @@ async function applied(outcome) {
   }
   const parts = [];
   if (outcome.removed) parts.push(`${plural(outcome.removed, "image")} removed`);
-  if (outcome.put_away) parts.push(`${plural(outcome.put_away, "image")} of yours put away`);
   parts.push(outcome.added ? `${plural(outcome.added, "new one")} added: look at them too` : "none added");
   $("apply-dialog").close();
   notice([`Applied: ${parts.join(", ")}.`, ...outcome.kept.map((one) => `Kept ${one.image}: ${one.reason}.`), ...outcome.warnings].join(" "), !outcome.kept.length && !outcome.warnings.length);
   if (current !== null) makeCurrent(current);
 }
+
+// ---------------------------------------------------------------- the user's own
+
+async function saveList() {
+  try {
+    const { text, left_out: leftOut } = await store.marked();
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    el("a", { href: address, download: "rejected-backgrounds.txt" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    notice(leftOut ? `${plural(leftOut, "path")} left out: a text file cannot hold the name.` : "");
+    say(`List of ${plural(store.rejectedOf(false).length - leftOut, "path")} saved.`);
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+// ---------------------------------------------------------------- the end
 
 async function end() {
   try {
@@ -472,6 +484,7 @@ $("apply-yes").addEventListener("click", () => startApply(true));
 $("apply-plain").addEventListener("click", () => startApply(false));
 $("apply-no").addEventListener("click", () => $("apply-dialog").close());
 $("apply-dialog").addEventListener("cancel", (event) => { if (store.stage) event.preventDefault(); });
+$("save").addEventListener("click", saveList);
 $("help").addEventListener("click", () => $("help-dialog").showModal());
 $("help-close").addEventListener("click", () => $("help-dialog").close());
 $("end").addEventListener("click", () => $("end-dialog").showModal());

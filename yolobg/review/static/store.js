@@ -35,7 +35,6 @@ export class Store {
   async load() {
     const told = await ask("everything");
     this.dataset = told.dataset;
-    this.mineToo = told.mine_too;
     this.reasons = told.reasons;
     this.items = new Map(told.items.map((item) => [item.number, item]));
     this.take(told);
@@ -75,6 +74,11 @@ export class Store {
   apply(replace) { return this.send("apply", { replace }); }
   end() { return this.send("end", {}); }
   changes() { return ask(`changes?since=${this.version}`); }
+
+  marked() { return ask("marked"); }
+
+  // The rejected images that yolobg added, which an apply takes out, or those of the user, which it never touches.
+  rejectedOf(ours) { return [...this.rejected.keys()].filter((number) => this.items.get(number)?.ours === ours); }
 
   state(number) {
     if (this.rejected.has(number)) return "rejected";
