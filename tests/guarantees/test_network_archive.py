@@ -126,7 +126,10 @@ def server() -> Iterator[CocoServer]:
 
 def remote_of(*urls: str) -> Remote:
     """With time limits that tests can wait for."""
-    return Remote(urls, connect_timeout_s=0.5, read_timeout_s=0.5, dead_after_s=1.5, slow_after_s=0.4, max_wait_s=0.02)
+    return Remote(
+        urls, connect_timeout_s=0.5, read_timeout_s=0.5, dead_after_s=1.5, slow_after_s=0.4, max_wait_s=0.02,
+        connections=CONNECTIONS,
+    )  # fmt: skip
 
 
 def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None) -> Fetched:
@@ -136,7 +139,6 @@ def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None) -> Fetc
         lambda _names: WANTED,
         folder,
         pins=PINS if pins is None else pins,
-        connections=CONNECTIONS,
     )
 
 
@@ -347,7 +349,7 @@ def test_dead__the_host_dies_half_way(server: CocoServer, tmp_path: Path) -> Non
             server.always[KEY] = "reset"
 
     with pytest.raises(DownloadError, match="reset"):
-        fetch_members(remote_of(server.url + KEY), lambda _names: WANTED, tmp_path, connections=2, progress=die)
+        fetch_members(remote_of(server.url + KEY), lambda _names: WANTED, tmp_path, progress=die)
     with CocoServer({KEY: ZIP}) as second:
         assert_exact(fetch(tmp_path, server.url, second.url))
         assert 0 < second.asked_bytes(KEY) < len(ZIP) - 300_000
@@ -383,7 +385,7 @@ def test_file__a_fault_that_passes(name: str, ranges: bool, server: CocoServer, 
         with pytest.raises(DownloadError, match=fault.said):
             fetch_file(remote, tmp_path)
         return
-    path, _ = fetch_file(remote, tmp_path, connections=CONNECTIONS)
+    path, _ = fetch_file(remote, tmp_path)
     if name == "packed with gzip" and path.read_bytes() != PLAIN:
         assert zlib.decompress(path.read_bytes(), wbits=31) == PLAIN  # as it was sent; `unpack` knows what to do
     else:

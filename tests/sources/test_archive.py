@@ -60,8 +60,8 @@ def pick(_names: Sequence[str]) -> Sequence[str]:
 
 def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None, read_timeout_s: float = 0.5) -> Fetched:
     folder.mkdir(exist_ok=True)
-    remote = Remote([base + KEY for base in bases], read_timeout_s=read_timeout_s)
-    return fetch_members(remote, pick, folder, pins=pins, connections=4)
+    remote = Remote([base + KEY for base in bases], read_timeout_s=read_timeout_s, connections=4)
+    return fetch_members(remote, pick, folder, pins=pins)
 
 
 def assert_good(fetched: Fetched) -> None:
@@ -246,14 +246,13 @@ def test_resume__after_interruption_at_many_points_fetches_only_the_rest(tmp_pat
 
         with CocoServer({KEY: ZIP}) as server:
             with pytest.raises(KeyboardInterrupt):
-                fetch_members(Remote([server.url + KEY]), pick, folder, connections=3, progress=stop)
+                fetch_members(Remote([server.url + KEY], connections=3), pick, folder, progress=stop)
             server.hits.clear()
             seen: list[int] = []
             fetched = fetch_members(
-                Remote([server.url + KEY]),
+                Remote([server.url + KEY], connections=3),
                 pick,
                 folder,
-                connections=3,
                 progress=lambda stage, done, _total, seen=seen: seen.append(done) if stage == "annotations" else None,
             )
             assert_good(fetched)
@@ -270,8 +269,8 @@ def test_resume__whatever_byte_the_journal_was_cut_at(tmp_path: Path) -> None:
     with CocoServer({"/a": data}) as server:
 
         def run(identity: str = "same") -> None:
-            remote = Remote([f"{server.url}/a"])
-            fetch_stretches(remote, stretches, len(data), part, identity=identity, connections=2, progress=no_progress)
+            remote = Remote([f"{server.url}/a"], connections=2)
+            fetch_stretches(remote, stretches, len(data), part, identity=identity, progress=no_progress)
 
         run()
         assert part.read_bytes() == packed
@@ -297,7 +296,7 @@ def test_resume__whatever_byte_the_journal_was_cut_at(tmp_path: Path) -> None:
 def test_resume__after_a_real_kill(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from yolobg.sources.archive.members import Remote, fetch_members\n"
-        f"fetch_members(Remote([sys.argv[1]]), lambda names: {WANTED!r}, Path(sys.argv[2]), connections=3)"
+        f"fetch_members(Remote([sys.argv[1]], connections=3), lambda names: {WANTED!r}, Path(sys.argv[2]))"
     )
     with CocoServer({KEY: ZIP}, bytes_per_s=400_000) as server:
         for pause in (0.7, 0.9):
@@ -364,4 +363,4 @@ def test_file__that_changes_while_it_is_fetched_is_an_error(tmp_path: Path) -> N
                 server.files["/a"] = b"b" * 3_000_000
 
         with pytest.raises(DownloadError, match="changed"):
-            fetch_file(Remote([f"{server.url}/a"]), tmp_path, connections=2, progress=change)
+            fetch_file(Remote([f"{server.url}/a"], connections=2), tmp_path, progress=change)

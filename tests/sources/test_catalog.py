@@ -134,8 +134,9 @@ def test_captions__of_real_records_are_kept_and_veto(coco_real: Path, tmp_path: 
     for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
         texts.setdefault(entry["image_id"], []).append(entry["caption"].strip())
     with Catalog(tmp_path / "c.sqlite") as catalog:
+        described = catalog.describe(texts)
         for image_id, captions in texts.items():
-            assert sorted(catalog.captions_of(image_id)) == sorted(captions)
+            assert sorted(described[image_id][1]) == sorted(captions)
         named = {i for i, captions in texts.items() if any("train" in c.lower().strip(".").split() for c in captions)}
         vetoed = catalog.eligible([], vetoes=[CaptionTerms("train", ("train",))])
         assert vetoed.by_caption == len(named) == vetoed.captions["train"] > 0
@@ -183,9 +184,7 @@ def test_eligible__does_not_depend_on_file_order(tmp_path: Path) -> None:
         with make(tmp_path, document, captions) as catalog:
             terms = CaptionTerms("dog", ("dog",))
             answer = catalog.eligible(["cat"], vetoes=[terms])
-            answers.add(
-                (answer.ids, answer.by_caption, catalog.caption_examples(terms), tuple(catalog.records(answer.ids)))
-            )
+            answers.add((answer.ids, answer.by_caption, tuple(catalog.records(answer.ids))))
         for part in (*document.values(), captions["annotations"]):
             rng.shuffle(part)
     assert len(answers) == 1
@@ -245,7 +244,6 @@ def test_vetoes__but_not_counts_within_the_same_caption(tmp_path: Path) -> None:
     with make(tmp_path, coco({1: [], 2: [], 3: []}, NAMES), captions) as catalog:
         terms = CaptionTerms("dog", ("dog",), ("hot dog",))
         assert catalog.eligible([], vetoes=[terms]).ids == (1,)
-        assert catalog.caption_examples(terms) == ("a dog",)
 
 
 def test_vetoes__more_captions_than_usual_stay_with_their_image(tmp_path: Path) -> None:
@@ -259,8 +257,9 @@ def test_vetoes__more_captions_than_usual_stay_with_their_image(tmp_path: Path) 
     )
     with make(tmp_path, coco({1: [], 2: []}, NAMES), captions) as catalog:
         assert catalog.eligible([], vetoes=[CaptionTerms("x", ("99",))]).ids == (2,)
-        assert len(catalog.captions_of(1)) == 100
-        assert set(catalog.captions_of(2)) == {"a tab and line", "a dog", "nul\0word", "\\u0000", ""}
+        captions_of = {image_id: found for image_id, (_, found) in catalog.describe((1, 2)).items()}
+        assert len(captions_of[1]) == 100
+        assert set(captions_of[2]) == {"a tab and line", "a dog", "nul\0word", "\\u0000", ""}
         for term, ids in (("word", (1,)), ("nul", (1,)), ("u0000", (1,)), ("line", ())):
             assert catalog.eligible([], vetoes=[CaptionTerms("x", (term,))]).ids == ids
 
@@ -268,7 +267,7 @@ def test_vetoes__more_captions_than_usual_stay_with_their_image(tmp_path: Path) 
 def test_vetoes__without_captions_veto_nothing(tmp_path: Path) -> None:
     with make(tmp_path, coco({1: []}, NAMES)) as catalog:
         assert not catalog.has_captions
-        assert catalog.captions_of(1) == ()
+        assert catalog.describe([1]) == {1: ((), ())}
         assert catalog.eligible([], vetoes=[CaptionTerms("x", ("a",))]).captions == {"x": 0}
 
 

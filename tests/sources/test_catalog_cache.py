@@ -21,7 +21,9 @@ from coco_server import CocoServer
 
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.files import hash_file
+from yolobg.model import no_progress
 from yolobg.sources.catalog import make as catalog_make
+from yolobg.sources.catalog.make import make_from
 from yolobg.sources.catalog.open import build_from, cache_entries, cache_folder, clear_cache, open_catalog
 from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import COCO2017, AnnotationSource, Pin, parse_source
@@ -440,18 +442,16 @@ def test_build_from__folder_or_zip_serves_the_official_source(tmp_path: Path) ->
         else:
             folder = base / "annotations" if layout == "folder" else base
             place(folder, instances_a__json=instances(), captions_a__json=captions())
-        assert build_from(base, source=source) == cache_entries()[0].path
+        assert make_from(Store(cache_folder()), base, source, no_progress) == cache_entries()[0].path
         assert work(source) == []
 
 
-def test_build_from__other_files_are_refused_unless_asked(tmp_path: Path) -> None:
+def test_build_from__other_files_are_refused(tmp_path: Path) -> None:
     place(tmp_path, instances_a__json=instances(seed=4), captions_a__json=captions())
     with pytest.raises(AnnotationsError, match=r"instances_a\.json is not the official instances file"):
-        build_from(tmp_path, source=official(OFFICIAL))
-    build_from(tmp_path, source=official(OFFICIAL), verify=False)
-    assert work(official(OFFICIAL)) == []
+        make_from(Store(cache_folder()), tmp_path, official(OFFICIAL), no_progress)
     with pytest.raises(AnnotationsError, match=r"annotations_trainval2017\.zip"):
-        build_from(tmp_path / "nowhere", source=COCO2017)
+        build_from(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("form", ["json", "gz", "zip", "zip!"])

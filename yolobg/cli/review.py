@@ -44,7 +44,7 @@ def review(data_yaml: Path, *, no_browser: bool) -> None:
     with hold_review(session.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
         invitation = _Invitation(session, console, None if no_browser else page)
         asyncio.run(serve(session, invitation.show))
-    rejected = len(session.state.rejected)
+    rejected = len(session.to_apply)
     left = f"; {rejected:,} rejected and not applied yet" if rejected else ""
     console.print(f"Review ended: {len(session.state.looked):,} of {len(session.items):,} looked at{left}.")
 

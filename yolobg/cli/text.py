@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -19,12 +22,6 @@ from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 if TYPE_CHECKING:
     from yolobg.demo import Demo
 
-
-from dataclasses import dataclass
-from pathlib import Path
-
-from rich.console import Console, ConsoleOptions
-from rich.style import Style
 
 __all__ = [
     "RatioBar",

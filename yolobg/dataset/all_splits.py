@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.dataset.inventory import list_images, list_readable
 from yolobg.model import DataYaml, Inventory
 
-__all__ = ["AllImages", "all_images", "home_folders", "read_all_images"]
+__all__ = ["AllImages", "home_folders", "read_all_images"]
 
 
 def home_folders(data: DataYaml) -> tuple[Path, ...]:
@@ -64,8 +63,3 @@ def read_all_images(data: DataYaml, scanned: Inventory | None = None) -> AllImag
             for trouble in troubles
         )
     return AllImages(tuple(images), tuple(warnings))
-
-
-def all_images(data: DataYaml) -> Iterator[str]:
-    """Every image of every split that can be read; `read_all_images` also says what cannot."""
-    return iter(read_all_images(data).images)

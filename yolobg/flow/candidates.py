@@ -31,7 +31,7 @@ from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.resolve import Source, resolve_source, source_doubts
 
-__all__ = ["Choice", "ask_catalog", "count_non_commercial", "source_info", "source_of"]
+__all__ = ["Choice", "ask_catalog", "choose", "count_non_commercial", "source_info", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def _choose(
+def choose(
     request: Request,
     data: DataYaml,
     manifest: Manifest,
@@ -67,6 +67,7 @@ def _choose(
     scanned: Inventory | None,
     progress: Progress,
 ) -> Choice:
+    """Open the source that the request names, and rank its images that may come in."""
     source = source_of(request)
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:

@@ -13,7 +13,7 @@ from yolobg.dataset.layout import coco_id
 from yolobg.files import hash_file
 from yolobg.model import Staged
 
-__all__ = ["Known", "Recorded"]
+__all__ = ["Doubles", "Known", "Recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _stem(file_name: str) -> str:
     return last.rpartition(".")[0] or last
 
 
-class _Doubles:
+class Doubles:
     """Tells which staged images are in the dataset already, or came in before in this very run."""
 
     def __init__(self, known: Known) -> None:

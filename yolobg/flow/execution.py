@@ -28,7 +28,7 @@ from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
 from yolobg.files import make_real_folder
 from yolobg.flow import recheck
 from yolobg.flow.candidates import Choice, count_non_commercial
-from yolobg.flow.duplicates import _Doubles
+from yolobg.flow.duplicates import Doubles
 from yolobg.flow.past_runs import added_of, run_record
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.images import FetchResult, fetch_images
@@ -113,7 +113,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
         if place is not None:
             check_writable(place)
     check_unmoved(plan.destination)
-    doubles = _Doubles(choice.known)
+    doubles = Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
         part = _source_key(catalog.path, choice.source.origin)
         staging = staging_folder(plan.root, plan.destination.images_dir) / part

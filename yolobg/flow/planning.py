@@ -17,7 +17,7 @@ from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError
-from yolobg.flow.candidates import Choice, _choose
+from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.options import Request
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
@@ -127,7 +127,7 @@ def make_plan(
     check_room(root, manifest, needed)
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
     scanned = inventory if scan is _scan else None
-    choice = _choose(request, data, manifest, needed, scanned, progress) if needed else None
+    choice = choose(request, data, manifest, needed, scanned, progress) if needed else None
     return Plan(
         request=request,
         data=data,

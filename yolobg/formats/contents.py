@@ -179,12 +179,10 @@ def size_of(item: Item) -> tuple[int, int]:
     return image_size(Path(item.image))
 
 
-def image_size(path: Path, *, turned: bool = True) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Width and height of an image file in pixels, from its header.
 
-    Args:
-        path: The file.
-        turned: As shown, so after the turn that a camera noted; Ultralytics and OpenCV go by that. False: as stored.
+    As shown, so after the turn that a camera noted; Ultralytics and OpenCV go by that.
 
     Raises:
         DatasetError: It cannot be read.
@@ -196,8 +194,8 @@ def image_size(path: Path, *, turned: bool = True) -> tuple[int, int]:
             width, height = image.size
             # Pillow decodes a whole PNG to look behind its pixels; what stands before them it has read.
             quick = image.format == "PNG" and not _has_exif(path)
-            exif = Image.Image.getexif(image) if quick or not turned else image.getexif()
-            turn = exif.get(_EXIF_ORIENTATION) if turned else None
+            exif = Image.Image.getexif(image) if quick else image.getexif()
+            turn = exif.get(_EXIF_ORIENTATION)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise DatasetError(f"{path}: its size cannot be read: {error}; replace the image or take it out") from error
     return (height, width) if turn in _EXIF_TURNED else (width, height)

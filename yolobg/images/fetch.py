@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,12 +32,10 @@ class FetchResult:
     Attributes:
         staged: Verified images in staging, in rank order.
         failed: Candidates that could not be had or used, in rank order.
-        stopped: Whether it ended early because `stop` was set.
     """
 
     staged: tuple[Staged, ...]
     failed: tuple[Failed, ...]
-    stopped: bool = False
 
 
 def fetch_images(
@@ -50,7 +47,6 @@ def fetch_images(
     jobs: int | None = None,
     accept: Callable[[Staged], str | None] | None = None,
     progress: Progress = no_progress,
-    stop: threading.Event | None = None,
     limits: Limits | None = None,
 ) -> FetchResult:
     """Bring the first `needed` candidates that can be had into staging, each verified.
@@ -67,11 +63,10 @@ def fetch_images(
         jobs: Requests at a time; None lets them follow the throughput.
         accept: Told each verified image in rank order, in this thread; returns a reason to refuse it, or None.
         progress: Told of the stage `download`, in images.
-        stop: Set from anywhere to end early.
         limits: Bounds on time, tries and size.
 
     Returns:
-        Exactly `needed` staged images, or fewer with `failed` filled when the candidates ran dry or `stop` was set.
+        Exactly `needed` staged images, or fewer with `failed` filled when the candidates ran dry.
 
     Raises:
         DownloadError: The hosts are down, answer with nothing usable, or staging cannot be written.
@@ -94,7 +89,7 @@ def fetch_images(
     workshop = Workshop(origin, staging, jobs=jobs, limits=bounds)
     try:
         run = _Run(candidates, needed, workshop, limits=bounds, counts_losses=bool(origin.bases))
-        return run.run(accept, progress, stop or threading.Event())
+        return run.run(accept, progress)
     finally:
         workshop.close()
 
@@ -117,18 +112,14 @@ class _Run:
         self._good_waiting = 0
         self._lost = self._barren = 0
 
-    def run(
-        self, accept: Callable[[Staged], str | None] | None, progress: Progress, stop: threading.Event
-    ) -> FetchResult:
-        """Work until the count is reached, the candidates are dry, or `stop` is set."""
+    def run(self, accept: Callable[[Staged], str | None] | None, progress: Progress) -> FetchResult:
+        """Work until the count is reached or the candidates are dry."""
         progress(_STAGE, 0, self._needed)
         while len(self._staged) < self._needed:
             self._begin()
             self._workshop.flush()
             if self._begun == self._settled:
                 break
-            if stop.is_set():
-                return FetchResult(tuple(self._staged), tuple(self._failed), stopped=True)
             self._take_arrived()
             self._settle(accept)
             progress(_STAGE, len(self._staged) + self._good_waiting, self._needed)

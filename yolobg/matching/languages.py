@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from yolobg.matching.answers import NONE, Answer, mapped
+from yolobg.matching.answers import NONE, Answer, Context, mapped
 from yolobg.matching.dictionaries import in_hand_lists
 from yolobg.matching.lexicon import Target, parse_targets, read_rows
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.words import clean, singulars, words
 from yolobg.model import Exclusion, Relation
-
-if TYPE_CHECKING:
-    from yolobg.matching.answers import Context
-
-
-import unicodedata
 
 SURE, LIKELY, STEM, HINT = 0.9, 0.7, 0.6, 0.45
 """Confidence: the list is in that language; only the name points to it; only its stem or

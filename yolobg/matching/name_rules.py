@@ -36,11 +36,6 @@ def contextual(text: str, context: Context) -> Answer | None:
     return by_context(words(text), context)
 
 
-def in_the_lists_language(text: str, context: Context) -> Answer | None:
-    """A word of the language in which the class list as a whole is written, or of a script that is not Latin."""
-    return by_language(text, context)
-
-
 def opaque(text: str, _context: Context) -> Answer | None:
     """Numbers, letters, placeholders, bare colours and sizes say nothing, unless a list has them."""
     phrase = words(text)
@@ -160,16 +155,6 @@ def after_capitals(text: str, _context: Context) -> Answer | None:
     return resolve(words(spaced)) if spaced != text else None
 
 
-def no_english(text: str, context: Context) -> Answer | None:
-    """A name that another language has as a whole and that cannot be English."""
-    return by_certain_language(text, context)
-
-
-def likely_language(text: str, context: Context) -> Answer | None:
-    """A word that is no English one, but one of another language."""
-    return by_likely_language(text, context)
-
-
 def misspelt(text: str, _context: Context) -> Answer | None:
     """A word that nothing knows, one or two letters away from one that a list has."""
     return by_spelling(words(text))
@@ -182,7 +167,7 @@ def literal(text: str, _context: Context) -> Answer | None:
 
 
 NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
-    contextual, in_the_lists_language, listed, no_english, opaque, bracketed, alternatives, levels, phrase,
-    after_capitals, likely_language, misspelt, literal,
+    contextual, by_language, listed, by_certain_language, opaque, bracketed, alternatives, levels, phrase,
+    after_capitals, by_likely_language, misspelt, literal,
 )  # fmt: skip
 """The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

@@ -116,11 +116,11 @@ def _in_lists(word: str) -> bool:
 SUGGESTIONS = 3
 
 
-def nearest(name: str, choices: Sequence[str], *, count: int = SUGGESTIONS) -> tuple[str, ...]:
-    """Return up to `count` of `choices` whose spelling is nearest to `name`, best first; equal ones in given order."""
+def nearest(name: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """Return up to three of `choices` whose spelling is nearest to `name`, best first; equal ones in given order."""
     wanted = key(name)
     scored = [
         (difflib.SequenceMatcher(None, key(choice), wanted, autojunk=False).ratio(), choice) for choice in choices
     ]
     close = sorted(((score, choice) for score, choice in scored if score > 0), key=lambda pair: -pair[0])
-    return tuple(choice for _, choice in close[:count])
+    return tuple(choice for _, choice in close[:SUGGESTIONS])

@@ -19,7 +19,6 @@ from yolobg.errors import AnnotationsError
 
 __all__ = [
     "COCO2017",
-    "COCO2017_VAL",
     "AnnotationSource",
     "Pin",
     "bare_source",
@@ -86,19 +85,6 @@ COCO2017 = AnnotationSource(
             "annotations/captions_train2017.json": Pin(
                 91_865_115, "4b62086319480e0739ef390d04084515defb9c213ff13605a036061e33314317"
             ),
-        }
-    ),
-)
-COCO2017_VAL = AnnotationSource(
-    "coco2017-val",
-    f"{_ARCHIVE}!annotations/instances_val2017.json",
-    official=True,
-    pins=MappingProxyType(
-        {
-            "annotations/instances_val2017.json": Pin(
-                19_987_840, "e8c7f7908f1d7278341fae127d0da654f102f11bd7b21d8aeefa635b8c810b6f"
-            ),
-            "annotations/captions_val2017.json": Pin(3_872_473),
         }
     ),
 )

@@ -275,14 +275,14 @@ def _zip(data: bytes) -> None:
         return [choose_member(names, None, source="a.zip")]
 
     with _ours_only():
-        fetch_members(_Memory(data, ranges=len(data) % 3 > 0), choose, work, connections=1)
+        fetch_members(_Memory(data, ranges=len(data) % 3 > 0), choose, work)
 
 
 class _Memory(Remote):
     """A host that has one zip; its first answers are shorter than asked for, so that members have to be fetched."""
 
     def __init__(self, data: bytes, *, ranges: bool) -> None:
-        super().__init__(["http://127.0.0.1/a.zip"])
+        super().__init__(["http://127.0.0.1/a.zip"], connections=1)
         self.zip, self.ranges, self.asked = data, ranges, 0
 
     def get(self, headers: Mapping[str, str] | None = None) -> Answer:

@@ -24,7 +24,6 @@ from yolobg.sources.archive.remote import Answer, GoneError, Remote, TransientEr
 from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import JsonFile, inflate, require_space
 from yolobg.sources.archive.whole_file import (
-    CONNECTIONS,
     TRIES,
     WHOLE,
     UnchangedError,
@@ -37,7 +36,6 @@ from yolobg.sources.archive.zip_limits import DAMAGE, check_ratio, open_zip
 from yolobg.sources.location import Pin
 
 __all__ = [
-    "CONNECTIONS",
     "Fetched",
     "GoneError",
     "Remote",
@@ -80,7 +78,6 @@ def fetch_members(
     parts: Path | None = None,
     pins: Mapping[str, Pin] | None = None,
     known: Mapping[str, str] | None = None,
-    connections: int = CONNECTIONS,
     progress: Progress = no_progress,
 ) -> Fetched:
     """Fetch some members of a zip that one or more hosts have, and unpack them into `folder`.
@@ -92,7 +89,6 @@ def fetch_members(
         parts: For the `.part` that a later call continues; None is `folder`.
         pins: What members must be; a host whose zip has others is passed over.
         known: Validators of an earlier answer.
-        connections: How many to use at once.
         progress: Stages `annotations` (bytes fetched) and `unpack` (bytes).
 
     Raises:
@@ -102,9 +98,7 @@ def fetch_members(
         YolobgError: The disk has too little room.
     """
     with contextlib.closing(remote):
-        return _fetch_members(
-            remote, choose, folder, (parts or folder) / "archive.part", pins or {}, known, connections, progress
-        )
+        return _fetch_members(remote, choose, folder, (parts or folder) / "archive.part", pins or {}, known, progress)
 
 
 def _fetch_members(
@@ -114,7 +108,6 @@ def _fetch_members(
     part: Path,
     pins: Mapping[str, Pin],
     known: Mapping[str, str] | None,
-    connections: int,
     progress: Progress,
 ) -> Fetched:
     doubted, whole = set[str](), part.with_name("whole.part")
@@ -127,7 +120,7 @@ def _fetch_members(
             is_directory_good = True
             _check_space(folder, infos, needed)
             held = whole if tail is None else part
-            files = _extract(remote, infos, tail, needed, held, folder, connections, progress)
+            files = _extract(remote, infos, tail, needed, held, folder, progress)
             _check_digests(files, pins)
         except (_OtherFileError, AnnotationsError, *_DAMAGE) as error:
             remove_part(whole)
@@ -216,7 +209,6 @@ def _extract(
     needed: Sequence[Stretch],
     part: Path,
     folder: Path,
-    connections: int,
     progress: Progress,
 ) -> dict[str, JsonFile]:
     if tail is None:
@@ -225,7 +217,7 @@ def _extract(
     if needed:
         # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
         identity = json.dumps([tail.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
-        fetch_stretches(remote, needed, tail.total, part, identity=identity, connections=connections, progress=progress)
+        fetch_stretches(remote, needed, tail.total, part, identity=identity, progress=progress)
     with contextlib.ExitStack() as stack:
         local = (stack.enter_context(part.open("rb")), needed) if needed else None
         view = Stretches(tail.total, [(tail.start, tail.data)], local)

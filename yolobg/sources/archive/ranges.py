@@ -46,7 +46,6 @@ class _Job:
     part: Path
     journal: Path
     progress: Progress
-    connections: int
     missing: list[Stretch]
     done: int
     first: Answer | None
@@ -70,7 +69,7 @@ class _Job:
                 return None
             start, stop = self.missing[0]
             left = sum(b - a for a, b in self.missing)
-            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.connections)))
+            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.remote.connections)))
             if stop - start <= size + MIN_PIECE // 2:
                 self.missing.pop(0)
                 return start, stop
@@ -124,7 +123,6 @@ def fetch_stretches(
     part: Path,
     *,
     identity: str,
-    connections: int,
     progress: Progress,
     first: Answer | None = None,
 ) -> None:
@@ -136,7 +134,6 @@ def fetch_stretches(
         total: The whole file's size, which every host must confirm.
         part: Where to; a `.journal` lies beside it. Both are the caller's to remove.
         identity: What the bytes are; an earlier part is continued only if its identity is equal.
-        connections: How many to use at once.
         progress: Stage `annotations`, in bytes; what an earlier run fetched counts as done.
         first: What a host said of the file before, where nothing but that tells one version from another: answers that
             say something else are not used then.
@@ -149,10 +146,10 @@ def fetch_stretches(
     missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
     wanted = sum(stop - start for start, stop in stretches)
     done = wanted - sum(stop - start for start, stop in missing)
-    job = _Job(remote, stretches, total, part, journal, progress, connections, missing, done, first)
+    job = _Job(remote, stretches, total, part, journal, progress, missing, done, first)
     progress("annotations", done, wanted)
     # Daemons: after Ctrl-C the process must not wait for a silent host.
-    threads = _start_all(job, connections if missing else 0)
+    threads = _start_all(job, remote.connections if missing else 0)
     try:
         for thread in threads:
             while thread.is_alive():

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 ATTEMPTS = 6
+CONNECTIONS = 16
 # A host that failed is asked last for this long, so that not every request waits for its timeout.
 SHUN_S = 30.0
 CHUNK = 64 << 10
@@ -61,6 +62,7 @@ class Remote:
         slow_after_s: How long an answer may come with less than `slow_bytes_per_s`.
         slow_bytes_per_s: See there.
         max_wait_s: Longest wait between two tries, whatever a server asks for.
+        connections: How many fetch ranges of it at once.
         stopped: Once set, waiting ends and nothing more is asked.
     """
 
@@ -71,6 +73,7 @@ class Remote:
     slow_after_s: float = 10.0
     slow_bytes_per_s: float = 1024.0
     max_wait_s: float = MAX_WAIT_S
+    connections: int = CONNECTIONS
     stopped: threading.Event = field(default_factory=threading.Event)
     dropped: set[str] = field(default_factory=set)
     _local: threading.local = field(default_factory=threading.local)

@@ -20,10 +20,9 @@ from yolobg.sources.archive.remote import Answer, Remote, TransientError
 from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import require_space
 
-__all__ = ["CONNECTIONS", "TRIES", "WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
+__all__ = ["TRIES", "WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
 
 # Users see 50 to 280 kB/s for each connection; 16 make that 0.8 to 4.5 MB/s and are no burden for S3.
-CONNECTIONS = 16
 TRIES = 4
 WHOLE = 200
 # How often a plain file that comes damaged is fetched.
@@ -43,7 +42,6 @@ def fetch_file(
     *,
     parts: Path | None = None,
     known: Mapping[str, str] | None = None,
-    connections: int = CONNECTIONS,
     progress: Progress = no_progress,
 ) -> tuple[Path, Mapping[str, str]]:
     """Fetch a whole file into `folder`, resuming what an earlier call began in `parts` (None is `folder`).
@@ -58,11 +56,11 @@ def fetch_file(
         YolobgError: The disk has too little room.
     """
     with contextlib.closing(remote):
-        return _fetch_file(remote, folder, parts or folder, known, connections, progress)
+        return _fetch_file(remote, folder, parts or folder, known, progress)
 
 
 def _fetch_file(
-    remote: Remote, folder: Path, parts: Path, known: Mapping[str, str] | None, connections: int, progress: Progress
+    remote: Remote, folder: Path, parts: Path, known: Mapping[str, str] | None, progress: Progress
 ) -> tuple[Path, Mapping[str, str]]:
     name = hashlib.sha256(remote.urls[0].encode()).hexdigest()[:16]
     part, done = parts / f"{name}.part", folder / f"{name}.json"
@@ -72,7 +70,7 @@ def _fetch_file(
         if answer.status == WHOLE:
             fetch_whole(remote, answer, part, progress)
         else:
-            _fetch_ranges(remote, answer, part, connections, progress)
+            _fetch_ranges(remote, answer, part, progress)
         md5 = _promised_md5(answer)
         found = _md5_of(part) if md5 else None
         # The same content twice is no damage: there are servers whose ETags only look like an MD5.
@@ -87,7 +85,7 @@ def _fetch_file(
     raise DownloadError(remote.story())
 
 
-def _fetch_ranges(remote: Remote, answer: Answer, part: Path, connections: int, progress: Progress) -> None:
+def _fetch_ranges(remote: Remote, answer: Answer, part: Path, progress: Progress) -> None:
     answer.response.close()
     total = answer.total or 0
     require_space(part.parent, total, f"fetching {shown_url(remote.urls[0])}")
@@ -95,9 +93,7 @@ def _fetch_ranges(remote: Remote, answer: Answer, part: Path, connections: int, 
     proof = answer.validators or {"run": uuid.uuid4().hex}
     identity = json.dumps([total, sorted(proof.items())])
     whole = [(0, total)]
-    fetch_stretches(
-        remote, whole, total, part, identity=identity, connections=connections, progress=progress, first=answer
-    )
+    fetch_stretches(remote, whole, total, part, identity=identity, progress=progress, first=answer)
 
 
 def _promised_md5(answer: Answer) -> str | None:

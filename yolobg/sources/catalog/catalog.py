@@ -165,24 +165,12 @@ class Catalog:
         """
         return self._ask(lambda file: _contains(file, image_id))
 
-    def captions_of(self, image_id: int) -> tuple[str, ...]:
-        """The captions of an image, sorted; empty where there are none.
-
-        Raises:
-            KeyError: No image has that id.
-        """
-        return self._ask(lambda file: file.captions_at(file.position(image_id)))
-
     def describe(self, ids: Collection[int]) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """For each id, the categories its image holds and its captions, as `contains` and `captions_of` give them.
+        """For each id, the categories its image holds, as `contains` gives them, and its captions, sorted.
 
         Made for many images at once: a thousand cost little more than one. Ids that no image has are left out.
         """
         return self._ask(lambda file: _describe(file, ids))
-
-    def caption_examples(self, terms: CaptionTerms, count: int = 3) -> tuple[str, ...]:
-        """Up to `count` different captions that name one of the terms, so that a person can see a bad term."""
-        return self._ask(lambda file: _examples(file, terms, count))
 
 
 def _eligible(
@@ -251,15 +239,6 @@ def _describe(file: CatalogFile, ids: Collection[int]) -> dict[int, tuple[tuple[
             if bits[place >> 3] >> (place & 7) & 1:
                 held[image_id].append(category.name)
     return {image_id: (tuple(held[image_id]), file.captions_at(place)) for image_id, place in places.items()}
-
-
-def _examples(file: CatalogFile, terms: CaptionTerms, count: int) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for caption in file.examples(terms):
-        if len(found) >= count:
-            break
-        found[caption] = None
-    return tuple(found)
 
 
 # ---------------------------------------------------------------- licences

@@ -53,16 +53,15 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
             return _make_local(store, source, folder, progress)
 
 
-def make_from(store: Store, place: Path, source: AnnotationSource, progress: Progress, *, verify: bool) -> Path:
-    """Make the catalog of an official source from files on disk."""
+def make_from(store: Store, place: Path, source: AnnotationSource, progress: Progress) -> Path:
+    """Make the catalog of an official source from files on disk, which must be its own, byte for byte."""
     store.prepare()
     _, member = split_member(source.instances)
     wanted = str(member).rpartition("/")[2]
     local = replace(source, instances=_find_official(place, wanted), captions="", official=False)
     with _lock(store, source), _work_folder(store, source) as folder:
         files = unpack_local(local, folder, progress=progress)
-        if verify:
-            _verify(files, source, place)
+        _verify(files, source, place)
         path = _build(store, source, files, folder, progress)
     store.write_note(source, Note(source.instances, path.name, stamp(path)))
     return path

@@ -75,19 +75,15 @@ def find_by_key(key: str) -> Catalog | None:
     return Catalog(path) if path else None
 
 
-def build_from(
-    place: Path, *, source: AnnotationSource = COCO2017, progress: Progress = no_progress, verify: bool = True
-) -> Path:
-    """Make the catalog of an official source from a folder or zip that the user has, without the network.
+def build_from(place: Path, *, progress: Progress = no_progress) -> Path:
+    """Make the catalog of COCO 2017 from a folder or zip that the user has, without the network.
 
     Args:
         place: A folder that holds (or is) `annotations/`, or COCO's `annotations_trainval2017.zip`.
-        source: The official source that the files stand for.
         progress: As for `open_catalog`.
-        verify: Refuse files that are not the official ones, byte for byte.
 
     Returns:
-        The catalog file; `open_catalog(source)` finds it from now on.
+        The catalog file; `open_catalog()` finds it from now on.
 
     Raises:
         AnnotationsError: The files are not there, not usable, or not the official ones.
@@ -95,7 +91,7 @@ def build_from(
     """
     from yolobg.sources.catalog import make as catalog_make  # noqa: PLC0415  # see the module's docstring
 
-    return catalog_make.make_from(Store(cache_folder()), place, source, progress, verify=verify)
+    return catalog_make.make_from(Store(cache_folder()), place, COCO2017, progress)
 
 
 def cache_entries() -> tuple[CacheEntry, ...]:

@@ -13,7 +13,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, compress, groupby
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -212,15 +212,6 @@ class CatalogFile:
         for rowid in self._matching(terms.terms):
             if rowid not in harmless:
                 yield rowid
-
-    def examples(self, terms: CaptionTerms) -> Iterator[str]:
-        """Captions that name one of the terms, image by image, sorted within an image."""
-        for position, rowids in groupby(self.naming(terms), key=lambda rowid: rowid >> self.shift):
-            texts = self._line(position).split("\t")
-            numbers = {rowid & ((1 << self.shift) - 1) for rowid in rowids}
-            if max(numbers) >= len(texts):
-                raise sqlite3.DatabaseError(f"image {position} lacks the text of a caption")
-            yield from sorted(texts[number].strip() for number in numbers)
 
     def _matching(self, phrases: Sequence[str], what: str = "rowid", *values: int) -> Iterator[Any]:
         quoted = [_phrase(phrase) for phrase in dict.fromkeys(phrases)]
