@@ -22,7 +22,7 @@ from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError
-from yolobg.flow.candidates import ask_catalog, source_info, source_of
+from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.options import Request, SourceOptions, describe_options
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
@@ -31,7 +31,6 @@ from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
 from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
 from yolobg.sources.catalog.open import find_catalog
-from yolobg.sources.resolve import source_doubts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -265,15 +264,9 @@ def classes(
         matches = match_classes(meant, user_map=request.map)
         return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None)
     with catalog:
-        matches = ()
-        if not source.plain:
-            matches = match_classes(meant, user_map=request.map, categories=catalog.categories)
-        eligibility, matches, overall = ask_catalog(
-            catalog, matches, request, plain=source.plain, unclear=source.unclear
-        )
-        doubts = source_doubts(source, matches, catalog.categories, told=request.map)
-    excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
-    return ClassesReport(matches, excluded, source_info(source.name, eligibility, overall=overall), doubts)
+        judged = judge(catalog, source, meant, request)
+    excluded = tuple(sorted(excluded_categories(judged.matches, lean=request.lean)))
+    return ClassesReport(judged.matches, excluded, judged.info(), judged.warnings)
 
 
 def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, Report]:

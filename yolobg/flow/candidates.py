@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from yolobg.changes.records import Basis, Manifest
@@ -31,7 +31,7 @@ from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.resolve import Source, resolve_source, source_doubts
 
-__all__ = ["Choice", "ask_catalog", "choose", "count_non_commercial", "source_info", "source_of"]
+__all__ = ["Choice", "Judged", "choose", "count_non_commercial", "judge", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,44 @@ class Choice:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What class names rule out in a source, and what that leaves of it.
+
+    Attributes:
+        source: The source.
+        matches: What each class name excludes, with the figures that were found.
+        criteria: What rules an image out.
+        eligibility: The images that are left, and how many are not for which reason.
+        overall: The expected contamination of all classes together; None where no class has a figure.
+        warnings: What to know of the source.
+    """
+
+    source: Source
+    matches: tuple[ClassMatch, ...]
+    criteria: Criteria
+    eligibility: Eligibility
+    overall: Contamination | None
+    warnings: tuple[str, ...]
+
+    def info(self, *, in_dataset: int = 0) -> SourceInfo:
+        """What is left of the source, as the reports tell it, less what is in the dataset already."""
+        found = self.eligibility
+        return SourceInfo(
+            name=self.source.name,
+            images=found.images,
+            eligible=len(found.ids) - in_dataset,
+            left_out=LeftOut(
+                class_=found.by_class,
+                caption=found.by_caption,
+                license=found.by_license,
+                in_dataset=in_dataset,
+                unusable=found.unusable,
+            ),
+            expected_contamination=self.overall,
+        )
+
+
 def choose(
     request: Request,
     data: DataYaml,
@@ -67,56 +105,41 @@ def choose(
     scanned: Inventory | None,
     progress: Progress,
 ) -> Choice:
-    """Open the source that the request names, and rank its images that may come in."""
+    """Open the request's source and rank the images that may come in.
+
+    Args:
+        request: What is asked for.
+        data: The dataset.
+        manifest: What yolobg has added to it.
+        needed: How many images have to come in.
+        scanned: What `scan_split` gave for a split just now, which is not listed again.
+        progress: Called with how far each stage is.
+
+    Raises:
+        YolobgError: The source cannot be read, a class name is not understood, or too few images may come in.
+    """
     source = source_of(request)
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:
         check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
     rejected = read_rejections(data.root.resolve()).ours
     with open_catalog(source.annotations, progress=progress) as catalog:
-        matches: tuple[ClassMatch, ...] = ()
-        if not source.plain:
-            matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
-        matches = check_resolved(matches, unmapped=request.unmapped)
-        eligibility, matches, overall = ask_catalog(
-            catalog, matches, request, plain=source.plain, unclear=source.unclear
-        )
+        judged = judge(catalog, source, data.names, request, strict=True)
+        ids = judged.eligibility.ids
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected)
-        left = known.not_held(eligibility.ids, catalog.file_names)
+        left = known.not_held(ids, catalog.file_names)
         recorded = known.recorded(left)
         same = same_pictures(catalog.records(list(recorded)), recorded, source.origin, catalog=catalog.key)
         ranked = rank_images((image_id for image_id in left if image_id not in same), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.
         if len(ranked) < needed and manifest.pending is None:
-            raise _too_few(eligibility, len(ranked), needed, request)
+            raise _too_few(judged.eligibility, len(ranked), needed, request)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
-        chosen = catalog.records(ranked[:needed])
-        info = source_info(source.name, eligibility, in_dataset=len(eligibility.ids) - len(ranked), overall=overall)
-        info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
-        warnings = source_doubts(source, matches, catalog.categories, told=request.map) + found.warnings
-        criteria = asked_criteria(catalog, matches, request, plain=source.plain, unclear=source.unclear)
-        basis = basis_of(criteria, data.names.values(), catalog, plain=source.plain)
-    return Choice(source, info, matches, tuple(ranked), licenses, known, basis, warnings)
-
-
-def source_info(
-    name: str, eligibility: Eligibility, *, in_dataset: int = 0, overall: Contamination | None = None
-) -> SourceInfo:
-    """What is left of a source, as the reports tell it; nothing is chosen yet."""
-    return SourceInfo(
-        name=name,
-        images=eligibility.images,
-        eligible=len(eligibility.ids) - in_dataset,
-        left_out=LeftOut(
-            class_=eligibility.by_class,
-            caption=eligibility.by_caption,
-            license=eligibility.by_license,
-            in_dataset=in_dataset,
-            unusable=eligibility.unusable,
-        ),
-        expected_contamination=overall,
-    )
+        non_commercial = count_non_commercial(catalog.records(ranked[:needed]), licenses)
+        info = replace(judged.info(in_dataset=len(ids) - len(ranked)), non_commercial=non_commercial)
+        basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain)
+    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, judged.warnings + found.warnings)
 
 
 def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int:
@@ -134,45 +157,49 @@ def source_of(request: Request) -> Source:
     )
 
 
-def asked_criteria(
+def judge(
     catalog: Catalog,
-    matches: tuple[ClassMatch, ...],
+    source: Source,
+    names: Sequence[str] | Mapping[int, str],
     request: Request,
     *,
-    plain: bool = False,
-    unclear: Collection[str] = (),
-) -> Criteria:
-    """What the matches and the options rule out in a source; `unclear` classes of the source besides."""
-    return criteria_of(
-        matches,
-        catalog.categories,
-        further=() if plain else further_categories(request.exclude, catalog.categories) | frozenset(unclear),
-        lean=request.lean,
-        captions=request.captions and catalog.has_captions,
-        plain=plain,
-    )
+    strict: bool = False,
+) -> Judged:
+    """Match class names against a source, and ask it which images they leave.
 
+    Where the source's classes have no names, any object rules an image out; so does one of its unclear classes.
 
-def ask_catalog(
-    catalog: Catalog,
-    matches: tuple[ClassMatch, ...],
-    request: Request,
-    *,
-    plain: bool = False,
-    unclear: Collection[str] = (),
-) -> tuple[Eligibility, tuple[ClassMatch, ...], Contamination | None]:
-    """What the matches leave of the source; the matches with what was found; the expected contamination in all.
+    Args:
+        catalog: That of the source.
+        source: The source.
+        names: The dataset's class names.
+        request: The options that decide.
+        strict: Refuse names that are not understood, unless `request.unmapped` lets them pass.
 
-    Where its classes have no names (`plain`), any object rules an image out; so does one of an `unclear` class.
+    Raises:
+        UnresolvedClassError: With `strict`, a name is not understood.
+        UsageError: An option names a category or a licence that the source does not have.
     """
-    criteria = asked_criteria(catalog, matches, request, plain=plain, unclear=unclear)
+    matches: tuple[ClassMatch, ...] = ()
+    further = frozenset(source.unclear)
+    if not source.plain:
+        matches = match_classes(names, user_map=request.map, categories=catalog.categories)
+    if strict:
+        matches = check_resolved(matches, unmapped=request.unmapped)
+    if not source.plain:
+        further |= further_categories(request.exclude, catalog.categories)
+    captions = request.captions and catalog.has_captions
+    criteria = criteria_of(
+        matches, catalog.categories, further=further, lean=request.lean, captions=captions, plain=source.plain
+    )
     license_ids = parse_license(request.license, catalog.licenses)
     eligibility = catalog.eligible(criteria.excluded, vetoes=criteria.vetoes, license_ids=license_ids)
-    judged, overall = expected_contamination(
+    with_figures, overall = expected_contamination(
         matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
     )
-    told = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in judged)
-    return eligibility, told, overall
+    matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in with_figures)
+    warnings = source_doubts(source, matches, catalog.categories, told=request.map)
+    return Judged(source, matches, criteria, eligibility, overall, warnings)
 
 
 def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request) -> PoolError:

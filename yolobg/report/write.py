@@ -20,7 +20,7 @@ from yolobg.dataset.data_yaml import read_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, MergeError, YolobgError
 from yolobg.files import write_bytes
-from yolobg.flow.candidates import ask_catalog, source_info, source_of
+from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import recorded
 from yolobg.flow.stale import find_stale, stale_warnings
@@ -173,16 +173,11 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
         if catalog is None:
             return _Meaning(match_classes(data.names, user_map=request.map))
         with catalog:
-            matches: tuple[ClassMatch, ...] = ()
-            if not source.plain:
-                matches = match_classes(data.names, user_map=request.map, categories=catalog.categories)
-            eligibility, matches, overall = ask_catalog(
-                catalog, matches, request, plain=source.plain, unclear=source.unclear
-            )
+            judged = judge(catalog, source, data.names, request)
     except YolobgError:
         _log.debug("the source cannot be asked again", exc_info=True)
         return _Meaning()
-    return _Meaning(matches, source_info(source.name, eligibility, overall=overall))
+    return _Meaning(judged.matches, judged.info())
 
 
 BUDGET_BYTES = 9_300_000
