@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,11 @@ from typing import Any
 import pytest
 from folds import Folds, dangling, make_folds
 from merging import tree, visible
+from msgspec.structs import replace
 
 import yolobg
-from yolobg.changes.manifest import read_manifest
+from yolobg.changes.manifest import read_manifest, write_manifest
+from yolobg.changes.records import Pending
 from yolobg.changes.siblings import data_name
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.errors import DatasetError
@@ -300,11 +301,11 @@ def test_interrupted__is_told_for_whom_where_it_cannot_be_finished_from_here(tmp
     (tmp_path / "far").mkdir()
     one, two = two_folders(folds, f"train: [images/a, {tmp_path / 'far'}]", "train: images")
     folds.augment(one)
-    manifest = json.loads((folds.root / ".yolobg/manifest.json").read_text())
-    far = str(tmp_path / "far" / Path(manifest["entries"][0]["image"]).name)
-    entry = manifest["entries"][0] | {"image": far, "label": far.replace(".jpg", ".txt")}
-    pending = {"kind": "add", "entries": [entry], "staging": ".yolobg/staging"}
-    (folds.root / ".yolobg/manifest.json").write_text(json.dumps(manifest | {"pending": pending}))
+    manifest = read_manifest(folds.root)
+    far = tmp_path / "far" / Path(manifest.entries[0].image).name
+    entry = replace(manifest.entries[0], image=far.as_posix(), label=far.with_suffix(".txt").as_posix())
+    pending = Pending(kind="add", entries=(entry,), staging=".yolobg/staging")
+    write_manifest(folds.root, replace(manifest, pending=pending))
     with pytest.raises(
         yolobg.YolobgError, match=r"a run for .*a\.yaml was interrupted.*Run augment or remove with that"
     ):

@@ -296,7 +296,7 @@ def test_merge__interrupted_at_every_instruction(scratch: Path, layout: str) -> 
     assert sweep(merge, lambda: make(scratch / "data", layout), opcodes=True, paths=CORE) > 2000
 
 
-CORE = frozenset(path for path in PATHS if Path(path).name in ("merge.py", "on_disk.py", "list_file.py", "files.py"))
+CORE = frozenset(path for path in PATHS if Path(path).name in ("merge.py", "disk_state.py", "list_file.py", "files.py"))
 
 
 # ---------------------------------------------------------------- the whole commands

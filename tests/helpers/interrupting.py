@@ -24,8 +24,10 @@ __all__ = ["PATHS", "Interrupt", "interrupts", "run_command", "run_function"]
 
 _HOME = Path(yolobg.__file__).parent
 PATHS = frozenset(
-    map(str, (*(_HOME / "dataset").glob("*.py"), _HOME / "files.py", _HOME / "execution.py", contextlib.__file__))
-)
+    str(path)
+    for place in ("changes/*.py", "dataset/*.py", "files.py", "flow/execution.py")
+    for path in sorted(_HOME.glob(place))
+) | {contextlib.__file__}
 
 
 def _raise() -> NoReturn:
