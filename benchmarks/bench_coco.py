@@ -62,7 +62,8 @@ print(len(set(coco.getImgIds()) - excluded))
 FETCH = """
 import sys, tempfile
 from pathlib import Path
-from yolobg.sources.archive.members import Remote, fetch_members
+from yolobg.sources.archive.members import fetch_members
+from yolobg.sources.archive.remote import Remote
 names = ["annotations/instances_train2017.json", "annotations/captions_train2017.json"]
 with tempfile.TemporaryDirectory() as folder:
     fetch_members(Remote([sys.argv[1]]), lambda _: names, Path(folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 import tally
+from places import SAMPLE
 
 if TYPE_CHECKING:
     from killing import KillServer
@@ -100,6 +102,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("datumaro"):
                 item.add_marker(missing)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the sample data."""
+    return Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ LIMITED = textwrap.dedent(
     """
     import resource, sys
     from pathlib import Path
-    from yolobg.images import fetch_images
+    from yolobg.images.fetch import fetch_images
     from yolobg.errors import DownloadError
     from yolobg.model import ImageRecord, Origin
     pool = [ImageRecord(i, f"{i:012d}.jpg", 64, 48) for i in range(1, 301)]
@@ -248,7 +248,7 @@ def test_fetch__ctrl_c_leaves_whole_files_only_and_a_rerun_continues(tmp_path: P
         """
         import sys
         from pathlib import Path
-        from yolobg.images import fetch_images
+        from yolobg.images.fetch import fetch_images
         from yolobg.model import ImageRecord, Origin
         pool = [ImageRecord(i, f"{i:012d}.jpg", 64, 48) for i in range(1, 301)]
         try:
@@ -282,7 +282,7 @@ def test_fetch__a_kill_leaves_nothing_that_a_rerun_trips_over(tmp_path: Path) ->
         import os, signal, sys
         from pathlib import Path
         from yolobg import files
-        from yolobg.images import fetch_images
+        from yolobg.images.fetch import fetch_images
         from yolobg.model import ImageRecord, Origin
         left = int(sys.argv[3])
         def step(what, path):

@@ -1,0 +1,70 @@
+"""What holds of the tests themselves."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from places import HELPERS, TESTS
+
+FILES = sorted(TESTS.rglob("*.py"))
+MODULES = [path for path in FILES if path.name.startswith("test_")]
+# Its strings are houses that do not exist.
+MADE_UP = "test_layers.py"
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Each import as the module and the name taken from it, which may be empty."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def imported_by_programs(path: Path) -> Iterator[tuple[str, str]]:
+    """The same of the programs in strings, which run in processes of their own."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for line in re.findall(r"^ *((?:from|import) yolobg\b.*)$", node.value, re.MULTILINE):
+                with contextlib.suppress(SyntaxError):
+                    yield from imported(ast.parse(line))
+
+
+def exists(module: str, name: str) -> bool:
+    try:
+        found = importlib.import_module(module)
+        return not name or hasattr(found, name) or bool(importlib.import_module(f"{module}.{name}"))
+    except ImportError:
+        return False
+
+
+def test_tests__import_helpers_and_no_other_test() -> None:
+    others = {path.stem for path in MODULES} | {"conftest"}
+    found = [
+        f"{path.relative_to(TESTS)}: {module} {name}"
+        for path in FILES
+        for module, name in imported(ast.parse(path.read_text("utf-8")))
+        if others & {*module.split("."), name} or module.split(".")[0] == "tests"
+    ]
+    assert found == []
+
+
+def test_programs_in_tests__import_what_is_there() -> None:
+    """A program in a string is seen by no linter and no type checker, and its failure may be taken for an answer."""
+    missing = [
+        f"{path.relative_to(TESTS)}: {module} {name}"
+        for path in FILES
+        if path.name != MADE_UP
+        for module, name in imported_by_programs(path)
+        if not exists(module, name)
+    ]
+    assert missing == []
+
+
+def test_helpers__are_no_tests() -> None:
+    assert [path.name for path in HELPERS.rglob("test_*.py")] == []
