@@ -31,6 +31,7 @@ __all__ = [
     "is_text",
     "make_real_folder",
     "open_ordinary",
+    "opened",
     "publish_new",
     "read_ordinary",
     "refuse_links",
@@ -42,6 +43,8 @@ __all__ = [
     "write_bytes",
     "write_pieces",
 ]
+
+_IN_PLACE = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 Made = dict[str, io.FileIO | None]
@@ -89,6 +92,15 @@ def flush_folder(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def opened(path: Path, flags: int) -> Iterator[int]:
+    """The descriptor of a file that is opened for writing; closed after the block, wherever an interrupt falls."""
+    # All of this happens in C, so no interrupt falls between opening and owning; a file that is dropped is closed.
+    (file,) = map(io.FileIO, map(os.open, (path,), (flags,)), ("wb",))
+    with file:
+        yield file.fileno()
 
 
 @contextlib.contextmanager
@@ -184,7 +196,7 @@ def append_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: It cannot be written; its content is as it was.
     """
-    with _open_in_place(path, os.O_APPEND) as handle:
+    with opened(path, _IN_PLACE | os.O_APPEND) as handle:
         before = os.fstat(handle).st_size
         step("write", path)
         try:
@@ -200,20 +212,11 @@ def append_bytes(path: Path, data: bytes) -> None:
 
 def shorten(path: Path, size_bytes: int) -> None:
     """Cut a file off after `size_bytes`; it keeps all that is its own, further names (hard links) included."""
-    with _open_in_place(path) as handle:
+    with opened(path, _IN_PLACE) as handle:
         step("write", path)
         os.ftruncate(handle, size_bytes)
         step("fsync", path)
         os.fsync(handle)
-
-
-@contextlib.contextmanager
-def _open_in_place(path: Path, flags: int = 0) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def create_empty(path: Path, made: Made) -> None:

@@ -132,7 +132,7 @@ from yolobg.sources.location import parse_source
 from yolobg.sources.annotations.read import read_instances
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.label_rules import label_checker
-from yolobg.dataset.label_reader import _judge
+from yolobg.dataset.label_reader import _judge, _read
 from yolobg.dataset.folder_listing import read_list
 from yolobg.changes.manifest import read_manifest
 from yolobg.formats.voc import read_voc
@@ -156,7 +156,7 @@ def sparse(name, size, head=b"", tail=b""):
     return path
 
 def label_of(path):
-    return _judge(str(path), label_checker(80))
+    return _judge(str(path), label_checker(80), _read)
 
 def zip_of(size):
     return sparse("a.zip", size, b"", b"PK\\x05\\x06" + struct.pack("<4H2LH", 0, 0, 60000, 60000, size - 22, 0, 0))

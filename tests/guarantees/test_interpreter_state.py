@@ -33,6 +33,12 @@ from PIL import Image, ImageFile
 from tally import tried
 
 import yolobg
+from yolobg.changes.lock_fallback import LockByName
+from yolobg.changes.lock_file import stand_alone
+from yolobg.dataset.folder_listing import Folders
+from yolobg.dataset.label_reader import judge_labels
+from yolobg.dataset.label_rules import FOUND
+from yolobg.files import append_bytes, flush_folder, shorten
 
 PUBLIC = sorted(name for name in yolobg.__all__ if inspect.isfunction(getattr(yolobg, name)))
 HOME = Path(yolobg.__file__).parent
@@ -234,13 +240,20 @@ def test_functions__in_several_threads_at_once(tmp_path: Path, options: dict[str
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(
+    "stride", [pytest.param(1999, id="some lines"), pytest.param(397, id="more lines", marks=pytest.mark.sweep)]
+)
 def test_augment__interrupted_leaves_the_process_as_it_was(
-    tmp_path: Path, dataset: Path, options: dict[str, Any]
+    tmp_path: Path, dataset: Path, options: dict[str, Any], stride: int
 ) -> None:
     paths = frozenset(str(path) for path in HOME.rglob("*.py"))
 
+    def armed() -> bool:
+        # The descriptor of a folder has no owner that would close it when dropped.
+        return sys._getframe(2).f_code is not flush_folder.__code__
+
     def run(at: int) -> Interrupt:
-        interrupt = Interrupt(at, paths=paths)
+        interrupt = Interrupt(at, paths=paths, armed=armed)
         with unchanged(f"interrupt at line {at}"), contextlib.suppress(KeyboardInterrupt), interrupt:
             yolobg.augment(dataset, count=THEIRS + 3, **options)
         yolobg.remove(dataset)
@@ -248,7 +261,53 @@ def test_augment__interrupted_leaves_the_process_as_it_was(
 
     yolobg.augment(dataset, count=THEIRS + 3, **options)
     yolobg.remove(dataset)
-    number = sum(1 for _ in interrupts(run, stride=397))
+    number = sum(1 for _ in interrupts(run, stride=stride))
+    tried("interrupted lines", number)
+    assert number * stride > 4000
+
+
+def judge(file: Path) -> None:
+    assert next(judge_labels([str(file)], Folders(), lambda _: FOUND)) == FOUND
+
+
+def edit(file: Path) -> None:
+    append_bytes(file, b"x")
+    shorten(file, 1)
+
+
+def take_second_name(file: Path) -> None:
+    if not file.with_name("second").exists():
+        file.with_name("second").hardlink_to(file)
+    stand_alone(file, 0.0)
+    file.with_name("second").unlink()
+
+
+def hold_by_name(file: Path) -> None:
+    lock = LockByName(file.with_name("held"))
+    lock.release()
+    lock.acquire(0.0)
+
+
+# That it is left to be dropped is what Python warns of.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("work", [judge, edit, take_second_name, hold_by_name])
+def test_descriptors__are_closed_wherever_an_interrupt_falls(tmp_path: Path, work: Callable[[Path], None]) -> None:
+    """Those that the main thread opens; no collector would ever close one that was left."""
+    names = ("files.py", "dataset/label_reader.py", "changes/lock_file.py", "changes/lock_fallback.py")
+    paths = frozenset(str(HOME / name) for name in names)
+    file = tmp_path / "file.txt"
+
+    def run(at: int) -> Interrupt:
+        file.write_text("content")
+        before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names only
+        interrupt = Interrupt(at, paths=paths)
+        with contextlib.suppress(KeyboardInterrupt), interrupt:
+            work(file)
+        assert set(os.listdir("/proc/self/fd")) == before, interrupt.place  # noqa: PTH208
+        return interrupt
+
+    number = sum(1 for _ in interrupts(run))
     tried("interrupted lines", number)
     assert number > 10
 

@@ -297,7 +297,8 @@ def test_plan__stops_at_records_that_were_not_understood(dataset: Path, tmp_path
     NOT_UNDERSTOOD[kind](pool)
     before = tree(tmp_path)
     said = set[str]()
-    for run in (yolobg.plan, yolobg.augment, yolobg.classes):
+    commands: tuple[Any, ...] = (yolobg.plan, yolobg.augment, yolobg.classes)
+    for run in commands:
         with pytest.raises(AnnotationsError, match="not understood") as stopped:
             run(dataset, source=str(pool), count=1)
         said.add(str(stopped.value))

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 
 from yolobg.errors import LockedError
-from yolobg.files import read_ordinary, step
+from yolobg.files import opened, read_ordinary, step
 
 __all__ = ["NO_LOCKS", "LockByName"]
 
@@ -69,14 +69,11 @@ class LockByName:
     def _create(self) -> bool:
         step("create", self._path)
         try:
-            handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            with opened(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY) as handle:
+                step("write", self._path)
+                os.write(handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
         except FileExistsError:
             return False
-        try:
-            step("write", self._path)
-            os.write(handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
-        finally:
-            os.close(handle)
         return True
 
     def _read(self, path: Path) -> tuple[int, str] | None:

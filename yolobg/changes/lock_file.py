@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from yolobg.changes.lock_fallback import NO_LOCKS
-from yolobg.files import create_empty, step, temporary_name
+from yolobg.files import create_empty, opened, step, temporary_name
 
 __all__ = ["stand_alone"]
 
@@ -82,11 +82,8 @@ def _held(lock: Path) -> Iterator[os.stat_result | None]:
         # There it shows when the file is to be replaced.
         yield lock.lstat()
         return
-    handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
+    with opened(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK) as handle:
         yield os.fstat(handle) if _take(handle) else None
-    finally:
-        os.close(handle)
 
 
 def _take(handle: int) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_rules import Verdict
@@ -38,15 +40,17 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
     Raises:
         DatasetError: It cannot be found out whether one of them is there, or this process can open no more files.
     """
+    few = len(labels) <= _CHUNK_FILES
+    read = _read_here if few else _read
 
     def judge(chunk: Sequence[str]) -> list[Verdict]:
-        return [_judge(label, check) if label else _MISSING for label in chunk]
+        return [_judge(label, check, read) if label else _MISSING for label in chunk]
 
     chunks = (
         [label if folders.has_label(label) else "" for label in labels[start : start + _CHUNK_FILES]]
         for start in range(0, len(labels), _CHUNK_FILES)
     )
-    if len(labels) <= _CHUNK_FILES:
+    if few:
         yield from itertools.chain.from_iterable(map(judge, chunks))
         return
     with Pool(_READERS) as pool:
@@ -57,9 +61,9 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _judge(label: str, check: Callable[[bytes], Verdict]) -> Verdict:
+def _judge(label: str, check: Callable[[bytes], Verdict], read: Callable[[str], bytes]) -> Verdict:
     try:
-        return check(_read(label))
+        return check(read(label))
     except OSError as error:
         # That says nothing of the label: taken for corrupt, it would not count, and too few backgrounds would be added.
         if error.errno in _OURS:
@@ -73,14 +77,24 @@ def _read(path: str) -> bytes:
     # Bare descriptors: making a file object costs more than reading a label does.
     handle = os.open(path, _READ_FLAGS)
     try:
-        content = os.read(handle, _CHUNK_BYTES)
-        if len(content) < _CHUNK_BYTES:
-            return content
-        parts = [content]
-        while chunk := os.read(handle, _CHUNK_BYTES):
-            parts.append(chunk)
-            if sum(map(len, parts)) > LARGEST_LABEL_BYTES:
-                raise OSError(f"larger than {LARGEST_LABEL_BYTES >> 20} MiB")
-        return b"".join(parts)
+        return _whole(partial(os.read, handle))
     finally:
         os.close(handle)
+
+
+def _read_here(path: str) -> bytes:
+    # For the caller's own thread, which an interrupt reaches at any line: a file object that is dropped is closed.
+    with io.FileIO(path) as file:
+        return _whole(file.read)
+
+
+def _whole(read: Callable[[int], bytes | None]) -> bytes:
+    content = read(_CHUNK_BYTES) or b""
+    if len(content) < _CHUNK_BYTES:
+        return content
+    parts = [content]
+    while chunk := read(_CHUNK_BYTES):
+        parts.append(chunk)
+        if sum(map(len, parts)) > LARGEST_LABEL_BYTES:
+            raise OSError(f"larger than {LARGEST_LABEL_BYTES >> 20} MiB")
+    return b"".join(parts)
