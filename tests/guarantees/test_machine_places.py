@@ -37,6 +37,7 @@ from merging import tree, visible
 from tally import tried
 
 import yolobg
+from yolobg.changes import disk_state as on_disk
 from yolobg.changes.lock import _Lock, hold_review
 from yolobg.changes.lock_fallback import LockByName
 from yolobg.errors import LockedError
@@ -183,6 +184,50 @@ def test_staging_beside_the_images__of_another_dataset_stays(tmp_path: Path, mon
     assert run_inside(*world.augment()).code == 0
     assert run_inside("remove", str(world.root)).code == 0
     assert tree(world.root) == world.before
+
+
+def left_trial(root: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty file as an interrupt leaves it while it is found out where images can be staged."""
+
+    def interrupted(_old: Path, new: Path) -> bool:
+        new.touch()
+        raise KeyboardInterrupt
+
+    (root / ".yolobg").mkdir(parents=True)
+    images.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(on_disk, "can_move", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            on_disk.staging_folder(root, images)
+    (trial,) = images.iterdir()
+    return trial
+
+
+def test_trial__that_was_left_is_found_where_data_yaml_and_the_root_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = left_trial(tmp_path / "data", tmp_path / "data/images/one", monkeypatch)
+    (tmp_path / "data/images/two").mkdir()
+    moved = (tmp_path / "data").rename(tmp_path / "moved")
+    assert os.path.lexists(moved / "images/one" / trial.name)
+    on_disk.staging_left(moved, [moved / "images/two"])
+    assert list((moved / "images/one").iterdir()) == []
+    assert list((moved / ".yolobg").iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["images/im.jpg", "images/.yolobg-12345g", "x/../images/{trial}", "images/{trial}"])
+def test_trial__record_that_somebody_edited_takes_nothing_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    trial = left_trial(tmp_path, tmp_path / "images/one", monkeypatch)
+    for name in ("im.jpg", ".yolobg-12345g", trial.name):
+        (tmp_path / "images" / name).touch()
+    # Under the very name that is looked for, but with something in it.
+    (tmp_path / "images" / trial.name).write_bytes(b"mine")
+    (tmp_path / ".yolobg/trial").write_text(named.format(trial=trial.name))
+    before = {path.name for path in (tmp_path / "images").iterdir()}
+    on_disk.staging_left(tmp_path, [])
+    assert {path.name for path in (tmp_path / "images").iterdir()} == before
 
 
 def test_symlinked_folders__are_filled_where_they_really_lie(tmp_path: Path) -> None:

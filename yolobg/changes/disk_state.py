@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from yolobg.changes.manifest import FOLDER, absolute, manifest_path, write_manifest
+from yolobg.changes.manifest import FOLDER, absolute, manifest_path, relative, write_manifest
 from yolobg.changes.records import Entry, Manifest
 from yolobg.errors import MergeError
-from yolobg.files import can_move, create_empty, flush_folder, hash_file, make_real_folder, step
+from yolobg.files import can_move, flush_folder, hash_file, make_real_folder, read_ordinary, step, write_bytes
 
 __all__ = [
     "Action",
@@ -48,6 +48,9 @@ _LINKED = (
     ", as `dvc add` leaves one, and yolobg deletes no link that it did not make. Put the file back in its place "
     "(`dvc unprotect` does) and run remove again"
 )
+# In our folder as long as a trial may be on disk: where that is, whatever data.yaml names by then.
+_TRIAL = "trial"
+_PATH_LIMIT_BYTES = 1 << 16
 _REVIEW = re.compile(r"review(-[0-9a-f]{12})?\.json")
 
 
@@ -176,23 +179,50 @@ def staging_folder(root: Path, images_dir: Path) -> Path:
     Raises:
         MergeError: There is none.
     """
-    mark = _mark(root)
     try:
-        if not os.path.lexists(mark):
-            create_empty(mark, {})
+        _drop_trial(root)
+        name = relative(images_dir / _trial_name(root), root)
+        write_bytes(root / FOLDER / _TRIAL, os.fsencode(name))
         place = _nearest(root, images_dir)
+        _drop_trial(root)
     except OSError as error:
         raise _unreachable(images_dir, error) from error
     except MergeError:
-        unlink(mark)
+        with contextlib.suppress(OSError):
+            _drop_trial(root)
         raise
-    unlink(mark)
     return place
 
 
-def _mark(root: Path) -> Path:
-    """A file that is there as long as a trial may be: it keeps our folder, so that `remove` looks for the trial."""
-    return root / FOLDER / f"{_trial_name(root)}.trial"
+def _drop_trial(root: Path) -> None:
+    """Remove the empty file that a killed try left, wherever that was, and the record of it."""
+    mark = root / FOLDER / _TRIAL
+    try:
+        name = os.fsdecode(read_ordinary(mark, _PATH_LIMIT_BYTES))
+    except FileNotFoundError:
+        return
+    except OSError:
+        name = ""
+    trial = absolute(name, root)
+    # Somebody may have edited the record, so only what no user can miss is removed.
+    if re.fullmatch(r"\.yolobg-[0-9a-f]{6}", trial.name) and ".." not in trial.parts and "\0" not in name:
+        owns = [base / FOLDER for base in (root, trial.parent.parent, trial.parent)]
+        for folder in (trial.parent, *(own for own in owns if not own.is_symlink())):
+            if _is_empty_file(folder / trial.name):
+                unlink(folder / trial.name)
+        for own in owns[1:]:
+            with contextlib.suppress(OSError):
+                step("rmdir", own)
+                own.rmdir()
+    unlink(mark)
+
+
+def _is_empty_file(path: Path) -> bool:
+    try:
+        there = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(there.st_mode) and there.st_size == 0
 
 
 def _nearest(root: Path, images_dir: Path) -> Path:
@@ -222,7 +252,11 @@ def _reaches(own: Path, images_dir: Path, root: Path) -> bool:
 
 def _unreachable(images_dir: Path, error: OSError) -> MergeError:
     place = error.filename2 or error.filename or images_dir
-    return MergeError(f"{place}: {error.strerror or error}, and new images have to go to {images_dir}; nothing changed")
+    # The reason last: of a long text, as of two long paths, the middle is left out.
+    return MergeError(
+        f"{place}: new images have to go to {images_dir}, and that is not possible; nothing was changed: "
+        f"{error.strerror or error}"
+    )
 
 
 def _trial_name(root: Path) -> str:
@@ -240,15 +274,11 @@ def staging_left(root: Path, homes: Iterable[Path]) -> tuple[Path, ...]:
         root: The dataset root, held by the caller's lock.
         homes: Folders of images; what is no folder is passed over.
     """
+    _drop_trial(root)
     found = [root / FOLDER / "staging"]
     for home in dict.fromkeys(home for home in homes if home.is_dir()):
         owns = [base / FOLDER for base in (root, home.parent, home) if not (base / FOLDER).is_symlink()]
-        for folder in (home, *owns):
-            if os.path.lexists(folder / _trial_name(root)):
-                unlink(folder / _trial_name(root))
         found += [own / "staging" for own in owns if own != root / FOLDER and _is_bare(own)]
-    if os.path.lexists(_mark(root)):
-        unlink(_mark(root))
     return tuple(dict.fromkeys(found))
 
 
