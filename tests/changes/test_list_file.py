@@ -155,6 +155,35 @@ def test_append__that_was_cut_short_is_done_again(tmp_path: Path) -> None:
     assert place.list_file.read_bytes().startswith(before + b"\r\n./images/train/im0.jpg\r\n./images")
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "not ended"])
+def test_append__that_was_cut_short_is_taken_out(tmp_path: Path, end: bytes, ended: bool) -> None:
+    """At any byte, as when data.yaml names another folder by then or an interrupt comes while the disk is full."""
+    file = tmp_path / "train.txt"
+    before = end.join([b"./images/im0.jpg", b"./images/im1.jpg"]) + (end if ended else b"")
+    file.write_bytes(before)
+    images = ("images/bg_demo_1.jpg", "images/bg_demo_10.jpg")
+    edit = list_file.edit_for(file, "train.txt", {image: f"./{image}" for image in images})
+    list_file.append(file, edit)
+    whole = file.read_bytes()
+    for size in range(len(before), len(whole) + 1):
+        file.write_bytes(whole[:size])
+        list_file.take_out(file, [edit], tmp_path, images)
+        assert file.read_bytes() == before, size
+
+
+def test_take_out__of_one_keeps_the_others_in_a_list_that_was_shortened_since(tmp_path: Path) -> None:
+    """An editor took the last line end, or a person the last line: what stands there is whole and stays."""
+    file = tmp_path / "train.txt"
+    file.write_bytes(b"./images/im0.jpg\n")
+    images = [f"images/bg_demo_{number}.jpg" for number in range(3)]
+    edit = list_file.edit_for(file, "train.txt", {image: f"./{image}" for image in images})
+    list_file.append(file, edit)
+    file.write_bytes(file.read_bytes().removesuffix(b"./images/bg_demo_2.jpg\n").removesuffix(b"\n"))
+    list_file.take_out(file, [edit], tmp_path, images[:1])
+    assert file.read_bytes() == b"./images/im0.jpg\n./images/bg_demo_1.jpg"
+
+
 @needs_posix
 def test_append__in_place_that_fails_leaves_the_list_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = make_place(tmp_path / "data", "list")

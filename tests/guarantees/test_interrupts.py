@@ -7,6 +7,7 @@ tree back byte for byte.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -112,6 +113,26 @@ def sweep(
         check(*last[0], interrupt.place)
     tried("interrupted lines", number)
     return number * stride
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a list is always written in place")
+@pytest.mark.parametrize("work", [merge, take_back], ids=["merge", "remove"])
+def test_list_with_two_names__interrupted_at_every_line(scratch: Path, work: Callable[[Place], None]) -> None:
+    """It is changed in place, so that both names stay one file."""
+
+    def place_of() -> tuple[Place, dict[str, bytes | None]]:
+        place, before = make(scratch / "data", "list")
+        assert place.list_file
+        # Outside the root, where `check` does not look.
+        (scratch / "second").unlink(missing_ok=True)
+        os.link(place.list_file, scratch / "second")
+        if work is take_back:
+            merge(place)
+        return place, before
+
+    paths = frozenset(path for path in PATHS if Path(path).name in ("list_file.py", "files.py", "contextlib.py"))
+    assert sweep(work, place_of, paths=paths) > 100
+    assert (scratch / "second").samefile(scratch / "data/train.txt")
 
 
 DELIVERIES = [

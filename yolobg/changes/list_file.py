@@ -91,12 +91,13 @@ def take_out(
     finder = _Finder(real, edit_of, root, () if exactly else images)
     raw = real.read_bytes()
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
-    lines = raw.removeprefix(mark).splitlines(keepends=True)
+    begun = 0 if exactly else max((_begun(raw, edit) for edit in edits), default=0)
+    lines = raw[: len(raw) - begun].removeprefix(mark).splitlines(keepends=True)
     found = [finder.image_of(line.rstrip(b"\r\n")) for line in lines]
-    if all(image is None for image in found):
+    if not begun and all(image is None for image in found):
         return
     text = mark + b"".join(line for line, image in zip(lines, found, strict=True) if image is None)
-    last = edit_of.get(found[-1]) if found[-1] is not None else None
+    last = edit_of.get(found[-1]) if found and found[-1] is not None else None
     if last is not None and last.newline_added:
         text = text.removesuffix(_line_end(raw))
     # Only a cut is done at one stroke; what stands behind our lines cannot be moved up without a moment in between.
@@ -104,6 +105,22 @@ def take_out(
         shorten(real, len(text))
     else:
         write_bytes(real, text)
+
+
+def _begun(raw: bytes, edit: ListEdit) -> int:
+    """How many bytes at the end of a list are no whole line, since the write of the edit was cut short."""
+    size = max(0, edit.size)
+    lines = [line.encode("utf-8") for line in edit.lines.values()]
+    rest, end = raw[size:], _line_end(raw[:size])
+    if not _block(raw[:size], lines, edit).startswith(rest):
+        return 0
+    for line in lines:
+        whole = end + line if edit.newline_added else line + end
+        if not rest.startswith(whole):
+            # Without its line end a line may be as some editor left it.
+            return 0 if rest.startswith(line) else len(rest)
+        rest = rest.removeprefix(whole)
+    return 0
 
 
 def named_in(file: Path, images: Collection[str], root: Path) -> set[str]:
