@@ -98,7 +98,7 @@ class World:
                 assert now.get(name, b"gone") == content, f"{name} of the user has changed"
         for name in now.keys() - self.before.keys():
             path = Path(name)
-            if parts and path.name.startswith(".yolobg-") and path.suffix == ".part":
+            if parts and path.name.startswith(".yolobg-") and (path.suffix == ".part" or now[name] == b""):
                 continue
             if now[name] is None:
                 assert path.name == "labels" or path.parent.name == "labels", f"{name}: a strange folder"
