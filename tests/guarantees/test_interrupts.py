@@ -32,7 +32,8 @@ from yolobg.changes.removal import finish_interrupted, remove
 from yolobg.errors import MergeError
 
 pytestmark = [
-    pytest.mark.timeout(600),
+    # Only a guard against a hang: every line of a recovery takes minutes, and many more on a busy machine.
+    pytest.mark.timeout(3600),
     # A file of which an interrupt has skipped the `__exit__` is closed by the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
 ]
