@@ -15,10 +15,8 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
 from yolobg.changes.removal import plan_removal
 from yolobg.changes.removal import remove as take_back
-from yolobg.changes.siblings import data_name
-from yolobg.dataset.all_splits import home_folders
 from yolobg.dataset.channels import why_not_rgb
-from yolobg.dataset.data_yaml import read_dataset
+from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError
@@ -99,7 +97,8 @@ def _with_page(plan: Plan, report: Report, *, progress: Progress) -> Report:
         return report
     from yolobg.report.write import page_of_run  # noqa: PLC0415 - reads pictures
 
-    page, warnings = page_of_run(plan.data, plan.root, report, progress)
+    # Opened anew: what the run has added is in the list files now.
+    page, warnings = page_of_run(open_dataset(plan.dataset.data), report, progress)
     return replace(report, page=page, warnings=report.warnings + warnings)
 
 
@@ -161,13 +160,13 @@ def status(
     Raises:
         DatasetError: It is not a dataset that can be read.
     """
-    data, root = read_dataset(data_yaml)
-    manifest = recorded(data, root)
+    dataset = open_dataset(data_yaml)
+    data, root, manifest = dataset.data, dataset.root, recorded(dataset)
     inventory = scan_split(data, split, progress=progress)
     destination, warnings = _destination(data, inventory)
     counts = counts_of(inventory, manifest, root)
     listed = {file.image for file in inventory.files}
-    stale = find_stale(data, root, manifest, inventory, progress=progress).stale
+    stale = find_stale(dataset, manifest, inventory, progress=progress).stale
     return Report(
         dry_run=False,
         dataset=DatasetInfo(
@@ -219,13 +218,13 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
-    data, root = read_dataset(data_yaml)
-    homes, name = home_folders(data), data_name(data)
+    dataset = open_dataset(data_yaml)
+    root = dataset.root
     if dry_run or not (root / FOLDER).is_dir():
-        removal = plan_removal(root, homes, recorded(data, root), data=name, split=split)
+        removal = plan_removal(dataset, recorded(dataset), split=split)
     else:
         with hold(root):
-            removal = take_back(root, homes, data=name, split=split)
+            removal = take_back(dataset, split=split)
     return RemoveReport(
         dry_run=dry_run,
         root=str(root),
@@ -256,7 +255,7 @@ def classes(
         YolobgError: The dataset or the source cannot be read.
     """
     request = Request(**options)
-    meant = names if names is not None else read_dataset(data_yaml if data_yaml is not None else Path())[0].names
+    meant = names if names is not None else open_dataset(data_yaml if data_yaml is not None else Path()).data.names
     source = source_of(request)
     # Looking up a few names must not start a download; COCO's published counts give the cost of each name without it.
     catalog = find_catalog(source.annotations, progress=progress)

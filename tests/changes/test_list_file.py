@@ -201,5 +201,5 @@ def test_append__in_place_that_fails_leaves_the_list_as_it_was(tmp_path: Path, m
     monkeypatch.undo()
     assert place.list_file.read_bytes() == before
     with hold(place.root):
-        remove(place.root, place.folders)
+        remove(place.dataset)
     assert place.list_file.stat().st_nlink == 2

@@ -19,6 +19,8 @@ from yolobg.changes.manifest_checks import (
     names_image,
 )
 from yolobg.changes.records import Entry, ListEdit, Pending
+from yolobg.dataset.dataset import Dataset
+from yolobg.model import DataYaml
 
 NAME = "bg_coco_000000000001"
 ENTRY = Entry(
@@ -45,8 +47,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def homes(root: Path) -> tuple[Path, ...]:
-    return (root / "images/train", root / "list.txt")
+def with_homes(root: Path, *homes: Path) -> Dataset:
+    return Dataset(DataYaml(root / "data.yaml", root, {0: "a"}, {}), root).also(*homes)
+
+
+def of(root: Path) -> Dataset:
+    return with_homes(root, root / "images/train", root / "list.txt")
 
 
 # ---------------------------------------------------------------- entries
@@ -79,22 +85,22 @@ ENTRIES: list[tuple[str, str, str | None]] = [
 @pytest.mark.parametrize(("image", "label", "why"), ENTRIES)
 def test_check_entry(image: str, label: str, why: str | None, root: Path) -> None:
     entry = msgspec.structs.replace(ENTRY, image=image, label=label)
-    assert check_entry(entry, root, (root / "images/train",)) == why
+    assert check_entry(entry, with_homes(root, root / "images/train")) == why
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a backslash does separate")
 @pytest.mark.parametrize("image", [f"images\\train\\{NAME}.jpg", f"C:\\images\\train\\{NAME}.jpg", f"..\\{NAME}.jpg"])
 def test_check_entry__a_backslash_is_no_separator_and_no_part_of_our_names(image: str, root: Path) -> None:
     entry = msgspec.structs.replace(ENTRY, image=image, label=image.replace(".jpg", ".txt"))
-    assert check_entry(entry, root, (root,)) == NOT_OUR_NAME
+    assert check_entry(entry, with_homes(root, root)) == NOT_OUR_NAME
 
 
 def test_check_entry__outside_the_root_only_in_a_folder_of_the_dataset(root: Path) -> None:
     away = root.parent / "outside/images"
     label = str(root.parent / "outside/labels" / f"{NAME}.txt")
     entry = msgspec.structs.replace(ENTRY, image=str(away / f"{NAME}.jpg"), label=label)
-    assert check_entry(entry, root, (root / "images/train", root)) == OUTSIDE
-    assert check_entry(entry, root, (away,)) is None
+    assert check_entry(entry, with_homes(root, root / "images/train", root)) == OUTSIDE
+    assert check_entry(entry, with_homes(root, away)) is None
 
 
 @needs_links
@@ -103,7 +109,8 @@ def test_check_entry__a_link_does_not_lead_out(root: Path) -> None:
     (root / "images/train/loop").symlink_to("loop")
     for folder, why in (("away", OUTSIDE), ("loop", None)):
         image, label = f"images/train/{folder}/{NAME}.jpg", f"labels/train/{folder}/{NAME}.txt"
-        found = check_entry(msgspec.structs.replace(ENTRY, image=image, label=label), root, (root / "images/train",))
+        entry = msgspec.structs.replace(ENTRY, image=image, label=label)
+        found = check_entry(entry, with_homes(root, root / "images/train"))
         # What a loop of links is taken for differs between releases of Python; nothing is behind it.
         assert found == why or (folder == "loop" and found == NO_SENSE)
 
@@ -124,7 +131,7 @@ def test_lies_in_root__only_where_data_yaml_has_moved_away_from_a_folder_of_the_
         (): False,
     }
     for images, expected in table.items():
-        assert lies_in_root(pending(*images), root, homes(root)) == expected, images
+        assert lies_in_root(pending(*images), of(root)) == expected, images
 
 
 # ---------------------------------------------------------------- list files
@@ -150,7 +157,7 @@ def test_check_edit_and_may_clean(file: str, why: str | None, cleaned: bool, roo
     (root / ".yolobg/manifest.json").write_text("{}")
     (root.parent / "outside/keys").write_text("secret\n")
     edit = ListEdit(file, {})
-    assert check_edit(edit, root, homes(root)) == why
+    assert check_edit(edit, of(root)) == why
     assert may_clean(edit, root) == cleaned
 
 
@@ -159,8 +166,8 @@ def test_check_edit_and_may_clean__a_link_counts_as_what_it_leads_to(root: Path)
     (root.parent / "outside/keys").write_text("secret\n")
     (root / "away.txt").symlink_to(root.parent / "outside/keys")
     (root / "again.txt").symlink_to("list.txt")
-    assert check_edit(ListEdit("away.txt", {}), root, homes(root)) == NOT_A_LIST
-    assert check_edit(ListEdit("again.txt", {}), root, homes(root)) is None
+    assert check_edit(ListEdit("away.txt", {}), of(root)) == NOT_A_LIST
+    assert check_edit(ListEdit("again.txt", {}), of(root)) is None
     assert [may_clean(ListEdit(name, {}), root) for name in ("away.txt", "again.txt")] == [False, True]
 
 
@@ -230,14 +237,14 @@ LABEL_FOLDERS: dict[str, bool] = {
 
 @pytest.mark.parametrize("folder", LABEL_FOLDERS)
 def test_is_label_folder(folder: str, root: Path) -> None:
-    assert is_label_folder(folder, root, homes(root)) == LABEL_FOLDERS[folder]
+    assert is_label_folder(folder, of(root)) == LABEL_FOLDERS[folder]
 
 
 @needs_links
 def test_is_label_folder__none_that_a_link_leads_away_from(root: Path) -> None:
     (root / "labels/train/away").symlink_to(root.parent / "outside")
-    assert not is_label_folder("labels/train/away", root, homes(root))
-    assert not is_label_folder("labels/train/away/images", root, homes(root))
+    assert not is_label_folder("labels/train/away", of(root))
+    assert not is_label_folder("labels/train/away/images", of(root))
 
 
 PART = "0123456789abcdef"
@@ -271,7 +278,7 @@ STAGING: dict[str, bool] = {
 
 @pytest.mark.parametrize("place", STAGING)
 def test_is_staging(place: str, root: Path) -> None:
-    assert is_staging(place, root, homes(root)) == STAGING[place]
+    assert is_staging(place, of(root)) == STAGING[place]
 
 
 @needs_links
@@ -280,4 +287,4 @@ def test_is_staging__none_of_its_folders_is_a_link(link: str, root: Path) -> Non
     (root / ".yolobg").rmdir()
     (root / link).parent.mkdir(parents=True, exist_ok=True)
     (root / link).symlink_to(root.parent / "outside")
-    assert not is_staging(f".yolobg/staging/{PART}", root, homes(root))
+    assert not is_staging(f".yolobg/staging/{PART}", of(root))

@@ -47,7 +47,7 @@ def test_add_and_remove__restore_the_tree_byte_for_byte(tmp_path: Path, layout: 
         assert place.list_file.read_bytes().count(b"bg_demo_") == 5
         assert b"\r\n./images/train/bg_demo_14.jpg" in place.list_file.read_bytes()
     with hold(place.root):
-        removal = remove(place.root, place.folders)
+        removal = remove(place.dataset)
     assert len(removal.removed) == 5
     assert not removal.kept
     assert tree(place.root) == before
@@ -59,9 +59,9 @@ def test_remove__of_several_runs_and_of_one_split(tmp_path: Path) -> None:
     merge(place, range(10, 12))
     merge(place, range(20, 23))
     with hold(place.root):
-        assert remove(place.root, place.folders, split="val").removed == ()
+        assert remove(place.dataset, split="val").removed == ()
         assert len(read_manifest(place.root).entries) == 5
-        assert len(remove(place.root, place.folders, split="train").removed) == 5
+        assert len(remove(place.dataset, split="train").removed) == 5
     assert tree(place.root) == before
 
 
@@ -75,7 +75,7 @@ def test_remove__takes_a_trainers_npy_and_keeps_what_a_person_labelled(tmp_path:
     (place.images_dir / "bg_demo_12.jpg").write_bytes(b"another picture")
     (place.images_dir / "bg_demo_13.jpg").unlink()
     with hold(place.root):
-        removal = remove(place.root, place.folders)
+        removal = remove(place.dataset)
     assert [Path(e.image).name for e in removal.removed] == ["bg_demo_10.jpg"]
     assert [Path(e.image).name for e in removal.gone] == ["bg_demo_13.jpg"]
     assert {Path(k.image).name: k.reason.split(":")[0] for k in removal.kept} == {
@@ -98,7 +98,7 @@ def test_remove__keeps_lines_that_a_person_appended(tmp_path: Path) -> None:
     merge(place, range(10, 12))
     place.list_file.write_bytes(place.list_file.read_bytes() + b"\r\n./images/train/im0.jpg\r\n")
     with hold(place.root):
-        remove(place.root, place.folders)
+        remove(place.dataset)
     assert place.list_file.read_bytes() == original + b"\r\n./images/train/im0.jpg\r\n"
 
 
@@ -147,7 +147,7 @@ def test_add__rolls_back_when_any_step_fails(tmp_path: Path, monkeypatch: pytest
             assert visible(place.root) == before, f"step {last}"
             monkeypatch.setattr(files, "on_step", lambda *_: None)
             with hold(place.root):
-                finish_interrupted(place.root, place.folders)
+                finish_interrupted(place.dataset)
         else:
             if not hit:
                 break
@@ -212,10 +212,10 @@ def test_remove__acts_on_no_edited_manifest(tmp_path: Path, field: str, value: s
     before = visible(place.root)
     manifest = merge(place, range(10, 11))
     edited = msgspec.structs.replace(manifest.entries[0], **{field: value})
-    assert why in (check_entry(edited, place.root, place.folders) or "")
+    assert why in (check_entry(edited, place.dataset) or "")
     write_manifest(place.root, msgspec.structs.replace(manifest, entries=(edited,)))
     with hold(place.root):
-        removal = remove(place.root, place.folders)
+        removal = remove(place.dataset)
     assert removal.removed == ()
     assert len(removal.kept) == 1
     assert before.items() <= visible(place.root).items()
@@ -226,8 +226,8 @@ def test_check_entry__refuses_what_lies_outside_the_dataset(tmp_path: Path) -> N
     outside = make_place(tmp_path / "other")
     entry = merge(outside, range(10, 11)).entries[0]
     moved = msgspec.structs.replace(entry, image=str(outside.root / entry.image), label=str(outside.root / entry.label))
-    assert "outside" in (check_entry(moved, place.root, place.folders) or "")
-    assert check_entry(entry, outside.root, outside.folders) is None
+    assert "outside" in (check_entry(moved, place.dataset) or "")
+    assert check_entry(entry, outside.dataset) is None
 
 
 @pytest.mark.parametrize(

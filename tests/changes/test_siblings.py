@@ -14,8 +14,7 @@ from msgspec.structs import replace
 import yolobg
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.records import Pending
-from yolobg.changes.siblings import data_name
-from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.dataset import open_dataset
 from yolobg.errors import DatasetError
 from yolobg.model import no_progress
 from yolobg.report.write import rewrite_page
@@ -81,10 +80,10 @@ def test_data_yaml__has_one_name_however_it_is_reached(tmp_path: Path, monkeypat
         (tmp_path / "way").symlink_to(folds.root)
         (tmp_path / "linked.yaml").symlink_to(folds.yaml(0))
         ways += [tmp_path / "way/fold0.yaml", tmp_path / "linked.yaml"]
-    assert {data_name(read_data_yaml(way)) for way in ways} == {"fold0.yaml"}
+    assert {open_dataset(way).name for way in ways} == {"fold0.yaml"}
     # A trainer of Ultralytics gives what it has resolved.
     told = {"names": {0: "person"}, "path": folds.root, "yaml_file": "fold0.yaml", "train": str(folds.listed(0))}
-    assert data_name(read_resolved(told, given="fold0.yaml")) == "fold0.yaml"
+    assert open_dataset(read_resolved(told, given="fold0.yaml")).name == "fold0.yaml"
     before = tree(folds.root)
     for way in ways:
         folds.augment(folds.yaml(0))

@@ -212,7 +212,7 @@ def test_add__what_could_not_be_read_again_is_not_begun(
         assert tree(place.root) == before
         # What is there can always be taken back.
         monkeypatch.setattr(manifest, "RECORD_LIMIT_BYTES", 10)
-        assert len(remove(place.root, place.folders).removed) == 3
+        assert len(remove(place.dataset).removed) == 3
 
 
 def test_augment__too_many_to_record_are_refused_before_anything_is_fetched(

@@ -68,7 +68,7 @@ def merge(place: Place) -> None:
 
 def take_back(place: Place) -> None:
     with hold(place.root):
-        remove(place.root, place.folders)
+        remove(place.dataset)
 
 
 def check(place: Place, before: dict[str, bytes | None], where: str) -> None:
@@ -253,7 +253,7 @@ def test_recovery__interrupted_at_every_line(scratch: Path, layout: str, command
 
     def finish(there: Place) -> None:
         with hold(there.root):
-            finish_interrupted(there.root, there.folders)
+            finish_interrupted(there.dataset)
 
     assert sweep(finish, half, stride=stride) > 150
     assert sweep(take_back, half, stride=stride) > 200
@@ -269,7 +269,7 @@ def test_recovery__with_nothing_left_to_add_leaves_no_folder(scratch: Path) -> N
     assert (place.root / "labels/train").is_dir()
     shutil.rmtree(place.staging)
     with hold(place.root):
-        assert finish_interrupted(place.root, place.folders).entries == ()
+        assert finish_interrupted(place.dataset).entries == ()
     assert visible(place.root) == before
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from yolobg.changes.list_file import edit_for
 from yolobg.changes.manifest import relative
 from yolobg.changes.records import Entry, Pending
+from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.layout import label_path
+from yolobg.model import DataYaml
 
 IMAGES, LABELS = 4, 4
 
@@ -24,8 +26,11 @@ class Place:
     list_file: Path | None
 
     @property
-    def folders(self) -> tuple[Path, ...]:
-        return (self.images_dir, *([self.list_file] if self.list_file else []))
+    def dataset(self) -> Dataset:
+        train = (self.images_dir, *([self.list_file] if self.list_file else []))
+        return Dataset(
+            DataYaml(self.root / "data.yaml", self.root, {0: "a"}, {"train": tuple(map(str, train))}), self.root
+        )
 
     @property
     def staging(self) -> Path:

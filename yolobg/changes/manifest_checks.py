@@ -7,11 +7,11 @@ there: list files that data.yaml names, label folders of its images, a staging f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from yolobg.changes.manifest import FOLDER, absolute, manifest_path
 from yolobg.changes.records import Entry, ListEdit, Pending
+from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.layout import is_image, label_path, source_slug
 from yolobg.errors import MergeError
 
@@ -29,19 +29,18 @@ __all__ = [
 _SOURCE_PART = re.compile(r"[0-9a-f]{16}")
 
 
-def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...], *, made_for: str = "") -> None:
+def check_pending(pending: Pending, dataset: Dataset, *, made_for: str = "") -> None:
     """Refuse an intent that no run of yolobg on this dataset can have left.
 
     Args:
         pending: The intent.
-        root: The dataset root.
-        homes: The folders and list files of the dataset's splits, and of those that the run was made for.
+        dataset: The dataset; its homes are also those of the data.yaml that the run was made for.
         made_for: The data.yaml of that run, where it is another than that of this command.
 
     Raises:
         MergeError: It names something else; the message says what.
     """
-    strange = _strange(pending, root, homes)
+    root, strange = dataset.root, _strange(pending, dataset)
     if strange and made_for:
         raise MergeError(
             f"{manifest_path(root)}: a run for {absolute(made_for, root)} was interrupted. It names {strange}, so it "
@@ -54,50 +53,51 @@ def check_pending(pending: Pending, root: Path, homes: tuple[Path, ...], *, made
         )
 
 
-def _strange(pending: Pending, root: Path, homes: tuple[Path, ...]) -> str | None:
+def _strange(pending: Pending, dataset: Dataset) -> str | None:
     """What an intent names that yolobg cannot have meant, and why; None where there is no such thing."""
     # What is only taken away is proved by its content, so it may lie wherever in the root data.yaml once said.
-    places = (*homes, root) if pending.kind == "remove" else homes
+    place = dataset.also(dataset.root) if pending.kind == "remove" else dataset
     for entry in pending.entries:
-        if why := check_entry(entry, root, places):
+        if why := check_entry(entry, place):
             return f"{entry.image!r}, but {why}"
     if pending.kind == "remove":
         return None
     for folder in pending.folders:
-        if not is_label_folder(folder, root, homes):
+        if not is_label_folder(folder, dataset):
             return f"the folder {folder!r}, but it is no label folder of this dataset"
-    if not is_staging(pending.staging, root, homes):
+    if not is_staging(pending.staging, dataset):
         return f"images that wait in {pending.staging!r}, but yolobg stages none there"
-    return _strange_lines(pending, pending.edit, root, homes) if pending.edit else None
+    return _strange_lines(pending, pending.edit, dataset) if pending.edit else None
 
 
-def lies_in_root(pending: Pending, root: Path, homes: tuple[Path, ...]) -> bool:
+def lies_in_root(pending: Pending, dataset: Dataset) -> bool:
     """Whether an interrupted merge was meant for a folder in the root that data.yaml does not name any more.
 
     It cannot be finished, for nobody would train on it; but what it brought in can be taken back.
     """
-    strange = any(check_entry(entry, root, homes) for entry in pending.entries)
-    return strange and not any(check_entry(entry, root, (*homes, root)) for entry in pending.entries)
+    wider = dataset.also(dataset.root)
+    strange = any(check_entry(entry, dataset) for entry in pending.entries)
+    return strange and not any(check_entry(entry, wider) for entry in pending.entries)
 
 
-def _strange_lines(pending: Pending, edit: ListEdit, root: Path, homes: tuple[Path, ...]) -> str | None:
-    if why := check_edit(edit, root, homes):
+def _strange_lines(pending: Pending, edit: ListEdit, dataset: Dataset) -> str | None:
+    if why := check_edit(edit, dataset):
         return f"lines of {edit.file!r}, but {why}"
     if set(edit.lines) != {entry.image for entry in pending.entries}:
         return f"lines of {edit.file!r}, but not those of its images"
     for image, line in edit.lines.items():
-        if not names_image(line, image, root):
+        if not names_image(line, image, dataset.root):
             return f"the line {line!r} of {edit.file!r}, but it does not name {image!r}"
     return None
 
 
-def check_edit(edit: ListEdit, root: Path, homes: Iterable[Path]) -> str | None:
+def check_edit(edit: ListEdit, dataset: Dataset) -> str | None:
     """Why yolobg cannot have appended lines to that file, or None when it can; a file that is gone is no danger."""
     try:
-        file = absolute(edit.file, root).resolve()
+        file = absolute(edit.file, dataset.root).resolve()
         if not file.exists():
             return None
-        known = {home.resolve() for home in homes if home.is_file()}
+        known = {home.resolve() for home in dataset.homes if home.is_file()}
     except (OSError, RuntimeError, ValueError):
         return "its path makes no sense"
     return None if file in known else "it is no list file of this dataset"
@@ -126,14 +126,14 @@ def names_image(line: str, image: str, root: Path) -> bool:
     return ".." not in said.parts and bool(said.parts) and whole.parts[-len(said.parts) :] == said.parts
 
 
-def is_label_folder(folder: str, root: Path, homes: Iterable[Path]) -> bool:
+def is_label_folder(folder: str, dataset: Dataset) -> bool:
     """Whether yolobg may have made that folder: one that holds, or leads to, the labels of a folder of images.
 
     Never one that leads to images, and none that is reached through a link which no trainer follows to a label.
     """
-    wanted = absolute(folder, root)
+    wanted = absolute(folder, dataset.root)
     try:
-        return any(_leads_to_labels(wanted, home) for home in homes if home.is_dir())
+        return any(_leads_to_labels(wanted, home) for home in dataset.homes if home.is_dir())
     except (OSError, RuntimeError, ValueError):
         return False
 
@@ -147,12 +147,12 @@ def _leads_to_labels(folder: Path, home: Path) -> bool:
     return labels in folder.parents and folder.resolve().is_relative_to(labels.resolve())
 
 
-def is_staging(place: str, root: Path, homes: Iterable[Path]) -> bool:
+def is_staging(place: str, dataset: Dataset) -> bool:
     """Whether yolobg stages images in that folder: `.yolobg/staging`, or a source's part of it, without links.
 
     It lies in the dataset root, or in, below or beside a folder of images (where those are on another disk).
     """
-    folder = absolute(place, root)
+    folder = absolute(place, dataset.root)
     part = folder if folder.name == "staging" else folder.parent
     own = part.parent
     if ".." in folder.parts or (part.name, own.name) != ("staging", FOLDER):
@@ -163,24 +163,23 @@ def is_staging(place: str, root: Path, homes: Iterable[Path]) -> bool:
         if any(link.is_symlink() for link in (own, part, folder)):
             return False
         base = own.parent.resolve()
-        known = [home.resolve() for home in homes if home.is_dir()]
+        known = [home.resolve() for home in dataset.homes if home.is_dir()]
     except (OSError, RuntimeError, ValueError):
         return False
-    return base == root.resolve() or any(base in (home, home.parent) or home in base.parents for home in known)
+    return base == dataset.root.resolve() or any(base in (home, home.parent) or home in base.parents for home in known)
 
 
 _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:
+def check_entry(entry: Entry, dataset: Dataset) -> str | None:
     """Why an entry cannot be something that yolobg added here, or None when it can.
 
     Args:
         entry: An entry of a manifest, possibly edited by somebody.
-        root: The dataset root.
-        folders: The folders of the dataset's splits; new images lie in or below one of them.
+        dataset: The dataset; new images lie in or below one of its homes.
     """
-    image, label = absolute(entry.image, root), absolute(entry.label, root)
+    image, label = absolute(entry.image, dataset.root), absolute(entry.label, dataset.root)
     start = f"bg_{source_slug(entry.source)}_"
     if not image.name.startswith(start) or not is_image(image.name) or not _OUR_NAME.fullmatch(image.name):
         return "its name is not one that yolobg gives"
@@ -191,7 +190,7 @@ def check_entry(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | No
         return "its label is not the label of its image"
     try:
         home = image.parent.resolve()
-        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in folders))
+        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in dataset.homes))
     except (OSError, RuntimeError, ValueError):
         return "its path makes no sense"
     return None if inside else "it lies outside the folders of this dataset"

@@ -7,7 +7,7 @@ to the original, from which nothing may be taken.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ import msgspec
 from yolobg.changes.disk_state import look_image
 from yolobg.changes.manifest import absolute, manifest_path, relative
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
+from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.layout import label_path
 
 __all__ = ["follow"]
@@ -23,7 +24,7 @@ __all__ = ["follow"]
 _Either = TypeVar("_Either", Manifest, Pending)
 
 
-def follow(manifest: Manifest, root: Path, homes: Callable[[], Iterable[Path]]) -> Manifest:
+def follow(manifest: Manifest, dataset: Dataset) -> Manifest:
     """The manifest with the paths that its files have now; the very same where nothing was moved.
 
     - What lay outside the root goes along with it where the same way from the new root leads to a folder or list file
@@ -32,18 +33,17 @@ def follow(manifest: Manifest, root: Path, homes: Callable[[], Iterable[Path]]) 
 
     Args:
         manifest: As read.
-        root: The dataset root.
-        homes: Gives the folders and list files of the dataset's splits; only asked where something was moved.
+        dataset: The dataset; its homes are asked only where something was moved.
     """
+    root = dataset.root
     moved = _was_moved(manifest, root)
     lost = _lost_folders(manifest, root)
     if not moved and not lost:
         return manifest
-    places = tuple(homes())
     if moved:
-        manifest = _along(manifest, root, places)
+        manifest = _along(manifest, root, dataset.homes)
         lost = _lost_folders(manifest, root)
-    renamed = _renamed(manifest, root, lost, [place for place in places if place.is_dir()])
+    renamed = _renamed(manifest, root, lost, [home for home in dataset.homes if home.is_dir()])
     return _changed(manifest, root, renamed, {}) if renamed else manifest
 
 

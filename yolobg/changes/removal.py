@@ -42,6 +42,7 @@ from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.changes.rejections import forget_rejections
 from yolobg.changes.siblings import Claims, homes_of_others, lists_of_others
+from yolobg.dataset.dataset import Dataset
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
 
@@ -73,32 +74,26 @@ class Removal:
 
 
 def plan_removal(
-    root: Path,
-    folders: tuple[Path, ...],
-    manifest: Manifest,
-    *,
-    data: str = "",
-    split: str | None = None,
-    images: Collection[str] | None = None,
+    dataset: Dataset, manifest: Manifest, *, split: str | None = None, images: Collection[str] | None = None
 ) -> Removal:
     """Sort out what `remove` would do; reads only.
 
     Args:
-        root: The dataset root.
-        folders: The folders and list files of the dataset's splits.
+        dataset: The dataset of the data.yaml whose backgrounds go.
         manifest: As read; entries of an interrupted run count.
-        data: The name of the data.yaml whose backgrounds go; empty for those of all.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them; None for all.
     """
-    claims = Claims(manifest, root, folders, data)
+    root, claims = dataset.root, Claims(manifest, dataset)
+    # In the root itself too: data.yaml may have named another folder once, and the content is proof enough.
+    anywhere = dataset.also(root)
     asked = [e for e in manifest.known if split in (None, e.split) and (images is None or e.image in images)]
     wanted = [e for e in asked if claims.is_mine(e)]
-    chosen = [(e, _why_keep(e, root, folders)) for e in wanted]
+    chosen = [(e, _why_keep(e, anywhere)) for e in wanted]
     kept = [Kept(e.image, why) for e, why in chosen if why]
     kept += [Kept(e.image, claims.why_not(e) or "") for e in asked if not claims.is_mine(e) and claims.is_gone(e.data)]
     ours = [e for e, why in chosen if not why]
-    needed = _needed_by_others(ours, root, folders, manifest, data)
+    needed = _needed_by_others(ours, dataset, manifest)
     kept += [
         Kept(image, f"a list of {name} names it as well; `yolobg remove` with that data.yaml takes it back")
         for image, name in needed.items()
@@ -113,50 +108,40 @@ def plan_removal(
     )
 
 
-def _needed_by_others(
-    ours: Sequence[Entry], root: Path, folders: tuple[Path, ...], manifest: Manifest, data: str
-) -> dict[str, str]:
+def _needed_by_others(ours: Sequence[Entry], dataset: Dataset, manifest: Manifest) -> dict[str, str]:
     """Image to the other data.yaml that lists it, in a list from which its line is not taken."""
-    if not ours or not data:
+    if not ours:
         return {}
     images = {entry.image for entry in ours}
-    edited = {absolute(edit.file, root) for edit in manifest.edits if images & edit.lines.keys()}
-    cleaned = {file.resolve() for file in (*edited, *folders) if file.is_file()}
-    return lists_of_others(manifest, root, images, data, but=cleaned)
+    edited = {absolute(edit.file, dataset.root) for edit in manifest.edits if images & edit.lines.keys()}
+    cleaned = {file.resolve() for file in (*edited, *dataset.homes) if file.is_file()}
+    return lists_of_others(manifest, dataset, images, but=cleaned)
 
 
-def remove(
-    root: Path,
-    folders: tuple[Path, ...],
-    *,
-    data: str = "",
-    split: str | None = None,
-    images: Collection[str] | None = None,
-) -> Removal:
+def remove(dataset: Dataset, *, split: str | None = None, images: Collection[str] | None = None) -> Removal:
     """Take back exactly what yolobg added, and say what was left and why.
 
     The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
     has since labelled, changed or replaced. When nothing of ours is left, the rejections are forgotten with it.
 
     Args:
-        root: The dataset root, held by the caller's lock.
-        folders: The folders and list files of the dataset's splits.
-        data: The name of the data.yaml whose backgrounds go; empty for those of all.
+        dataset: The dataset of the data.yaml whose backgrounds go, held by the caller's lock.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them: then no rejection is forgotten.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
-    manifest = finish_interrupted(root, folders, data)
-    removal = plan_removal(root, folders, manifest, data=data, split=split, images=images)
+    root = dataset.root
+    manifest = finish_interrupted(dataset)
+    removal = plan_removal(dataset, manifest, split=split, images=images)
     ours = removal.removed + removal.gone
     try:
         if ours or removal.handed:
             intent = Pending(kind="remove", entries=ours)
             write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
-            manifest = _hand_over(root, folders, manifest, removal.handed, intent)
-        left = _take_back(root, folders, manifest, ours)
+            manifest = _hand_over(dataset, manifest, removal.handed, intent)
+        left = _take_back(dataset, manifest, ours)
         if images is None and not left.entries:
             forget_rejections(root)
     except OSError as error:
@@ -167,9 +152,7 @@ def remove(
     return removal
 
 
-def _hand_over(
-    root: Path, folders: tuple[Path, ...], manifest: Manifest, handed: Sequence[Entry], intent: Pending
-) -> Manifest:
+def _hand_over(dataset: Dataset, manifest: Manifest, handed: Sequence[Entry], intent: Pending) -> Manifest:
     """Take images out of the lists of one data.yaml; their entries are those of another from then on.
 
     A kill before that is written leaves them with the first, without a line, and its next `remove` hands them over.
@@ -177,15 +160,15 @@ def _hand_over(
     if not handed:
         return manifest
     # With those that go, so that the list is changed once.
-    _clean_lists(root, folders, manifest, (*handed, *intent.entries))
+    _clean_lists(dataset, manifest, (*handed, *intent.entries))
     now = {entry.image: entry for entry in handed}
     entries = tuple(now.get(entry.image, entry) for entry in manifest.entries)
     handed_over: Manifest = msgspec.structs.replace(manifest, entries=entries, edits=_without(manifest.edits, now))
-    write_manifest(root, msgspec.structs.replace(handed_over, pending=intent))
+    write_manifest(dataset.root, msgspec.structs.replace(handed_over, pending=intent))
     return handed_over
 
 
-def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") -> Manifest:
+def finish_interrupted(dataset: Dataset) -> Manifest:
     """Finish what a killed process began; returns the manifest, with nothing pending.
 
     An interrupted merge is completed for every image that is still staged and dropped for the others; an interrupted
@@ -193,27 +176,26 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") ->
     name any more is taken back.
 
     Args:
-        root: The dataset root, held by the caller's lock.
-        folders: The folders and list files of the dataset's splits.
-        data: The name of the data.yaml that they are those of.
+        dataset: The dataset, held by the caller's lock.
 
     Raises:
         MergeError: The manifest names what yolobg cannot have added, or a step fails; nothing of the user was touched.
     """
+    root = dataset.root
     read = read_manifest(root)
-    manifest = follow(read, root, lambda: folders)
+    manifest = follow(read, dataset)
     pending = manifest.pending
     if pending is None:
         if manifest != read:
             _write_moved(root, manifest)
         return manifest
-    homes = (*folders, *homes_of_others(pending.entries, root, folders, data))
-    if pending.kind == "add" and lies_in_root(pending, root, homes):
-        manifest, pending = _turned_back(manifest, pending, root, homes)
-    claims = Claims(manifest, root, folders, data)
-    check_pending(pending, root, homes, made_for=next((e.data for e in pending.entries if not claims.owns(e.data)), ""))
+    wider = dataset.also(*homes_of_others(pending.entries, dataset))
+    if pending.kind == "add" and lies_in_root(pending, wider):
+        manifest, pending = _turned_back(manifest, pending, wider)
+    claims = Claims(manifest, dataset)
+    check_pending(pending, wider, made_for=next((e.data for e in pending.entries if not claims.owns(e.data)), ""))
     try:
-        return _finish(root, homes, manifest, pending)
+        return _finish(wider, manifest, pending)
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Mend this "
@@ -221,9 +203,10 @@ def finish_interrupted(root: Path, folders: tuple[Path, ...], data: str = "") ->
         ) from error
 
 
-def _finish(root: Path, homes: tuple[Path, ...], manifest: Manifest, pending: Pending) -> Manifest:
+def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
+    root = dataset.root
     for edit in (*manifest.edits, *([pending.edit] if pending.edit else [])):
-        if not check_edit(edit, root, homes) or may_clean(edit, root):
+        if not check_edit(edit, dataset) or may_clean(edit, root):
             sweep_parts(absolute(edit.file, root).resolve().parent)
     rest: Manifest = msgspec.structs.replace(manifest, pending=None)
     if pending.kind == "add":
@@ -231,7 +214,7 @@ def _finish(root: Path, homes: tuple[Path, ...], manifest: Manifest, pending: Pe
     if manifest != read_manifest(root):
         # Paths that have changed, or a merge that is taken back, are recorded before the first step.
         write_manifest(root, manifest)
-    return _take_back(root, homes, rest, pending.entries)
+    return _take_back(dataset, rest, pending.entries)
 
 
 def _write_moved(root: Path, manifest: Manifest) -> None:
@@ -241,18 +224,19 @@ def _write_moved(root: Path, manifest: Manifest) -> None:
         raise MergeError(f"{error.filename or root}: {error.strerror or error}; nothing was changed") from error
 
 
-def _turned_back(manifest: Manifest, pending: Pending, root: Path, homes: tuple[Path, ...]) -> tuple[Manifest, Pending]:
+def _turned_back(manifest: Manifest, pending: Pending, dataset: Dataset) -> tuple[Manifest, Pending]:
     """An interrupted merge as a removal of what it has brought in; what is only staged goes with the rest."""
-    if is_staging(pending.staging, root, homes):
-        clear_staging(absolute(pending.staging, root))
+    if is_staging(pending.staging, dataset):
+        clear_staging(absolute(pending.staging, dataset.root))
     back = Pending(kind="remove", entries=pending.entries)
     edits = (*manifest.edits, *([pending.edit] if pending.edit else []))
     return msgspec.structs.replace(manifest, edits=edits, pending=back), back
 
 
-def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
+def _take_back(dataset: Dataset, manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
+    root = dataset.root
     # The lines go first: a trainer must never find a listed image missing.
-    _clean_lists(root, folders, manifest, entries)
+    _clean_lists(dataset, manifest, entries)
     for entry in entries:
         image, label = absolute(entry.image, root), absolute(entry.label, root)
         if look_image(image, entry) == "ours":
@@ -266,10 +250,10 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
         with_needed_runs(without(manifest, set(entries))),
         edits=_without(manifest.edits, {entry.image for entry in entries}),
     )
-    left = _without_folders(root, (*folders, *{absolute(e.image, root).parent for e in entries}), left)
+    left = _without_folders(dataset.also(*{absolute(e.image, root).parent for e in entries}), left)
     if not left.entries:
         # A run that was killed before its intent was written has left no entry that says where it staged.
-        homes = {absolute(e.image, root).parent for e in entries} | set(folders)
+        homes = {absolute(e.image, root).parent for e in entries} | set(dataset.homes)
         for staging in staging_left(root, homes):
             clear_staging(staging)
         left = msgspec.structs.replace(left, folders=())
@@ -277,29 +261,30 @@ def _take_back(root: Path, folders: tuple[Path, ...], manifest: Manifest, entrie
     return left
 
 
-def _without_folders(root: Path, homes: tuple[Path, ...], manifest: Manifest) -> Manifest:
+def _without_folders(dataset: Dataset, manifest: Manifest) -> Manifest:
     """Remove the label folders that were made for us and are empty now; returns the manifest with those that stay."""
-    made = [folder for folder in manifest.folders if is_label_folder(folder, root, homes)]
-    remove_folders(root, made)
-    left = tuple(folder for folder in manifest.folders if folder not in made or absolute(folder, root).is_dir())
+    made = [folder for folder in manifest.folders if is_label_folder(folder, dataset)]
+    remove_folders(dataset.root, made)
+    left = tuple(folder for folder in manifest.folders if folder not in made or absolute(folder, dataset.root).is_dir())
     return msgspec.structs.replace(manifest, folders=left)
 
 
-def _clean_lists(root: Path, folders: tuple[Path, ...], manifest: Manifest, entries: Sequence[Entry]) -> None:
+def _clean_lists(dataset: Dataset, manifest: Manifest, entries: Sequence[Entry]) -> None:
     """Take the lines of entries out of the lists they were written into, and out of those that data.yaml names."""
+    root = dataset.root
     images = {entry.image for entry in entries}
     edits: dict[Path, list[ListEdit]] = {}
     for edit in manifest.edits:
         if images.isdisjoint(edit.lines):
             continue
-        if not check_edit(edit, root, folders):
+        if not check_edit(edit, dataset):
             edits.setdefault(absolute(edit.file, root).resolve(), []).append(edit)
         elif may_clean(edit, root):
             proved = {e.image for e in entries if look_image(absolute(e.image, root), e) != "other"}
             list_file.take_out(absolute(edit.file, root), [edit], root, proved, exactly=True)
-    for folder in folders:
-        if folder.is_file():
-            edits.setdefault(folder.resolve(), [])
+    for home in dataset.homes:
+        if home.is_file():
+            edits.setdefault(home.resolve(), [])
     for file, appended in edits.items():
         list_file.take_out(file, appended, root, images)
 
@@ -314,9 +299,8 @@ def _without(edits: Sequence[ListEdit], images: Collection[str]) -> tuple[ListEd
     return tuple(kept)
 
 
-def _why_keep(entry: Entry, root: Path, folders: tuple[Path, ...]) -> str | None:
-    # In the root itself too: data.yaml may have named another folder once, and the content is proof enough.
-    strange = check_entry(entry, root, (*folders, root))
+def _why_keep(entry: Entry, dataset: Dataset) -> str | None:
+    root, strange = dataset.root, check_entry(entry, dataset)
     if strange:
         return f"the manifest names it, but {strange}; look whose it is before you delete anything"
     if look_label(absolute(entry.label, root)) == "filled":

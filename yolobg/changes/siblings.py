@@ -14,23 +14,16 @@ from pathlib import Path
 import msgspec
 
 from yolobg.changes.list_file import named_in
-from yolobg.changes.manifest import absolute, relative
+from yolobg.changes.manifest import absolute
 from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.records import Entry, Manifest
-from yolobg.dataset.all_splits import home_folders
-from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import list_readable
 from yolobg.errors import DatasetError
-from yolobg.model import DataYaml
 
-__all__ = ["Claims", "data_name", "homes_of_others", "lists_of_others", "narrowed"]
+__all__ = ["Claims", "homes_of_others", "lists_of_others", "narrowed"]
 
 MOST_SIBLINGS = 200
-
-
-def data_name(data: DataYaml) -> str:
-    """What the manifest calls a data.yaml: one file has one name, however it is reached."""
-    return relative(data.file.resolve(), data.root.resolve())
 
 
 def _is_one(one: str, other: str, root: Path) -> bool:
@@ -48,26 +41,24 @@ class Claims:
 
     Args:
         manifest: The manifest.
-        root: The dataset root.
-        folders: The folders and list files of the splits of that data.yaml.
-        data: Its name in the manifest; empty where every entry is meant.
+        dataset: The dataset of that data.yaml.
     """
 
-    def __init__(self, manifest: Manifest, root: Path, folders: tuple[Path, ...], data: str) -> None:
+    def __init__(self, manifest: Manifest, dataset: Dataset) -> None:
         pending = manifest.pending
         edits = (*manifest.edits, *([pending.edit] if pending and pending.edit else []))
         self._list_of = {image: edit.file for edit in edits for image in edit.lines}
-        self._lists = {str(folder.resolve()) for folder in folders if folder.is_file()}
-        self._root, self._folders, self._data = root, folders, data
+        self._lists = {str(folder.resolve()) for folder in dataset.homes if folder.is_file()}
+        self._dataset = dataset
         self._own: dict[str, bool] = {}
         self._there: dict[str, bool] = {}
 
     def owns(self, data: str) -> bool:
         """Whether that name is its own, or none."""
-        if not self._data or not data:
+        if not data:
             return True
         if data not in self._own:
-            self._own[data] = _is_one(data, self._data, self._root)
+            self._own[data] = _is_one(data, self._dataset.name, self._dataset.root)
         return self._own[data]
 
     def speaks_for(self, data: str) -> bool:
@@ -78,7 +69,7 @@ class Claims:
         """Whether no file of that name is there any more."""
         if data not in self._there:
             try:
-                self._there[data] = os.path.lexists(absolute(data, self._root))
+                self._there[data] = os.path.lexists(absolute(data, self._dataset.root))
             except ValueError:
                 self._there[data] = False
         return not self._there[data]
@@ -90,45 +81,46 @@ class Claims:
     def why_not(self, entry: Entry) -> str | None:
         """Why an entry whose data.yaml is gone cannot be taken over; None where it can."""
         gone = f"it was added for {entry.data}, which is gone, and"
-        if why := check_entry(entry, self._root, self._folders):
+        if why := check_entry(entry, self._dataset):
             return f"{gone} {why}"
         file = self._list_of.get(entry.image)
         if file is None:
             return None
         with suppress(OSError, RuntimeError, ValueError):
-            real = absolute(file, self._root).resolve()
+            real = absolute(file, self._dataset.root).resolve()
             if not real.exists() or str(real) in self._lists:
                 return None
         return f"{gone} {file} lists it, which this data.yaml does not name; use a data.yaml that names that list"
 
 
-def narrowed(manifest: Manifest, root: Path, folders: tuple[Path, ...], data: str) -> Manifest:
+def narrowed(manifest: Manifest, dataset: Dataset) -> Manifest:
     """The manifest with the entries and runs of one data.yaml only: for reading, never to be written."""
-    claims = Claims(manifest, root, folders, data)
+    claims = Claims(manifest, dataset)
     entries = tuple(entry for entry in manifest.entries if claims.is_mine(entry))
     names = {entry.data for entry in entries}
     runs = tuple(run for run in manifest.runs if claims.owns(run.data) or run.data in names)
     return msgspec.structs.replace(manifest, entries=entries, runs=runs)
 
 
-def homes_of_others(entries: Iterable[Entry], root: Path, folders: tuple[Path, ...], data: str) -> tuple[Path, ...]:
+def homes_of_others(entries: Iterable[Entry], dataset: Dataset) -> tuple[Path, ...]:
     """The folders and list files of the other data.yaml that entries were added for.
 
     Those files may come from a stranger with the dataset, and the user has not named them. So only what lies in the
     root or in the user's own folders counts; for a data.yaml that lies outside the root beside the user's, what lies
     beside it as well.
     """
-    own = absolute(data, root).parent
+    root = dataset.root
+    own = absolute(dataset.name, root).parent
     found: set[Path] = set()
     for name in sorted({entry.data for entry in entries}):
-        if not data or not name or _is_one(name, data, root):
+        if not name or _is_one(name, dataset.name, root):
             continue
         other = _read(absolute(name, root), root)
         if other is None:
             continue
         beside = absolute(name, root).parent == own and not own.is_relative_to(root)
-        areas = [root, *(f.resolve() for f in folders if f.is_dir()), *([own] if beside else [])]
-        homes = [home for home in home_folders(other) if home.is_dir() or _names_images(home)]
+        areas = [root, *(f.resolve() for f in dataset.homes if f.is_dir()), *([own] if beside else [])]
+        homes = [home for home in other.homes if home.is_dir() or _names_images(home)]
         found |= {home for home in homes if any(home.resolve().is_relative_to(area) for area in areas)}
     return tuple(sorted(found))
 
@@ -139,7 +131,7 @@ def _names_images(file: Path) -> bool:
 
 
 def lists_of_others(
-    manifest: Manifest, root: Path, images: Collection[str], data: str, *, but: Collection[Path]
+    manifest: Manifest, dataset: Dataset, images: Collection[str], *, but: Collection[Path]
 ) -> dict[str, str]:
     """Those of our images that list files of other data.yaml name, each with that data.yaml's name.
 
@@ -147,37 +139,37 @@ def lists_of_others(
 
     Args:
         manifest: The manifest.
-        root: The dataset root.
+        dataset: The dataset of the data.yaml that is not asked.
         images: The images, as the manifest writes them.
-        data: The data.yaml that is not asked.
         but: List files (links followed) that do not count.
     """
     found: dict[str, str] = {}
     seen = set(but)
-    for name, other in _siblings(manifest, root, data):
-        for file in (Path(entry) for entries in other.splits.values() for entry in entries):
+    for other in _siblings(manifest, dataset):
+        for file in (Path(entry) for entries in other.data.splits.values() for entry in entries):
             if file.is_file() and (real := file.resolve()) not in seen:
                 seen.add(real)
-                for image in named_in(real, images, root):
-                    found.setdefault(image, name)
+                for image in named_in(real, images, dataset.root):
+                    found.setdefault(image, other.name)
     return found
 
 
-def _siblings(manifest: Manifest, root: Path, data: str) -> Iterator[tuple[str, DataYaml]]:
+def _siblings(manifest: Manifest, dataset: Dataset) -> Iterator[Dataset]:
+    root = dataset.root
     names = {entry.data for entry in manifest.known} | {run.data for run in manifest.runs}
     files = {absolute(name, root) for name in names if name}
-    for folder in {root, absolute(data, root).parent}:
+    for folder in {root, absolute(dataset.name, root).parent}:
         files |= {file for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)}
     for file in sorted(files)[:MOST_SIBLINGS]:
         other = _read(file, root)
-        if other is not None and not _is_one(data_name(other), data, root):
-            yield data_name(other), other
+        if other is not None and not _is_one(other.name, dataset.name, root):
+            yield other
 
 
-def _read(file: Path, root: Path) -> DataYaml | None:
-    """A data.yaml of this root; None where that is no such thing."""
+def _read(file: Path, root: Path) -> Dataset | None:
+    """The dataset of another data.yaml of this root; None where that is no such thing."""
     try:
-        data = read_data_yaml(file)
-        return data if data.root.resolve() == root and data.file.is_file() else None
+        other = open_dataset(file)
+        return other if other.root == root and other.data.file.is_file() else None
     except (DatasetError, OSError, RuntimeError, ValueError):
         return None

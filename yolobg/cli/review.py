@@ -41,7 +41,7 @@ def review(data_yaml: Path, *, no_browser: bool) -> None:
 
     console = stderr_console()
     session = Session(data_yaml)
-    with hold_review(session.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
+    with hold_review(session.dataset.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
         invitation = _Invitation(session, console, None if no_browser else page)
         asyncio.run(serve(session, invitation.show))
     rejected = len(session.to_apply)
@@ -73,9 +73,9 @@ class _Invitation:
         # The link alone on stdout, whole, so that a script or a person can take it from there.
         click.echo(entry.link)
         self._tell(
-            f"{len(self._session.items):,} backgrounds of {clean(self._session.root)} to look at. The link above is "
-            f"for this machine only and works once.{self._again} End with the page's button or Ctrl-C; what you "
-            "decided is kept."
+            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to look at. The link "
+            f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; what "
+            "you decided is kept."
         )
         if os.environ.get("SSH_CONNECTION"):
             self._tell(

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from yolobg.dataset.inventory import list_images, list_readable
+from yolobg.dataset.inventory import list_readable
 from yolobg.model import DataYaml, Inventory
 
-__all__ = ["AllImages", "home_folders", "read_all_images"]
-
-
-def home_folders(data: DataYaml) -> tuple[Path, ...]:
-    """The folders in which images of the dataset lie, and the list files that name some of them.
-
-    yolobg changes nothing outside them, their label folders and `.yolobg`, whatever a manifest says. Relative lines of
-    a list file mean the current folder, and mostly they are written for the dataset's root. Both count, so that what
-    was added from there can be taken back from anywhere.
-    """
-    homes: set[Path] = set()
-    for entries in data.splits.values():
-        for entry in map(Path, entries):
-            if entry.is_dir():
-                homes.add(entry)
-            elif entry.is_file():
-                homes.add(entry)
-                for base in (Path(), data.root):
-                    homes.update(Path(image).parent for image in list_images((str(entry),), cwd=base))
-    return tuple(sorted(homes))
+__all__ = ["AllImages", "read_all_images"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from yolobg.model import (
 )
 from yolobg.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 
-__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml", "read_dataset"]
+__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml"]
 
 SPLITS = ("train", "val", "test", "minival")
 _TYPES: dict[str, tuple[Any, ...]] = {
@@ -292,9 +292,3 @@ def _parse_kpt_shape(data: Mapping[object, object], file: Path) -> tuple[int, in
 def _show(value: object) -> str:
     text = ascii(str(value))[1:-1] if isinstance(value, (str, Path)) else ascii(value)
     return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}...'"
-
-
-def read_dataset(data_yaml: str | Path) -> tuple[DataYaml, Path]:
-    """A dataset's data.yaml and its root with links followed, as split folders are."""
-    data = read_data_yaml(find_data_yaml(Path(data_yaml).expanduser()))
-    return data, data.root.resolve()

@@ -20,8 +20,7 @@ from yolobg.changes.manifest import counts_of, manifest_path, read_manifest, rel
 from yolobg.changes.merge import add
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.changes.removal import finish_interrupted
-from yolobg.changes.siblings import data_name
-from yolobg.dataset.all_splits import home_folders
+from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import check_unmoved
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
 from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
@@ -60,11 +59,12 @@ def execute(
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
     if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
-        return _tidied(plan, after) if was_left(plan.root) else replace(plan.report, dry_run=False)
-    with hold(plan.root):
-        manifest = finish_interrupted(plan.root, home_folders(plan.data), data_name(plan.data))
+        return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
+    with hold(plan.dataset.root):
+        # Opened anew: list files may have changed since the plan was made, and while we waited.
+        manifest = finish_interrupted(open_dataset(plan.dataset.data))
         if manifest != plan.manifest:
-            plan = make_plan(plan.data, plan.request, scan=plan.scan, progress=progress)
+            plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, progress=progress)
         return after(plan, _execute(plan, manifest, progress))
 
 
@@ -84,15 +84,16 @@ def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report
     if plan.choice is not None:
         if plan.leaving:
             manifest = recheck.begin(
-                plan.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
+                plan.dataset.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
             )
         try:
             done = _fetch_and_merge(plan, plan.choice, manifest, progress)
         except BaseException:
             with suppress(YolobgError, OSError):
-                recheck.give_up(plan.root)
+                recheck.give_up(plan.dataset.root)
             raise
-    stale = recheck.finish(plan.root, plan.data, plan.leaving, plan.checked)
+    # Opened anew: lines have been added to the list files.
+    stale = recheck.finish(open_dataset(plan.dataset.data), plan.leaving, plan.checked)
     if done is None and not stale.replaced:
         return _nothing_left(plan)
     return _tell(replace(plan, checked=replace(plan.checked, stale=stale)), done)
@@ -116,7 +117,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
     doubles = Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
         part = _source_key(catalog.path, choice.source.origin)
-        staging = staging_folder(plan.root, plan.destination.images_dir) / part
+        staging = staging_folder(plan.dataset.root, plan.destination.images_dir) / part
         _make_folder(staging)
         try:
             fetched = fetch_images(
@@ -137,7 +138,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
             # By the hundred thousand, so they go before the merge and the count need room.
             failed = fetched.failed
             del fetched, doubles
-            merged = add(plan.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
+            merged = add(plan.dataset.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
     info = replace(choice.info, non_commercial=used)
@@ -147,14 +148,14 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
 def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
     """Nothing is to be done, but a killed run may have left something lying."""
     # That is not worth an error, or waiting for somebody who is at work.
-    with suppress(MergeError), hold(plan.root, wait_s=0.0):
+    with suppress(MergeError), hold(plan.dataset.root, wait_s=0.0):
         return after(plan, _nothing_left(plan))
     return replace(plan.report, dry_run=False)
 
 
 def _nothing_left(plan: Plan) -> Report:
     """End as a run ends, where a killed one did not come to it; the lock is held."""
-    for staging in staging_left(plan.root, [plan.destination.images_dir]):
+    for staging in staging_left(plan.dataset.root, [plan.destination.images_dir]):
         drop_empty_staging(staging)
     return replace(plan.report, dry_run=False)
 
@@ -167,13 +168,13 @@ def _source_key(catalog: Path, origin: Origin) -> str:
 
 def _tell(plan: Plan, done: _Done | None) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
-    manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.root)
-    after = counts_of(plan.scan(plan.data, plan.request.split, no_progress), manifest, plan.root)
+    manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.dataset.root)
+    after = counts_of(plan.scan(plan.dataset.data, plan.request.split, no_progress), manifest, plan.dataset.root)
     report = replace(
         plan.report,
         dry_run=False,
         after=after,
-        manifest=str(manifest_path(plan.root)) if manifest_path(plan.root).exists() else None,
+        manifest=str(manifest_path(plan.dataset.root)) if manifest_path(plan.dataset.root).exists() else None,
     )
     if done is not None:
         added = tuple(added_of(entry) for entry in done.added)
@@ -211,10 +212,10 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
 
 def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path) -> Pending:
     """Give each staged image its name and write down what is about to happen."""
-    images_dir = relative(plan.destination.images_dir / "x", plan.root)[:-1]
-    labels_dir = relative(plan.destination.labels_dir / "x", plan.root)[:-1]
+    images_dir = relative(plan.destination.images_dir / "x", plan.dataset.root)[:-1]
+    labels_dir = relative(plan.destination.labels_dir / "x", plan.dataset.root)[:-1]
     now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
-    data = data_name(plan.data)
+    data = plan.dataset.name
     names = _names(plan, choice, staged)
     entries = []
     for image, name in zip(staged, names, strict=True):
@@ -244,8 +245,8 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         kind="add",
         entries=tuple(entries),
         edit=_list_edit(plan, entries, names),
-        folders=_missing_folders(plan.destination.labels_dir, plan.root),
-        staging=relative(staging, plan.root),
+        folders=_missing_folders(plan.destination.labels_dir, plan.dataset.root),
+        staging=relative(staging, plan.dataset.root),
         run=run_record(
             plan.request, choice.source, plan.destination.images_dir, added=now, data=data, basis=choice.basis
         ),
@@ -298,7 +299,7 @@ def _list_edit(plan: Plan, entries: Sequence[Entry], names: Sequence[str]) -> Li
     line = list_line(str(sample), existing_lines=read_lines(file), list_file=str(file), cwd=str(Path.cwd()))
     start = line.removesuffix(sample.name)
     lines = {entry.image: f"{start}{name}" for entry, name in zip(entries, names, strict=True)}
-    return edit_for(file, relative(file, plan.root), lines)
+    return edit_for(file, relative(file, plan.dataset.root), lines)
 
 
 def _missing_folders(folder: Path, root: Path) -> tuple[str, ...]:

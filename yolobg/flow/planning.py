@@ -12,9 +12,8 @@ from pathlib import Path
 from yolobg.changes.manifest import check_room, counts_of, manifest_path, read_manifest
 from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, Manifest
-from yolobg.dataset.all_splits import home_folders
 from yolobg.dataset.channels import why_not_rgb
-from yolobg.dataset.data_yaml import read_dataset
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError
 from yolobg.flow.candidates import Choice, choose
@@ -42,8 +41,7 @@ class Plan:
     """
 
     request: Request
-    data: DataYaml
-    root: Path
+    dataset: Dataset
     inventory: Inventory
     destination: Destination
     before: Counts
@@ -56,23 +54,18 @@ class Plan:
     leaving: tuple[Entry, ...] = ()
 
     @property
-    def dataset(self) -> DatasetInfo:
-        """Where the dataset lies and where new files go."""
-        return DatasetInfo(
-            data_yaml=str(self.data.file),
-            root=str(self.root),
-            split=self.request.split,
-            images_dir=str(self.destination.images_dir),
-            labels_dir=str(self.destination.labels_dir),
-        )
-
-    @property
     def report(self) -> Report:
         """The plan as a report of a run that has not happened; its `after` is what the run will reach."""
-        manifest = manifest_path(self.root)
+        data, manifest = self.dataset.data, manifest_path(self.dataset.root)
         return Report(
             dry_run=True,
-            dataset=self.dataset,
+            dataset=DatasetInfo(
+                data_yaml=str(data.file),
+                root=str(self.dataset.root),
+                split=self.request.split,
+                images_dir=str(self.destination.images_dir),
+                labels_dir=str(self.destination.labels_dir),
+            ),
             before=self.before,
             target=self.target,
             classes=self.choice.matches if self.choice else (),
@@ -83,15 +76,15 @@ class Plan:
             manifest=str(manifest) if manifest.exists() else None,
             warnings=self.warnings
             + self.checked.notes
-            + stale_warnings(self.checked.stale, self.data.file, rechecked=self.request.recheck),
+            + stale_warnings(self.checked.stale, data.file, rechecked=self.request.recheck),
             problems=self.inventory.problems,
             stale=self.checked.stale,
         )
 
 
-def recorded(data: DataYaml, root: Path) -> Manifest:
+def recorded(dataset: Dataset) -> Manifest:
     """What yolobg has added, by the paths that the files have now."""
-    return follow(read_manifest(root), root, lambda: home_folders(data))
+    return follow(read_manifest(dataset.root), dataset)
 
 
 def make_plan(
@@ -108,8 +101,8 @@ def make_plan(
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
     """
-    data, root = (data_yaml, data_yaml.root.resolve()) if isinstance(data_yaml, DataYaml) else read_dataset(data_yaml)
-    manifest = recorded(data, root)
+    dataset = open_dataset(data_yaml)
+    data, root, manifest = dataset.data, dataset.root, recorded(dataset)
     scan = scan or _scan
     inventory = scan(data, request.split, progress)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
@@ -117,7 +110,7 @@ def make_plan(
     if before.labelled == 0 and request.ratio is not None:
         raise _no_labels(data, request, before)
     if request.recheck:
-        outcome = plan_recheck(data, root, manifest, inventory, before, request, progress=progress)
+        outcome = plan_recheck(dataset, manifest, inventory, before, request, progress=progress)
         needed = outcome.needed
     else:
         outcome = None
@@ -130,8 +123,7 @@ def make_plan(
     choice = choose(request, data, manifest, needed, scanned, progress) if needed else None
     return Plan(
         request=request,
-        data=data,
-        root=root,
+        dataset=dataset,
         inventory=inventory,
         destination=destination,
         before=before,
@@ -141,7 +133,7 @@ def make_plan(
         scan=scan,
         manifest=manifest,
         # After the choice: that has brought the catalog of the source, should it be needed.
-        checked=outcome.checked if outcome else find_stale(data, root, manifest, inventory, request),
+        checked=outcome.checked if outcome else find_stale(dataset, manifest, inventory, request),
         leaving=outcome.leaving if outcome else (),
     )
 

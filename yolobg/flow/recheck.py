@@ -15,13 +15,13 @@ from yolobg.changes.disk_state import write_or_drop
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.records import Entry, Manifest, Replacing, Run
 from yolobg.changes.removal import Removal, plan_removal, remove
-from yolobg.changes.siblings import data_name, narrowed
-from yolobg.dataset.all_splits import home_folders
+from yolobg.changes.siblings import narrowed
+from yolobg.dataset.dataset import Dataset
 from yolobg.flow.options import Request
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.flow.stale import Checked, find_stale
-from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
+from yolobg.model import Counts, Inventory, Progress, no_progress
 from yolobg.results import KeptBackground, Stale
 
 __all__ = ["Recheck", "begin", "finish", "give_up", "plan_recheck"]
@@ -37,8 +37,7 @@ class Recheck:
 
 
 def plan_recheck(
-    data: DataYaml,
-    root: Path,
+    dataset: Dataset,
     manifest: Manifest,
     inventory: Inventory,
     before: Counts,
@@ -47,15 +46,14 @@ def plan_recheck(
     progress: Progress = no_progress,
 ) -> Recheck:
     """Find what no longer qualifies and how many others its split needs; catalogs may be fetched for that."""
-    checked = find_stale(data, root, manifest, inventory, request, fetch=True, labelled_too=True, progress=progress)
+    checked = find_stale(dataset, manifest, inventory, request, fetch=True, labelled_too=True, progress=progress)
     images = {one.image for one in checked.stale.images}
-    folders, name = home_folders(data), data_name(data)
-    removal = plan_removal(root, folders, manifest, data=name, images=images)
+    removal = plan_removal(dataset, manifest, images=images)
     leaving = removal.removed
     if request.has_target:
         wanted = backgrounds_needed(before.labelled, 0, ratio=request.ratio, count=request.count)
     else:
-        wanted = _number_before(narrowed(manifest, root, folders, name), request.split, before.backgrounds)
+        wanted = _number_before(narrowed(manifest, dataset), request.split, before.backgrounds)
     staying = before.backgrounds - len(leaving)
     stale = replace(
         checked.stale,
@@ -111,17 +109,17 @@ def give_up(root: Path) -> None:
         write_or_drop(root, msgspec.structs.replace(manifest, replacing=None))
 
 
-def finish(root: Path, data: DataYaml, leaving: tuple[Entry, ...], checked: Checked) -> Stale:
+def finish(dataset: Dataset, leaving: tuple[Entry, ...], checked: Checked) -> Stale:
     """Take out what no longer qualifies, and record what the others rest on now; the caller holds the lock.
 
     Returns:
         What is left of the backgrounds that no longer qualify.
     """
-    images = {entry.image for entry in leaving}
+    root, images = dataset.root, {entry.image for entry in leaving}
     removed: tuple[str, ...] = ()
     kept = checked.stale.kept
     if images:
-        removal = remove(root, home_folders(data), data=data_name(data), images=images)
+        removal = remove(dataset, images=images)
         removed = tuple(entry.image for entry in (*removal.removed, *removal.gone))
         kept += tuple(KeptBackground(one.image, one.reason) for one in removal.kept)
     manifest = read_manifest(root)

@@ -15,6 +15,7 @@ import msgspec
 
 from yolobg.changes.manifest import absolute, run_of
 from yolobg.changes.records import Basis, Entry, Manifest, Run
+from yolobg.dataset.dataset import Dataset
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
@@ -24,7 +25,7 @@ from yolobg.flow.question import Question, question_of, still_stands
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.matching.matcher import match_classes
 from yolobg.matching.words import key
-from yolobg.model import Category, ClassMatch, DataYaml, Inventory, Origin, Progress, no_progress
+from yolobg.model import Category, ClassMatch, Inventory, Origin, Progress, no_progress
 from yolobg.results import Stale, StaleBackground, Unchecked
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
@@ -46,8 +47,7 @@ class Checked:
 
 
 def find_stale(
-    data: DataYaml,
-    root: Path,
+    dataset: Dataset,
     manifest: Manifest,
     inventory: Inventory,
     request: Request | None = None,
@@ -59,8 +59,7 @@ def find_stale(
     """Hold the backgrounds of a split against today's classes and options.
 
     Args:
-        data: The dataset as it is today.
-        root: Its root.
+        dataset: The dataset as it is today.
         manifest: What yolobg added, and what each choice rested on.
         inventory: The split.
         request: The options of today; None for those of each run.
@@ -71,7 +70,7 @@ def find_stale(
     groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in manifest.entries:
         groups.setdefault((entry.added, entry.split, entry.source), []).append(entry)
-    names = tuple(data.names.values())
+    names = tuple(dataset.data.names.values())
     listed: _Listed | None = None
     found = _Found()
     for group in groups.values():
@@ -85,7 +84,7 @@ def find_stale(
         else:
             asked = _Asked(run, run.basis, request_again(run), question, request, strict=same_source)
         listed = listed or _Listed(inventory, labelled_too=labelled_too)
-        if there := [entry for entry in group if absolute(entry.image, root) in listed]:
+        if there := [entry for entry in group if absolute(entry.image, dataset.root) in listed]:
             found.add(asked, there, fetch=fetch, progress=progress)
     return found.checked
 

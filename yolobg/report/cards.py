@@ -10,6 +10,7 @@ from types import TracebackType
 from yolobg.changes.manifest import absolute, run_key
 from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.records import Entry, Manifest, Run
+from yolobg.dataset.dataset import Dataset
 from yolobg.errors import YolobgError
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_catalog
@@ -84,14 +85,12 @@ def _find(source: AnnotationSource) -> Catalog | None:
         return None
 
 
-def cards_of(
-    entries: Sequence[Entry], manifest: Manifest, root: Path, folders: tuple[Path, ...], catalogs: Catalogs
-) -> list[Card]:
+def cards_of(entries: Sequence[Entry], manifest: Manifest, dataset: Dataset, catalogs: Catalogs) -> list[Card]:
     """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown."""
-    runs = {run_key(run): run for run in manifest.runs}
+    root, runs = dataset.root, {run_key(run): run for run in manifest.runs}
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     for entry in entries:
-        if not check_entry(entry, root, folders) and absolute(entry.image, root).is_file():
+        if not check_entry(entry, dataset) and absolute(entry.image, root).is_file():
             groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():

@@ -14,9 +14,8 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, counts_of, read_manifest, report_path
 from yolobg.changes.records import Manifest, Run
 from yolobg.changes.removal import finish_interrupted
-from yolobg.changes.siblings import data_name, narrowed
-from yolobg.dataset.all_splits import home_folders
-from yolobg.dataset.data_yaml import read_dataset
+from yolobg.changes.siblings import narrowed
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, MergeError, YolobgError
 from yolobg.files import write_bytes
@@ -34,20 +33,20 @@ from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.threads import Pool
 
-__all__ = ["BUDGET_BYTES", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
+__all__ = ["BUDGET_BYTES", "Meaning", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class Meaning:
     """What the class names exclude and what that leaves of the source; empty where it cannot be told."""
 
     classes: tuple[ClassMatch, ...] = ()
     source: SourceInfo | None = None
 
 
-def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) -> tuple[str | None, tuple[str, ...]]:
+def page_of_run(dataset: Dataset, report: Report, progress: Progress) -> tuple[str | None, tuple[str, ...]]:
     """Write the page of a run that has just ended; the caller holds the lock.
 
     Returns:
@@ -55,21 +54,18 @@ def page_of_run(data: DataYaml, root: Path, report: Report, progress: Progress) 
         well must not fail by its report.
     """
     try:
-        manifest = read_manifest(root)
-        mine = narrowed(manifest, root, home_folders(data), data_name(data))
+        manifest = read_manifest(dataset.root)
+        mine = narrowed(manifest, dataset)
         if not mine.entries:
             return None, ()
         # A run that only finished what another began has asked no source.
-        meaning = _Meaning(report.classes, report.source) if report.classes else _meaning(data, mine.runs)
-        look = _look(data, manifest, root, known={report.dataset.split: report.after})
+        meaning = Meaning(report.classes, report.source) if report.classes else _meaning(dataset.data, mine.runs)
+        look = _look(dataset, manifest, known={report.dataset.split: report.after})
         page = write_report(
-            root,
-            data,
+            dataset,
             mine,
-            home_folders(data),
             splits=look.counts,
-            classes=meaning.classes,
-            source=meaning.source,
+            meaning=meaning,
             new={added.image for added in report.added},
             warnings=report.warnings + look.warnings,
             progress=progress,
@@ -87,14 +83,15 @@ def rewrite_page(data_yaml: str | Path, *, progress: Progress = no_progress) -> 
         DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
         MergeError: The report cannot be written.
     """
-    data, root = read_dataset(data_yaml)
+    dataset = open_dataset(data_yaml)
+    root = dataset.root
     if not (root / FOLDER).is_dir():
         raise DatasetError(f"{root}: yolobg has added nothing here, so there is nothing to report; run augment first")
     with hold(root):
-        manifest = finish_interrupted(root, home_folders(data), data_name(data))
-        if not narrowed(manifest, root, home_folders(data), data_name(data)).entries:
+        manifest = finish_interrupted(dataset)
+        if not narrowed(manifest, dataset).entries:
             raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to report")
-        return write_page(data, root, manifest, progress=progress)
+        return write_page(dataset, manifest, progress=progress)
 
 
 def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress = no_progress) -> Path:
@@ -104,11 +101,10 @@ def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress
         DatasetError: It is not a dataset that can be read, or yolobg has added nothing to it.
         UsageError: The picture cannot be written.
     """
-    data, root = read_dataset(data_yaml)
-    folders = home_folders(data)
-    mine = narrowed(recorded(data, root), root, folders, data_name(data))
+    dataset = open_dataset(data_yaml)
+    root, mine = dataset.root, narrowed(recorded(dataset), dataset)
     with Catalogs() as catalogs:
-        cards = cards_of(mine.entries, mine, root, folders, catalogs)
+        cards = cards_of(mine.entries, mine, dataset, catalogs)
     if not cards:
         raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to draw")
     title = f"{root.name}: {len(cards):,} background{'' if len(cards) == 1 else 's'} added by yolobg"
@@ -117,25 +113,22 @@ def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress
 
 
 def write_page(
-    data: DataYaml, root: Path, manifest: Manifest, *, new: Collection[str] = (), progress: Progress = no_progress
+    dataset: Dataset, manifest: Manifest, *, new: Collection[str] = (), progress: Progress = no_progress
 ) -> Path:
     """Write the report from what the manifest records; the caller holds the lock.
 
     Raises:
         MergeError: It cannot be written.
     """
-    folders = home_folders(data)
-    mine = narrowed(manifest, root, folders, data_name(data))
-    meaning = _meaning(data, mine.runs)
-    look = _look(data, manifest, root, known={})
+    mine = narrowed(manifest, dataset)
+    meaning = _meaning(dataset.data, mine.runs)
+    look = _look(dataset, manifest, known={})
     try:
         return write_report(
-            root, data, mine, folders,
-            splits=look.counts, classes=meaning.classes, source=meaning.source,
-            new=new, warnings=look.warnings, progress=progress,
-        )  # fmt: skip
+            dataset, mine, splits=look.counts, meaning=meaning, new=new, warnings=look.warnings, progress=progress
+        )
     except OSError as error:
-        raise MergeError(f"{root / FOLDER}: the report cannot be written: {error.strerror or error}") from error
+        raise MergeError(f"{dataset.root / FOLDER}: the report cannot be written: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +139,9 @@ class _Look:
     warnings: tuple[str, ...]
 
 
-def _look(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str, Counts]) -> _Look:
+def _look(dataset: Dataset, manifest: Manifest, *, known: Mapping[str, Counts]) -> _Look:
     """Look at each split; those in `known` have been looked at."""
+    data = dataset.data
     counts: dict[str, Counts] = {}
     warnings: list[str] = []
     for split in data.splits:
@@ -156,28 +150,28 @@ def _look(data: DataYaml, manifest: Manifest, root: Path, *, known: Mapping[str,
                 counts[split] = known[split]
                 continue
             inventory = scan_split(data, split)
-            counts[split] = counts_of(inventory, manifest, root)
-            stale = find_stale(data, root, manifest, inventory).stale
+            counts[split] = counts_of(inventory, manifest, dataset.root)
+            stale = find_stale(dataset, manifest, inventory).stale
             warnings += [f"{split}: {line}" for line in stale_warnings(stale, data.file)]
     return _Look(counts, tuple(warnings))
 
 
-def _meaning(data: DataYaml, runs: Sequence[Run]) -> _Meaning:
+def _meaning(data: DataYaml, runs: Sequence[Run]) -> Meaning:
     """Ask the source of the last run once more; without the source, or with one that must be fetched, tell nothing."""
     if not runs:
-        return _Meaning()
+        return Meaning()
     try:
         request = request_again(runs[-1])
         source = source_of(request)
         catalog = find_catalog(source.annotations)
         if catalog is None:
-            return _Meaning(match_classes(data.names, user_map=request.map))
+            return Meaning(match_classes(data.names, user_map=request.map))
         with catalog:
             judged = judge(catalog, source, data.names, request)
     except YolobgError:
         _log.debug("the source cannot be asked again", exc_info=True)
-        return _Meaning()
-    return _Meaning(judged.matches, judged.info())
+        return Meaning()
+    return Meaning(judged.matches, judged.info())
 
 
 BUDGET_BYTES = 9_300_000
@@ -192,14 +186,11 @@ WORKERS = 4
 
 
 def write_report(
-    root: Path,
-    data: DataYaml,
+    dataset: Dataset,
     manifest: Manifest,
-    folders: tuple[Path, ...],
     *,
     splits: Mapping[str, Counts],
-    classes: Sequence[ClassMatch] = (),
-    source: SourceInfo | None = None,
+    meaning: Meaning,
     new: Collection[str] = (),
     warnings: Sequence[str] = (),
     progress: Progress,
@@ -207,13 +198,10 @@ def write_report(
     """Write the report of a dataset; it appears whole or not at all. The caller holds the dataset's lock.
 
     Args:
-        root: The dataset root; its `.yolobg` folder is there.
-        data: The dataset.
+        dataset: The dataset; its `.yolobg` folder is there.
         manifest: What yolobg added.
-        folders: The folders of the dataset's splits.
         splits: What is in each split now.
-        classes: What each class name excludes.
-        source: What was left of the source.
+        meaning: What the class names exclude and what was left of the source.
         new: Images (as the manifest writes them) that the last run added.
         warnings: For a person to read.
         progress: Told about the stage `report`, in pictures.
@@ -223,21 +211,22 @@ def write_report(
     """
     entries = sorted(manifest.entries, key=lambda entry: entry.added, reverse=True)
     with Catalogs() as catalogs:
-        cards = cards_of(entries, manifest, root, folders, catalogs)
+        cards = cards_of(entries, manifest, dataset, catalogs)
+    data = dataset.data
     facts = Facts(
         name=data.file.resolve().parent.name or str(data.file),
         data_yaml=str(data.file.absolute()),
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         splits=splits,
-        classes=tuple(classes),
-        source=source,
+        classes=meaning.classes,
+        source=meaning.source,
         cards=tuple(cards),
         new=frozenset(new),
         warnings=tuple(warnings),
     )
     with _pictures(cards, progress) as pictures:
         page = report_html(facts, lambda _card: next(pictures, None))
-    path = report_path(root)
+    path = report_path(dataset.root)
     write_bytes(path, page.encode("utf-8"))
     return path
 

@@ -20,14 +20,13 @@ from yolobg.changes.records import Entry, Manifest, Run
 from yolobg.changes.rejections import Rejection, remember
 from yolobg.changes.removal import finish_interrupted, plan_removal
 from yolobg.changes.removal import remove as take_back
-from yolobg.changes.siblings import data_name, narrowed
-from yolobg.dataset.all_splits import home_folders
-from yolobg.dataset.data_yaml import read_dataset
+from yolobg.changes.siblings import narrowed
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import MergeError, YolobgError
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import make_plan
-from yolobg.model import DataYaml, Progress
+from yolobg.model import Progress
 from yolobg.report.write import write_page
 from yolobg.review.decisions import State, write_state
 
@@ -67,32 +66,39 @@ def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = Tr
     Raises:
         YolobgError: No candidates, no network, no disk: the dataset is valid, the decisions are kept, nothing is lost.
     """
-    data, root = read_dataset(data_yaml)
-    with hold(root):
+    dataset = open_dataset(data_yaml)
+    with hold(dataset.root):
         # First of all: an interrupted removal changes how many there are to replace.
-        manifest = finish_interrupted(root, home_folders(data), data_name(data))
-    rejected = plan_removal(
-        root, home_folders(data), manifest, data=data_name(data), images=set(state.rejected)
-    ).removed
+        manifest = finish_interrupted(dataset)
+    rejected = plan_removal(dataset, manifest, images=set(state.rejected)).removed
     added_by_us = {entry.image for entry in manifest.known}
     marks = {image: reason for image, reason in state.rejected.items() if image not in added_by_us}
-    manifest = narrowed(manifest, root, home_folders(data), data_name(data))
+    manifest = narrowed(manifest, dataset)
     added: list[str] = []
     warnings: list[str] = []
     if replace_them:
         orders, warnings = _orders(rejected, manifest)
-        state = _with_base(root, data, state, [split for split, _, _ in orders])
-        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(root, data, state))
-    done = _take_out(root, data, state, rejected)
-    write_state(root, msgspec.structs.replace(state, rejected=marks, steps=(), base={}), data_name(data))
-    with hold(root):
-        left = read_manifest(root)
-        if narrowed(left, root, home_folders(data), data_name(data)).entries:
+        state = _with_base(dataset, state, [split for split, _, _ in orders])
+        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(dataset, state))
+    done = _take_out(_anew(dataset), state, rejected)
+    _write_state(dataset, msgspec.structs.replace(state, rejected=marks, steps=(), base={}))
+    with hold(dataset.root):
+        dataset, left = _anew(dataset), read_manifest(dataset.root)
+        if narrowed(left, dataset).entries:
             try:
-                write_page(data, root, left, new=added, progress=progress)
+                write_page(dataset, left, new=added, progress=progress)
             except MergeError as error:
                 warnings.append(str(error))
     return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
+
+
+def _anew(dataset: Dataset) -> Dataset:
+    """The dataset with its list files read again: nobody held it meanwhile, and we have added to them and taken out."""
+    return open_dataset(dataset.data)
+
+
+def _write_state(dataset: Dataset, state: State) -> None:
+    write_state(dataset.root, state, dataset.name)
 
 
 # ---------------------------------------------------------------- the new ones
@@ -115,20 +121,20 @@ def _orders(rejected: Sequence[Entry], manifest: Manifest) -> tuple[list[tuple[s
     return [(manifest.runs[place].split, manifest.runs[place], n) for place, n in sorted(numbers.items())], warnings
 
 
-def _with_base(root: Path, data: DataYaml, state: State, splits: Sequence[str]) -> State:
+def _with_base(dataset: Dataset, state: State, splits: Sequence[str]) -> State:
     """The state with the number of backgrounds to come back to; it is on disk before anything is added."""
     base = dict(state.base)
     for split in splits:
         if split not in base:
-            files = scan_split(data, split).files
+            files = scan_split(dataset.data, split).files
             base[split] = sum(file.state in ("missing", "empty") for file in files)
     based: State = msgspec.structs.replace(state, base=base)
-    write_state(root, based, data_name(data))
+    _write_state(dataset, based)
     return based
 
 
-def _forget_base(root: Path, data: DataYaml, state: State) -> None:
-    write_state(root, msgspec.structs.replace(state, base={}), data_name(data))
+def _forget_base(dataset: Dataset, state: State) -> None:
+    _write_state(dataset, msgspec.structs.replace(state, base={}))
 
 
 def _add(
@@ -157,18 +163,17 @@ def _add(
 # ---------------------------------------------------------------- the rejected ones
 
 
-def _take_out(root: Path, data: DataYaml, state: State, rejected: Sequence[Entry]) -> Applied:
+def _take_out(dataset: Dataset, state: State, rejected: Sequence[Entry]) -> Applied:
     """Remember the rejected images, then take them out: a later run must never find one forgotten and gone."""
-    folders = home_folders(data)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    with hold(root):
+    with hold(dataset.root):
         remember(
-            root,
+            dataset.root,
             [
                 Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now, e.url)
                 for e in rejected
             ],
         )
-        removal = take_back(root, folders, data=data_name(data), images=set(state.rejected))
+        removal = take_back(dataset, images=set(state.rejected))
     kept = tuple((one.image, one.reason) for one in removal.kept)
     return Applied(tuple(e.image for e in removal.removed), (), kept)

@@ -16,13 +16,11 @@ import msgspec
 
 from yolobg.changes.manifest import absolute, manifest_path, relative
 from yolobg.changes.records import Manifest
-from yolobg.changes.siblings import data_name, narrowed
-from yolobg.dataset.all_splits import home_folders
-from yolobg.dataset.data_yaml import read_dataset
+from yolobg.changes.siblings import narrowed
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.planning import recorded
-from yolobg.model import DataYaml
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, apply_review
 from yolobg.review.decisions import Act, State, act, path_list, read_state, undo, without_images, write_state
@@ -54,7 +52,7 @@ class Session:
 
     def __init__(self, data_yaml: str | Path) -> None:
         self.data_yaml = data_yaml
-        self.data, self.root = read_dataset(data_yaml)
+        self.dataset = open_dataset(data_yaml)
         self.version = 0
         self.generation = 0
         self.stage: tuple[str, int, int | None] | None = None
@@ -62,21 +60,22 @@ class Session:
         self._numbers: dict[str, int] = {}
         self._load()
         if not self.items:
-            raise DatasetError(f"{self.root}: no split has a background image, so there is nothing to look at")
+            raise DatasetError(f"{self.dataset.root}: no split has a background image, so there is nothing to look at")
 
     # ------------------------------------------------------------ what there is
 
     def _load(self) -> None:
-        manifest = recorded(self.data, self.root)
-        self._stamp = _stamp(self.root)
-        folders = home_folders(self.data)
-        mine = narrowed(manifest, self.root, folders, data_name(self.data))
+        # Opened anew: list files have changed with the dataset.
+        self.dataset = dataset = open_dataset(self.dataset.data)
+        manifest = recorded(dataset)
+        self._stamp = _stamp(dataset.root)
+        mine = narrowed(manifest, dataset)
         with Catalogs() as catalogs:
-            cards = cards_of(mine.entries, mine, self.root, folders, catalogs)
-        cards += _own_cards(self.data, self.root, manifest)
+            cards = cards_of(mine.entries, mine, dataset, catalogs)
+        cards += _own_cards(dataset, manifest)
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {number: Item(number, card) for number, card in zip(numbers, cards, strict=True)}
-        self.state = without_images(read_state(self.root, data_name(self.data)), {card.image for card in cards})
+        self.state = without_images(read_state(dataset.root, dataset.name), {card.image for card in cards})
         if not self.to_apply:
             self.state = msgspec.structs.replace(self.state, base={})
         self.version += 1
@@ -84,13 +83,13 @@ class Session:
 
     def _refresh(self) -> None:
         """Look again where another yolobg has changed the dataset meanwhile."""
-        if _stamp(self.root) != self._stamp:
+        if _stamp(self.dataset.root) != self._stamp:
             self._load()
 
     def reasons(self) -> dict[str, str]:
         """Code to text of the reasons that a page may give."""
         told = {ANY_CLASS: "shows one of the classes"}
-        told |= {f"class-{number}": f"shows {name}" for number, name in self.data.names.items()}
+        told |= {f"class-{number}": f"shows {name}" for number, name in self.dataset.data.names.items()}
         return told | {"picture": "bad picture", "other": "other reason"}
 
     def everything(self) -> dict[str, Any]:
@@ -99,7 +98,7 @@ class Session:
             self._refresh()
             return {
                 **self.decisions(),
-                "dataset": self.root.name,
+                "dataset": self.dataset.root.name,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
                 "items": [_told(item) for item in self.items.values()],
             }
@@ -156,7 +155,7 @@ class Session:
 
     def _save(self, state: State) -> None:
         if state != self.state:
-            write_state(self.root, state, data_name(self.data))
+            write_state(self.dataset.root, state, self.dataset.name)
             self.state = state
             self.version += 1
 
@@ -220,8 +219,9 @@ class Session:
         return item.card.path if item else None
 
 
-def _own_cards(data: DataYaml, root: Path, manifest: Manifest) -> list[Card]:
+def _own_cards(dataset: Dataset, manifest: Manifest) -> list[Card]:
     """The backgrounds that were there before us, each once."""
+    data, root = dataset.data, dataset.root
     ours = {str(absolute(entry.image, root)) for entry in manifest.known}
     cards: dict[str, Card] = {}
     for split in data.splits:

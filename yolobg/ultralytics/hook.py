@@ -154,11 +154,12 @@ def _all_stands(manifest: Manifest, data: DataYaml, request: Request) -> bool:
 def _tell_stale(data: DataYaml, inventory: Inventory, request: Request) -> None:
     """Warn of earlier backgrounds that no longer qualify, where nothing was added that would have told."""
     from yolobg.changes.manifest import read_manifest  # noqa: PLC0415
+    from yolobg.dataset.dataset import open_dataset  # noqa: PLC0415
     from yolobg.flow.stale import find_stale, stale_warnings  # noqa: PLC0415
 
-    root = data.root.resolve()
+    dataset = open_dataset(data)
     with contextlib.suppress(YolobgError, OSError):
-        stale = find_stale(data, root, read_manifest(root), inventory, request).stale
+        stale = find_stale(dataset, read_manifest(dataset.root), inventory, request).stale
         for line in stale_warnings(stale, data.file):
             ultra.logger().warning(f"{ultra.prefix()}{line}")
 

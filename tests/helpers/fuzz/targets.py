@@ -25,6 +25,7 @@ from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.rejections import read_rejections
 from yolobg.dataset import label_rules as label_check
 from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.dataset.ultralytics_settings import datasets_dirs
@@ -160,8 +161,9 @@ def _manifest(data: bytes) -> None:
         status(root / "data.yaml", files=True)
     with _ours_only():
         remove(root / "data.yaml", dry_run=True)
+    dataset = open_dataset(root / "data.yaml")
     for entry in read_manifest(root).known:
-        check_entry(entry, root, (root / "images/train",))
+        check_entry(entry, dataset)
 
 
 def _records(data: bytes) -> None:
