@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
-from yolobg.changes.removal import plan_removal
-from yolobg.changes.removal import remove as take_back
+from yolobg.changes.removal import plan_removal, take_back
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import Destination, choose_destination

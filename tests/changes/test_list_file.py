@@ -20,7 +20,7 @@ from yolobg.changes import list_file
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.merge import add
-from yolobg.changes.removal import remove
+from yolobg.changes.removal import take_back
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
 needs_root = pytest.mark.skipif(
@@ -201,5 +201,5 @@ def test_append__in_place_that_fails_leaves_the_list_as_it_was(tmp_path: Path, m
     monkeypatch.undo()
     assert place.list_file.read_bytes() == before
     with hold(place.root):
-        remove(place.dataset)
+        take_back(place.dataset)
     assert place.list_file.stat().st_nlink == 2

@@ -19,7 +19,7 @@ from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.merge import add
 from yolobg.changes.records import Manifest
-from yolobg.changes.removal import finish_interrupted, remove
+from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.errors import DatasetError, LockedError, MergeError
 
 LAYOUTS = ("folder", "list", "unlabelled")
@@ -47,7 +47,7 @@ def test_add_and_remove__restore_the_tree_byte_for_byte(tmp_path: Path, layout: 
         assert place.list_file.read_bytes().count(b"bg_demo_") == 5
         assert b"\r\n./images/train/bg_demo_14.jpg" in place.list_file.read_bytes()
     with hold(place.root):
-        removal = remove(place.dataset)
+        removal = take_back(place.dataset)
     assert len(removal.removed) == 5
     assert not removal.kept
     assert tree(place.root) == before
@@ -59,9 +59,9 @@ def test_remove__of_several_runs_and_of_one_split(tmp_path: Path) -> None:
     merge(place, range(10, 12))
     merge(place, range(20, 23))
     with hold(place.root):
-        assert remove(place.dataset, split="val").removed == ()
+        assert take_back(place.dataset, split="val").removed == ()
         assert len(read_manifest(place.root).entries) == 5
-        assert len(remove(place.dataset, split="train").removed) == 5
+        assert len(take_back(place.dataset, split="train").removed) == 5
     assert tree(place.root) == before
 
 
@@ -75,7 +75,7 @@ def test_remove__takes_a_trainers_npy_and_keeps_what_a_person_labelled(tmp_path:
     (place.images_dir / "bg_demo_12.jpg").write_bytes(b"another picture")
     (place.images_dir / "bg_demo_13.jpg").unlink()
     with hold(place.root):
-        removal = remove(place.dataset)
+        removal = take_back(place.dataset)
     assert [Path(e.image).name for e in removal.removed] == ["bg_demo_10.jpg"]
     assert [Path(e.image).name for e in removal.gone] == ["bg_demo_13.jpg"]
     assert {Path(k.image).name: k.reason.split(":")[0] for k in removal.kept} == {
@@ -98,7 +98,7 @@ def test_remove__keeps_lines_that_a_person_appended(tmp_path: Path) -> None:
     merge(place, range(10, 12))
     place.list_file.write_bytes(place.list_file.read_bytes() + b"\r\n./images/train/im0.jpg\r\n")
     with hold(place.root):
-        remove(place.dataset)
+        take_back(place.dataset)
     assert place.list_file.read_bytes() == original + b"\r\n./images/train/im0.jpg\r\n"
 
 
@@ -215,7 +215,7 @@ def test_remove__acts_on_no_edited_manifest(tmp_path: Path, field: str, value: s
     assert why in (check_entry(edited, place.dataset) or "")
     write_manifest(place.root, msgspec.structs.replace(manifest, entries=(edited,)))
     with hold(place.root):
-        removal = remove(place.dataset)
+        removal = take_back(place.dataset)
     assert removal.removed == ()
     assert len(removal.kept) == 1
     assert before.items() <= visible(place.root).items()

@@ -20,7 +20,7 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.merge import add
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
-from yolobg.changes.removal import remove
+from yolobg.changes.removal import take_back
 from yolobg.changes.table import Budget, pack, unpack, unpack_pairs
 from yolobg.errors import DatasetError, MergeError
 
@@ -212,7 +212,7 @@ def test_add__what_could_not_be_read_again_is_not_begun(
         assert tree(place.root) == before
         # What is there can always be taken back.
         monkeypatch.setattr(manifest, "RECORD_LIMIT_BYTES", 10)
-        assert len(remove(place.dataset).removed) == 3
+        assert len(take_back(place.dataset).removed) == 3
 
 
 def test_augment__too_many_to_record_are_refused_before_anything_is_fetched(

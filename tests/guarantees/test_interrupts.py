@@ -28,7 +28,7 @@ from yolobg import files
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import absolute, read_manifest
 from yolobg.changes.merge import add
-from yolobg.changes.removal import finish_interrupted, remove
+from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.errors import MergeError
 
 pytestmark = [
@@ -66,9 +66,9 @@ def merge(place: Place) -> None:
         add(place.root, read_manifest(place.root), stage(place, ADDED))
 
 
-def take_back(place: Place) -> None:
+def remove_added(place: Place) -> None:
     with hold(place.root):
-        remove(place.dataset)
+        take_back(place.dataset)
 
 
 def check(place: Place, before: dict[str, bytes | None], where: str) -> None:
@@ -81,7 +81,7 @@ def check(place: Place, before: dict[str, bytes | None], where: str) -> None:
     recorded = {entry.label for entry in read_manifest(place.root).known}
     labels = {name for name in now.keys() - before.keys() if name.endswith(".txt")}
     assert labels <= recorded, f"{where}: {labels - recorded} are recorded nowhere"
-    take_back(place)
+    remove_added(place)
     assert tree(place.root) == before, where
 
 
@@ -117,7 +117,7 @@ def sweep(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a list is always written in place")
-@pytest.mark.parametrize("work", [merge, take_back], ids=["merge", "remove"])
+@pytest.mark.parametrize("work", [merge, remove_added], ids=["merge", "remove"])
 def test_list_with_two_names__interrupted_at_every_line(scratch: Path, work: Callable[[Place], None]) -> None:
     """It is changed in place, so that both names stay one file."""
 
@@ -127,7 +127,7 @@ def test_list_with_two_names__interrupted_at_every_line(scratch: Path, work: Cal
         # Outside the root, where `check` does not look.
         (scratch / "second").unlink(missing_ok=True)
         os.link(place.list_file, scratch / "second")
-        if work is take_back:
+        if work is remove_added:
             merge(place)
         return place, before
 
@@ -165,7 +165,7 @@ def test_remove__interrupted_at_every_line(scratch: Path, layout: str, delivery:
         shutil.copytree(place.root, root)
         return make_place_again(root, place), before
 
-    assert sweep(take_back, merged, **how(delivery)) > 300
+    assert sweep(remove_added, merged, **how(delivery)) > 300
 
 
 def make_place_again(root: Path, place: Place) -> Place:
@@ -241,7 +241,7 @@ def test_recovery__interrupted_at_every_line(scratch: Path, layout: str, command
         begun = Broken("unlink", "bg_", 2 + len(ADDED), lasting=True)
     files.on_step = begun
     with pytest.raises(KeyboardInterrupt):
-        merge(place) if command == "add" else take_back(place)
+        merge(place) if command == "add" else remove_added(place)
     files.on_step = files._ignore
     assert read_manifest(place.root).pending
 
@@ -256,7 +256,7 @@ def test_recovery__interrupted_at_every_line(scratch: Path, layout: str, command
             finish_interrupted(there.dataset)
 
     assert sweep(finish, half, stride=stride) > 150
-    assert sweep(take_back, half, stride=stride) > 200
+    assert sweep(remove_added, half, stride=stride) > 200
 
 
 def test_recovery__with_nothing_left_to_add_leaves_no_folder(scratch: Path) -> None:
@@ -302,7 +302,7 @@ def test_merge__leaves_an_empty_label_of_the_user_that_appears_in_the_last_momen
     for number, interrupt in enumerate(interrupts(run), 1):  # noqa: B007 - the number of the last
         # A roll-back that was cut short is finished by the next command, which cannot know any more whose it is.
         if read_manifest(place[0].root).pending is None:
-            take_back(place[0])
+            remove_added(place[0])
             assert (place[0].root / theirs).exists(), interrupt.place
         assert (place[0].root / theirs).exists(), interrupt.place
     tried("interrupted lines", number)

@@ -157,7 +157,7 @@ def test_alone__in_every_answer(name: str, server: ImageServer, closed: str, tmp
         assert isinstance(caught.value, DownloadError)
         assert f"127.0.0.1:{server.port}" in str(caught.value)
     assert names(tmp_path) == []
-    assert len(server.log) <= most_requests(QUICK.barren_images + 2 * QUICK.start) * hops_of(name)
+    assert len(server.log) <= most_requests(QUICK.max_consecutive_failures + 2 * QUICK.start) * hops_of(name)
 
 
 def hops_of(name: str) -> int:

@@ -19,7 +19,7 @@ from yolobg.model import DataYaml
 from yolobg.ultralytics import EVENT, BackgroundHook, attach
 from yolobg.ultralytics.trainer import read_resolved
 from yolobg.ultralytics.trainer_scan import count_openable, scan_listed
-from yolobg.ultralytics.wait_for_lock import when_free
+from yolobg.ultralytics.wait_for_lock import retry_while_locked
 
 NAMES = st.text(min_size=1, max_size=8)
 OPTIONS = st.fixed_dictionaries(
@@ -128,7 +128,7 @@ def test_when_free__tries_until_the_other_is_done() -> None:
             raise error
         return "done"
 
-    assert when_free(work, told.append) == "done"
+    assert retry_while_locked(work, told.append) == "done"
     assert told == ["held; waiting"] * 2
 
 
@@ -137,7 +137,7 @@ def test_when_free__gives_up_at_last() -> None:
         raise LockedError("held")
 
     with pytest.raises(LockedError):
-        when_free(work, print, longest_s=0)
+        retry_while_locked(work, print, longest_s=0)
 
 
 # ---------------------------------------------------------------- Ultralytics' resolved dataset

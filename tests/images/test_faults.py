@@ -144,7 +144,7 @@ def test_faults__a_host_that_has_nothing_ends_the_run(fault: str, tmp_path: Path
             fetch_images(pool, needed=200, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         asked = sum(server.hits.values())
     assert str(server.port) in str(caught.value)
-    assert asked <= (QUICK.barren_images + 2 * QUICK.start) * QUICK.tries
+    assert asked <= (QUICK.max_consecutive_failures + 2 * QUICK.start) * QUICK.tries
     assert names(tmp_path / "s") == []
 
 

@@ -1,7 +1,7 @@
 """Bring staged images into the dataset, all or none.
 
 Nothing that exists is changed or replaced, a label is there before its image, the intent is in the manifest before the
-first visible step, and every step may be the last one of a killed process: `carry_out` then finishes the work from
+first visible step, and every step may be the last one of a killed process: `finish_merge` then finishes the work from
 the manifest alone.
 """
 
@@ -32,7 +32,7 @@ from yolobg.errors import DatasetError, MergeError
 from yolobg.files import Made, create_empty, make_real_folder, publish_new, step, sweep_parts
 from yolobg.threads import Pool
 
-__all__ = ["add", "carry_out"]
+__all__ = ["add", "finish_merge"]
 
 _UNDONE = "rolled back, the dataset is as it was"
 _STUCK = (
@@ -72,7 +72,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
     try:
         _flush_staged(pending, root)
         write_manifest(root, intent)
-        return carry_out(root, manifest, pending, made=made, check_places=check_places)
+        return finish_merge(root, manifest, pending, made=made, check_places=check_places)
     except BaseException as error:
         undone = _undo(root, manifest, pending, made)
         if isinstance(error, OSError):
@@ -81,7 +81,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
         raise
 
 
-def carry_out(
+def finish_merge(
     root: Path,
     manifest: Manifest,
     pending: Pending,
@@ -192,7 +192,7 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: Made) -> bool:
             sweep_parts(listed.resolve().parent)
             list_file.take_out(listed, [edit], root, edit.lines.keys())
         for entry in pending.entries:
-            _take_back(entry, root, absolute(pending.staging, root), made)
+            _unmerge(entry, root, absolute(pending.staging, root), made)
         remove_folders(root, pending.folders)
         write_or_drop(root, manifest)
     except (OSError, DatasetError):
@@ -200,7 +200,7 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: Made) -> bool:
     return True
 
 
-def _take_back(entry: Entry, root: Path, staging: Path, made: Made) -> None:
+def _unmerge(entry: Entry, root: Path, staging: Path, made: Made) -> None:
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     staged = staging / f"{entry.source_id}.staged"
     if look_image(image, entry) == "ours":

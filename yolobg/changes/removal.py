@@ -37,7 +37,7 @@ from yolobg.changes.manifest_checks import (
     lies_in_root,
     may_clean,
 )
-from yolobg.changes.merge import carry_out
+from yolobg.changes.merge import finish_merge
 from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.changes.rejections import forget_rejections
@@ -46,7 +46,7 @@ from yolobg.dataset.dataset import Dataset
 from yolobg.errors import MergeError
 from yolobg.files import sweep_parts
 
-__all__ = ["Kept", "Removal", "finish_interrupted", "plan_removal", "remove"]
+__all__ = ["Kept", "Removal", "finish_interrupted", "plan_removal", "take_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _needed_by_others(ours: Sequence[Entry], dataset: Dataset, manifest: Manifes
     return lists_of_others(manifest, dataset, images, but=cleaned)
 
 
-def remove(dataset: Dataset, *, split: str | None = None, images: Collection[str] | None = None) -> Removal:
+def take_back(dataset: Dataset, *, split: str | None = None, images: Collection[str] | None = None) -> Removal:
     """Take back exactly what yolobg added, and say what was left and why.
 
     The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
@@ -141,7 +141,7 @@ def remove(dataset: Dataset, *, split: str | None = None, images: Collection[str
             intent = Pending(kind="remove", entries=ours)
             write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
             manifest = _hand_over(dataset, manifest, removal.handed, intent)
-        left = _take_back(dataset, manifest, ours)
+        left = _remove_entries(dataset, manifest, ours)
         if images is None and not left.entries:
             forget_rejections(root)
     except OSError as error:
@@ -210,11 +210,11 @@ def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
             sweep_parts(absolute(edit.file, root).resolve().parent)
     rest: Manifest = msgspec.structs.replace(manifest, pending=None)
     if pending.kind == "add":
-        return carry_out(root, rest, pending)
+        return finish_merge(root, rest, pending)
     if manifest != read_manifest(root):
         # Paths that have changed, or a merge that is taken back, are recorded before the first step.
         write_manifest(root, manifest)
-    return _take_back(dataset, rest, pending.entries)
+    return _remove_entries(dataset, rest, pending.entries)
 
 
 def _write_moved(root: Path, manifest: Manifest) -> None:
@@ -233,7 +233,7 @@ def _turned_back(manifest: Manifest, pending: Pending, dataset: Dataset) -> tupl
     return msgspec.structs.replace(manifest, edits=edits, pending=back), back
 
 
-def _take_back(dataset: Dataset, manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
+def _remove_entries(dataset: Dataset, manifest: Manifest, entries: Sequence[Entry]) -> Manifest:
     root = dataset.root
     # The lines go first: a trainer must never find a listed image missing.
     _clean_lists(dataset, manifest, entries)

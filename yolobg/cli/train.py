@@ -89,12 +89,12 @@ def _add(file: Path, options: Options, *, may_ask: bool, quiet: bool) -> None:
     from yolobg.cli.progress import bars
     from yolobg.cli.questions import plan_with_answers
     from yolobg.cli.text import augment_text
-    from yolobg.ultralytics.wait_for_lock import when_free
+    from yolobg.ultralytics.wait_for_lock import retry_while_locked
 
     console = stderr_console()
     decided = plan_with_answers(file, options, console=console, may_ask=may_ask, quiet=quiet)
     with bars(console, wanted=not quiet) as progress:
-        report = when_free(
+        report = retry_while_locked(
             lambda: carry_out(decided, progress=progress), lambda line: click.echo(f"yolobg: {line}", err=True)
         )
     show(report, augment_text, json_=False, quiet=quiet)

@@ -29,7 +29,7 @@ from yolobg.model import (
 from yolobg.results import LeftOut, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
-from yolobg.sources.resolve import Source, resolve_source, source_doubts
+from yolobg.sources.resolve import Source, resolve_source, source_warnings
 
 __all__ = ["Choice", "Judged", "choose", "count_non_commercial", "judge", "source_of"]
 
@@ -198,7 +198,7 @@ def judge(
         matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
     )
     matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in with_figures)
-    warnings = source_doubts(source, matches, catalog.categories, told=request.map)
+    warnings = source_warnings(source, matches, catalog.categories, told=request.map)
     return Judged(source, matches, criteria, eligibility, overall, warnings)
 
 

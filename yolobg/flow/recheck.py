@@ -14,7 +14,7 @@ import msgspec
 from yolobg.changes.disk_state import write_or_drop
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.records import Entry, Manifest, Replacing, Run
-from yolobg.changes.removal import Removal, plan_removal, remove
+from yolobg.changes.removal import Removal, plan_removal, take_back
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset
 from yolobg.flow.options import Request
@@ -119,7 +119,7 @@ def finish(dataset: Dataset, leaving: tuple[Entry, ...], checked: Checked) -> St
     removed: tuple[str, ...] = ()
     kept = checked.stale.kept
     if images:
-        removal = remove(dataset, images=images)
+        removal = take_back(dataset, images=images)
         removed = tuple(entry.image for entry in (*removal.removed, *removal.gone))
         kept += tuple(KeptBackground(one.image, one.reason) for one in removal.kept)
     manifest = read_manifest(root)

@@ -82,7 +82,7 @@ class _Owner(msgspec.Struct, gc=False):
     image_id: int
 
 
-class _Whole(msgspec.Struct):
+class _Document(msgspec.Struct):
     images: list[_Image]
     categories: list[Category]
     annotations: list[msgspec.Raw]
@@ -188,7 +188,7 @@ def _streamed(file: Path) -> Store | None:
 
 
 def _whole(file: Path) -> Store:
-    decoded = msgspec.json.decode(file.read_bytes(), type=_Whole, strict=False)
+    decoded = msgspec.json.decode(file.read_bytes(), type=_Document, strict=False)
     store = Store()
     for key in _ARRAYS:
         store.add(key, getattr(decoded, key))

@@ -70,21 +70,21 @@ def _exact() -> Iterator[None]:
     annotation = _module("datumaro.components.annotation")
     root = logging.getLogger()
     # A handler has to be there, or its calls would set up logging for the whole process.
-    silent, deaf = logging.NullHandler(), _Deaf()
+    silent, silence = logging.NullHandler(), _SilenceRoot()
     with _SWITCH:
         before = annotation.COORDINATE_ROUNDING_DIGITS
         annotation.COORDINATE_ROUNDING_DIGITS = _DIGITS
         root.addHandler(silent)
-        root.addFilter(deaf)
+        root.addFilter(silence)
         try:
             yield
         finally:
             annotation.COORDINATE_ROUNDING_DIGITS = before
-            root.removeFilter(deaf)
+            root.removeFilter(silence)
             root.removeHandler(silent)
 
 
-class _Deaf(logging.Filter):
+class _SilenceRoot(logging.Filter):
     """Drops what is logged to the root logger itself, as datumaro does; loggers with a name are not asked."""
 
     def filter(self, _record: logging.LogRecord) -> bool:

@@ -110,7 +110,7 @@ class _Run:
         self._failed: list[Failed] = []
         self._dry = self._any_good = False
         self._good_waiting = 0
-        self._lost = self._barren = 0
+        self._lost = self._consecutive_failures = 0
 
     def run(self, accept: Callable[[Staged], str | None] | None, progress: Progress) -> FetchResult:
         """Work until the count is reached or the candidates are dry."""
@@ -160,20 +160,23 @@ class _Run:
             self._any_good = True
             self._good_waiting += 1
             self._attempts[rank] = attempts
-            self._barren = 0
+            self._consecutive_failures = 0
         elif outcome.attempts and self._counts_losses:
             self._lost += 1
-            self._barren += 1
+            self._consecutive_failures += 1
             self._check_budget(outcome)
 
     def _check_budget(self, last: Failed) -> None:
         limits = self._limits
-        if self._barren < limits.barren_images and self._lost < limits.lost_images + 4 * self._needed:
+        if (
+            self._consecutive_failures < limits.max_consecutive_failures
+            and self._lost < limits.lost_images + 4 * self._needed
+        ):
             return
         arrived = (outcome for _, outcome in sorted(self._outcomes.items()) if isinstance(outcome, Failed))
         self._check_records([*self._failed, *arrived])
         raise DownloadError(
-            f"{self._lost} images could not be had, the last {self._barren} in a row "
+            f"{self._lost} images could not be had, the last {self._consecutive_failures} in a row "
             f"({self._workshop.hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
         )

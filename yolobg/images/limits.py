@@ -28,7 +28,7 @@ class Limits:
         host_failures: Failed connections in a row, none good between, after which a host is only probed.
         host_probes: Failed probes after which it counts as down.
         host_down_s: A host that has been failing for this long is down after three probes.
-        barren_images: Images lost in a row, none good between, after which the run is given up.
+        max_consecutive_failures: Images lost in a row, none good between, after which the run is given up.
         lost_images: Images lost in all after which the run is given up, on top of four per needed image.
         start, floor, ceiling: Requests at a time: at first, at least, at most.
     """
@@ -49,7 +49,7 @@ class Limits:
     host_failures: int = 8
     host_probes: int = 8
     host_down_s: float = 6.0
-    barren_images: int = 20
+    max_consecutive_failures: int = 20
     lost_images: int = 50
     start: int = 8
     floor: int = 2

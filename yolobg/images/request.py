@@ -26,7 +26,7 @@ from yolobg.images.hosts import Fault, Host
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.limits import Limits
 from yolobg.images.session import Proxies
-from yolobg.images.staging import Answer, EtagMismatchError, Incoming
+from yolobg.images.staging import BodyInfo, EtagMismatchError, Incoming
 from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, is_private, redirect_fault, shown_url
 from yolobg.net.retries import REDIRECT_STATUSES, TRANSIENT_STATUSES, retry_after_s
@@ -127,7 +127,7 @@ class Requester:
         if any(is_private(str(entry[4][0])) for entry in found):
             raise Fault("gone", f"it redirects into a private network ({host})")
 
-    def _judge(self, response: aiohttp.ClientResponse, url: str) -> Answer:
+    def _judge(self, response: aiohttp.ClientResponse, url: str) -> BodyInfo:
         """What the headers promise; a Fault when they already show that it is not the image."""
         status, headers = response.status, response.headers
         if status in TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -149,14 +149,14 @@ class Requester:
         keyed = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms") or (
             "x-amz-server-side-encryption-customer-algorithm" in headers
         )
-        return Answer(
+        return BodyInfo(
             shown_url(url),
             "" if keyed else headers.get("ETag", ""),
             headers.get("Content-Encoding", "").strip().lower(),
         )
 
     async def _receive(
-        self, host: Host, record: ImageRecord, response: aiohttp.ClientResponse, answer: Answer, seen: Counter[str]
+        self, host: Host, record: ImageRecord, response: aiohttp.ClientResponse, answer: BodyInfo, seen: Counter[str]
     ) -> Staged:
         limit = self._limits.image_bytes
         incoming = None

@@ -131,7 +131,7 @@ def reuse(staging: Path, record: ImageRecord, url: str) -> Staged | None:
 
 
 @dataclass(slots=True)
-class Answer:
+class BodyInfo:
     """What an answer's headers say of its body.
 
     Attributes:
@@ -166,7 +166,7 @@ class Incoming:
     twice and after `finish`.
     """
 
-    def __init__(self, staging: Path, record: ImageRecord, answer: Answer, *, limit_bytes: int) -> None:
+    def __init__(self, staging: Path, record: ImageRecord, answer: BodyInfo, *, limit_bytes: int) -> None:
         self._staging, self._record, self._answer = staging, record, answer
         self._part = part_path(staging, record.id)
         self._unpack = _unpacker(answer.encoding, limit_bytes)

@@ -50,13 +50,13 @@ def match_classes(
     chosen = _resolve_map(user_map or {}, by_id, source)
     context = context_of(tuple(by_id.values()))
     bridge = Bridge.to(source)
-    whole = _Whole(chosen, bridge, {category.name: category.images for category in source})
+    shared = _MatchContext(chosen, bridge, {category.name: category.images for category in source})
     read = dict(zip(by_id, agreed([answer(name, context) for name in by_id.values()]), strict=True))
-    return tuple(_match(class_id, name, read[class_id], whole) for class_id, name in by_id.items())
+    return tuple(_match(class_id, name, read[class_id], shared) for class_id, name in by_id.items())
 
 
 @dataclass(frozen=True, slots=True)
-class _Whole:
+class _MatchContext:
     """What holds for all names of a list: the user's map, the source and its image counts."""
 
     chosen: Mapping[str, tuple[str, ...]]
@@ -64,10 +64,10 @@ class _Whole:
     images: Mapping[str, int]
 
 
-def _match(class_id: int, name: str, read: Answer, whole: _Whole) -> ClassMatch:
-    chosen = whole.chosen.get(key(name))
-    found = _by_user(chosen) if chosen is not None else whole.bridge.over(name, with_neighbours(read))
-    return _as_match(class_id, name, found, whole.images)
+def _match(class_id: int, name: str, read: Answer, shared: _MatchContext) -> ClassMatch:
+    chosen = shared.chosen.get(key(name))
+    found = _by_user(chosen) if chosen is not None else shared.bridge.over(name, with_neighbours(read))
+    return _as_match(class_id, name, found, shared.images)
 
 
 def _by_user(chosen: tuple[str, ...]) -> Answer:

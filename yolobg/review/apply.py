@@ -18,8 +18,7 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import read_manifest, run_of
 from yolobg.changes.records import Entry, Manifest, Run
 from yolobg.changes.rejections import Rejection, remember
-from yolobg.changes.removal import finish_interrupted, plan_removal
-from yolobg.changes.removal import remove as take_back
+from yolobg.changes.removal import finish_interrupted, plan_removal, take_back
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split

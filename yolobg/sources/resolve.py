@@ -15,7 +15,7 @@ from yolobg.net.addresses import shown_url
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.location import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
 
-__all__ = ["Source", "resolve_source", "source_doubts"]
+__all__ = ["Source", "resolve_source", "source_warnings"]
 
 _SHOWN = 8
 
@@ -84,7 +84,7 @@ def resolve_source(
     return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
 
 
-def source_doubts(
+def source_warnings(
     source: Source, matches: Sequence[ClassMatch], categories: Sequence[Category], *, told: Collection[str]
 ) -> tuple[str, ...]:
     """What a person should know before the images of a source are taken for backgrounds.

@@ -15,7 +15,7 @@ from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.ultralytics import trainer as ultra
 from yolobg.ultralytics.trainer_scan import count_openable
-from yolobg.ultralytics.wait_for_lock import when_free
+from yolobg.ultralytics.wait_for_lock import retry_while_locked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,7 +74,7 @@ class BackgroundHook:
             if reason:
                 ultra.logger().info(f"{ultra.prefix()}{reason}")
             return
-        with ultra.unchanged_chance():
+        with ultra.preserve_random_state():
             self.top_up(ultra.resolve(trainer), fraction=getattr(trainer.args, "fraction", 1.0))
 
     def prepare(self, data: str | Path) -> Counts | None:
@@ -83,7 +83,7 @@ class BackgroundHook:
         Raises:
             YolobgError: See `__call__`.
         """
-        with ultra.unchanged_chance():
+        with ultra.preserve_random_state():
             return self.top_up(ultra.resolve_file(data))
 
     def top_up(self, data: DataYaml, *, fraction: Any = 1.0) -> Counts | None:
@@ -129,8 +129,8 @@ class BackgroundHook:
         from yolobg.api import carry_out  # noqa: PLC0415
         from yolobg.flow.planning import make_plan  # noqa: PLC0415
 
-        watch = _Patience()
-        report = when_free(
+        watch = _SlowStageLogger()
+        report = retry_while_locked(
             lambda: carry_out(make_plan(data, request, scan=seen, progress=watch), progress=watch),
             lambda line: ultra.logger().info(f"{ultra.prefix()}{line}"),
         )
@@ -175,7 +175,7 @@ class _Seen:
         return self.inventory
 
 
-class _Patience:
+class _SlowStageLogger:
     """Tells of a stage that takes long, every ten seconds, in the log of the training."""
 
     def __init__(self) -> None:

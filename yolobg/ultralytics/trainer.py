@@ -22,11 +22,11 @@ __all__ = [
     "kept_images",
     "logger",
     "prefix",
+    "preserve_random_state",
     "read_resolved",
     "resolve",
     "resolve_file",
     "scan_as_trained",
-    "unchanged_chance",
     "why_not",
 ]
 
@@ -157,7 +157,7 @@ def _silent(talker: logging.Logger) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unchanged_chance() -> Iterator[None]:
+def preserve_random_state() -> Iterator[None]:
     """Leave Python's shared random state as it was: what the hook does must not change how the training goes."""
     state = random.getstate()
     try:

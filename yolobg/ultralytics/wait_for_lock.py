@@ -8,14 +8,14 @@ from typing import TypeVar
 
 from yolobg.errors import LockedError
 
-__all__ = ["when_free"]
+__all__ = ["retry_while_locked"]
 
 LONGEST_WAIT_S = 900.0
 
 T = TypeVar("T")
 
 
-def when_free(work: Callable[[], T], tell: Callable[[str], None], *, longest_s: float = LONGEST_WAIT_S) -> T:
+def retry_while_locked(work: Callable[[], T], tell: Callable[[str], None], *, longest_s: float = LONGEST_WAIT_S) -> T:
     """Do `work`, again and again while another yolobg holds the dataset; going on would train on half of what it adds.
 
     Args:

@@ -51,7 +51,7 @@ from yolobg.sources.annotations.read import (
     read_instances,
 )
 from yolobg.sources.archive.members import fetch_members
-from yolobg.sources.archive.remote import Answer, Remote
+from yolobg.sources.archive.remote import Remote, ResponseHead
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.store import note_in
@@ -287,7 +287,7 @@ class _Memory(Remote):
         super().__init__(["http://127.0.0.1/a.zip"], connections=1)
         self.zip, self.ranges, self.asked = data, ranges, 0
 
-    def get(self, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, headers: Mapping[str, str] | None = None) -> ResponseHead:
         total, asked = len(self.zip), (headers or {}).get("Range", "")
         if not self.ranges or not asked:
             return self._answer(200, 0, total)
@@ -297,11 +297,11 @@ class _Memory(Remote):
         self.asked += 1
         return self._answer(206, max(0, total - min(int(last), total // 2 if self.asked % 3 else total)), total)
 
-    def _answer(self, status: Literal[200, 206], start: int, stop: int) -> Answer:
+    def _answer(self, status: Literal[200, 206], start: int, stop: int) -> ResponseHead:
         response: Any = SimpleNamespace(close=lambda: None, headers={}, data=self.zip[start:stop])
-        return Answer(self.urls[0], status, start, len(self.zip), {}, response)
+        return ResponseHead(self.urls[0], status, start, len(self.zip), {}, response)
 
-    def body(self, answer: Answer) -> Iterator[bytes]:
+    def body(self, answer: ResponseHead) -> Iterator[bytes]:
         yield answer.response.data  # type: ignore[attr-defined]  # made in `_answer` above, not one of urllib3
 
 

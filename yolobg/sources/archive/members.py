@@ -20,7 +20,7 @@ from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import Progress, no_progress
 from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.ranges import Stretch, fetch_stretches
-from yolobg.sources.archive.remote import Answer, GoneError, Remote, TransientError
+from yolobg.sources.archive.remote import GoneError, Remote, ResponseHead, TransientError
 from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import JsonFile, inflate, require_space
 from yolobg.sources.archive.whole_file import (
@@ -130,7 +130,7 @@ def _fetch_members(
             if answer.url in doubted or (is_directory_good and isinstance(error, _OtherFileError)):
                 if isinstance(error, AnnotationsError):
                     raise
-                remote.drop(answer.url, f"not the file expected: {error}")
+                remote.exclude(answer.url, f"not the file expected: {error}")
             doubted.add(answer.url)
         else:
             remove_part(part)
@@ -140,7 +140,7 @@ def _fetch_members(
 
 @contextlib.contextmanager
 def _open_tail(
-    remote: Remote, answer: Answer, whole: Path, progress: Progress
+    remote: Remote, answer: ResponseHead, whole: Path, progress: Progress
 ) -> Iterator[tuple[zipfile.ZipFile, _Tail | None]]:
     """Open the zip's directory from its last bytes; where there is no Range, fetch the whole zip into `whole`."""
     if answer.status == WHOLE:
@@ -160,17 +160,19 @@ def _open_tail(
     raise _OtherFileError(f"its directory is longer than {TAILS[-1]} bytes")
 
 
-def _read_all(remote: Remote, answer: Answer, size: int) -> bytes:
+def _read_all(remote: Remote, answer: ResponseHead, size: int) -> bytes:
     for tried in range(1, TRIES + 1):
         with contextlib.suppress(TransientError):
             data = b"".join(remote.body(answer))
             if answer.status == _RANGE and answer.total == answer.start + len(data):
                 return data
-            remote.shun(answer.url, f"HTTP {answer.status} with other bytes than the last {size} that were asked for")
+            remote.deprioritize(
+                answer.url, f"HTTP {answer.status} with other bytes than the last {size} that were asked for"
+            )
         if tried < TRIES:
             remote.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
             answer = remote.get({"Range": f"bytes=-{size}"})
-    raise DownloadError(remote.story())
+    raise DownloadError(remote.failure_summary())
 
 
 def _choose(

@@ -19,7 +19,7 @@ from yolobg.files import step, write_bytes
 from yolobg.model import Progress
 from yolobg.net.addresses import shown_url
 from yolobg.net.retries import backoff_s
-from yolobg.sources.archive.remote import ATTEMPTS, Answer, Remote, TransientError
+from yolobg.sources.archive.remote import ATTEMPTS, Remote, ResponseHead, TransientError
 from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.threads import start_thread
 
@@ -48,7 +48,7 @@ class _Job:
     progress: Progress
     missing: list[Stretch]
     done: int
-    first: Answer | None
+    first: ResponseHead | None
     lock: threading.Lock = field(default_factory=threading.Lock)
     changes: int = 0
     error: BaseException | None = None
@@ -88,7 +88,7 @@ class _Job:
             self.done += size
             self.progress("annotations", self.done, sum(b - a for a, b in self.stretches))
 
-    def check(self, answer: Answer) -> None:
+    def check(self, answer: ResponseHead) -> None:
         """Refuse an answer that is not about the file whose bytes are here.
 
         Raises:
@@ -106,7 +106,7 @@ class _Job:
         if self.changes >= CHANGES:
             raise DownloadError(f"{shown_url(answer.url)}: the file changed while it was fetched; run again")
         reason = f"HTTP {answer.status} with {answer.total} bytes where {self.total} of the file were expected"
-        self.remote.shun(answer.url, reason if same else "HTTP 206 with another ETag: the file changed")
+        self.remote.deprioritize(answer.url, reason if same else "HTTP 206 with another ETag: the file changed")
         raise TransientError(reason)
 
     def fail(self, error: BaseException) -> None:
@@ -124,7 +124,7 @@ def fetch_stretches(
     *,
     identity: str,
     progress: Progress,
-    first: Answer | None = None,
+    first: ResponseHead | None = None,
 ) -> None:
     """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes into `part`.
 
@@ -174,7 +174,7 @@ def _start_all(job: _Job, wanted: int) -> list[threading.Thread]:
     return threads
 
 
-def _version_of(answer: Answer) -> str:
+def _version_of(answer: ResponseHead) -> str:
     return f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
 
 
@@ -197,7 +197,7 @@ def _fetch_piece(job: _Job, out: io.FileIO, start: int, stop: int) -> None:
         except TransientError as error:
             silent = 0 if start - before >= ENOUGH else silent + 1
             if silent >= ATTEMPTS:
-                raise DownloadError(job.remote.story()) from error
+                raise DownloadError(job.remote.failure_summary()) from error
             if silent:
                 job.remote.pause(backoff_s(silent, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
 
@@ -225,7 +225,7 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
         if at > noted:
             job.arrived(noted, at)
     if at < stop:
-        job.remote.shun(answer.url, "the connection was cut")
+        job.remote.deprioritize(answer.url, "the connection was cut")
         raise TransientError("the connection was cut")
 
 

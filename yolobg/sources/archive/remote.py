@@ -24,10 +24,10 @@ from yolobg.net.tls import tls_context
 from yolobg.sources.archive.request import (
     FIRST_WAIT_S,
     MAX_WAIT_S,
-    Answer,
     GoneError,
     LateError,
     RefusedError,
+    ResponseHead,
     TransientError,
     TrustingAdapter,
     reason_of,
@@ -37,16 +37,16 @@ from yolobg.version import __version__
 
 __all__ = [
     "ATTEMPTS",
-    "Answer",
     "GoneError",
     "Remote",
+    "ResponseHead",
     "TransientError",
 ]
 
 ATTEMPTS = 6
 CONNECTIONS = 16
 # A host that failed is asked last for this long, so that not every request waits for its timeout.
-SHUN_S = 30.0
+DEPRIORITIZED_S = 30.0
 CHUNK = 64 << 10
 
 
@@ -75,16 +75,16 @@ class Remote:
     max_wait_s: float = MAX_WAIT_S
     connections: int = CONNECTIONS
     stopped: threading.Event = field(default_factory=threading.Event)
-    dropped: set[str] = field(default_factory=set)
+    excluded: set[str] = field(default_factory=set)
     _local: threading.local = field(default_factory=threading.local)
     _sessions: list[requests.Session] = field(default_factory=list)
-    _shunned: dict[str, float] = field(default_factory=dict)
+    _deprioritized: dict[str, float] = field(default_factory=dict)
     _last: dict[str, str] = field(default_factory=dict)
     _served: set[str] = field(default_factory=set)
     _making: threading.Lock = field(default_factory=threading.Lock)
     _tls: ssl.SSLContext | None = None
 
-    def get(self, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, headers: Mapping[str, str] | None = None) -> ResponseHead:
         """Ask until a host answers with 200, 206 or 304; failing hosts are passed over and all are tried again.
 
         Raises:
@@ -101,9 +101,9 @@ class Remote:
         try:
             return retrying(self._round, dict(headers or {}))
         except RetryError as error:
-            raise DownloadError(self.story()) from error
+            raise DownloadError(self.failure_summary()) from error
 
-    def body(self, answer: Answer) -> Iterator[bytes]:
+    def body(self, answer: ResponseHead) -> Iterator[bytes]:
         """Yield the body of an answer in pieces, as they arrive, and close it.
 
         Raises:
@@ -115,31 +115,31 @@ class Remote:
                 yield piece
                 speed.check(len(piece))
         except TransientError as error:
-            self.shun(answer.url, str(error))
+            self.deprioritize(answer.url, str(error))
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
-            self.shun(answer.url, reason_of(error))
+            self.deprioritize(answer.url, reason_of(error))
             raise TransientError(reason_of(error)) from error
         finally:
             answer.response.close()
 
-    def story(self) -> str:
+    def failure_summary(self) -> str:
         """Which hosts were asked and what each last said."""
         said = "; ".join(f"{shown_url(url)}: {self._last.get(url, 'not asked')}" for url in self.urls)
         name = shown_url(self.urls[0]).rpartition("/")[2]
         return f"could not fetch {name} ({said}); check the network or proxy and run again"
 
-    def drop(self, url: str, reason: str) -> None:
+    def exclude(self, url: str, reason: str) -> None:
         """Ask a host no more, since it has another file.
 
         Raises:
             DownloadError: It was the last one.
         """
         self._last[url] = reason
-        story = self.story()
-        self.dropped.add(url)
-        if self.dropped.issuperset(self.urls):
-            raise DownloadError(story)
+        summary = self.failure_summary()
+        self.excluded.add(url)
+        if self.excluded.issuperset(self.urls):
+            raise DownloadError(summary)
 
     def close(self) -> None:
         """Close the connections that are kept open; a later request opens new ones."""
@@ -156,10 +156,10 @@ class Remote:
         """Wait, or less long when all is stopped."""
         self.stopped.wait(min(seconds, self.max_wait_s))
 
-    def shun(self, url: str, reason: str) -> None:
+    def deprioritize(self, url: str, reason: str) -> None:
         """Ask a host last for a while, since it has just failed."""
         self._last[url] = reason
-        self._shunned[url] = time.monotonic() + SHUN_S
+        self._deprioritized[url] = time.monotonic() + DEPRIORITIZED_S
 
     def _wait_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -173,26 +173,26 @@ class Remote:
         silent = isinstance(error, TransientError) and not error.answered
         return silent and (state.seconds_since_start or 0.0) >= self.dead_after_s
 
-    def _round(self, headers: dict[str, str]) -> Answer:
+    def _round(self, headers: dict[str, str]) -> ResponseHead:
         now = time.monotonic()
         failures: list[TransientError] = []
-        urls = [url for url in self.urls if url not in self.dropped]
-        for url in sorted(urls, key=lambda u: self._shunned.get(u, 0.0) > now):
+        urls = [url for url in self.urls if url not in self.excluded]
+        for url in sorted(urls, key=lambda u: self._deprioritized.get(u, 0.0) > now):
             try:
                 return self._ask(url, headers)
             except TransientError as error:
-                self.shun(url, str(error))
+                self.deprioritize(url, str(error))
                 failures.append(error)
             except RefusedError as error:
-                self.drop(url, str(error))
+                self.exclude(url, str(error))
             except GoneError as error:
                 self._last[url] = str(error)
         if not failures:
-            raise (GoneError if len(urls) == len(self.urls) else DownloadError)(self.story())
+            raise (GoneError if len(urls) == len(self.urls) else DownloadError)(self.failure_summary())
         wait_s = min(error.wait_s for error in failures)
-        raise TransientError(self.story(), wait_s, answered=any(error.answered for error in failures))
+        raise TransientError(self.failure_summary(), wait_s, answered=any(error.answered for error in failures))
 
-    def _ask(self, url: str, headers: dict[str, str]) -> Answer:
+    def _ask(self, url: str, headers: dict[str, str]) -> ResponseHead:
         if self.stopped.is_set():
             raise DownloadError(f"{shown_url(url)}: interrupted; run again to continue")
         timeout = (self.connect_timeout_s, self.read_timeout_s)

@@ -27,10 +27,10 @@ from yolobg.threads import start_thread
 __all__ = [
     "FIRST_WAIT_S",
     "MAX_WAIT_S",
-    "Answer",
     "GoneError",
     "LateError",
     "RefusedError",
+    "ResponseHead",
     "TransientError",
     "TrustingAdapter",
     "reason_of",
@@ -73,7 +73,7 @@ class GoneError(DownloadError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseHead:
     """The head of an answer.
 
     Attributes:
@@ -95,7 +95,7 @@ class Answer:
 
 def send(
     session: requests.Session, url: str, headers: Mapping[str, str], *, timeout: tuple[float, float], head_s: float
-) -> Answer:
+) -> ResponseHead:
     """Send a request and read the head of its answer, following redirects that lead to no worse a place.
 
     Args:
@@ -196,7 +196,7 @@ def _leads_inside(first: str, target: str) -> str | None:
     return f"it redirects into a private network ({host})" if inside else None
 
 
-def _read_head(url: str, response: requests.Response, headers: Mapping[str, str]) -> Answer:
+def _read_head(url: str, response: requests.Response, headers: Mapping[str, str]) -> ResponseHead:
     status, said = response.status_code, response.headers
     if status in TRANSIENT_STATUSES:
         wait_s = retry_after_s(said.get("Retry-After"), cap_s=MAX_WAIT_S)
@@ -211,12 +211,12 @@ def _read_head(url: str, response: requests.Response, headers: Mapping[str, str]
     validators = {name: said[name] for name in ("ETag", "Last-Modified") if name in said}
     if status == requests.codes.partial_content:
         start, total = _parse_content_range(said.get("Content-Range", ""), headers.get("Range", ""))
-        return Answer(url, status, start, total, validators, response)
+        return ResponseHead(url, status, start, total, validators, response)
     length = _LENGTH.fullmatch(said.get("Content-Length", ""))
     total_said = int(length[0]) if length else None
     if status == requests.codes.ok and total_said == 0:
         raise TransientError(f"HTTP {status} with nothing in it")
-    return Answer(url, status, 0, total_said, validators, response)
+    return ResponseHead(url, status, 0, total_said, validators, response)
 
 
 def _parse_content_range(said: str, asked: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from yolobg.model import Progress, no_progress
 from yolobg.net.addresses import shown_url
 from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.ranges import fetch_stretches
-from yolobg.sources.archive.remote import Answer, Remote, TransientError
+from yolobg.sources.archive.remote import Remote, ResponseHead, TransientError
 from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import require_space
 
@@ -81,11 +81,11 @@ def _fetch_file(
             return done, answer.validators
         seen.add(found or "")
         remove_part(part)
-        remote.shun(answer.url, "damaged on the way: its MD5 is not what the server's ETag says")
-    raise DownloadError(remote.story())
+        remote.deprioritize(answer.url, "damaged on the way: its MD5 is not what the server's ETag says")
+    raise DownloadError(remote.failure_summary())
 
 
-def _fetch_ranges(remote: Remote, answer: Answer, part: Path, progress: Progress) -> None:
+def _fetch_ranges(remote: Remote, answer: ResponseHead, part: Path, progress: Progress) -> None:
     answer.response.close()
     total = answer.total or 0
     require_space(part.parent, total, f"fetching {shown_url(remote.urls[0])}")
@@ -96,7 +96,7 @@ def _fetch_ranges(remote: Remote, answer: Answer, part: Path, progress: Progress
     fetch_stretches(remote, whole, total, part, identity=identity, progress=progress, first=answer)
 
 
-def _promised_md5(answer: Answer) -> str | None:
+def _promised_md5(answer: ResponseHead) -> str | None:
     """The content's MD5 where the ETag is one (S3 sends it for single objects without a key of their own)."""
     match = _PLAIN_MD5.fullmatch(answer.validators.get("ETag", ""))
     said = answer.response.headers
@@ -112,7 +112,7 @@ def _md5_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def ask(remote: Remote, headers: Mapping[str, str], known: Mapping[str, str] | None) -> Answer:
+def ask(remote: Remote, headers: Mapping[str, str], known: Mapping[str, str] | None) -> ResponseHead:
     """Send a request that is answered only if the file is not the one that `known` describes.
 
     Raises:
@@ -132,7 +132,7 @@ def ask(remote: Remote, headers: Mapping[str, str], known: Mapping[str, str] | N
     return answer
 
 
-def fetch_whole(remote: Remote, answer: Answer, part: Path, progress: Progress) -> None:
+def fetch_whole(remote: Remote, answer: ResponseHead, part: Path, progress: Progress) -> None:
     """Fetch a file from a host without Range into `part`; a broken transfer can only begin again.
 
     Raises:
@@ -152,11 +152,11 @@ def fetch_whole(remote: Remote, answer: Answer, part: Path, progress: Progress) 
                 progress("annotations", done, answer.total)
             if answer.status == WHOLE and answer.total in (None, done):
                 return
-            remote.shun(answer.url, f"HTTP {answer.status} with {done} of {answer.total} bytes")
+            remote.deprioritize(answer.url, f"HTTP {answer.status} with {done} of {answer.total} bytes")
         if tried < TRIES:
             remote.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
             answer = remote.get()
-    raise DownloadError(remote.story())
+    raise DownloadError(remote.failure_summary())
 
 
 def remove_part(part: Path) -> None:
