@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "report": (*BASE, "changes", "dataset", "flow", "matching", "results", "sources", "sources.catalog", "version"),
     "demo": ("errors", "files"),
-    "api": (*BASE, "changes", "dataset", "demo", "flow", "matching", "report", "results", "sources", "sources.catalog"),
+    "api": (*BASE, "changes", "dataset", "demo", "flow", "matching", "report", "results", "sources.catalog"),
     "review": (*BASE, "api", "changes", "dataset", "flow", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
