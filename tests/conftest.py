@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 import tally
+from examples import FEWER
 from places import SAMPLE
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ PROXY_VARIABLES = (
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 # A test fails by what it finds, not by how busy the machine is; pytest-timeout ends one that hangs.
-hypothesis.settings.register_profile("yolobg", deadline=None)
-hypothesis.settings.load_profile("yolobg")
+hypothesis.settings.register_profile("sweep", deadline=None)
+hypothesis.settings.register_profile("some", deadline=None, max_examples=FEWER)
 
 
 # A CI that starts us in the background may have us ignore Ctrl-C, and all that tests start would inherit that.
@@ -85,8 +86,12 @@ COUNTING = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count what the tests try; the workers of a run add to the file of the process that started them."""
+    """Begin to count what the tests try, and choose how many examples Hypothesis makes.
+
+    The workers of a run add to the file of the process that started them.
+    """
     config.stash[COUNTING] = tally.begin()
+    hypothesis.settings.load_profile("some" if "not sweep" in config.option.markexpr else "sweep")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

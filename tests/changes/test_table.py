@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from examples import examples
 from hostile import make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,9 @@ from yolobg.changes.removal import take_back
 from yolobg.changes.table import Budget, pack, unpack, unpack_pairs
 from yolobg.errors import DatasetError, MergeError
 
-UNHURRIED = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+UNHURRIED = settings(
+    deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 MIB = 1 << 20
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
+from examples import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -158,7 +159,7 @@ KEYS = ("path", "train", "val", "validation", "valid", "test", "minival", "names
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), ODD, max_size=8), st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300))
 def test_parse_data_yaml__odd_values_give_a_value_or_our_error(
     tmp_path: Path, raw: dict[Any, object], good: bool
 ) -> None:

@@ -21,7 +21,7 @@ pytestmark = [
 BEFORE = 16
 
 
-@pytest.mark.parametrize("to", ["yolo", "yolo_darknet", "coco", "voc"])
+@pytest.mark.parametrize("to", ["yolo", "yolo_darknet", pytest.param("coco", marks=pytest.mark.sample), "voc"])
 def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
     scratch: Path, kill_server: KillServer, to: str
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tally
 import yaml
+from examples import examples
 from fuzz.mutate import ODD, mutate
 from fuzz.seeds import SEEDS
 from fuzz.targets import TARGETS
@@ -23,7 +24,7 @@ from places import HELPERS
 
 FUZZ = HELPERS / "fuzz"
 FINDINGS = sorted((FUZZ / "findings").iterdir())
-UNHURRIED = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+UNHURRIED = settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 
 
 def corpus(name: str) -> list[bytes]:

@@ -128,6 +128,7 @@ def test_names__that_can_be_had_get_plain_ones(world: World) -> None:
     tally.tried("hostile inputs", len(held))
 
 
+@pytest.mark.sample
 def test_names__through_a_server_ask_only_below_the_base(world: World) -> None:
     instances = write_source(world.source, 6, extra=hostile_names(world))
     good = {f"/base/im{number:04}.jpg": (world.source / f"im{number:04}.jpg").read_bytes() for number in range(1, 7)}
@@ -220,6 +221,7 @@ def test_redirects__from_a_public_host_lead_to_no_private_one(
         "127\u30020\u30020\u30021", "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460", "\uff11\uff12\uff17.0.0.1",
     ],
 )  # fmt: skip
+@pytest.mark.sample
 def test_private_hosts__are_known_however_they_are_written(host: str) -> None:
     assert is_private(host)
     assert redirect_fault("https://images.example/x", f"https://[{host}]/x" if ":" in host else f"https://{host}/x")
@@ -332,6 +334,7 @@ def test_pictures__with_ordinary_scans_and_tails_are_taken() -> None:
         check_image(content, ImageRecord(1, "a.jpg", 0, 0), depth="decode")
 
 
+@pytest.mark.sample
 def test_bombs__through_the_whole_command_are_replaced(world: World) -> None:
     names = {number: f"bomb{number}{Path(name).suffix}" for number, (name, _) in enumerate(BOMBS.values(), start=1)}
     instances = write_source(world.source, len(names) + 4, names=names)
@@ -432,6 +435,7 @@ def hostile_texts(world: World) -> Path:
     return instances
 
 
+@pytest.mark.sample
 def test_texts__of_strangers_drive_neither_terminal_nor_page_nor_json(world: World) -> None:
     instances = hostile_texts(world)
     free = ["--unmapped", "none", "--no-captions"]

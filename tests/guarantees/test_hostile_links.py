@@ -94,6 +94,7 @@ def test_own_folder__nothing_is_written_through_a_second_name_of_a_file(world: W
         assert (world.victim / "keys").read_text() == "secret\n"
 
 
+@pytest.mark.sample
 def test_own_folder__is_no_link_itself(world: World) -> None:
     for target in (world.victim, world.victim / "empty", world.victim / "other/.yolobg", world.victim / "none"):
         (world.dataset / ".yolobg").symlink_to(target)
@@ -105,6 +106,7 @@ def test_own_folder__is_no_link_itself(world: World) -> None:
         (world.dataset / ".yolobg").unlink()
 
 
+@pytest.mark.sample
 def test_lock__that_is_a_pipe_or_a_link_is_refused_and_told(world: World) -> None:
     lock = world.dataset / ".yolobg/lock"
     lock.parent.mkdir()
@@ -318,6 +320,7 @@ def test_cache__its_folders_are_no_links(world: World, part: str) -> None:
     assert len(augment(world, 2).added) == 2
 
 
+@pytest.mark.sample
 def test_cache__files_in_it_that_are_links_are_not_written_through(world: World) -> None:
     augment(world, 1)
     cache = world.top / "cache"

@@ -110,6 +110,7 @@ def pending(world: World, **changes: Any) -> Manifest:
     return told | {"pending": intent | changes}
 
 
+@pytest.mark.sample
 def test_intent__as_a_killed_run_leaves_it_is_finished(world: World) -> None:
     """What the tests below forge is what recovery accepts otherwise; else they would show nothing."""
     world.write(pending(world))
@@ -352,6 +353,7 @@ def test_entries__that_climb_out_of_a_linked_folder_write_no_label(world: World)
     assert not list((world.victim / "train").iterdir())
 
 
+@pytest.mark.sample
 def test_entries__that_come_twice_are_removed_once(world: World) -> None:
     told = world.read()
     world.write(told | {"entries": told["entries"] * 3})
@@ -360,6 +362,7 @@ def test_entries__that_come_twice_are_removed_once(world: World) -> None:
     assert not world.manifest.parent.exists()
 
 
+@pytest.mark.sample
 def test_own_files__with_our_prefix_stay(world: World) -> None:
     """A name that begins with bg_ is no proof: the name must be one that the entry's source gives."""
     mine = world.dataset / "images/train/bg_street.jpg"
@@ -377,6 +380,7 @@ def test_own_files__with_our_prefix_stay(world: World) -> None:
     assert (world.dataset / "labels/train/bg_street.txt").exists()
 
 
+@pytest.mark.sample
 def test_remove__keeps_other_content_of_the_same_size(world: World) -> None:
     """Neither name nor size proves anything: the content must be what was added."""
     entry = world.read()["entries"][0]
@@ -515,6 +519,7 @@ def test_remove__takes_its_own_link_back_though_its_target_is_gone(tmp_path: Pat
 
 
 @needs_posix
+@pytest.mark.sample
 def test_recovery__publishes_only_what_was_staged(world: World) -> None:
     """A link to a secret under the name of a staged image would bring the secret into the dataset."""
     told = pending(world)

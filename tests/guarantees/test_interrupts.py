@@ -40,8 +40,14 @@ pytestmark = [
 
 LAYOUTS = ("folder", "list", "unlabelled")
 ADDED = range(10, 12)
-# Every line takes a while where what is interrupted needs an interrupt to begin.
-STRIDES = [pytest.param(13, id="some lines"), pytest.param(1, id="every line", marks=pytest.mark.slow)]
+# Every line takes minutes; a stride that shares no factor with loops of a few lines meets most of them.
+STRIDES = [pytest.param(31, id="some lines"), pytest.param(1, id="every line", marks=pytest.mark.sweep)]
+# Where what is interrupted needs an interrupt to begin.
+LONG_STRIDES = [
+    pytest.param(67, id="some lines"),
+    pytest.param(13, id="more lines", marks=pytest.mark.sweep),
+    pytest.param(1, id="every line", marks=pytest.mark.slow),
+]
 # The user's own file, which looks very much like one of ours.
 THEIR_LABEL = "labels/train/bg_demo_9.txt"
 
@@ -147,15 +153,17 @@ def how(delivery: str) -> dict[str, Any]:
     return {"deliver": signal.SIGINT} if delivery == "SIGINT" else {}
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_merge__interrupted_at_every_line(scratch: Path, layout: str, delivery: str) -> None:
-    assert sweep(merge, lambda: make(scratch / "data", layout), **how(delivery)) > 400
+def test_merge__interrupted_at_every_line(scratch: Path, layout: str, delivery: str, stride: int) -> None:
+    assert sweep(merge, lambda: make(scratch / "data", layout), stride=stride, **how(delivery)) > 400
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_remove__interrupted_at_every_line(scratch: Path, layout: str, delivery: str) -> None:
+def test_remove__interrupted_at_every_line(scratch: Path, layout: str, delivery: str, stride: int) -> None:
     place, before = make(scratch / "full", layout)
     merge(place)
 
@@ -165,7 +173,7 @@ def test_remove__interrupted_at_every_line(scratch: Path, layout: str, delivery:
         shutil.copytree(place.root, root)
         return make_place_again(root, place), before
 
-    assert sweep(remove_added, merged, **how(delivery)) > 300
+    assert sweep(remove_added, merged, stride=stride, **how(delivery)) > 300
 
 
 def make_place_again(root: Path, place: Place) -> Place:
@@ -208,7 +216,7 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("stride", LONG_STRIDES)
 @pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_rollback__interrupted_at_every_line(scratch: Path, layout: str, first: str, stride: int) -> None:
@@ -228,7 +236,7 @@ def test_rollback__interrupted_at_every_line(scratch: Path, layout: str, first: 
     assert sweep(work, place_of, stride=stride, armed=lambda: broken[0].begun) > 90
 
 
-@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("stride", LONG_STRIDES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("command", ["add", "remove"])
 def test_recovery__interrupted_at_every_line(scratch: Path, layout: str, command: str, stride: int) -> None:
@@ -276,7 +284,8 @@ def test_recovery__with_nothing_left_to_add_leaves_no_folder(scratch: Path) -> N
 # ---------------------------------------------------------------- files of the user that appear meanwhile
 
 
-def test_merge__leaves_an_empty_label_of_the_user_that_appears_in_the_last_moment(scratch: Path) -> None:
+@pytest.mark.parametrize("stride", STRIDES)
+def test_merge__leaves_an_empty_label_of_the_user_that_appears_in_the_last_moment(scratch: Path, stride: int) -> None:
     """It looks like ours to the byte; only that this merge did not create it tells whose it is."""
     theirs = f"labels/train/bg_demo_{ADDED[-1]}.txt"
     appeared: list[bool] = []
@@ -299,14 +308,14 @@ def test_merge__leaves_an_empty_label_of_the_user_that_appears_in_the_last_momen
         return interrupt
 
     number = 0
-    for number, interrupt in enumerate(interrupts(run), 1):  # noqa: B007 - the number of the last
+    for number, interrupt in enumerate(interrupts(run, stride=stride), 1):  # noqa: B007 - the number of the last
         # A roll-back that was cut short is finished by the next command, which cannot know any more whose it is.
         if read_manifest(place[0].root).pending is None:
             remove_added(place[0])
             assert (place[0].root / theirs).exists(), interrupt.place
         assert (place[0].root / theirs).exists(), interrupt.place
     tried("interrupted lines", number)
-    assert number > 100
+    assert number * stride > 100
 
 
 # ---------------------------------------------------------------- between any two instructions
@@ -358,10 +367,11 @@ class Command:
         assert tree(self.root) == self.before, where
 
 
+@pytest.mark.parametrize("more", [False, pytest.param(True, marks=pytest.mark.sweep)], ids=["some lines", "more lines"])
 @pytest.mark.parametrize("layout", ["folder", "list", "folders"])
 @pytest.mark.parametrize("command", ["augment", "remove"])
 @pytest.mark.parametrize("thread", ["main", "another"])
-def test_python__interrupted_anywhere(scratch: Path, command: str, layout: str, thread: str) -> None:
+def test_python__interrupted_anywhere(scratch: Path, command: str, layout: str, thread: str, more: bool) -> None:
     """The interrupt reaches the caller, also in a thread where no handler of signals could be installed."""
     world = Command(scratch, layout)
 
@@ -388,11 +398,11 @@ def test_python__interrupted_anywhere(scratch: Path, command: str, layout: str, 
         return interrupt
 
     number = 0
-    stride = 83 if command == "augment" else 29
+    stride = (83 if command == "augment" else 29) * (1 if more else 7)
     for number, interrupt in enumerate(interrupts(run, stride=stride), 1):  # noqa: B007 - the number of the last
         world.check(interrupt.place)
     tried("interrupted lines", number)
-    assert number > 20
+    assert number * stride > 600
 
 
 PROGRAM = """

@@ -207,6 +207,7 @@ def test_remove__killed_at_every_point(scratch: Path, kill_server: KillServer, l
     assert seen == moments(layout)
 
 
+@pytest.mark.sample
 def test_remove__of_one_split_killed_at_every_point(scratch: Path, kill_server: KillServer) -> None:
     """What was added to another split stays, and can be taken back later."""
     source, template = make_source(scratch / "source", POOL), make_dataset(scratch / "template", "folder").template
@@ -531,6 +532,7 @@ def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillSe
     assert tree(dataset) == before
 
 
+@pytest.mark.sample
 def test_cache_clear__killed_at_every_point(scratch: Path, kill_server: KillServer) -> None:
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
     sources = [make_source(scratch / name, size) for name, size in (("one", POOL), ("two", POOL - 1))]

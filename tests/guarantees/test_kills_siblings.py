@@ -190,6 +190,7 @@ def test_remove__that_hands_images_over_killed_at_every_point(world: World, scra
     assert point > 15
 
 
+@pytest.mark.sample
 def test_data_yaml__that_names_another_folder_after_a_kill(world: World) -> None:
     """What the run brought into the old folder is taken back: nobody would train on it, and nothing of it may stay."""
     if world.kind != "folders":

@@ -122,6 +122,7 @@ def test_no_permission__for_one_label_or_image_of_the_user(world: World) -> None
     world.check_recovers(run_inside)
 
 
+@pytest.mark.sample
 def test_no_permission__for_some_images_of_the_source(world: World) -> None:
     """Others take their place; the count is exact."""
     with contextlib.ExitStack() as closed:
@@ -163,6 +164,7 @@ def test_cache__that_cannot_be_written(tmp_path: Path, world: World, what: str) 
     world.check_recovers(run_inside)
 
 
+@pytest.mark.sample
 def test_cache__that_can_only_be_read_is_good_enough(tmp_path: Path, world: World) -> None:
     cache = tmp_path / "cache"
     # A file changed within the last seconds is read again, since its times prove nothing.

@@ -112,6 +112,7 @@ def test_every_step_of_a_download__fails(tmp_path: Path, kind: str) -> None:
             assert all(label.read_bytes() == b"" for label in labels)
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("target", ["new", "empty"])
 def test_convert__says_what_is_there_when_the_disk_fails_at_the_very_end(tmp_path: Path, target: str) -> None:
     world = make_world(tmp_path)

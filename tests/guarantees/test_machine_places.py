@@ -149,6 +149,7 @@ def test_images_that_nothing_can_be_moved_to__are_staged_inside(
     world.check_recovers(run_inside)
 
 
+@pytest.mark.sample
 def test_images_that_cannot_be_published__are_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would fail after all downloads is found out before the first."""
     world = make_world(tmp_path)
@@ -230,6 +231,7 @@ def test_trial__record_that_somebody_edited_takes_nothing_of_the_user(
     assert {path.name for path in (tmp_path / "images").iterdir()} == before
 
 
+@pytest.mark.sample
 def test_symlinked_folders__are_filled_where_they_really_lie(tmp_path: Path) -> None:
     """As when a big disk holds the pictures: a trainer follows the links first and then looks for /images/."""
     world = make_world(tmp_path)
@@ -311,6 +313,7 @@ def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, fr
     tried("machine faults")
 
 
+@pytest.mark.sample
 def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(tmp_path: Path) -> None:
     held = tmp_path / "data" / ".yolobg" / "lock.held"
     held.parent.mkdir(parents=True)
@@ -381,6 +384,7 @@ def test_limited_file_size(tmp_path: Path, kib: int) -> None:
     world.check_recovers(run_inside)
 
 
+@pytest.mark.sample
 def test_names_of_255_bytes(tmp_path: Path) -> None:
     """The user's and the source's names may be as long as a file system takes them; ours, which begin with bg_, fit."""
     world = make_world(tmp_path)
@@ -465,6 +469,7 @@ time.time, time.time_ns = lambda: real() - 3e8, lambda: real_ns() - 3 * 10**17
 """
 
 
+@pytest.mark.sample
 def test_clock_that_goes_back(tmp_path: Path) -> None:
     """Nothing rests on the clock: not the cache's notes, not staging, not the manifest."""
     world = make_world(tmp_path)

@@ -80,6 +80,7 @@ def test_signal__once_ends_in_good_order(world: World, name: str) -> None:
     world.check_recovers(run_inside, 10)
 
 
+@pytest.mark.sample
 def test_signal__twice_ends_at_once(world: World) -> None:
     """The second does not wait for anything, not even for a disk that hangs."""
     hang = "import time\nfrom yolobg.images.workers import Workshop\nWorkshop.close = lambda _: time.sleep(1000)"
@@ -131,6 +132,7 @@ def test_signal__that_is_ignored_stays_so(world: World) -> None:
 IGNORING = "import os, signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])"
 
 
+@pytest.mark.sample
 def test_signals__are_given_back_to_a_program_that_takes_over() -> None:
     """`yolobg train` becomes Ultralytics, whose own ways with Ctrl-C and SIGTERM then hold."""
     code = """
@@ -222,6 +224,7 @@ def test_no_home__is_told_and_nothing_is_made_in_the_current_folder(tmp_path: Pa
     world.check_recovers(run_inside)
 
 
+@pytest.mark.sample
 def test_current_folder__that_is_gone(tmp_path: Path, world: World) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

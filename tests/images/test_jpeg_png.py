@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 from download_pictures import picture
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,7 +17,7 @@ from PIL import Image
 from yolobg.images.check import BadImageError, Depth, check_image, image_suffix
 from yolobg.model import ImageRecord
 
-SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 
 
 def record(name: str = "a.jpg", width: int = 64, height: int = 48) -> ImageRecord:

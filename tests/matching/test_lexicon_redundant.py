@@ -24,6 +24,7 @@ def tool() -> ModuleType:
     return module
 
 
+@pytest.mark.sweep
 def test_hardly_an_entry_could_go(tool: ModuleType) -> None:
     """Every 25th entry of each list is taken out for a moment: at most one in fifty is not missed."""
     tried, gone = 0, []

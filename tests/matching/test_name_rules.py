@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from effort import count_calls
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -219,7 +220,7 @@ def stable(match: ClassMatch) -> object:
 @example("of of of")
 @example("no no no")
 @example("w/o")
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_string_is_answered_the_same_way_twice(name: str) -> None:
     first, second = match_classes([name])[0], match_classes([name])[0]
     assert first == second
@@ -253,7 +254,7 @@ def test_the_order_of_the_list_does_not_matter(names: list[str]) -> None:
 
 
 @given(st.sampled_from([c.name for c in coco_categories()]), st.sampled_from(["_", "-", " ", ".", ""]), st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_category_keeps_its_meaning_in_any_spelling(name: str, separator: str, upper: bool) -> None:
     spelled = separator.join(name.split())
     (match,) = match_classes([spelled.upper() if upper else spelled.title()])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from places import HELPERS, TESTS
 
 FILES = sorted(TESTS.rglob("*.py"))
@@ -68,3 +69,12 @@ def test_programs_in_tests__import_what_is_there() -> None:
 
 def test_helpers__are_no_tests() -> None:
     assert [path.name for path in HELPERS.rglob("test_*.py")] == []
+
+
+def test_guarantees__of_each_file_the_default_run_tries_some(pytestconfig: pytest.Config) -> None:
+    """A user's "does it work here" touches each promise; the rest runs in `.ci/run`."""
+    assert "not sweep and (not slow or sample)" in " ".join(pytestconfig.getini("addopts"))
+    for path in sorted((TESTS / "guarantees").glob("test_*.py")):
+        text = path.read_text("utf-8")
+        whole = re.search(r"^pytestmark = (pytest\.mark\.slow$|\[[^\]]*pytest\.mark\.slow)", text, re.MULTILINE)
+        assert not whole or "pytest.mark.sample" in text, path.name

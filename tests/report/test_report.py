@@ -205,6 +205,7 @@ def photographs(folder: Path, number: int) -> list[Path]:
     return paths
 
 
+@pytest.mark.sweep
 def test_report__a_thousand_images_stay_below_15_mb(tmp_path: Path) -> None:
     """Of pure noise, the worst there is; each of a few files stands for many cards."""
     paths = photographs(tmp_path / "noise", 5)
@@ -282,6 +283,7 @@ def test_sheet__shows_every_background(tmp_path: Path, suffix: str) -> None:
     assert tree(data) == before
 
 
+@pytest.mark.sweep
 def test_sheet__a_thousand_and_none(tmp_path: Path) -> None:
     (path,) = photographs(tmp_path / "noise", 1)
     cards = [Card(f"bg_{n}.jpg", path, "train", _entry(n), ("dog",), ()) for n in range(1000)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -193,7 +194,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     monkeypatch.setattr(annotation_stream, "_MAX_KEY", 40)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=documents(), piece=st.integers(16, 150))
 def test_stream__equals_the_whole_decode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: bytes, piece: int
@@ -203,7 +204,7 @@ def test_stream__equals_the_whole_decode(
     assert read_instances(path) == parse_instances(document, source=str(path))
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=documents(), piece=st.integers(16, 150), data=st.data())
 def test_stream__damaged_files_get_the_same_answer_either_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: bytes, piece: int, data: st.DataObject

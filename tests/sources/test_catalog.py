@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -85,7 +86,7 @@ def union_of_img_ids(api: Any, names: Iterable[str]) -> set[int]:
     return found
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_eligible__equals_pycocotools_on_generated_files(tmp_path: Path, data: st.DataObject) -> None:
     category_ids = data.draw(st.lists(st.integers(1, 2**40), min_size=1, max_size=12, unique=True))
@@ -227,7 +228,7 @@ def test_vetoes__phrases_are_quoted_and_batched(tmp_path: Path, terms: tuple[str
         assert set(range(1, 8)) - set(answer.ids) == vetoed
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(term=st.text(max_size=12))
 def test_vetoes__no_text_is_syntax(tmp_path: Path, term: str) -> None:
     path = tmp_path / "shared.sqlite"
