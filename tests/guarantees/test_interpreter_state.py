@@ -135,6 +135,15 @@ def test_odd_pictures__make_pillow_warn() -> None:
         image.getexif()
 
 
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """Spare each collection what other tests have left: there are hundreds of collections here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> dict[str, Any]:
     source = make_odd(make_source(tmp_path / "source", 24))

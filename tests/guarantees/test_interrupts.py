@@ -123,8 +123,11 @@ def sweep(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a list is always written in place")
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("work", [merge, remove_added], ids=["merge", "remove"])
-def test_list_with_two_names__interrupted_at_every_line(scratch: Path, work: Callable[[Place], None]) -> None:
+def test_list_with_two_names__interrupted_at_every_line(
+    scratch: Path, work: Callable[[Place], None], stride: int
+) -> None:
     """It is changed in place, so that both names stay one file."""
 
     def place_of() -> tuple[Place, dict[str, bytes | None]]:
@@ -138,7 +141,7 @@ def test_list_with_two_names__interrupted_at_every_line(scratch: Path, work: Cal
         return place, before
 
     paths = frozenset(path for path in PATHS if Path(path).name in ("list_file.py", "files.py", "contextlib.py"))
-    assert sweep(work, place_of, paths=paths) > 100
+    assert sweep(work, place_of, stride=stride, paths=paths) > 100
     assert (scratch / "second").samefile(scratch / "data/train.txt")
 
 
