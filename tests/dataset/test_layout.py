@@ -99,7 +99,7 @@ def test_label_key__does_not_depend_on_case_or_form(stem: str) -> None:
 def test_is_image__goes_by_suffix_in_any_case(stem: str, suffix: str) -> None:
     assert is_image(stem + suffix)
     assert not is_image(stem + suffix + "x")
-    assert not is_image(f"{stem}{suffix}/{stem}")
+    assert not is_image(f"{stem}{suffix}/a")
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.txt", "a.npy", "a.jpg.part", "a", "", ".", "a.jfif", "a.pfm", "a.jpg "])
