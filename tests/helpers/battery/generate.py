@@ -1,6 +1,6 @@
 """Ask the real Ultralytics for the answers to the battery and keep them in expected.json.
 
-Run in an environment with Ultralytics, with `tests/` on the path:
+Run in an environment with Ultralytics, with `tests/helpers/` on the path:
 
     PYTHONPATH=tests/helpers python -m battery.generate            # writes expected.json
     PYTHONPATH=tests/helpers python -m battery.generate --check    # compares, exit 1 where they differ

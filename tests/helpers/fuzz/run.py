@@ -1,4 +1,4 @@
-"""Fuzz one target with atheris: `python -m fuzz.run TARGET CORPUS FINDINGS [libFuzzer options]`, from tests/.
+"""Fuzz one target with atheris: `python -m fuzz.run TARGET CORPUS FINDINGS [libFuzzer options]`, from tests/helpers/.
 
 For a virtual environment of its own: atheris is no dependency of the tests, which replay what it found. An input at
 which something else than an error of ours comes out is put into FINDINGS, one for each place that raised it, and the

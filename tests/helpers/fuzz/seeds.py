@@ -83,11 +83,7 @@ _RUN = {
     "added": "2026-11-01T10:00:00Z",
     "split": "train",
     "source": "coco2017",
-    "map": {"cat": ["cat"]},
-    "exclude": ["dog"],
-    "images": ["/pool"],
-    "license": "any",
-    "jobs": 4,
+    "options": {"map": {"cat": ["cat"]}, "exclude": ["dog"], "images": ["/pool"], "license": "any", "jobs": 4},
 }
 # As `yolobg.changes.table` stores lists: each form of a column once.
 _BLOCK = {name: {"all": value} for name, value in _ENTRY.items()} | {
