@@ -316,7 +316,7 @@ def open_ordinary(path: Path | str, limit_bytes: int) -> BinaryIO:
     file.close()
     if stat.S_ISREG(status.st_mode):
         raise OSError(errno.EFBIG, f"it is larger than {limit_bytes >> 20} MiB", str(path))
-    raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def _open_at_once(path: str, flags: int) -> int:

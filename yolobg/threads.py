@@ -47,7 +47,7 @@ def start_thread(run: Callable[..., None], *arguments: Any, name: str) -> thread
 
 def _none_starts() -> YolobgError:
     return YolobgError(
-        "this machine starts no more threads: the number of processes of this user or container is limited. The "
+        "this machine cannot start more threads: the number of processes of this user or container is limited. The "
         "dataset is valid. Raise the limit (`ulimit -u`, `docker run --pids-limit`), or end other programs, and run "
         "again"
     )

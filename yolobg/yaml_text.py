@@ -72,7 +72,7 @@ def load_yaml(text: str | bytes, *, source: str, repeated_keys: list[str] | None
     except _FAILURES as error:
         value = _load_printable(text, source, error, repeated)
     if repeated and repeated_keys is None:
-        raise DatasetError(f"{source}: key '{repeated[0]}' is there more than once; keep one of them")
+        raise DatasetError(f"{source}: key '{repeated[0]}' occurs more than once; keep one of them")
     if repeated_keys is not None:
         repeated_keys += repeated
     return value
@@ -133,7 +133,7 @@ def _check_growth(node: yaml.Node, measured: dict[int, tuple[int, int]]) -> tupl
         return 1, 0
     if (known := measured.get(id(node))) is not None:
         if not known[0]:
-            raise _BombError("an alias stands inside what it stands for")
+            raise _BombError("an alias refers to something that contains it")
         return known
     measured[id(node)] = 0, 0
     below = [_check_growth(child, measured) for child in _children(node)]

@@ -60,7 +60,7 @@ def of(root: Path) -> Dataset:
 NOT_OUR_NAME = "its name is not one that yolobg gives"
 OUTSIDE = "it lies outside the folders of this dataset"
 NOT_ITS_LABEL = "its label is not the label of its image"
-NO_SENSE = "its path makes no sense"
+NO_SENSE = "its path is not valid"
 ENTRIES: list[tuple[str, str, str | None]] = [
     (f"images/train/{NAME}.jpg", f"labels/train/{NAME}.txt", None),
     (f"images/train/deep/{NAME}.jpg", f"labels/train/deep/{NAME}.txt", None),
@@ -136,7 +136,7 @@ def test_lies_in_root__only_where_data_yaml_has_moved_away_from_a_folder_of_the_
 
 # ---------------------------------------------------------------- list files
 
-NOT_A_LIST = "it is no list file of this dataset"
+NOT_A_LIST = "it is not a list file of this dataset"
 FILES: list[tuple[str, str | None, bool]] = [
     # The file, why no lines of ours can be in it, and whether our very lines may be taken out of it.
     ("list.txt", None, True),

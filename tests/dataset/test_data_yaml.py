@@ -65,8 +65,8 @@ def outcome(call: Callable[[], T]) -> T | DatasetError:
     [
         (BOMB, "aliases make more than"),
         (MERGE_BOMB, "aliases make more than"),
-        ("a: &a [*a]\n", "stands inside"),
-        ("a: &a {b: *a}\n", "stands inside"),
+        ("a: &a [*a]\n", "refers to something that contains it"),
+        ("a: &a {b: *a}\n", "refers to something that contains it"),
         ("[" * 65 + "]" * 65, "levels deep"),
         ("{a: " * 65 + "}" * 65, "levels deep"),
         ("- " * 65 + "x", "levels deep"),
@@ -83,8 +83,8 @@ def outcome(call: Callable[[], T]) -> T | DatasetError:
         ("a: 1" + ":59" * 100_000 + "\n", "more than 1,000 digits"),
         ("a0: &a0 []\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 1000)), "levels deep"),
         ("? [a]\n: b\n", "not valid YAML"),
-        ("a: 1\nb: 2\na: 3\n", "key 'a' is there more than once"),
-        ("a: {b: 1, b: 2}\n", "key 'b' is there more than once"),
+        ("a: 1\nb: 2\na: 3\n", "key 'a' occurs more than once"),
+        ("a: {b: 1, b: 2}\n", "key 'b' occurs more than once"),
     ],
 )
 def test_load_yaml__refuses_by_name(text: str, why: str) -> None:
@@ -202,10 +202,10 @@ def test_read_data_yaml__warns_of_what_stops_ultralytics(dataset: Path) -> None:
     for text, word in (
         ("names: [a]\ntrain: images/train\n", "key 'val' is missing"),
         ("names: [a]\ntrain: images/train\nval: nowhere\n", "nowhere' does not exist"),
-        (GOOD + "names: [a, b]\n", "key 'names' is there more than once"),
+        (GOOD + "names: [a, b]\n", "key 'names' occurs more than once"),
         (GOOD + "path: ../set\n", "found beside the yaml"),
         (GOOD + "path: nowhere\n", "path 'nowhere' does not exist"),
-        (GOOD + f"path: '{dataset.as_posix()}/no'\n", "/no' does not exist; write where the dataset lies"),
+        (GOOD + f"path: '{dataset.as_posix()}/no'\n", "/no' does not exist; write where the dataset is"),
     ):
         file.write_text(text, encoding="utf-8")
         assert any(word in warning for warning in read_data_yaml(file, cwd=dataset / "images").warnings), word

@@ -185,7 +185,7 @@ def test_scan_split__repeated_images_are_told(tmp_path: Path) -> None:
 
 def test_scan_split__unknown_split_names_those_that_are_there(tmp_path: Path) -> None:
     data = make(tmp_path, images=["images/train/a.jpg"])
-    with pytest.raises(DatasetError, match=r"no split 'test' \(there: train\)"):
+    with pytest.raises(DatasetError, match=r"no split 'test' \(available: train\)"):
         scan_split(data, "test")
 
 
@@ -287,7 +287,7 @@ def test_choose_destination__labels_lie_where_the_new_line_puts_them(tmp_path: P
 
 def test_choose_destination__a_list_of_images_that_are_gone_is_refused(tmp_path: Path) -> None:
     data = make(tmp_path, "t.txt", labels={"t.txt": "./gone/a.jpg\n"})
-    with pytest.raises(DatasetError, match="does not exist; mend the list"):
+    with pytest.raises(DatasetError, match="does not exist; fix the list"):
         choose(data)
 
 

@@ -190,9 +190,7 @@ def test_scan__a_label_folder_that_cannot_be_read(
         (tmp_path / where).chmod(0o755)
     if told is None:
         assert done.returncode == 3, done.stderr
-        assert re.search(
-            r"a\.txt: cannot find out whether this label is there: " + os.strerror(errno.EACCES), done.stderr
-        )
+        assert re.search(r"a\.txt: cannot check whether this label exists: " + os.strerror(errno.EACCES), done.stderr)
         return
     after = json.loads(done.stdout)["after"]
     assert (after["labelled"], after["corrupt"], after["missing"]) == told

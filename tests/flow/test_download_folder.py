@@ -98,7 +98,7 @@ def test_download__grows_and_shares_out(tmp_path: Path, real: CocoReal) -> None:
         ({"count": 0}, UsageError, "at least 1"),
         ({"exclude": ()}, UsageError, "at least one class"),
         ({"val": "2"}, UsageError, "not a share"),
-        ({"val": "0.5", "count": 1}, UsageError, "shared out"),
+        ({"val": "0.5", "count": 1}, UsageError, "cannot be split"),
         ({"exclude": ("xyzzyq",)}, UnresolvedClassError, "xyzzyq"),
         ({"count": 5000}, PoolError, "5,000 backgrounds are needed"),
     ],
@@ -114,7 +114,7 @@ def test_download__refuses_what_makes_no_sense(
 def test_download__a_folder_with_other_things_is_not_touched(tmp_path: Path, real: CocoReal) -> None:
     (tmp_path / "bg").mkdir()
     (tmp_path / "bg" / "mine.txt").write_text("x")
-    with pytest.raises(UsageError, match="no earlier download"):
+    with pytest.raises(UsageError, match="not an earlier download"):
         download(tmp_path / "bg", exclude="person", count=3, **source(real))
     assert list((tmp_path / "bg").iterdir()) == [tmp_path / "bg" / "mine.txt"]
 

@@ -97,7 +97,7 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     said = " ".join(done.stderr.split())
-    assert f"Would take {len(wrong)} backgrounds that no longer qualify out of train and would add {len(wrong)}" in said
+    assert f"Would remove {len(wrong)} backgrounds that no longer qualify from train and would add {len(wrong)}" in said
     assert "(holds person)" in said
     assert tree(dataset) == before
 
@@ -125,7 +125,7 @@ def test_recheck__keeps_what_a_person_labelled_or_replaced(dataset: Path, source
     report = yolobg.augment(dataset, recheck=True, **source)
     assert set(report.stale.replaced) == {entry.image for entry in others}
     assert {kept.image for kept in report.stale.kept} == {labelled.image, replaced.image}
-    assert any("somebody has labelled it" in line for line in report.warnings)
+    assert any("someone has labelled it" in line for line in report.warnings)
     assert all((dataset / entry.image).is_file() for entry in (labelled, replaced))
     # One of the twelve is labelled now.
     assert report.after.backgrounds == 11
@@ -210,7 +210,7 @@ def test_recheck__todays_options_decide_and_that_is_said(dataset: Path, source: 
     assert {entry.license for entry in read_manifest(dataset).entries} == {1, 2}
     for asked in ("1", "any"):
         report = yolobg.augment(dataset, recheck=True, license=asked, **source)
-        assert any("today's decide" in line for line in report.warnings)
+        assert any("the current ones decide" in line for line in report.warnings)
         assert {run.options.get("license", "any") for run in read_manifest(dataset).runs} == {asked}
         assert {entry.license for entry in read_manifest(dataset).entries} == {1}
         assert report.after.backgrounds == 8

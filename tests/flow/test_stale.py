@@ -184,7 +184,7 @@ def test_class_added__that_nothing_is_known_of(dataset: Path, source: dict[str, 
     yolobg.augment(dataset, count=6, **source)
     name_classes(dataset, "dog", "qwrtzpl")
     (unchecked,) = yolobg.status(dataset).stale.unchecked
-    assert (unchecked.count, unchecked.reason) == (6, "nothing says what qwrtzpl stands for; say it with --map")
+    assert (unchecked.count, unchecked.reason) == (6, "qwrtzpl cannot be resolved; say what it stands for with --map")
     assert yolobg.augment(dataset, count=6, map={"qwrtzpl": ()}, **source).stale == Stale()
     wrong = stale_ids(yolobg.augment(dataset, count=6, map={"qwrtzpl": ("person",)}, **source).stale)
     assert wrong == persons(dataset)
@@ -204,7 +204,7 @@ def test_source__that_was_annotated_further(dataset: Path, source: dict[str, Any
     stale = yolobg.status(dataset).stale
     assert stale_ids(stale) == {others[0]}
     assert [(one.count, one.reason) for one in stale.unchecked] == [
-        (2, "instances_s has changed since, and they are not in it")
+        (2, "instances_s has changed since, and they are no longer in it")
     ]
 
 

@@ -69,12 +69,12 @@ def test_survey__counts_each_kind(shapes: tuple[Shape, ...], counted: dict[str, 
         ((BOX, POINTS), (POINTS, BOX), None),
         ((MASK,), (MASK,), None),
         ((CROWD_MASK,), (CROWD,), None),
-        ((BOX,), (), "no object where 1 cat (box) was meant"),
-        ((BOX,), (replace(BOX, class_id=1),), "1 dog (box) where 1 cat (box) was meant"),
-        ((MASK,), (BOX,), "1 cat (box) where 1 cat (box with a mask) was meant"),
-        ((OUTLINE,), (BOX,), "1 cat (box) where 1 cat (polygon) was meant"),
-        ((POINTS,), (BOX,), "1 cat (box) where 1 cat (box with key points) was meant"),
-        ((CROWD,), (BOX,), "1 cat (box) where 1 cat (box, crowd) was meant"),
+        ((BOX,), (), "no object where 1 cat (box) was expected"),
+        ((BOX,), (replace(BOX, class_id=1),), "1 dog (box) where 1 cat (box) was expected"),
+        ((MASK,), (BOX,), "1 cat (box) where 1 cat (box with a mask) was expected"),
+        ((OUTLINE,), (BOX,), "1 cat (box) where 1 cat (polygon) was expected"),
+        ((POINTS,), (BOX,), "1 cat (box) where 1 cat (box with key points) was expected"),
+        ((CROWD,), (BOX,), "1 cat (box) where 1 cat (box, crowd) was expected"),
         ((BOX,), (replace(BOX, box=(0.5, 0.5, 0.2, 0.3)),), "a coordinate is off by 0.1 of the image's size"),
     ],
 )
@@ -86,7 +86,7 @@ def test_compare__names_what_differs(meant: tuple[Shape, ...], found: tuple[Shap
 
 def test_compare__an_image_that_is_missing_or_was_not_meant() -> None:
     compared = compare(small(BOX), small(BOX, name="b.jpg"), pixel_digits=None, ordered_classes=True)
-    assert compared.differences == ("train/a.jpg: is missing", "train/b.jpg: was not meant to be there")
+    assert compared.differences == ("train/a.jpg: is missing", "train/b.jpg: was not expected")
 
 
 LOSSES = {

@@ -169,7 +169,7 @@ def test_convert__a_file_name_never_leads_out_of_the_target(tmp_path: Path) -> N
     content = json.loads(place.read_text())
     content["images"][0]["file_name"] = "../../../../evil.jpg"
     place.write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match="not at hand"):
+    with pytest.raises(DatasetError, match="its image is missing"):
         convert(tmp_path / "source/coco", tmp_path / "out", to="coco")
     convert(tmp_path / "source/coco", tmp_path / "out", to="coco", images="none")
     assert not list(tmp_path.parent.glob("**/evil*"))

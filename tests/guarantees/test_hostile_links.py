@@ -111,11 +111,11 @@ def test_lock__that_is_a_pipe_or_a_link_is_refused_and_told(world: World) -> Non
     lock = world.dataset / ".yolobg/lock"
     lock.parent.mkdir()
     lock.symlink_to(world.victim / "keys")
-    with pytest.raises(MergeError, match="lock: is a link or no ordinary file"):
+    with pytest.raises(MergeError, match="lock: is a link or not a regular file"):
         augment(world, 2)
     lock.unlink()
     os.mkfifo(lock)
-    with pytest.raises(MergeError, match="lock: is a link or no ordinary file"):
+    with pytest.raises(MergeError, match="lock: is a link or not a regular file"):
         augment(world, 2)
     lock.unlink()
     assert len(augment(world, 2).added) == 2

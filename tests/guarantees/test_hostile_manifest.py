@@ -74,7 +74,7 @@ def act(world: World) -> None:
         tally.tried("hostile inputs")
     if world.manifest.exists() and world.read().get("pending"):
         # What `remove` would not act on is refused here as well, before anything is fetched.
-        with pytest.raises(MergeError, match="changed by somebody else"):
+        with pytest.raises(MergeError, match="Something other than yolobg changed the manifest"):
             augment(world, 4)
         tally.tried("hostile inputs")
 
@@ -348,7 +348,7 @@ def test_entries__that_climb_out_of_a_linked_folder_write_no_label(world: World)
         }
     world.write(told)
     # Not `remove`, which would take the label away again.
-    with pytest.raises(MergeError, match="changed by somebody else"):
+    with pytest.raises(MergeError, match="Something other than yolobg changed the manifest"):
         augment(world, 4)
     assert not list((world.victim / "train").iterdir())
 

@@ -76,7 +76,7 @@ def check_outcome(world: World, told: Outcome, had: int, wanted: int, fault: Fau
         if "as it was" in told.stderr:
             assert len(world.backgrounds()) == had, fault.where
             assert not world.interrupted(), fault.where
-        elif "not all of it could be taken back" in told.stderr:
+        elif "not all of it could be rolled back" in told.stderr:
             # Either the intent is there to go on from, or only the very last step failed, and all is in.
             assert world.interrupted() or len(world.backgrounds()) == wanted, fault.where
     else:
@@ -127,9 +127,9 @@ def test_convert__says_what_is_there_when_the_disk_fails_at_the_very_end(tmp_pat
             break
         tried("machine faults")
         there = folder.is_dir() and any(folder.iterdir())
-        seen.add(("nothing was left behind" in told.stderr, "is there and whole" in told.stderr))
+        seen.add(("nothing was left behind" in told.stderr, "is complete, but the disk" in told.stderr))
         assert not (there and "nothing was left behind" in told.stderr), fault.where
-        assert there or "is there and whole" not in told.stderr, fault.where
+        assert there or "is complete, but the disk" not in told.stderr, fault.where
     assert {(True, False), (False, True)} <= seen
     assert tree(world.root) == world.before
 

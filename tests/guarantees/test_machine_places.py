@@ -319,7 +319,7 @@ def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(
     held.parent.mkdir(parents=True)
     os.mkfifo(held)
     os.utime(held, (0, 0))
-    with pytest.raises(LockedError, match="did not say which"):
+    with pytest.raises(LockedError, match="process unknown"):
         LockByName(held).acquire(time.monotonic())
     assert held.is_fifo()
     tried("machine faults")
@@ -576,7 +576,7 @@ def test_two_users_of_a_group__work_on_one_dataset(open_path: Path) -> None:
     with subprocess.Popen([*prefix(42_001), sys.executable, "-c", holding], stdin=PIPE, stdout=PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        check_refused(run_as(42_002, *world.augment(5)), 6, "another yolobg is at work", str(holder.pid))
+        check_refused(run_as(42_002, *world.augment(5)), 6, "another yolobg is running", str(holder.pid))
         holder.communicate()
     assert run_as(42_002, "remove", str(world.root)).code == 0
     assert tree(world.root) == world.before
@@ -608,7 +608,7 @@ def test_few_threads__do_the_work_or_say_so(tmp_path: Path, threads: int, *, ove
         assert threads > 0
         assert len(world.backgrounds()) == 3
     else:
-        check_refused(told, 1, "no more threads", "ulimit -u")
+        check_refused(told, 1, "cannot start more threads", "ulimit -u")
         assert visible(world.root) == {n: c for n, c in world.before.items() if not n.startswith(".yolobg")}
     # A network's requests are made by a thread of their own.
     assert (told.code == 0) == (threads >= (2 if over_network else 1)), told.stderr

@@ -74,7 +74,7 @@ FAULTS = {
     "silence within the body": Fault("silent"),
     "200 with HTML": Fault("html", said="web page"),
     "206 with HTML": Fault("html-range", said="web page"),
-    "200 with an empty body": Fault("empty", said="nothing in it"),
+    "200 with an empty body": Fault("empty", said="an empty body"),
     "a length that is too short": Fault("short"),
     "a length that is too long": Fault("long"),
     "packed with gzip": Fault("gzip"),

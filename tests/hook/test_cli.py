@@ -111,7 +111,7 @@ def test_train__goes_on_without_a_source_unless_told(ground: Ground) -> None:
     assert not said.scans
     said = train(ground)
     assert said.code == 0, said.output
-    assert "yolobg: warning: training with what is there" in said.lines
+    assert "yolobg: warning: training on the dataset as it is" in said.lines
     assert said.scans == [(LABELLED, 0, 0)]
 
 
@@ -128,5 +128,5 @@ def test_train__stops_for_a_name_that_nothing_resolves(ground: Ground) -> None:
 def test_train__refuses_a_second_dataset(ground: Ground, argument: str) -> None:
     said = train(ground, arguments=(argument,))
     assert said.code == 2
-    assert "data= is named twice" in said.output
+    assert "data= is given twice" in said.output
     assert not ground.backgrounds()

@@ -51,7 +51,7 @@ def test_host__up_then_down(ground: Ground, server: ImageServer) -> None:
     check_trained(said, ground, added=0)
     (warned,) = [line for line in said.ours if line.startswith("no backgrounds were added: ")]
     assert server.url.removeprefix("http://") in warned
-    assert warned.endswith("Training goes on with what is there.")
+    assert warned.endswith("Training continues with the dataset as it is.")
     assert trained_tree(ground) == before
     server.revive()
     said = ground.play("by_attach", options={"images": [server.url]})
@@ -112,7 +112,7 @@ def test_unresolved_class__ends_the_training_and_tells_the_map(ground: Ground) -
 def test_resumed_training__goes_on_with_what_it_had(ground: Ground) -> None:
     said = ground.play("resume")
     assert said.told == [{"dataset": LABELLED, "epoch": 1}]
-    assert said.ours == ["a resumed training goes on with the images it had; nothing was added"]
+    assert said.ours == ["a resumed training continues with the images it started with; nothing was added"]
     assert not ground.backgrounds()
 
 
@@ -124,7 +124,7 @@ def test_classify__knows_no_backgrounds(ground: Ground) -> None:
             shutil.copyfile(image, folder / image.name)
     said = ground.play("classify", data=str(ground.root / "sorted"))
     assert said.told == [{"dataset": LABELLED}]
-    assert said.ours == ["task 'classify' knows no background images; nothing was added"]
+    assert said.ours == ["task 'classify' does not use background images; nothing was added"]
 
 
 def test_another_at_work__is_waited_for(ground: Ground) -> None:
@@ -140,7 +140,7 @@ def test_another_at_work__is_waited_for(ground: Ground) -> None:
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None
-        waits = next((line for line in process.stdout if "another yolobg is at work" in line), "")
+        waits = next((line for line in process.stdout if "another yolobg is running" in line), "")
         assert waits.rstrip().endswith("waiting")
         assert not ground.backgrounds()
         held.close()

@@ -140,7 +140,7 @@ def test_faults__the_same_set_whatever_the_order_of_answers(tmp_path: Path) -> N
 def test_faults__a_host_that_has_nothing_ends_the_run(fault: str, tmp_path: Path) -> None:
     pool = records(500)
     with ImageServer(served(pool), always={"*": fault}) as server:
-        with pytest.raises(DownloadError, match="images could not be had") as caught:
+        with pytest.raises(DownloadError, match="images could not be downloaded") as caught:
             fetch_images(pool, needed=200, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         asked = sum(server.hits.values())
     assert str(server.port) in str(caught.value)
@@ -267,7 +267,7 @@ def test_records__of_other_sizes_are_told_as_such(count: int, tmp_path: Path) ->
     """Also where so many fail in a row that the run is given up."""
     with ImageServer(served(records(count))) as server, pytest.raises(AnnotationsError) as caught:
         fetch_images(wrong_sizes(count), needed=2, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
-    assert re.search(r"none is what its record says \(image 1: http\S+ it is ", str(caught.value))
+    assert re.search(r"none matches its record \(image 1: http\S+ it is ", str(caught.value))
     assert str(caught.value).count(", but the record says ") == 3
     assert caught.value.exit_code == 3
 

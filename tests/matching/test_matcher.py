@@ -49,7 +49,7 @@ def test_the_user_map_wins_and_compares_names_without_case_and_separators() -> N
 
 
 def test_a_map_key_that_names_no_class_is_a_usage_error_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"'hlmet' is no class.*helmet"):
+    with pytest.raises(UsageError, match=r"'hlmet' is not a class.*helmet"):
         match_classes(["helmet"], user_map={"hlmet": []})
 
 

@@ -129,7 +129,7 @@ def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
     seen = check_nothing_comes_or_goes(page)
     assert [a for t, a in seen.tags if t == "img"] != []
     assert sum(t == "img" for t, _ in seen.tags) == 8
-    for wanted in ("Pedestrian", "before", "How many may be wrong", "Attribution", "8 of 26 images", "30.8%"):
+    for wanted in ("Pedestrian", "before", "How many may still be wrong", "Attribution", "8 of 26 images", "30.8%"):
         assert wanted in page, wanted
     for one in report.added:
         assert f"{one.source_id}" in page

@@ -59,7 +59,7 @@ class Watched:
         told = " ".join(self._stderr.read_text().split())
         assert told.startswith("3 backgrounds of ")
         assert told.endswith(
-            "what you decided is kept. A browser has opened the review, so the link is used up. "
+            "your decisions are kept. A browser has opened the review, so the link is used up. "
             "Review ended: 0 of 3 looked at."
         )
 

@@ -83,7 +83,7 @@ def test_augment__images_with_objects_of_their_own_are_left_out_and_counted(data
     report = yolobg.plan(dataset, source=str(bare), count=4).report
     assert report.source is not None
     assert (report.source.left_out.class_, report.source.eligible) == (2, 4)
-    with pytest.raises(PoolError, match="2 hold an excluded class"):
+    with pytest.raises(PoolError, match="2 contain an excluded class"):
         yolobg.plan(dataset, source=str(bare), count=5)
 
 
@@ -138,8 +138,8 @@ def test_augment__never_brings_in_what_is_there_already(dataset: Path, bare: Pat
     ("source", "options", "words"),
     [
         ("nowhere", {}, "no such source and no such folder"),
-        (".", {"images": ("x",)}, "--images has nothing to say"),
-        ("empty", {}, "holds no image"),
+        (".", {"images": ("x",)}, "--images can't be combined with --source FOLDER"),
+        ("empty", {}, "contains no image"),
     ],
 )
 def test_augment__a_folder_that_is_no_source(
@@ -238,7 +238,7 @@ def test_augment__stops_where_records_were_not_understood(dataset: Path, bare: P
         yolobg.plan(dataset, source=str(bare), count=1)
     assert str(Path("sub", "labels.json")) in str(stopped.value)
     (warning,) = yolobg.plan(dataset, source=str(bare), count=1, unlabelled=True).report.warnings
-    assert "as you say (--unlabelled)" in warning
+    assert "as requested (--unlabelled)" in warning
 
 
 def test_classes__of_a_folder_with_names_and_of_one_without(dataset: Path, tmp_path: Path, bare: Path) -> None:

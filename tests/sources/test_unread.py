@@ -318,7 +318,7 @@ def test_plan__goes_on_where_the_user_says_what_they_mean(dataset: Path, tmp_pat
     report = yolobg.augment(dataset, source=str(pool), count=N, unlabelled=True)
     assert {Path(added.url).stem for added in report.added} == {f"s{n:02d}" for n in range(N)}, "masks are no images"
     assert {Path(added.url).suffix.lower() for added in report.added} == {".jpg"}
-    assert any("as you say (--unlabelled)" in warning for warning in report.warnings)
+    assert any("as requested (--unlabelled)" in warning for warning in report.warnings)
 
 
 # ---------------------------------------------------------------- what does not
@@ -428,7 +428,7 @@ def test_plan__captions_of_a_folder_are_told_and_stop_nothing(
     photos(tmp_path / "pool")
     put(tmp_path / "pool" / f"metadata{suffix}", content)
     (warning,) = yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1).report.warnings
-    assert f"metadata{suffix} holds captions, which were not looked at" in warning
+    assert f"metadata{suffix} contains captions, which were not read" in warning
 
 
 @pytest.mark.parametrize("layout", ["two folders of frames", "grey frames", "png twice", "thermal"])
@@ -485,7 +485,7 @@ def test_plan__unlabelled_never_overrides_a_label_that_is_understood(dataset: Pa
     put(pool / "more.json", json.dumps({"annotations": [{"image_id": 5}]}))
     with pytest.raises(AnnotationsError, match=r"more\.json"):
         yolobg.plan(dataset, source=str(pool), count=1)
-    with pytest.raises(PoolError, match=f"{DOGS} hold an excluded class"):
+    with pytest.raises(PoolError, match=f"{DOGS} contain an excluded class"):
         yolobg.plan(dataset, source=str(pool), count=N - DOGS + 1, unlabelled=True)
     assert len(yolobg.augment(dataset, source=str(pool), count=N - DOGS, unlabelled=True).added) == N - DOGS
 

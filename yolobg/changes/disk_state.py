@@ -45,7 +45,7 @@ ImageThere = Literal["absent", "ours", "other"]
 LabelThere = Literal["absent", "blank", "filled"]
 LABEL_READ_LIMIT_BYTES = 1 << 20
 _LINKED = (
-    ", as `dvc add` leaves one, and yolobg deletes no link that it did not make. Put the file back in its place "
+    ", as `dvc add` leaves one, and yolobg deletes only links that it made. Put the file back in its place "
     "(`dvc unprotect` does) and run remove again"
 )
 # In our folder as long as a trial may be on disk: where that is, whatever data.yaml names by then.
@@ -114,8 +114,8 @@ def label_words(label: Path) -> str:
     if label.is_symlink():
         return f"its label file is a link now{_LINKED}"
     if not label.is_file():
-        return "in the place of its label file lies a folder, or something else that is no file"
-    return "its label file is no longer empty: somebody has labelled it"
+        return "its label file is now a folder, or something else that is not a regular file"
+    return "its label file is no longer empty: someone has labelled it"
 
 
 def image_words(image: Path, entry: Entry) -> str:
@@ -125,7 +125,7 @@ def image_words(image: Path, entry: Entry) -> str:
     if entry.link == "symlink" and image.is_file() and not image.is_symlink():
         return "it is a file now, and yolobg made a link there"
     if image.exists() and not image.is_file():
-        return "in its place lies a folder, or something else that is no file"
+        return "it is now a folder, or something else that is not a regular file"
     return "its content is not what yolobg added"
 
 

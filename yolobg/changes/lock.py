@@ -71,7 +71,8 @@ def hold_review(root: Path) -> Iterator[None]:
         lock = _acquire(folder, 1.0, _REVIEW_LOCK)
     except LockedError as error:
         raise LockedError(
-            f"{root}: a review of this dataset is open already; go on in its page, or end it there or with Ctrl-C first"
+            f"{root}: a review of this dataset is open already; continue in its page, or end it there or with Ctrl-C "
+            "first"
         ) from error
     except MergeError:
         pass
@@ -115,7 +116,7 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
                 return by_name
         except Timeout as error:
             raise LockedError(
-                f"{folder.parent}: another yolobg is at work here ({_holder(folder)}); wait for it to end and run again"
+                f"{folder.parent}: another yolobg is running here ({_holder(folder)}); wait for it to end and run again"
             ) from error
         except OSError as error:
             # The holder before us tidies the folder away, so between our mkdir and our open it may be gone.
@@ -156,7 +157,7 @@ def _make(folder: Path) -> None:
             raise
         except OSError as error:
             raise MergeError(
-                f"{folder}: cannot be made: {error.strerror}. yolobg stages and records its work there; make the "
+                f"{folder}: cannot be created: {error.strerror}. yolobg stages and records its work there; make the "
                 "dataset's folder writable, or use a copy of the dataset. Nothing was changed."
             ) from error
     if folder.is_symlink() or folder.is_file():
@@ -170,7 +171,9 @@ def _refuse_planted(lock: Path) -> None:
     except OSError:
         return
     if not stat.S_ISREG(there.st_mode):
-        raise MergeError(f"{lock}: is a link or no ordinary file, so yolobg did not make it; remove it and run again")
+        raise MergeError(
+            f"{lock}: is a link or not a regular file, so yolobg did not create it; remove it and run again"
+        )
 
 
 def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
@@ -211,7 +214,7 @@ def _holder(folder: Path) -> str:
         told = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
         return f"process {int(told['pid'])} on {str(told['host'])[:80]!r} since {str(told['since'])[:40]}"
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return "it did not say which"
+        return "process unknown"
 
 
 def _tidy(folder: Path) -> bool:

@@ -54,7 +54,7 @@ class LockByName:
                 self._break()
             elif time.monotonic() > until:
                 raise LockedError(
-                    f"{self._path.parent.parent}: another yolobg is at work here ({self._told()}); wait for it to end. "
+                    f"{self._path.parent.parent}: another yolobg is running here ({self._told()}); wait for it to end. "
                     f"This file system has no locks: if it was killed, delete {self._path} and run again"
                 )
             else:
@@ -85,7 +85,7 @@ class LockByName:
 
     def _told(self) -> str:
         holder = self._read(self._path)
-        return "it did not say which" if holder is None else f"process {holder[0]} on {holder[1]!r}"
+        return "process unknown" if holder is None else f"process {holder[0]} on {holder[1]!r}"
 
     def _is_stale(self, path: Path | None = None) -> bool:
         path = path or self._path

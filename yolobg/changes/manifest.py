@@ -94,8 +94,8 @@ def read_manifest(root: Path) -> Manifest:
 
 def _check_version(path: Path, version: object) -> None:
     if isinstance(version, int) and version != VERSION:
-        todo = "use a newer yolobg" if version > VERSION else "run `yolobg remove` of the older yolobg that wrote it"
-        raise DatasetError(f"{path}: version {version}, this yolobg knows version {VERSION}; {todo}")
+        todo = "use a newer yolobg" if version > VERSION else "run `yolobg remove` with the older yolobg that wrote it"
+        raise DatasetError(f"{path}: version {version}, but this yolobg reads version {VERSION}; {todo}")
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:

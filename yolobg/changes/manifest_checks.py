@@ -48,8 +48,8 @@ def check_pending(pending: Pending, dataset: Dataset, *, made_for: str = "") -> 
         )
     if strange:
         raise MergeError(
-            f"{manifest_path(root)}: an interrupted run names {strange}. The manifest was changed by somebody else; "
-            "yolobg will not act on it."
+            f"{manifest_path(root)}: an interrupted run names {strange}. Something other than yolobg changed the "
+            "manifest, so yolobg will not act on it."
         )
 
 
@@ -64,9 +64,9 @@ def _strange(pending: Pending, dataset: Dataset) -> str | None:
         return None
     for folder in pending.folders:
         if not is_label_folder(folder, dataset):
-            return f"the folder {folder!r}, but it is no label folder of this dataset"
+            return f"the folder {folder!r}, but it is not a label folder of this dataset"
     if not is_staging(pending.staging, dataset):
-        return f"images that wait in {pending.staging!r}, but yolobg stages none there"
+        return f"images staged in {pending.staging!r}, but yolobg stages none there"
     return _strange_lines(pending, pending.edit, dataset) if pending.edit else None
 
 
@@ -99,8 +99,8 @@ def check_edit(edit: ListEdit, dataset: Dataset) -> str | None:
             return None
         known = {home.resolve() for home in dataset.homes if home.is_file()}
     except (OSError, RuntimeError, ValueError):
-        return "its path makes no sense"
-    return None if file in known else "it is no list file of this dataset"
+        return "its path is not valid"
+    return None if file in known else "it is not a list file of this dataset"
 
 
 def may_clean(edit: ListEdit, root: Path) -> bool:
@@ -192,5 +192,5 @@ def check_entry(entry: Entry, dataset: Dataset) -> str | None:
         home = image.parent.resolve()
         inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in dataset.homes))
     except (OSError, RuntimeError, ValueError):
-        return "its path makes no sense"
+        return "its path is not valid"
     return None if inside else "it lies outside the folders of this dataset"

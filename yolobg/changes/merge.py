@@ -36,8 +36,8 @@ __all__ = ["add", "finish_merge"]
 
 _UNDONE = "rolled back, the dataset is as it was"
 _STUCK = (
-    "and not all of it could be taken back. The dataset is valid, and what is under way is recorded: mend this, then "
-    "run the same again to have it finished, or `yolobg remove` to have it taken back"
+    "and not all of it could be rolled back. The dataset is valid, and the unfinished step is recorded: fix this, "
+    "then run the same command again to finish it, or `yolobg remove` to undo it"
 )
 
 
@@ -142,7 +142,7 @@ def _make(folder: Path) -> None:
     step("mkdir", folder)
     folder.mkdir(exist_ok=True)
     if folder.is_symlink():
-        raise MergeError(f"{folder}: somebody put a link where yolobg makes a folder; remove it and run again")
+        raise MergeError(f"{folder}: a link was put where yolobg creates a folder; remove it and run again")
 
 
 def _homes(pending: Pending, root: Path) -> set[Path]:
@@ -154,14 +154,14 @@ def _place(entry: Entry, root: Path, staging: Path, made: Made | None, homes: Ma
     image, label = absolute(entry.image, root), absolute(entry.label, root)
     for home in (image.parent, label.parent):
         if identity(home) != homes[home]:
-            raise MergeError(f"{home}: somebody put another folder in its place while yolobg was at work; run again")
+            raise MergeError(f"{home}: another folder was put in its place while yolobg was running; run again")
     staged = staging / f"{entry.source_id}.staged"
     there = look_label(label)
     # What lies in staging since a run was killed may be anything; a fresh merge has just verified the content.
     whole = looks_staged(staged, entry) if made is not None else look_image(staged, entry) == "ours"
     action = decide(image=look_image(image, entry), label=there, staged=whole)
     if made is not None and (action != "publish" or there != "absent"):
-        raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was at work; run again")
+        raise MergeError(f"{image}: the place was taken or the staged image lost while yolobg was running; run again")
     if action in ("publish", "done") and there == "absent":
         create_empty(label, {} if made is None else made)
     if action == "publish":

@@ -78,7 +78,9 @@ def read_rejections(root: Path) -> Rejections:
             "what was rejected."
         ) from error
     if read.version != VERSION:
-        raise DatasetError(f"{path}: version {read.version}, this yolobg knows version {VERSION}; use a newer yolobg")
+        raise DatasetError(
+            f"{path}: version {read.version}, but this yolobg reads version {VERSION}; use a newer yolobg"
+        )
     return read
 
 

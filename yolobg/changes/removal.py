@@ -95,7 +95,7 @@ def plan_removal(
     ours = [e for e, why in chosen if not why]
     needed = _needed_by_others(ours, dataset, manifest)
     kept += [
-        Kept(image, f"a list of {name} names it as well; `yolobg remove` with that data.yaml takes it back")
+        Kept(image, f"a list of {name} names it as well; `yolobg remove` with that data.yaml removes it")
         for image, name in needed.items()
     ]
     gone = {e for e in ours if not os.path.lexists(absolute(e.image, root))}
@@ -146,7 +146,7 @@ def take_back(dataset: Dataset, *, split: str | None = None, images: Collection[
             forget_rejections(root)
     except OSError as error:
         raise MergeError(
-            f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Mend this and run "
+            f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Fix this and run "
             "remove again."
         ) from error
     return removal
@@ -198,7 +198,7 @@ def finish_interrupted(dataset: Dataset) -> Manifest:
         return _finish(wider, manifest, pending)
     except OSError as error:
         raise MergeError(
-            f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Mend this "
+            f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Fix this "
             "and run again."
         ) from error
 
@@ -302,7 +302,7 @@ def _without(edits: Sequence[ListEdit], images: Collection[str]) -> tuple[ListEd
 def _why_keep(entry: Entry, dataset: Dataset) -> str | None:
     root, strange = dataset.root, check_entry(entry, dataset)
     if strange:
-        return f"the manifest names it, but {strange}; look whose it is before you delete anything"
+        return f"the manifest names it, but {strange}; check whose file it is before you delete anything"
     if look_label(absolute(entry.label, root)) == "filled":
         return label_words(absolute(entry.label, root))
     if look_image(absolute(entry.image, root), entry) == "other":

@@ -50,7 +50,7 @@ class Budget:
         """
         self._left -= used
         if self._left < 0:
-            raise msgspec.ValidationError("it stands for more than yolobg can hold")
+            raise msgspec.ValidationError("it describes more than yolobg can hold")
 
 
 # ---------------------------------------------------------------- writing
@@ -161,7 +161,7 @@ def _blocks_of(blocks: object, fields: Fields, budget: Budget) -> Iterator[list[
     while blocks:
         stored = blocks.pop()
         if not isinstance(stored, dict) or first not in stored or not stored.keys() <= fields.keys():
-            raise msgspec.ValidationError(f"expected a block with `{first}` and no field that is unknown")
+            raise msgspec.ValidationError(f"expected a block with `{first}` and no unknown field")
         rows = len(stored[first] if isinstance(stored[first], list) else _list_of(stored[first], "rest"))
         rests = {name: told["rest"] for name, told in stored.items() if isinstance(told, dict) and "rest" in told}
         budget.take(_cost(stored, rows, rests))
@@ -203,7 +203,7 @@ def _column(told: object, field: msgspec.structs.FieldInfo, rows: int, rests: Co
             joined = _joined(told["start"], rest, told["end"])
             column = msgspec.convert(joined, list[field.type])  # type: ignore[name-defined]
     if len(column) != rows:
-        raise msgspec.ValidationError(f"`{field.name}`: no column, or of another length than the others")
+        raise msgspec.ValidationError(f"`{field.name}`: not a column, or not as long as the others")
     return column
 
 

@@ -15,10 +15,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Backgrounds": {
         "augment": ("augment", "Add background images up to a ratio or a count."),
         "status": ("status", "Show labelled images, backgrounds and their ratio."),
-        "review": ("review", "Look at every background in the browser, reject wrong ones, have them replaced."),
-        "remove": ("status", "Take back exactly what yolobg added."),
+        "review": ("review", "Review every background in the browser, reject wrong ones and replace them."),
+        "remove": ("status", "Remove exactly what yolobg added."),
         "classes": ("classes", "Show what each class name excludes, and why."),
-        "report": ("review", "Write the page to look at again, or draw a contact sheet."),
+        "report": ("review", "Write the report page again, or draw a contact sheet."),
     },
     "Training": {
         "train": ("train", "Add background images, then train with Ultralytics."),

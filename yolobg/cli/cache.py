@@ -20,7 +20,7 @@ def cache() -> None:
 
 @command(name="path")
 def cache_path() -> None:
-    """Print where the catalogs lie, and to standard error how large each is and when it was last used."""
+    """Print where the catalogs are, and to standard error how large each is and when it was last used."""
     from yolobg.cli.text import clean
     from yolobg.sources.catalog.open import cache_entries, cache_folder, last_use
 
@@ -30,7 +30,7 @@ def cache_path() -> None:
         day = datetime.fromtimestamp(last_use(entry), timezone.utc).date()
         told = f"{entry.size_bytes / 1e6:>10,.1f} MB  last used {day}  {clean(entry.source or entry.name, 200)}"
         click.echo(told, err=True)
-    click.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in all", err=True)
+    click.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in total", err=True)
 
 
 @command(name="build", example="yolobg cache build --from annotations_trainval2017.zip")
@@ -49,7 +49,7 @@ def cache_build(*, from_: Path | None) -> None:
 
 
 @command(name="clear", example="yolobg cache clear --unused")
-@click.option("--unused", is_flag=True, help="Only those that nothing has used for 90 days.")
+@click.option("--unused", is_flag=True, help="Only those not used for 90 days.")
 def cache_clear(*, unused: bool) -> None:
     """Delete the catalogs."""
     from yolobg.sources.catalog.open import clear_cache, clear_unused

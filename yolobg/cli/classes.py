@@ -28,7 +28,7 @@ def classes(
 ) -> None:
     """Show what each class name excludes, and why.
 
-    DATA_YAML is the data.yaml, or the folder that holds one, whose class names are meant.
+    DATA_YAML is the data.yaml, or the folder that holds one, whose class names are shown.
     """
     from yolobg.api import classes as look
     from yolobg.cli.progress import bars

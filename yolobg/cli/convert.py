@@ -48,11 +48,13 @@ def _what_to_do(name: str, choices: tuple[str, ...], help_: str) -> Callable[[F]
 @click.option("--from", "from_", metavar="FORMAT", show_default="detected", help="The source's format.")
 @click.option(
     "--images", type=click.Choice(("copy", "hard", "symlink", "none")), default="copy", show_default=True,
-    help="How the images come in.",
+    help="How to place the images.",
 )  # fmt: skip
 @click.option("--classes", metavar="NAME[,NAME]", multiple=True, help="Keep only these. Repeatable.")
 @_what_to_do(
-    "--polygons", ("keep", "to-boxes", "parts"), "Keep outlines and masks, make them boxes, or each ring an object."
+    "--polygons",
+    ("keep", "to-boxes", "parts"),
+    "Keep outlines and masks, convert them to boxes, or make each ring an object.",
 )
 @_what_to_do("--key-points", ("keep", "drop"), "What to do if the format can't keep key points.")
 @_what_to_do("--crowds", ("keep", "drop"), "What to do if the format can't keep crowd regions.")

@@ -17,7 +17,7 @@ __all__ = ["demo"]
 def demo(folder: Path | None) -> None:
     """Try it offline on a sample dataset and source.
 
-    DIR is a new or empty folder; a temporary one is made if it is left out.
+    DIR is a new or empty folder; a temporary one is created if it is left out.
     """
     import tempfile
 

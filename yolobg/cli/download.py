@@ -21,10 +21,16 @@ __all__ = ["download", "download_text"]
 
 @command(example="yolobg download --exclude person,car --count 1000 --output backgrounds")
 @click.option(
-    "--exclude", metavar="CLASS[,CLASS]", multiple=True, required=True, help="What no image may hold. Repeatable."
+    "--exclude",
+    metavar="CLASS[,CLASS]",
+    multiple=True,
+    required=True,
+    help="A class that no image may contain. Repeatable.",
 )
 @click.option("--count", metavar="N", type=int, required=True, help="Number of images in the folder afterwards.")
-@click.option("--output", "-o", metavar="DIR", type=PATH, required=True, help="A new folder, or an earlier download's.")
+@click.option(
+    "--output", "-o", metavar="DIR", type=PATH, required=True, help="A new folder, or that of an earlier download."
+)
 @click.option(
     "--val", metavar="SHARE", default="0", show_default=True,
     help="Share (0-1) that goes to images/val; 0 for one flat folder.",

@@ -35,9 +35,9 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what wo
 json_option = click.option("--json", "json_", is_flag=True, help="Print data as JSON to stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print debug messages.")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Never ask questions.")
 _map_file_option = click.option(
-    "--map-file", metavar="FILE", type=PATH, help="YAML file with such answers, as `yolobg classes --save` writes it."
+    "--map-file", metavar="FILE", type=PATH, help="YAML file with --map answers, as `yolobg classes --save` writes it."
 )
 
 

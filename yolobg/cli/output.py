@@ -77,7 +77,7 @@ def _answer_to(error: BaseException) -> tuple[int, str] | None:
         return INTERRUPTED, "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
     if isinstance(error, RuntimeError):
         # What pathlib says of `~` where HOME is not set and the user has no entry.
-        message = "error: ~ stands for your home folder, and none is known (HOME is not set); write the whole path"
+        message = "error: ~ means your home folder, which is not known (HOME is not set); write the full path"
         return (UsageError.exit_code, message) if "home directory" in str(error) else None
     if isinstance(error, OSError) and error.strerror is not None and not isinstance(error, BrokenPipeError):
         place = error.filename2 or error.filename or "this machine"

@@ -93,15 +93,13 @@ class Answers:
         self._fresh.clear()
 
     def _ask_all(self, error: UnresolvedClassError) -> None:
-        self._console.print(
-            "Some class names stand for nothing known. Images of a class must not become its backgrounds."
-        )
+        self._console.print("Some class names are not known. Images of a class must not become its backgrounds.")
         self._fresh.clear()
         for match in error.matches:
             hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
             self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
             answer = click.prompt(
-                "  COCO classes with commas between, 'none', or nothing to stop",
+                "  COCO classes separated by commas, 'none', or Enter to stop",
                 default="",
                 show_default=False,
                 err=True,
@@ -120,7 +118,7 @@ class Answers:
     def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
         while True:
             place = click.prompt(
-                "Save these answers as a --map-file? Path, or nothing", default="", show_default=False, err=True
+                "Save these answers as a --map-file? Path, or Enter to skip", default="", show_default=False, err=True
             )
             try:
                 if place.strip():

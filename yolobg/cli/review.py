@@ -28,7 +28,7 @@ __all__ = ["report", "review"]
     "--no-browser", is_flag=True, help="Only print the link; open it yourself. It works once; Enter prints a new one."
 )
 def review(data_yaml: Path, *, no_browser: bool) -> None:
-    """Look at every background in the browser, reject wrong ones, have them replaced.
+    """Review every background in the browser, reject wrong ones and replace them.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
@@ -73,9 +73,9 @@ class _Invitation:
         # The link alone on stdout, whole, so that a script or a person can take it from there.
         click.echo(entry.link)
         self._tell(
-            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to look at. The link "
-            f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; what "
-            "you decided is kept."
+            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to review. The link above "
+            f"is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
+            "decisions are kept."
         )
         if os.environ.get("SSH_CONNECTION"):
             self._tell(
@@ -118,7 +118,7 @@ class _Invitation:
     "--image", metavar="SHEET.JPG", type=PATH, help="Draw a contact sheet (.jpg or .png) instead of the page."
 )
 def report(data_yaml: Path, *, image: Path | None) -> None:
-    """Write the page to look at again, or draw a contact sheet.
+    """Write the report page again, or draw a contact sheet.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """

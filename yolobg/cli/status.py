@@ -37,9 +37,9 @@ def status(data_yaml: Path, *, split: str, files: bool, json_: bool) -> None:
 @dry_run_option
 @json_option
 def remove(data_yaml: Path, *, split: str | None, dry_run: bool, json_: bool) -> None:
-    """Take back exactly what yolobg added.
+    """Remove exactly what yolobg added.
 
-    When nothing of it is left, the folder is byte for byte as before, and what a review rejected is forgotten.
+    Once all of it is removed, the folder is byte for byte as before, and rejections from reviews are forgotten.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """

@@ -77,18 +77,18 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
 def _what_happened(report: Report) -> str:
     needed, split, out = report.target.needed, report.dataset.split, len(report.stale.replaced)
     if out:
-        verbs = ("Would take", "would add") if report.dry_run else ("Took", "added")
+        verbs = ("Would remove", "would add") if report.dry_run else ("Removed", "added")
         came = needed if report.dry_run else len(report.added)
         dry = " (dry run)" if report.dry_run else ""
         return (
-            f"{verbs[0]} {out:,} backgrounds that no longer qualify out of {split} and {verbs[1]} {came:,} others"
+            f"{verbs[0]} {out:,} backgrounds that no longer qualify from {split} and {verbs[1]} {came:,} others"
             f"{dry}: {_both_readings(report.after)}."
         )
     if not needed:
         return f"Nothing to do: {_both_readings(report.after)}."
     if report.dry_run:
         return f"Would add {needed:,} backgrounds to {split} (dry run): {_both_readings(report.after)}."
-    replaced = f" {len(report.failed):,} could not be had and were replaced." if report.failed else ""
+    replaced = f" {len(report.failed):,} could not be fetched and were replaced." if report.failed else ""
     return f"Added {len(report.added):,} backgrounds to {split}: {_both_readings(report.after)}.{replaced}"
 
 
@@ -129,7 +129,7 @@ def _source_table(report: Report) -> Table:
     left = source.left_out
     rows = [
         (f"images in {clean(source.name)}", source.images),
-        ("  hold an excluded class", -left.class_),
+        ("  contain an excluded class", -left.class_),
         ("  a caption names one", -left.caption),
         ("  outside the licence filter", -left.license),
         ("  in the dataset already", -left.in_dataset),
@@ -143,7 +143,7 @@ def _source_table(report: Report) -> Table:
     table.add_row("chosen", f"{chosen:,}")
     table.add_row("  of these non-commercial", f"{source.non_commercial:,}")
     if source.expected_contamination:
-        table.add_row("expected to show a class all the same", _chance(source.expected_contamination))
+        table.add_row("expected to contain a class anyway", _chance(source.expected_contamination))
     return table
 
 
@@ -244,7 +244,7 @@ def remove_text(report: RemoveReport) -> RenderableType:
     verb = "Would remove" if report.dry_run else "Removed"
     parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
     if report.gone:
-        parts.append(Text(f"{len(report.gone):,} were gone already."))
+        parts.append(Text(f"{len(report.gone):,} were already gone."))
     parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
@@ -274,7 +274,7 @@ def demo_text(material: Demo, report: Report) -> RenderableType:
     """Where the demo lies, and what to try next."""
     root = material.data_yaml.parent
     return Group(
-        Text("\nThe sample dataset and source, yours to try things on:", style="bold"),
+        Text("\nThe sample dataset and source, to experiment with:", style="bold"),
         _whole(f"  dataset   {clean(root)}"),
         _whole(f"  source    {clean(material.annotations)}"),
         _whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
@@ -286,7 +286,7 @@ def demo_text(material: Demo, report: Report) -> RenderableType:
 
 
 MOST_CELLS = 60
-PIECES = (("labelled", "░", "."), ("backgrounds there before", "▒", "o"), ("added by yolobg", "█", "#"))
+PIECES = (("labelled", "░", "."), ("existing backgrounds", "▒", "o"), ("added by yolobg", "█", "#"))
 
 
 @dataclass(frozen=True, slots=True)

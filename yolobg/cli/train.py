@@ -58,7 +58,7 @@ def train(
     except (YolobgError, OSError) as error:
         if on_error == "raise":
             raise
-        click.echo(f"yolobg: warning: {error}\nyolobg: warning: training with what is there", err=True)
+        click.echo(f"yolobg: warning: {error}\nyolobg: warning: training on the dataset as it is", err=True)
         _tell_stale(file)
     _hand_over(file, list(arguments), evict=evict, quiet=quiet)
 
@@ -79,7 +79,7 @@ def _check(arguments: Sequence[str]) -> None:
     from importlib.util import find_spec
 
     if any(argument.lstrip("-").partition("=")[0] == "data" for argument in arguments):
-        raise UsageError("data= is named twice: DATA_YAML is handed to Ultralytics; leave data= out after --")
+        raise UsageError("data= is given twice: DATA_YAML is handed to Ultralytics; leave data= out after --")
     if find_spec("ultralytics") is None:
         raise UsageError("Ultralytics is not installed in this environment: pip install ultralytics")
 

@@ -31,7 +31,7 @@ def why_not_rgb(data: DataYaml) -> str | None:
         )
     return (
         f"{data.file}: key 'channels' is {shown}, and backgrounds are RGB images with 3: Ultralytics reads them as "
-        "they are, and the training ends as soon as one is in a batch. Expected 1 or 3, or no such key. If the images "
+        "they are, and training fails as soon as one is in a batch. Expected 1 or 3, or no such key. If the images "
         f"of this dataset have {shown} channels, take backgrounds with the same sensor and put them into the folder "
         "of the split yourself; if they are ordinary pictures, correct the key"
     )

@@ -52,7 +52,7 @@ def find_data_yaml(path: Path) -> Path:
             return _yaml_in_folder(path)
         exists = path.is_file()
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{_show(path)}: cannot be looked at: {error}") from error
+        raise DatasetError(f"{_show(path)}: cannot be accessed: {error}") from error
     if not exists:
         raise DatasetError(f"{_show(path)}: no such file or folder; give the path of a data.yaml or of its folder")
     if path.suffix.lower() not in {".yaml", ".yml"}:
@@ -71,9 +71,7 @@ def _yaml_in_folder(folder: Path) -> Path:
         named_alike = [file for file in files if file.stem == folder.stem]
         if len(named_alike) != 1:
             shown = ", ".join(sorted(file.name for file in files)[:5])
-            raise DatasetError(
-                f"{folder}: {len(files)} YAML files here ({shown}); give the path of the one that is meant"
-            )
+            raise DatasetError(f"{folder}: {len(files)} YAML files here ({shown}); give the path of the one you mean")
         files = named_alike
     return files[0]
 
@@ -95,7 +93,7 @@ def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:
         raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
     repeated: list[str] = []
     raw = load_yaml(text, source=str(file), repeated_keys=repeated)
-    warnings = [f"{file}: key '{key}' is there more than once; the last one counts" for key in repeated]
+    warnings = [f"{file}: key '{key}' occurs more than once; the last one counts" for key in repeated]
     return parse_data_yaml(raw, file=file, cwd=cwd, warnings=warnings)
 
 
@@ -132,7 +130,9 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
     _look_at_val(splits.get("val", ()), file, said)
     names = _parse_names(data, file)
     if names[0].startswith("n0"):
-        said.append(f"{file}: names look like ImageNet codes; Ultralytics shows its own words for them, we keep them")
+        said.append(
+            f"{file}: names look like ImageNet codes; Ultralytics shows its own names for them, yolobg keeps these"
+        )
     return DataYaml(
         file=file,
         root=resolved,
@@ -190,7 +190,7 @@ def _find_root(value: object, *, file: Path, cwd: Path, said: list[str]) -> Path
     if (cwd / path).exists():
         return cwd / path
     if path.is_absolute():
-        said.append(f"{file}: path '{value}' does not exist; write where the dataset lies on this machine")
+        said.append(f"{file}: path '{value}' does not exist; write where the dataset is on this machine")
         return path
     candidates = [place / path for place in datasets_dirs(cwd)]
     for candidate in candidates:
@@ -246,7 +246,7 @@ def _parse_names(data: Mapping[object, object], file: Path) -> dict[int, str]:
     if not isinstance(names, (list, dict)):
         raise DatasetError(f"{file}: key 'names' must be a list or a mapping, not {type(names).__name__}")
     if count is not None and len(names) != count:
-        raise DatasetError(f"{file}: key 'names' has {len(names)} entries but 'nc' says {count}; make them equal")
+        raise DatasetError(f"{file}: key 'names' has {len(names)} entries but 'nc' is {count}; make them equal")
     pairs = enumerate(names) if isinstance(names, list) else names.items()
     try:
         return _checked({int(key): str(value) for key, value in pairs}, file)

@@ -46,8 +46,8 @@ def check_unmoved(destination: Destination) -> None:
     for place, before, now in zip(places, destination.real, _real(places), strict=True):
         if before != now:
             raise MergeError(
-                f"{place}: led to {before} when this was planned and leads to {now} now; nothing was changed. Run "
-                "again if that is meant"
+                f"{place}: pointed to {before} when the run was planned and now points to {now}; nothing was "
+                "changed. Run again if that is intended"
             )
 
 
@@ -164,7 +164,7 @@ def _nothing_usable(inventory: Inventory, list_file: str, here: Path) -> str:
         hint = f"; {relative_lines(str(here))}"
     return (
         f"{list_file}: new images go beside those it names, and none of these {len(inventory.files)} can be used: the "
-        f"first, {first}, {why}; mend the list{hint}"
+        f"first, {first}, {why}; fix the list{hint}"
     )
 
 

@@ -115,7 +115,7 @@ class Walk:
                 self._listed.add(identity)
             except OSError as error:
                 self.closed.append(path)
-                self.warnings.append(f"{path}: cannot be read and was passed over: {error.strerror or error}")
+                self.warnings.append(f"{path}: cannot be read and was skipped: {error.strerror or error}")
                 continue
             waiting += [(child, above | {identity}) for child in below]
 
@@ -126,7 +126,7 @@ class Walk:
             raise DatasetError(
                 f"{folder}: links in it lead to the same folders again and again (for example {path}): more than "
                 f"{MOST_REPEATED_FOLDERS:,} folders or {MOST_REPEATED_IMAGES:,} images by other paths. A trainer would "
-                "list each path; remove the links that are not meant"
+                "list each path; remove the links that are not intended"
             )
 
     def _list(self, folder: str) -> list[str]:
@@ -144,7 +144,7 @@ class Walk:
                     if image:
                         self.unusable[start + name] = "is a folder"
                 elif image and not entry.is_file():
-                    self.unusable[start + name] = "is a broken link or no ordinary file"
+                    self.unusable[start + name] = "is a broken link or not a regular file"
                 if image:
                     self.images.append(start + name)
                 elif self._wants_others and entry.is_file():
@@ -190,8 +190,8 @@ class Folders:
                 return False
             except OSError as error:
                 raise DatasetError(
-                    f"{path}: cannot find out whether this label is there: {error.strerror or error}; a trainer would "
-                    "take its image for a background. Give yourself the right to read its folder"
+                    f"{path}: cannot check whether this label exists: {error.strerror or error}; a trainer would "
+                    "treat its image as a background. Give yourself permission to read its folder"
                 ) from error
         return False
 

@@ -185,8 +185,8 @@ class _Listing:
             return []
         lists = ", ".join(entry for entry in self._entries if os.path.isfile(entry))  # noqa: PTH113
         return [
-            f"{lists}: {len(lost)} images do not exist, for example {min(lost)}; {relative_lines(self._cwd)}. Run from "
-            "the folder that is meant"
+            f"{lists}: {len(lost)} images do not exist, for example {min(lost)}; {relative_lines(self._cwd)}. Run "
+            "from the intended folder"
         ]
 
     def unusable(self) -> dict[str, str]:
@@ -194,21 +194,21 @@ class _Listing:
         bad = dict(self.walk.unusable)
         for path in {os.path.join(self._cwd, path) for path in self._listed}:  # noqa: PTH118
             if not self.folders.has_file(path):
-                bad[path] = "does not exist or is no file"
+                bad[path] = "does not exist or is not a file"
         return bad
 
 
 def _closed(entries: Iterable[str]) -> str:
     """What to add to an error about images that are not found, where a folder cannot be read."""
     closed = next((entry for entry in entries if not os.access(entry, os.R_OK | os.X_OK)), None)
-    return "" if closed is None else f": {os.strerror(errno.EACCES)} to read {closed}; mend its permissions"
+    return "" if closed is None else f": {os.strerror(errno.EACCES)} to read {closed}; fix its permissions"
 
 
 def _entries(data: DataYaml, split: str) -> tuple[str, ...]:
     entries = data.splits.get(split)
     if not entries:
         there = ", ".join(data.splits) or "none"
-        raise DatasetError(f"{data.file}: no split '{split}' (there: {there}); name one of those or add the key")
+        raise DatasetError(f"{data.file}: no split '{split}' (available: {there}); name one of those or add the key")
     return entries
 
 

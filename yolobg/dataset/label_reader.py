@@ -68,7 +68,7 @@ def _judge(label: str, check: Callable[[bytes], Verdict], read: Callable[[str], 
         # That says nothing of the label: taken for corrupt, it would not count, and too few backgrounds would be added.
         if error.errno in _OURS:
             raise DatasetError(
-                f"{label}: cannot be read: {error.strerror}; let this machine spare more (ulimit -n) and run again"
+                f"{label}: cannot be read: {error.strerror}; raise the limit of open files (ulimit -n) and run again"
             ) from error
         return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
 

@@ -204,7 +204,7 @@ def judge(
 
 def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request) -> PoolError:
     reasons = [
-        f"{eligibility.by_class:,} hold an excluded class",
+        f"{eligibility.by_class:,} contain an excluded class",
         f"{eligibility.by_caption:,} have a caption that names one",
         f"{eligibility.by_license:,} are outside --license {request.license}",
         f"{len(eligibility.ids) - left:,} are in the dataset already or were rejected in a review",

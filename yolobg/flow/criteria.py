@@ -59,7 +59,7 @@ def further_categories(exclude: Collection[str], categories: Sequence[Category])
     unclear = [match for match in matches if match.status != "mapped"]
     if unclear:
         hint = f"; did you mean {', '.join(unclear[0].suggestions)}?" if unclear[0].suggestions else ""
-        raise UsageError(f"--exclude {unclear[0].name}: no category of the source goes by this name{hint}")
+        raise UsageError(f"--exclude {unclear[0].name}: the source has no category of this name{hint}")
     return excluded_categories(matches, lean=False)
 
 

@@ -103,7 +103,7 @@ def _wanted(count: int, val: float | str) -> dict[str, int]:
     # At least one on either side: an empty split is what the tools trip over that this is for.
     to_val = min(max(1, round(count * portion)), count - 1)
     if to_val < 1:
-        raise UsageError(f"val: {count} image cannot be shared out between train and val; ask for more or leave it out")
+        raise UsageError(f"val: {count} image cannot be split between train and val; ask for more or leave it out")
     return {"train": count - to_val, "val": to_val}
 
 
@@ -111,7 +111,7 @@ def _names(exclude: Sequence[str]) -> list[str]:
     listed = [exclude] if isinstance(exclude, str) else list(exclude)
     names = list(dict.fromkeys(name.strip() for name in listed if name.strip()))
     if not names:
-        raise UsageError("exclude: name at least one class that the images must not hold, for example person")
+        raise UsageError("exclude: name at least one class that the images must not contain, for example person")
     return names
 
 
@@ -125,7 +125,7 @@ def _prepare(folder: Path, names: list[str], splits: tuple[str, ...], *, dry_run
     # A part is what a killed download left of data.yaml.
     strange = [name for name in names_there - _OURS if not _PART.fullmatch(name)]
     if strange or (folder.exists() and not folder.is_dir()) or _holds_files(folder):
-        raise UsageError(f"{folder}: is not empty and no earlier download; choose a new folder for --output")
+        raise UsageError(f"{folder}: is not empty and not an earlier download; choose a new folder for --output")
     if dry_run:
         return None
     try:

@@ -183,7 +183,7 @@ def _tell(plan: Plan, done: _Done | None) -> Report:
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
             f"the split holds {after.backgrounds:,} backgrounds of {after.images:,} images where "
-            f"{expected.backgrounds:,} of {expected.images:,} were expected: somebody else changed it meanwhile"
+            f"{expected.backgrounds:,} of {expected.images:,} were expected: another process changed it during the run"
         )
         report = replace(report, warnings=(*report.warnings, changed))
     return report
@@ -197,7 +197,7 @@ def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
 
 def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError | PoolError:
     if all(map(is_records_fault, fetched.failed)):
-        unusable = f", and {len(fetched.failed):,} do not fit their records" if fetched.failed else ""
+        unusable = f", and {len(fetched.failed):,} do not match their records" if fetched.failed else ""
         return PoolError(
             f"{plan.target.needed:,} backgrounds are needed, and only {choice.info.eligible:,} eligible images of the "
             f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
@@ -205,8 +205,9 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
         )
     told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
     return DownloadError(
-        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be had, {len(fetched.failed):,} failed "
-        f"({told}). Nothing was added. Check --images and the network and run again: what was fetched is kept for that."
+        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be downloaded, {len(fetched.failed):,} "
+        f"failed ({told}). Nothing was added. Check --images and the network and run again: what was "
+        "fetched is kept for that."
     )
 
 
@@ -315,7 +316,7 @@ def _make_folder(staging: Path) -> None:
         try:
             make_real_folder(folder)
         except OSError as error:
-            raise MergeError(f"{folder}: cannot be made: {error.strerror}; nothing was changed") from error
+            raise MergeError(f"{folder}: cannot be created: {error.strerror}; nothing was changed") from error
 
 
 def _forget_if_empty(staging: Path) -> None:

@@ -61,9 +61,9 @@ class Request:
     count: int | None = field(
         default=None, metadata=_about("Number of backgrounds in the split afterwards, instead of a ratio.", metavar="N")
     )
-    split: str = field(default="train", metadata=_about("The split that takes them.", metavar="NAME"))
+    split: str = field(default="train", metadata=_about("The split to add them to.", metavar="NAME"))
     into: str | Path | None = field(
-        default=None, metadata=_about("Which folder of the split takes the files.", metavar="DIR")
+        default=None, metadata=_about("The folder of the split to put the files in.", metavar="DIR")
     )
     source: str = field(
         default="coco2017",
@@ -72,8 +72,8 @@ class Request:
     unlabelled: bool = field(
         default=False,
         metadata=_about(
-            "The images of the folder named as source hold none of your classes, whatever records lie there that are "
-            "not understood."
+            "The images of the source folder contain none of your classes, even if it has records that were not "
+            "understood."
         ),
     )
     annotations: str | Path | None = field(
@@ -91,26 +91,26 @@ class Request:
         default_factory=dict,
         metadata=_about("What a class name stands for, or NAME=none. Repeatable.", metavar="NAME=CLASS[,CLASS]"),
     )
-    exclude: Sequence[str] = field(
-        default=(), metadata=_about("Leave out this class too. Repeatable.", metavar="CLASS")
-    )
+    exclude: Sequence[str] = field(default=(), metadata=_about("Exclude this class too. Repeatable.", metavar="CLASS"))
     license: str = field(
-        default="any", metadata=_about("Which licences the images may have.", metavar="any|commercial|ID,…")
+        default="any", metadata=_about("Licences that the images may have.", metavar="any|commercial|ID,…")
     )
-    link: Link = field(default="copy", metadata=_about("How local images come in."))
+    link: Link = field(default="copy", metadata=_about("How to place local images."))
     seed: int = field(default=0, metadata=_about("Which of the eligible images are chosen.", metavar="N"))
     jobs: int | None = field(
         default=None,
-        metadata=_about("Parallel downloads; adapts itself when left out.", metavar="auto|N", shown="auto"),
+        metadata=_about("Parallel downloads; auto adapts their number.", metavar="auto|N", shown="auto"),
     )
-    unmapped: Unmapped = field(default="stop", metadata=_about("What to do about a class name that nothing resolves."))
+    unmapped: Unmapped = field(
+        default="stop", metadata=_about("What to do about a class name that cannot be resolved.")
+    )
     lean: bool = field(default=False, metadata=_about("Also use images of categories that match only possibly."))
     captions: bool = field(default=True, metadata=_about("Leave out images whose captions name a class."))
     recheck: bool = field(
         default=False,
-        metadata=_about("Replace backgrounds that do not meet today's class names and options any more."),
+        metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
     )
-    report: bool = field(default=True, metadata=_about("Write a page to look at, .yolobg/report.html."))
+    report: bool = field(default=True, metadata=_about("Write a report page, .yolobg/report.html."))
 
     def __post_init__(self) -> None:
         """Check each option as far as it can be checked without the dataset."""

@@ -140,8 +140,8 @@ def make_plan(
 
 def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:
     return DatasetError(
-        f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio means "
-        "nothing. Check that the labels lie where the trainer looks (yolobg status --files), or give --count."
+        f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio is "
+        "undefined. Check that the labels are where the trainer looks (yolobg status --files), or give --count."
     )
 
 

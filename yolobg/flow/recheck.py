@@ -91,7 +91,7 @@ def _notes(checked: Checked, request: Request) -> tuple[str, ...]:
 
     if all(options(then) == options(now) for then, now in checked.settled):
         return ()
-    return ("earlier runs had other options; today's decide which backgrounds stay",)
+    return ("earlier runs used other options; the current ones decide which backgrounds stay",)
 
 
 def begin(root: Path, manifest: Manifest, split: str, leaving: tuple[Entry, ...], backgrounds: int) -> Manifest:

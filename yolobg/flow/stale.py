@@ -195,7 +195,7 @@ def _look(
     captions = asked.question.captions and asked.basis.terms is not None
     criteria, unresolved = _criteria(asked, categories, captions=captions)
     if unresolved:
-        doubts.append((f"nothing says what {_first(unresolved)} stands for; say it with --map", len(entries)))
+        doubts.append((f"{_first(unresolved)} cannot be resolved; say what it stands for with --map", len(entries)))
     if not is_stricter(criteria, asked.basis):
         return criteria
     catalog, moved = _open(asked, fetch=fetch, progress=progress)
@@ -206,7 +206,9 @@ def _look(
         found = strays(catalog, criteria, [entry.source_id for entry in there])
     reasons |= {entry.image: found[entry.source_id] for entry in there if entry.source_id in found}
     if len(there) < len(entries):
-        doubts.append((f"{asked.run.source} has changed since, and they are not in it", len(entries) - len(there)))
+        doubts.append(
+            (f"{asked.run.source} has changed since, and they are no longer in it", len(entries) - len(there))
+        )
     return criteria
 
 

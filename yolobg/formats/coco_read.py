@@ -127,8 +127,7 @@ def _find_one(place: Path) -> Path | None:
     if len(meant) > 1:
         shown = ", ".join(file.name for file in meant[:3])
         raise DatasetError(
-            f"{place}: {len(meant)} COCO files ({shown}), none of them called instances_*.json; give the one that is "
-            "meant"
+            f"{place}: {len(meant)} COCO files ({shown}), none of them called instances_*.json; give the one you mean"
         )
     return meant[0] if meant else None
 

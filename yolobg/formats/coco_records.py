@@ -162,8 +162,8 @@ def read_store(file: Path) -> Store:
         raise DatasetError(f"{file}: two images have the same id") from error
     except sqlite3.Error as error:
         raise YolobgError(
-            f"{file}: its records cannot be kept in a temporary file meanwhile: {error}; make room in the folder for "
-            "temporary files, or name another one with TMPDIR"
+            f"{file}: its records cannot be kept in a temporary file: {error}; free some space in the folder for "
+            "temporary files, or set TMPDIR to another one"
         ) from error
     except KeyError as error:
         raise DatasetError(

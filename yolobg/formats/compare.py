@@ -125,9 +125,9 @@ def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, order
 
 def _other_classes(meant: Contents, found: Contents, ordered: bool) -> Iterator[str]:  # noqa: FBT001 - one caller
     if ordered and dict(meant.names) != dict(found.names):
-        yield f"classes: {_shown(found.names)} where {_shown(meant.names)} was meant"
+        yield f"classes: {_shown(found.names)} where {_shown(meant.names)} was expected"
     if set(meant.splits) != set(found.splits):
-        yield f"splits: {', '.join(found.splits) or 'none'} where {', '.join(meant.splits)} was meant"
+        yield f"splits: {', '.join(found.splits) or 'none'} where {', '.join(meant.splits)} was expected"
 
 
 def _shown(names: Mapping[int, str]) -> str:
@@ -167,7 +167,7 @@ def _differs(
     if found is None:
         return "is missing", 0.0
     if meant is None:
-        return "was not meant to be there", 0.0
+        return "was not expected", 0.0
     left = [(names[0][shape.class_id], shape) for shape in meant.shapes]
     right = [(names[1].get(shape.class_id, "?"), shape) for shape in found.shapes]
     deviation = _straight(left, right)
@@ -178,7 +178,7 @@ def _differs(
             for side in (left, right)
         ]
         if counts[0] != counts[1]:
-            return f"{_told(counts[1])} where {_told(counts[0])} was meant", 0.0
+            return f"{_told(counts[1])} where {_told(counts[0])} was expected", 0.0
         deviation = max(map(_distance, (shape for _, shape in left), _nearest(left, right)), default=0.0)
     if _other_file(meant.image, found.image):
         return "its image is another file", 0.0

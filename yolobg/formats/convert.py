@@ -160,7 +160,9 @@ def _listed(classes: Sequence[str]) -> tuple[str, ...]:
 
 def _check_target(target: Path, source: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target}: is there already and not an empty folder; yolobg replaces nothing, choose another")
+        raise UsageError(
+            f"{target}: exists already and is not an empty folder; yolobg replaces nothing, choose another"
+        )
     if source.resolve() in target.resolve().parents and source.is_dir():
         raise UsageError(f"{target}: lies inside the source; choose a folder outside {source}")
 
@@ -199,7 +201,7 @@ def _check(
     )
     wrong = comparison.different or _count_differs(expected, comparison)
     if wrong:
-        shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected.counts} was meant"
+        shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected.counts} was expected"
         raise DatasetError(
             f"writing {format_.name} would have changed the dataset: {comparison.different:,} images differ ({shown}). "
             "Nothing was left behind. This is a limit of the format or its writer: choose another format with --to"

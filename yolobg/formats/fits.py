@@ -28,7 +28,9 @@ def check_held(expected: Survey, meant: Contents, target: Format, *, class_order
     """
     lost = [*_objects(expected, meant, target), *_names(expected, meant, target, class_order)]
     if images == "none" and not target.bare:
-        lost.append(("annotations without their images: it cannot be read so", "--images hard takes no space"))
+        lost.append(
+            ("annotations without their images, which it cannot be read without", "--images hard needs no extra space")
+        )
     if lost:
         lines = "\n".join(f"  {what}: {remedy}" for what, remedy in lost)
         raise UsageError(f"{target.name} cannot hold everything that is in this dataset; nothing was written\n{lines}")

@@ -67,7 +67,7 @@ def publish(staging: Path, target: Path) -> None:
         flush_folder(target.parent)
     except OSError as error:
         raise MergeError(
-            f"{target}: is there and whole, but the disk did not confirm it: {error.strerror or error}; check the disk"
+            f"{target}: is complete, but the disk did not confirm it: {error.strerror or error}; check the disk"
         ) from error
 
 

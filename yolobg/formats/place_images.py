@@ -73,7 +73,7 @@ class Placer:
             return
         if item.image is None:
             raise DatasetError(
-                f"{item.split}/{item.name}: its image is not at hand; give the images, or pass --images none to "
+                f"{item.split}/{item.name}: its image is missing; give the images, or pass --images none to "
                 "convert the annotations only"
             )
         self._home(destination)
@@ -164,7 +164,7 @@ class Placer:
                 break
         if elsewhere:
             raise MergeError(
-                f"{folder}: somebody put a link or another folder in its place while yolobg was at work; nothing was "
+                f"{folder}: a link or another folder was put in its place while yolobg was running; nothing was "
                 "written through it, run again"
             )
 

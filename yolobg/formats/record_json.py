@@ -38,7 +38,7 @@ def judge_json(text: str, names: Names, *, whole: bool, lines: bool, file: str) 
         file: The file's name.
     """
     if not whole and not lines:
-        return _judge_part(text, names, "too large to be looked through"), False
+        return _judge_part(text, names, "too large to scan"), False
     try:
         value = _decoded_lines(text, whole=whole) if lines else msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -79,14 +79,14 @@ def _judge_object(value: Mapping[str, Any], names: Names) -> tuple[str, bool]:
         if isinstance(inner, list) and not is_list_name(key) and _names_images(inner, names):
             return f"that lists images under '{key[:40]}'", False
         if names.mean(key):
-            return f"that says something of '{key[-40:]}'", False
+            return f"that describes '{key[-40:]}'", False
     keys = {plain(key): key for key in value}
     about = not keys.keys().isdisjoint(ABOUT_IMAGES - GENERIC)
     if not about and not any(isinstance(inner, str) and names.mean(inner) for inner in value.values()):
         return "", False
     strange = next((key for name, key in keys.items() if name not in NEUTRAL | CAPTIONS), None)
     if strange is not None:
-        return f"that says '{strange[:40]}' of images", False
+        return f"that records '{strange[:40]}' of images", False
     return "", not keys.keys().isdisjoint(CAPTIONS)
 
 

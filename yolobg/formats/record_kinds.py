@@ -80,7 +80,7 @@ def judge(path: str, names: Names) -> Verdict:
         return _judge_binary(head, suffix, own=own)
     found = _judge_text(text, suffix, names, whole=whole, file=file)
     if own and not found.why and _says_something(text):
-        return Verdict("is called like an image, and what it says of it is not understood")
+        return Verdict("is named like an image, and its content is not understood")
     return found
 
 
@@ -118,7 +118,7 @@ def _judge_binary(head: bytes, suffix: str, *, own: bool) -> Verdict:
             return Verdict(f"{what}, whose content is not read")
     if suffix in BINARY:
         return Verdict(f"{BINARY[suffix]}, whose content is not read")
-    return Verdict("is called like an image, and its content is not understood") if own else HARMLESS
+    return Verdict("is named like an image, and its content is not understood") if own else HARMLESS
 
 
 _MAGIC = (
@@ -181,7 +181,7 @@ def _judge_yaml(text: str, names: Names) -> Verdict:
             return Verdict("YAML that lists images")
         left, colon, right = line.strip().removeprefix("- ").rpartition(": ")
         if (colon and names.of_image(left)) or (line.rstrip().endswith(":") and names.of_image(line.rstrip()[:-1])):
-            return Verdict(f"YAML that says something of '{(left or line.strip())[-40:]}'")
+            return Verdict(f"YAML that describes '{(left or line.strip())[-40:]}'")
         if colon and names.of_image(right) and plain(left) not in NEUTRAL:
             return Verdict("YAML that names images")
     return HARMLESS

@@ -44,7 +44,7 @@ def judge_table(text: str, names: Names, *, whole: bool) -> tuple[str, bool]:
         for cell in row
     )
     if about and more:
-        return "a table that says something of images", False
+        return "a table that describes images", False
     if any(sum(map(_is_number, row)) >= _ROW for row in rows):
         return "a table of numbers without a header", False
     return "", False
@@ -83,7 +83,7 @@ def _with_header(header: Sequence[str], rows: Sequence[Sequence[str]], names: Na
         (c for c, name in zip(header, columns, strict=True) if name and name not in NEUTRAL | CAPTIONS), None
     )
     if strange is not None:
-        return f"a table that says '{strange.strip()[:40]}' of images", False
+        return f"a table that records '{strange.strip()[:40]}' of images", False
     return "", bool(CAPTIONS & set(columns))
 
 
@@ -106,7 +106,7 @@ def judge_lines(text: str, names: Names, *, whole: bool, file: str) -> str:
     if document:
         return ""
     if any(_tells_of_image(line, names) for line in lines):
-        return "lines that say something of images"
+        return "lines that describe images"
     return "" if is_list_name(file) or not any(map(names.of_image, lines)) else "a list of some of the images"
 
 

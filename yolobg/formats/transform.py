@@ -150,7 +150,7 @@ def rename_splits(splits: Sequence[str], target: Format, wish: Mapping[str, str]
         raise UsageError(f"--split {unknown[0]}=…: the dataset has the splits {', '.join(splits)}")
     odd = next((f"{old}={name}" for old, name in wish.items() if not is_safe(name) or "/" in name), None)
     if odd is not None:
-        raise UsageError(f"--split {odd}: this can be no name of a folder on every system; choose a plain word")
+        raise UsageError(f"--split {odd}: not a valid folder name on every system; choose a plain word")
     new = {split: wish.get(split, split) for split in splits}
     if target.splits:
         new = {old: name if name in target.splits else _SPLITS.get(name, name) for old, name in new.items()}
@@ -201,8 +201,8 @@ def change_names(contents: Contents, split_names: Mapping[str, str], target: For
         if hash(place) in several:
             if (split, old_name) in named:
                 raise DatasetError(
-                    f"{split}/{old_name}: two images of the source have this name; rename one of them, or make one "
-                    "record of the two"
+                    f"{split}/{old_name}: two images of the source have this name; rename one of them, or merge the "
+                    "two records"
                 )
             named.add((split, old_name))
             if hash(place) in first:

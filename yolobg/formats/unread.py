@@ -112,7 +112,7 @@ def _judge(path: str, names: Names, budget: _Budget) -> Verdict:
         if not os.stat(path).st_size:  # noqa: PTH116 - plain strings, by the hundred thousand
             return HARMLESS
     except OSError as error:
-        return Verdict(f"cannot be looked at: {error.strerror or error}")
+        return Verdict(f"cannot be accessed: {error.strerror or error}")
     if not budget.left:
         return Verdict(f"is one of more than {_MOST_FILES:,} files that may be records")
     budget.left -= 1

@@ -156,7 +156,7 @@ def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tup
 
 def _measure(xml: Path, image: str | None) -> tuple[int, int]:
     if image is None:
-        raise DatasetError(f"{xml}: says no image size, and the image is not at hand")
+        raise DatasetError(f"{xml}: has no image size, and the image is missing")
     return image_size(Path(image))
 
 

@@ -78,7 +78,7 @@ def read_annotation(xml: Path) -> Annotation:
         raise DatasetError(f"{xml}: cannot be read: {error.strerror or error}") from error
     text = _as_utf8(xml, content)
     if b"<!ENTITY" in text:
-        raise DatasetError(f"{xml}: declares entities, which can make it endless; write out what they stand for")
+        raise DatasetError(f"{xml}: declares entities, which can expand without limit; replace them with their text")
     builder = _Builder()
     # S314: what is dangerous in XML are entities, and there are none.
     parser = ElementTree.XMLParser(target=builder, encoding="utf-8")  # noqa: S314
@@ -101,10 +101,10 @@ def _as_utf8(xml: Path, content: bytes) -> bytes:
         return content if known == "utf-8" else _decode(content, known).encode()
     except LookupError as error:
         raise DatasetError(
-            f"{xml}: says that its encoding is '{encoding}', which Python does not know; save it as UTF-8"
+            f"{xml}: declares the encoding '{encoding}', which Python does not know; save it as UTF-8"
         ) from error
     except UnicodeError as error:
-        raise DatasetError(f"{xml}: is not in the encoding '{encoding}' that it names; save it as UTF-8") from error
+        raise DatasetError(f"{xml}: is not in the encoding '{encoding}' that it declares; save it as UTF-8") from error
 
 
 def _look_up(encoding: str) -> str:

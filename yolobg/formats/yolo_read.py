@@ -61,7 +61,7 @@ class YoloContents:
             try:
                 shapes = parse_rows(rows, self.meta.kpt_shape)
             except (ValueError, OverflowError) as error:  # key points, which the label check does not look at
-                raise DatasetError(f"{entry.label}: {error}; mend it or take the image out") from error
+                raise DatasetError(f"{entry.label}: {error}; fix it or take the image out") from error
             yield Item(entry.split, entry.name, entry.image, shapes)
 
 
@@ -108,11 +108,11 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
     if problems and not skip_corrupt:
         first = "; ".join(f"{p.label}: {p.reason}" for p in problems[:3])
         raise DatasetError(
-            f"{data.file}: {len(problems):,} labels are corrupt, so trainers drop their images ({first}). Mend them "
+            f"{data.file}: {len(problems):,} labels are corrupt, so trainers drop their images ({first}). Fix them "
             "(`yolobg status` lists them), or pass --skip-corrupt to leave these images out"
         )
     if problems:
-        warnings.append(f"{len(problems):,} images with corrupt labels were left out, as asked for")
+        warnings.append(f"{len(problems):,} images with corrupt labels were left out, as requested")
     return YoloContents(data.names, tuple(data.splits), listed, _read_meta(data), tuple(warnings))
 
 
@@ -170,7 +170,7 @@ def check_labels(listed: Iterable[Listed], classes: int) -> int:
         verdict = check(text.encode("utf-8"))
         if verdict.state == "corrupt":
             where = f", line {verdict.line}" if verdict.line else ""
-            raise DatasetError(f"{entry.label}{where}: {verdict.reason}; mend it or take the image out")
+            raise DatasetError(f"{entry.label}{where}: {verdict.reason}; fix it or take the image out")
         largest = max([largest, *(int(float(line.split()[0])) for line in text.splitlines() if line.strip())])
     return largest
 

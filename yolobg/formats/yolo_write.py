@@ -87,7 +87,7 @@ def _row(shape: Shape, kpt_shape: tuple[int, int] | None, item: Item) -> str:
     if max(values) > _MOST or min(values) < _LEAST:
         raise DatasetError(
             f"{item.split}/{item.name}: an object of class {shape.class_id} lies outside its image "
-            f"({min(values):.4g} to {max(values):.4g} of its size); trainers would drop the image. Mend it first"
+            f"({min(values):.4g} to {max(values):.4g} of its size); trainers would drop the image. Fix it first"
         )
     if kpt_shape and not shape.polygons:
         values += _points(shape, kpt_shape)

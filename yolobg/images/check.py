@@ -47,7 +47,7 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
     """
     suffix = image_suffix(record.file_name)
     if suffix is None:
-        raise BadImageError("its name has no suffix of an image that trainers read")
+        raise BadImageError("its name has no image suffix that trainers read")
     if not data:
         raise BadImageError("it is empty")
     formats = IMAGE_FORMATS[suffix]

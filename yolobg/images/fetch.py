@@ -176,7 +176,7 @@ class _Run:
         arrived = (outcome for _, outcome in sorted(self._outcomes.items()) if isinstance(outcome, Failed))
         self._check_records([*self._failed, *arrived])
         raise DownloadError(
-            f"{self._lost} images could not be had, the last {self._consecutive_failures} in a row "
+            f"{self._lost} images could not be downloaded, the last {self._consecutive_failures} in a row "
             f"({self._workshop.hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
         )
@@ -187,7 +187,7 @@ class _Run:
             return
         told = "; ".join(f"image {one.source_id}: {one.reason}" for one in failed[:3])
         raise AnnotationsError(
-            f"{len(failed):,} images were tried, and none is what its record says ({told}); check that the annotations "
+            f"{len(failed):,} images were tried, and none matches its record ({told}); check that the annotations "
             "belong to these images, and that every file_name is a plain path below their folder"
         )
 

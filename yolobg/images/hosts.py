@@ -55,7 +55,7 @@ class Host:
     """
 
     base: str
-    last: str = "not asked"
+    last: str = "not tried"
     failures: int = 0
     failing_since: float | None = None
     probes: int = 0

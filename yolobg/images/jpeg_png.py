@@ -155,5 +155,5 @@ def _png_chunk(data: Data, position: int) -> tuple[bytes, bytes, int]:
         raise BadImageError("it is cut short")
     chunk = bytes(data[position + 4 : end - 4])
     if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
-        raise BadImageError("it is damaged: a CRC does not fit")
+        raise BadImageError("it is damaged: a CRC does not match")
     return chunk[:4], chunk[4:], end

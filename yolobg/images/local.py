@@ -51,7 +51,7 @@ class LocalFolders:
             try:
                 kind = path.lstat().st_mode
             except PermissionError as error:
-                raise BadImageError(f"{path} cannot be looked at: {error.strerror}") from error
+                raise BadImageError(f"{path} cannot be accessed: {error.strerror}") from error
             except (OSError, ValueError):
                 continue
             self._check_inside(place, path, is_link=stat.S_ISLNK(kind))

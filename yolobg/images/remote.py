@@ -159,7 +159,7 @@ class _Tries:
         self._attempts = self._connections = 0
         self._gone: set[int] = set()
         self._seen: Counter[str] = Counter()
-        self._reason = "no host was asked"
+        self._reason = "no host was tried"
 
     @property
     def attempts(self) -> int:
@@ -189,7 +189,7 @@ class _Tries:
             if self._is_exhausted():
                 return self._failed(self._reason)
             if now + result > deadline:
-                return self._failed(f"not had within {self._limits.image_s:.0f} s; last: {self._reason}")
+                return self._failed(f"not fetched within {self._limits.image_s:.0f} s; last: {self._reason}")
             if result > 0:
                 await asyncio.sleep(result)
 

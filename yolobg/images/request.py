@@ -228,7 +228,7 @@ def _client_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Fault("slow", "no complete answer in time" if answered else "no answer in time")
     if isinstance(error, aiohttp.ClientOSError) and error.errno in _NO_SOCKET:
-        return Fault("local", f"this machine has no socket to spare: {_words(error)}")
+        return Fault("local", f"this machine is out of sockets: {_words(error)}")
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         return Fault("connection", f"the proxy cannot be reached or refuses: {_words(error)}")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):

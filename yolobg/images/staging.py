@@ -90,9 +90,9 @@ def write_guard(staging: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            raise BadImageError("this machine has no file handle to spare") from error
+            raise BadImageError("this machine is out of file handles") from error
         raise DownloadError(
-            f"{staging}: cannot write here: {error.strerror or error}; free some space or mend the permissions, then "
+            f"{staging}: cannot write here: {error.strerror or error}; free some space or fix the permissions, then "
             "run again (what was fetched so far is kept)"
         ) from error
 
@@ -288,7 +288,7 @@ def _unpacker(encoding: str, limit_bytes: int) -> Callable[[bytes | bytearray], 
     if encoding in ("", "identity"):
         return lambda piece: piece
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BadImageError(f"it is packed in a way that was not asked for ({encoding[:40]})")
+        raise BadImageError(f"it has a content encoding that was not requested ({encoding[:40]})")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     left = limit_bytes
 

@@ -55,7 +55,7 @@ class Workshop:
         elif safe_parts(record.file_name) is None:
             reason = f"its file name is not safe to use: {ascii(record.file_name)[:80]}"
         elif image_suffix(record.file_name) is None:
-            reason = "its name has no suffix of an image that trainers read"
+            reason = "its name has no image suffix that trainers read"
         self._seen.add(record.id)
         if reason is not None:
             self._report(rank, Failed(record.id, reason, 0))
@@ -80,7 +80,7 @@ class Workshop:
 
     def hosts_said(self) -> str:
         """Each host and its last answer, for an error."""
-        return "no host was asked" if self._network is None else self._network.hosts.describe()
+        return "no host was tried" if self._network is None else self._network.hosts.describe()
 
     def _report(self, rank: int, outcome: Outcome, attempts: int = 1) -> None:
         self.results.put((rank, outcome, attempts))
@@ -133,7 +133,7 @@ class Workshop:
             kept = reuse(self._staging, record, self._first_address(record))
             if kept is not None:
                 return kept
-        return Failed(record.id, "no folder given has it", 1)
+        return Failed(record.id, "none of the given folders has it", 1)
 
     def _first_address(self, record: ImageRecord) -> str:
         parts = safe_parts(record.file_name) or ()

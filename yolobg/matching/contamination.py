@@ -83,12 +83,13 @@ def _fill(match: ClassMatch, few_classes_share: float, captions: bool, lean: boo
 def _warning(match: ClassMatch, names: Sequence[str], captions: bool) -> str:  # noqa: FBT001
     if names:
         return (
-            f"{match.name}: no human re-check covers {', '.join(names)}; backgrounds may hold unlabelled {match.name}"
+            f"{match.name}: no human re-check covers {', '.join(names)}; backgrounds may contain unlabelled "
+            f"{match.name}"
         )
     named = ""
     if captions and match.captions is not None:
         named = f"; captions named it in {match.captions:,} images, which are left out"
-    return f"{match.name}: no category covers it; backgrounds may hold unlabelled {match.name}{named}"
+    return f"{match.name}: no category covers it; backgrounds may contain unlabelled {match.name}{named}"
 
 
 def _categories(match: ClassMatch, lean: bool) -> tuple[str, ...]:  # noqa: FBT001

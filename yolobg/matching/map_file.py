@@ -52,7 +52,7 @@ def _class_name(key: object, source: str) -> str:
         return key
     if isinstance(key, (int, float)) and not isinstance(key, bool):
         return str(key)
-    raise UsageError(f"{source}: key {key!r} is no class name; put it in quotes")
+    raise UsageError(f"{source}: key {key!r} is not a class name; put it in quotes")
 
 
 def _categories(key: object, value: object, source: str) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def _map_in_report(told: dict[str, list[dict[str, Any]]], file: Path) -> dict[st
     try:
         return {match["name"]: [e["coco"] for e in (*match["exclude"], *match["maybe"])] for match in resolved}
     except (TypeError, KeyError) as error:
-        raise UsageError(f"--map-file {file}: not what `classes --json` printed: {error!r}; print it anew") from error
+        raise UsageError(f"--map-file {file}: not what `classes --json` printed: {error!r}; print it again") from error
 
 
 def save_map(matches: Sequence[ClassMatch], file: Path) -> None:
@@ -138,7 +138,7 @@ def save_map(matches: Sequence[ClassMatch], file: Path) -> None:
         UsageError: It cannot be written, or something is there already.
     """
     if file.exists():
-        raise UsageError(f"--save {file}: is there already; yolobg replaces no file, so choose another name")
+        raise UsageError(f"--save {file}: exists already; yolobg replaces no file, so choose another name")
     try:
         write_bytes(file, map_text(matches).encode("utf-8"))
     except OSError as error:

@@ -99,13 +99,13 @@ def _resolve_map(
     for name, targets in user_map.items():
         if key(name) not in classes:
             raise UsageError(
-                f"map: {name!r} is no class of this dataset{_hint(name, tuple(classes.values()))}; "
+                f"map: {name!r} is not a class of this dataset{_hint(name, tuple(classes.values()))}; "
                 "use a name of data.yaml"
             )
         for target in targets:
             if key(target) not in known:
                 raise UsageError(
-                    f"map: {name!r}: {target!r} is no category of the source{_hint(target, tuple(known.values()))}; "
+                    f"map: {name!r}: {target!r} is not a category of the source{_hint(target, tuple(known.values()))}; "
                     f'use one of its category names, or --map "{name}=none"'
                 )
         resolved[key(name)] = tuple(dict.fromkeys(known[key(target)] for target in targets))
@@ -151,17 +151,17 @@ def check_resolved(
 
 
 def _as_none(match: ClassMatch) -> ClassMatch:
-    warning = f"nothing is known about {match.name!r}: backgrounds may hold it unlabelled"
+    warning = f"nothing is known about {match.name!r}: backgrounds may contain it unlabelled"
     return replace(match, status="none", warnings=(*match.warnings, warning))
 
 
 def _message(stuck: tuple[ClassMatch, ...]) -> str:
-    lines = [f"{len(stuck)} class name(s) cannot be resolved, so no image can be called background:"]
+    lines = [f"{len(stuck)} class name(s) cannot be resolved, so no image can be used as background:"]
     for match in stuck:
         why = "says nothing about what is in the box" if match.status == "opaque" else "is in no word list"
         near = f"; nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
         lines.append(f"  {match.id}: {match.name!r} {why}{near}")
-    lines.append("Say what each stands for (a category, several with commas, or none), for example:")
+    lines.append("Say what each stands for (a category, several separated by commas, or none), for example:")
     for match in stuck:
         lines.append(f"  {map_option(match.name, match.suggestions[0] if match.suggestions else 'CATEGORY')}")
         lines.append(f"  {map_option(match.name, 'none')}")

@@ -44,7 +44,7 @@ def check_base(base: str) -> None:
     try:
         scheme, host, user, _port = _split(base)
     except ValueError as error:
-        raise UsageError(f"{shown}: this is no address ({error}); expected https://HOST/FOLDER") from None
+        raise UsageError(f"{shown}: this is not an address ({error}); expected https://HOST/FOLDER") from None
     if scheme not in ("http", "https") or not host:
         raise UsageError(
             f"{shown}: images can be fetched from http and https addresses only; name a folder by its path"
@@ -103,7 +103,7 @@ def redirect_fault(origin: str, target: str) -> str | None:
     try:
         scheme, host, user, _port = _split(target)
     except ValueError:
-        return "it redirects to something that is no address"
+        return "it redirects to something that is not an address"
     if scheme not in ("http", "https") or not host:
         return f"it redirects to another kind of address ({scheme or 'none'}:)"
     if user:

@@ -28,7 +28,7 @@ def tls_context() -> ssl.SSLContext:
         if place:
             return _context_from(variable, Path(place))
     if named and not Path(named).exists():
-        raise UsageError(f"SSL_CERT_FILE or SSL_CERT_DIR is {named}: there is no such thing; mend or unset it")
+        raise UsageError(f"SSL_CERT_FILE or SSL_CERT_DIR is {named}: no such file or folder; fix or unset it")
     context = ssl.create_default_context()
     if not named:
         context.load_verify_locations(certifi.where())

@@ -96,7 +96,7 @@ def _expected(source: SourceInfo | None, ours: int) -> str:
 
 
 def _splits(facts: Facts) -> Html:
-    key = (("labelled", "labelled"), ("theirs", "backgrounds that were there"), ("ours", "backgrounds added by yolobg"))
+    key = (("labelled", "labelled"), ("theirs", "existing backgrounds"), ("ours", "backgrounds added by yolobg"))
     return el(
         "section",
         el("h2", "Before and after"),
@@ -113,8 +113,8 @@ def _classes(facts: Facts) -> Iterator[Html]:
             el("h2", "What each class excludes, and what that costs"),
             el(
                 "p",
-                "An image that holds one of these categories cannot be background for the class. The cost is how many "
-                "images of the source that leaves out.",
+                "An image that contains one of these categories cannot be background for the class. The cost is the "
+                "number of images of the source that this leaves out.",
                 class_="note",
             ),
             classes_table(facts.classes),
@@ -177,7 +177,7 @@ def _grid(facts: Facts, thumb: Callable[[Card], Thumb | None]) -> Html:
     return el(
         "section",
         el("h2", f"The images that were added ({len(facts.cards):,})"),
-        cards if facts.cards else el("p", "None: yolobg has added nothing, or it was taken back.", class_="note"),
+        cards if facts.cards else el("p", "None: yolobg has added nothing, or it was removed.", class_="note"),
     )
 
 
@@ -217,7 +217,7 @@ def _card(card: Card, small: Thumb | None, *, new: bool) -> Html:
 
 def _seen(card: Card) -> str:
     if card.contains is None:
-        return "what is in it is not known here"
+        return "its content is not known here"
     return ", ".join(card.contains) or "no annotated object"
 
 
@@ -233,9 +233,9 @@ def _foot(facts: Facts) -> Html:
     return el(
         "section",
         el("h2", "What next"),
-        el("p", "Reject wrong ones with the keyboard, and have them replaced by the next candidates:"),
+        el("p", "Reject wrong ones with the keyboard, and replace them with the next candidates:"),
         el("pre", el("code", f"yolobg review {_quoted(facts.data_yaml)}")),
-        el("p", "Take everything back, byte for byte:"),
+        el("p", "Undo everything, byte for byte:"),
         el("pre", el("code", f"yolobg remove {_quoted(facts.data_yaml)}")),
         el("footer", f"Share of backgrounds: {shares}. This file needs no network and is not part of the dataset."),
     )

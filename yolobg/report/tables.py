@@ -47,7 +47,7 @@ def _bar(when: str, labelled: int, theirs: int, ours: int, longest: int) -> Html
         if number:
             parts.append(el("rect", x=f"{start:.2f}", y=0, width=f"{width:.2f}", height=20, class_=kind))
         start += width
-    spoken = f"{when}: {labelled:,} labelled, {theirs:,} backgrounds that were there, {ours:,} added"
+    spoken = f"{when}: {labelled:,} labelled, {theirs:,} existing backgrounds, {ours:,} added"
     svg = el(
         "svg", parts, viewBox=f"0 0 {LENGTH} 20", preserveAspectRatio="none", role="img", aria_label=spoken
     )  # fmt: skip
@@ -112,7 +112,7 @@ def left_out(source: SourceInfo | None) -> Html | None:
         return None
     left = source.left_out
     reasons = (
-        (left.class_, "hold an excluded class"),
+        (left.class_, "contain an excluded class"),
         (left.caption, "have a caption that names one"),
         (left.license, "are outside the licence filter"),
         (left.in_dataset, "were in the dataset already or rejected in a review"),
@@ -140,12 +140,12 @@ def contamination(classes: Sequence[ClassMatch], source: SourceInfo | None, ours
     unknown = [match.name for match, figure in figures if figure is None]
     return el(
         "section",
-        el("h2", "How many may be wrong all the same"),
+        el("h2", "How many may still be wrong"),
         el(
             "p",
-            "“Not annotated” is not “absent”: people who checked again found the class after all in a part of such "
-            "images. The bar is the interval in which the true share lies with 95 % probability, the mark its mean. "
-            "Arguable ones are cases about which the checkers differed; they come on top.",
+            "“Not annotated” is not “absent”: people who checked such images again found the class in some of them. "
+            "The bar is the interval in which the true share lies with 95 % probability, the mark its mean. Arguable "
+            "cases, on which the checkers disagreed, come on top.",
             class_="note",
         ),
         _figures(known, ours) if known else None,

@@ -169,7 +169,7 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> Meaning:
         with catalog:
             judged = judge(catalog, source, data.names, request)
     except YolobgError:
-        _log.debug("the source cannot be asked again", exc_info=True)
+        _log.debug("the source cannot be queried again", exc_info=True)
         return Meaning()
     return Meaning(judged.matches, judged.info())
 

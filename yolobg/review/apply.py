@@ -154,7 +154,7 @@ def _add(
         except YolobgError as error:
             if not added:
                 nothing_added()
-            raise type(error)(f"nothing was removed, since the replacements could not be had: {error}") from error
+            raise type(error)(f"nothing was removed, since the replacements could not be fetched: {error}") from error
         added += [one.image for one in report.added]
     return added
 

@@ -74,10 +74,12 @@ def read_state(root: Path, data: str = USUAL) -> State:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise DatasetError(
-            f"{path}: not the state of a review ({error}); delete it to begin the review anew"
+            f"{path}: not the state of a review ({error}); delete it to start the review again"
         ) from error
     if state.version != VERSION:
-        raise DatasetError(f"{path}: version {state.version}, this yolobg knows version {VERSION}; use a newer yolobg")
+        raise DatasetError(
+            f"{path}: version {state.version}, but this yolobg reads version {VERSION}; use a newer yolobg"
+        )
     return state
 
 

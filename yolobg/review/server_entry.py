@@ -142,7 +142,7 @@ class Entry:
     def _check(self, request: web.Request) -> bool:
         """Turn away what must not come in; returns whether the request has shown the cookie."""
         if request.headers.getall("Host", []) != [f"127.0.0.1:{self.port}"]:
-            raise web.HTTPForbidden(text="yolobg: this server answers to 127.0.0.1 only")
+            raise web.HTTPForbidden(text="yolobg: this server answers on 127.0.0.1 only")
         known = request.path not in OPEN
         if known:
             if not self._keys.fits(request.cookies.get(COOKIE, "")):
@@ -175,7 +175,7 @@ class Entry:
         if cookie is None:
             raise web.HTTPForbidden(
                 text="This link is used up or wrong. Press Enter in the terminal of the review for a new one, or end "
-                "the review with Ctrl-C and start it again; what was decided is kept."
+                "the review with Ctrl-C and start it again; your decisions are kept."
             )
         if self.on_entered is not None:
             self.on_entered()

@@ -38,7 +38,7 @@ __all__ = ["Pool", "read_pool"]
 
 _ANY = "object"
 _SHOWN = 4
-_WAY_ON = "If these images hold none of your classes, say --unlabelled: then all of them are taken for backgrounds"
+_WAY_ON = "If these images contain none of your classes, pass --unlabelled: then all of them are used as backgrounds"
 _ID_BITS = 48
 
 
@@ -100,7 +100,7 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
     walk.add(str(folder.resolve()))
     read = _read(folder, walk, unlabelled=unlabelled)
     if not read.found:
-        raise UsageError(f"--source {folder}: holds no image that trainers read; give the folder of the images")
+        raise UsageError(f"--source {folder}: contains no image that trainers read; give the folder of the images")
     home = _home(folder, [entry.image for entry in read.found])
     odd = [entry.image for entry in read.found if not is_text(os.path.relpath(entry.image, home))]
     if odd:
@@ -243,11 +243,11 @@ def _stop_at(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
     shown = "; ".join(_shown(stray) for stray in unread.strays[:_SHOWN])
     rest = f"; and {len(unread.strays) - _SHOWN:,} more places" if len(unread.strays) > _SHOWN else ""
     raise AnnotationsError(
-        f"--source {folder}: it holds what look like records of its images, and they were not understood, so any of "
-        f"them may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the same "
-        "names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. Where it is in one of those, "
-        "convert it first (yolobg convert, with --from); where it is a COCO file, name it (--annotations FILE --images "
-        f"DIR); take away what is no record. {_WAY_ON}"
+        f"--source {folder}: it contains what look like records of its images, and they were not understood, so any "
+        f"image may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the "
+        "same names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. If it is in one of those, "
+        "convert it first (yolobg convert, with --from); if it is a COCO file, name it (--annotations FILE --images "
+        f"DIR); move away what is not a record. {_WAY_ON}"
     )
 
 
@@ -255,8 +255,8 @@ def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
     if not found:
         raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
     return (
-        f"--source {folder}: {len(odd):,} images were left out, for their names are not UTF-8 text ({odd[0]}); rename "
-        "them to have them taken"
+        f"--source {folder}: {len(odd):,} images were left out, because their names are not UTF-8 text ({odd[0]}); "
+        "rename them to use them"
     )
 
 
@@ -269,15 +269,15 @@ def _remarks(folder: Path, unread: Unread) -> tuple[str, ...]:
     said = []
     if unread.strays:
         said.append(
-            f"--source {folder}: as you say (--unlabelled), its images are taken for backgrounds though there are "
+            f"--source {folder}: as requested (--unlabelled), its images are used as backgrounds although it has "
             f"records that were not understood: {'; '.join(_shown(stray) for stray in unread.strays[:_SHOWN])}"
         )
     if unread.masks:
         said.append(f"--source {folder}: {len(unread.masks):,} pictures look like masks of others and were left out")
     if unread.captions:
         said.append(
-            f"--source {folder}: {unread.captions} holds captions, which were not looked at: an image whose caption "
-            "names one of your classes may come in"
+            f"--source {folder}: {unread.captions} contains captions, which were not read: an image whose caption "
+            "names one of your classes may be added"
         )
     return tuple(said)
 
@@ -338,7 +338,7 @@ def _home(folder: Path, images: list[str]) -> Path:
     try:
         return Path(os.path.commonpath([os.path.dirname(image) for image in images]))  # noqa: PTH120
     except ValueError as error:
-        raise DatasetError(f"--source {folder}: its images lie on several drives; bring them to one") from error
+        raise DatasetError(f"--source {folder}: its images lie on several drives; move them to one") from error
 
 
 def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -> None:

@@ -64,13 +64,14 @@ def resolve_source(
             a fragment, or the images of a user's own annotations are not named.
     """
     if unlabelled and (annotations is not None or source == COCO2017.name):
-        raise UsageError("--unlabelled: says what a folder of images holds (--source FOLDER); leave it out here")
+        raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
     folders = tuple(_folder(place) for place in images if not _is_url(place))
     bases = tuple(_base(str(place)) for place in images if _is_url(place))
     if annotations is not None:
         if not images:
             raise UsageError(
-                f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
+                f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images "
+                "https://…"
             )
         _is_url(annotations)  # an address of another kind is refused, not taken for a path
         if "://" not in str(annotations):
@@ -102,9 +103,9 @@ def source_warnings(
     theirs, ours = _first(category.name for category in categories), _first(match.name for match in matches)
     return (
         *source.warnings,
-        f"{source.name}: NOT ONE of the dataset's classes ({ours}) is known there: it tells only of {theirs}. So no "
-        f"image is left out for showing one of them. If it calls them something else, say so with --map "
-        f'"{matches[0].name}=NAME"; else look through the images that come in (yolobg review)',
+        f"{source.name}: NOT ONE of the dataset's classes ({ours}) is known there: it has only {theirs}. So no "
+        f"image is left out for showing one of them. If it has other names for them, pass --map "
+        f'"{matches[0].name}=NAME"; otherwise review the added images (yolobg review)',
     )
 
 
@@ -122,7 +123,9 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
             "your background images, or --annotations and --images"
         )
     if images:
-        raise UsageError(f"--source {source}: the images of a folder are in it, so --images has nothing to say")
+        raise UsageError(
+            f"--source {source}: --images can't be combined with --source FOLDER, whose images are in that folder"
+        )
     from yolobg.sources.own_folder import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
 
     _check_text("--source", folder)

@@ -39,8 +39,9 @@ def attach(model: Any, *, data: str | Path | None = None, **options: Any) -> Bac
         hook.prepare(data)
     elif _release() < TRAVELS_FROM and _gpus() > 1:
         ultra.logger().warning(
-            f"{ultra.prefix()}this release of Ultralytics hands no callbacks to the workers of a training on several "
-            "GPUs. For that, pass attach(model, data=...) so that the work is done now; on one GPU all is well."
+            f"{ultra.prefix()}this release of Ultralytics passes no callbacks to the workers of a training on "
+            "several GPUs. For that, pass attach(model, data=...) so that the work is done now; on one GPU nothing "
+            "is needed."
         )
     return hook
 

@@ -108,7 +108,7 @@ class BackgroundHook:
             if self.on_error == "raise":
                 raise
             ultra.logger().warning(
-                f"{ultra.prefix()}no backgrounds were added: {error} Training goes on with what is there."
+                f"{ultra.prefix()}no backgrounds were added: {error} Training continues with the dataset as it is."
             )
             _tell_stale(data, seen.inventory, self.request)
             return None
@@ -213,6 +213,6 @@ def _advice(error: UnresolvedClassError) -> str:
     """The `map` to pass, with the nearest known name where there is one."""
     told = {match.name: list(match.suggestions[:1]) for match in error.matches}
     return (
-        f"In Python pass map={told} with what each name stands for in COCO, or [] where it stands for nothing there; "
+        f"In Python pass map={told} with what each name stands for in COCO, or [] where COCO has nothing like it; "
         'or unmapped="none" to let such names pass.'
     )

@@ -58,9 +58,9 @@ def why_not(trainer: Any) -> str | None:
     if RANK not in (-1, 0):
         return ""
     if getattr(trainer, "resume", False):
-        return "a resumed training goes on with the images it had; nothing was added"
+        return "a resumed training continues with the images it started with; nothing was added"
     if trainer.args.task not in TASKS:
-        return f"task '{trainer.args.task}' knows no background images; nothing was added"
+        return f"task '{trainer.args.task}' does not use background images; nothing was added"
     if not isinstance(getattr(trainer, "data", None), dict) and not isinstance(data, (str, Path)):
         return f"data is a {type(data).__name__} and not the path of a data.yaml; nothing was added"
     if str(data).endswith(".ndjson"):

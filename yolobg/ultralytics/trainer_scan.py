@@ -46,7 +46,7 @@ def scan_listed(
         if folders.has_file(image):
             files.append(FileEntry(image, label, verdict.state))
         else:
-            problems.append(LabelProblem(label, None, f"its image {image} does not exist or is no file"))
+            problems.append(LabelProblem(label, None, f"its image {image} does not exist or is not a file"))
             files.append(FileEntry(image, label, "corrupt"))
     return Inventory(split, data.splits.get(split, ()), tuple(files), tuple(problems))
 

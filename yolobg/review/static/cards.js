@@ -18,7 +18,7 @@ export function link(address, text) {
 export const STATES = { left: "not looked at", looked: "looked at", rejected: "rejected" };
 
 export function shows(item) {
-  if (item.contains === null) return item.ours ? "what is in it is not known here" : "not from yolobg";
+  if (item.contains === null) return item.ours ? "its content is not known here" : "not from yolobg";
   return item.contains.join(", ") || "no annotated object";
 }
 

@@ -49,5 +49,5 @@ async function go() {
 
 go().catch(() => {
   document.getElementById("told").textContent =
-    "The server does not answer. Start “yolobg review” again in the terminal; what you decided is kept.";
+    "The server does not answer. Start “yolobg review” again in the terminal; your decisions are kept.";
 });

@@ -264,7 +264,7 @@ function openApply(error = "") {
   const mine = store.rejectedOf(false).length;
   const parts = [
     `${plural(ours, "image")} that yolobg added will be removed and remembered, so that no later run picks them again.`,
-    "The next candidates take their places, so that the number stays exact.",
+    "The next candidates replace them, so the number stays exact.",
   ];
   if (mine) parts.push(`${plural(mine, "rejected image")} of yours will stay; “Save list” saves their paths.`);
   $("apply-text").textContent = parts.join(" ");
@@ -291,7 +291,7 @@ async function startApply(replace) {
   }
 }
 
-const STAGES = { prepare: "Getting ready", scan: "Looking at the split", catalog: "Asking the source", fetch: "Fetching replacements", report: "Writing the report" };
+const STAGES = { prepare: "Getting ready", scan: "Looking at the split", catalog: "Querying the source", fetch: "Fetching replacements", report: "Writing the report" };
 
 function paintStage() {
   const [stage, done, total] = store.stage;
@@ -348,7 +348,7 @@ async function end() {
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     document.querySelector("header").hidden = true;
     notice("");
-    $("pages").replaceChildren(el("p", { className: "empty" }, "The review has ended and what you decided is kept. You can close this tab."));
+    $("pages").replaceChildren(el("p", { className: "empty" }, "The review has ended and your decisions are kept. You can close this tab."));
     $("pages").focus();
   } catch (error) {
     $("end-dialog").close();
@@ -504,7 +504,7 @@ try {
   fill();
   arrange(null);
   count();
-  if (store.unfinished) notice("An earlier apply was cut off. Apply again to finish it.");
+  if (store.unfinished) notice("An earlier apply was interrupted. Apply again to finish it.");
   if (current !== null) makeCurrent(current);
   if (store.stage) paintStage();
   poll();

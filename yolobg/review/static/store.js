@@ -8,7 +8,7 @@ async function ask(path, body) {
   try {
     response = await fetch(`api/${path}`, { ...options, cache: "no-store", credentials: "same-origin", priority: "high" });
   } catch {
-    throw new Error("The server does not answer. Start “yolobg review” again in the terminal; what you decided is kept.");
+    throw new Error("The server does not answer. Start “yolobg review” again in the terminal; your decisions are kept.");
   }
   const json = response.headers.get("Content-Type")?.startsWith("application/json");
   const told = json ? await response.json() : { error: await response.text() };

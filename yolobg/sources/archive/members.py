@@ -166,9 +166,7 @@ def _read_all(remote: Remote, answer: ResponseHead, size: int) -> bytes:
             data = b"".join(remote.body(answer))
             if answer.status == _RANGE and answer.total == answer.start + len(data):
                 return data
-            remote.deprioritize(
-                answer.url, f"HTTP {answer.status} with other bytes than the last {size} that were asked for"
-            )
+            remote.deprioritize(answer.url, f"HTTP {answer.status} with other bytes than the last {size} requested")
         if tried < TRIES:
             remote.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
             answer = remote.get({"Range": f"bytes=-{size}"})
@@ -184,7 +182,7 @@ def _choose(
     infos = [archive.getinfo(name) for name in choose(names)]
     for info in infos:
         if not 0 <= info.header_offset < archive.start_dir:
-            raise zipfile.BadZipFile(f"{info.filename} does not lie in it")
+            raise zipfile.BadZipFile(f"{info.filename} is not in it")
         check_ratio(info, info.filename)
         pin = pins.get(info.filename)
         if pin and (info.file_size != pin.size_bytes or pin.crc32 not in (None, info.CRC)):

@@ -125,7 +125,7 @@ class Remote:
 
     def failure_summary(self) -> str:
         """Which hosts were asked and what each last said."""
-        said = "; ".join(f"{shown_url(url)}: {self._last.get(url, 'not asked')}" for url in self.urls)
+        said = "; ".join(f"{shown_url(url)}: {self._last.get(url, 'not tried')}" for url in self.urls)
         name = shown_url(self.urls[0]).rpartition("/")[2]
         return f"could not fetch {name} ({said}); check the network or proxy and run again"
 

@@ -215,7 +215,7 @@ def _read_head(url: str, response: requests.Response, headers: Mapping[str, str]
     length = _LENGTH.fullmatch(said.get("Content-Length", ""))
     total_said = int(length[0]) if length else None
     if status == requests.codes.ok and total_said == 0:
-        raise TransientError(f"HTTP {status} with nothing in it")
+        raise TransientError(f"HTTP {status} with an empty body")
     return ResponseHead(url, status, 0, total_said, validators, response)
 
 
@@ -231,9 +231,9 @@ def _parse_content_range(said: str, asked: str) -> tuple[int, int]:
     start, stop, total = int(match[1]), int(match[2]) + 1, int(match[3])
     wanted = re.match(r"bytes=(\d+)-", asked)
     if wanted and int(wanted[1]) != start:
-        raise TransientError(f"HTTP 206 from byte {start} where byte {wanted[1]} was asked for")
+        raise TransientError(f"HTTP 206 from byte {start} where byte {wanted[1]} was requested")
     if not start < stop <= total:
-        raise TransientError(f"HTTP 206 with bytes {start} to {stop} of {total}, which cannot be")
+        raise TransientError(f"HTTP 206 with bytes {start} to {stop} of {total}, which is impossible")
     return start, total
 
 
