@@ -73,8 +73,8 @@ class _Invitation:
         # The link alone on stdout, whole, so that a script or a person can take it from there.
         click.echo(entry.link)
         self._tell(
-            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to review. The link above "
-            f"is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
+            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to review. The link "
+            f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
             "decisions are kept."
         )
         if os.environ.get("SSH_CONNECTION"):

@@ -1,4 +1,4 @@
-"""Take over what atheris gathered: `python -m fuzz.keep FOLDER` with one corpus folder for each target, from tests/helpers/.
+"""Take over what atheris gathered: `python -m fuzz.keep FOLDER` with a corpus folder per target, from tests/helpers/.
 
 Each corpus is made small (`-merge=1`: what adds no coverage goes) and written to `corpus/TARGET.json`, Base64 texts in
 order of length.
