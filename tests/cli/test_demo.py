@@ -367,7 +367,7 @@ def test_sample_data__is_small_and_its_readme_names_the_special_pictures() -> No
     content = json.loads(tree["source/annotations/instances_sample.json"])
     crowd = next(record["image_id"] for record in content["annotations"] if record["iscrowd"])
     readme = tree["README.md"].decode()
-    assert f"`{crowd:012d}.jpg` holds a crowd region" in readme
+    assert f"`{crowd:012d}.jpg` has a crowd region" in readme
     said = json.loads(tree["source/annotations/captions_sample.json"])["annotations"]
     man = {record["image_id"] for record in said if "a man" in record["caption"]}
     assert len(man) == 1
