@@ -98,7 +98,7 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
     )  # fmt: skip
     said = " ".join(done.stderr.split())
     assert f"Would remove {len(wrong)} backgrounds that no longer qualify from train and would add {len(wrong)}" in said
-    assert "(holds person)" in said
+    assert "(contains person)" in said
     assert tree(dataset) == before
 
 

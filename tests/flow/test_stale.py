@@ -52,7 +52,7 @@ def test_class_added__every_command_names_the_backgrounds_that_hold_it(dataset: 
     ]
     for report in told:
         assert stale_ids(report.stale) == wrong
-        assert {one.reason for one in report.stale.images} == {"holds person"}
+        assert {one.reason for one in report.stale.images} == {"contains person"}
         line = next(line for line in report.warnings if "no longer qualif" in line)
         assert line.startswith(f"{len(wrong)} background")
         assert Path(report.stale.images[0].image).name in line
@@ -66,7 +66,7 @@ def test_command__tells_it_as_text_and_json(dataset: Path, source: dict[str, Any
     yolobg.augment(dataset, count=12, **source)
     name_classes(dataset, "dog", "person")
     command = [sys.executable, "-m", "yolobg", "status", str(dataset)]
-    assert "(holds person)" in subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    assert "(contains person)" in subprocess.run(command, check=True, capture_output=True, text=True).stderr
     told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)["stale"]
     assert set(told) == {"images", "unchecked", "replaced", "kept"}
     assert {one["source_id"] for one in told["images"]} == persons(dataset)
@@ -97,9 +97,9 @@ def test_caption__of_a_class_that_was_added(dataset: Path, tmp_path: Path) -> No
         ({}, {"license": "1"}, lambda n: n % 2 == 0, "Attribution-NonCommercial License) is outside --license 1"),
         ({"license": "1,2"}, {"license": "commercial"}, lambda n: n % 2 == 0, "is outside --license commercial"),
         ({"license": "commercial"}, {}, lambda _: False, ""),
-        ({}, {"exclude": ("person",)}, lambda n: "person" in HELD.get(n, ()), "holds person"),
+        ({}, {"exclude": ("person",)}, lambda n: "person" in HELD.get(n, ()), "contains person"),
         ({"exclude": ("person",)}, {}, lambda _: False, ""),
-        ({"map": {"dog": ()}}, {"map": {"dog": ("dog",)}}, lambda n: "dog" in HELD.get(n, ()), "holds dog"),
+        ({"map": {"dog": ()}}, {"map": {"dog": ("dog",)}}, lambda n: "dog" in HELD.get(n, ()), "contains dog"),
         ({"map": {"dog": ()}}, {}, lambda _: False, ""),
     ],
 )

@@ -254,7 +254,7 @@ def test_open__a_full_disk_is_said_before_it_is_filled(tmp_path: Path) -> None:
     ("files", "asked", "said"),
     [
         ({}, "a.zip", "no such annotations file"),
-        ({"a.zip": zipped({"x/readme.txt": b""})}, "a.zip", r"holds no \.json"),
+        ({"a.zip": zipped({"x/readme.txt": b""})}, "a.zip", r"contains no \.json"),
         ({"a.zip": zipped({"x/a.json": b"", "x/b.json": b""})}, "a.zip", r"x/a\.json, x/b\.json"),
         (
             {"a.zip": zipped({"instances_a.json": b""})},

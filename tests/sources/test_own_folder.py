@@ -196,7 +196,7 @@ def test_augment__warns_where_the_source_knows_none_of_the_classes(dataset: Path
     pool = annotated(tmp_path / "pool", "[striped horse, mango]", {"a": BOX, "b": "", "c": ""})
     report = yolobg.augment(dataset, source=str(pool), count=3)
     (warning,) = report.warnings
-    assert warning.startswith("pool: NOT ONE of the dataset's classes (zebra) is known there")
+    assert warning.startswith("pool: NONE of the dataset's classes (zebra) is known there")
     assert "striped horse, mango" in warning
     assert '--map "zebra=NAME"' in warning
     assert report.source is not None
@@ -267,7 +267,7 @@ def test_command__classes_of_a_folder(dataset: Path, tmp_path: Path, bare: Path)
 
     pool = annotated(tmp_path / "named", "[mango]", {"a": BOX, "b": ""})
     told = json.loads(run(dataset, "--source", pool, "--json").stdout)
-    assert told["warnings"][0].startswith("named: NOT ONE of")
+    assert told["warnings"][0].startswith("named: NONE of")
     assert (told["classes"][0]["status"], told["source"]["eligible"]) == ("none", 2)
     shown = run(dataset, "--source", bare)
     assert (shown.returncode, "6 of 6 images stay eligible" in shown.stderr) == (0, True)

@@ -108,7 +108,7 @@ def list_line(image: str, *, existing_lines: Sequence[str], list_file: str, cwd:
     """
     if len(image.splitlines()) != 1 or image != image.encode("utf-8", "replace").decode("utf-8"):
         raise DatasetError(
-            f"{list_file}: the image path {image!r} cannot be written to a list file, since it holds a line break "
+            f"{list_file}: the image path {image!r} cannot be written to a list file, since it contains a line break "
             f"or is not valid text; rename its folder"
         )
     flavour = _flavour(sep)

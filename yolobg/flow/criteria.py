@@ -103,7 +103,7 @@ def strays(catalog: Catalog, criteria: Criteria, ids: Collection[int]) -> dict[i
     reasons: dict[int, str] = {}
     for image_id, (held, _captions) in catalog.describe(doubtful).items():
         if found := [name for name in held if name in criteria.excluded]:
-            reasons[image_id] = f"holds {', '.join(found)}"
+            reasons[image_id] = f"contains {', '.join(found)}"
     rest = [image_id for image_id in doubtful if image_id not in reasons]
     if rest and criteria.vetoes:
         usable = set(catalog.eligible(()).ids)

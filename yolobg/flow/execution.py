@@ -182,7 +182,7 @@ def _tell(plan: Plan, done: _Done | None) -> Report:
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
-            f"the split holds {after.backgrounds:,} backgrounds of {after.images:,} images where "
+            f"the split has {after.backgrounds:,} backgrounds of {after.images:,} images where "
             f"{expected.backgrounds:,} of {expected.images:,} were expected: another process changed it during the run"
         )
         report = replace(report, warnings=(*report.warnings, changed))

@@ -251,7 +251,7 @@ def by_start(phrase: Words) -> Answer | None:
     if found is None or not found.is_certain or phrase[0] == "orange":
         return None
     by_hand = all(e.rule != "wordnet" for e in found.exclusions)
-    return weaken(found, cap=SUFFIX if by_hand else HINT, why=f"{last} is no word; the rest", rule="head noun")
+    return weaken(found, cap=SUFFIX if by_hand else HINT, why=f"{last} is not a word; the rest", rule="head noun")
 
 
 def misspelt_own_name(phrase: Words) -> Answer | None:

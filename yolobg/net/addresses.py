@@ -50,7 +50,7 @@ def check_base(base: str) -> None:
             f"{shown}: images can be fetched from http and https addresses only; name a folder by its path"
         )
     if user:
-        raise UsageError(f"{shown}: an address must not hold a user name or password; use a mirror that needs none")
+        raise UsageError(f"{shown}: an address must not contain a user name or password; use a mirror that needs none")
 
 
 def shown_url(url: str) -> str:

@@ -93,7 +93,7 @@ def _exclusions(match: ClassMatch) -> Iterator[list[Html]]:
             ]
     if not match.exclude and not match.maybe:
         told = "nothing" if match.status in ("none", "mapped") else "? (not resolved)"
-        why = "no category of the source stands for it" if match.status == "none" else match.status
+        why = "no category of the source matches it" if match.status == "none" else match.status
         yield [el("td", told), el("td", "–"), el("td", ""), el("td", "0", class_="number"), el("td", why, class_="why")]
 
 

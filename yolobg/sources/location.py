@@ -187,7 +187,7 @@ def _official_train(instances: list[str]) -> list[str]:
 
 def _listing(names: list[str], source: str) -> str:
     if not names:
-        return "it holds no .json file at all"
+        return "it contains no .json file"
     mark = "!" if (urlsplit(source).path if is_url(source) else source).lower().endswith(".zip") else "/"
     shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"it holds {shown}; name one, for example {source}{mark}{names[0]}"
+    return f"it contains {shown}; name one, for example {source}{mark}{names[0]}"

@@ -103,7 +103,7 @@ def source_warnings(
     theirs, ours = _first(category.name for category in categories), _first(match.name for match in matches)
     return (
         *source.warnings,
-        f"{source.name}: NOT ONE of the dataset's classes ({ours}) is known there: it has only {theirs}. So no "
+        f"{source.name}: NONE of the dataset's classes ({ours}) is known there: it has only {theirs}. So no "
         f"image is left out for showing one of them. If it has other names for them, pass --map "
         f'"{matches[0].name}=NAME"; otherwise review the added images (yolobg review)',
     )
@@ -119,7 +119,7 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise UsageError(
-            f"--source {source}: no such source and no such folder; there is {COCO2017.name}, or give the folder of "
+            f"--source {source}: no such source and no such folder; use {COCO2017.name}, or give the folder of "
             "your background images, or --annotations and --images"
         )
     if images:

@@ -185,7 +185,7 @@ def _find_official(place: Path, wanted: str) -> str:
         if archive.is_file():
             return f"{archive}!annotations/{wanted}" if archive.suffix.lower() == ".zip" else str(archive)
     raise AnnotationsError(
-        f"{place}: holds neither {wanted}, annotations/{wanted} nor annotations_trainval2017.zip; "
+        f"{place}: contains neither {wanted}, annotations/{wanted} nor annotations_trainval2017.zip; "
         "give the folder or zip of COCO's annotations"
     )
 
