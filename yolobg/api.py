@@ -1,6 +1,6 @@
 """The main flow, one short function per command; a newcomer starts here.
 
-`planning` reads and decides, `execution` fetches and merges; the rooms below know nothing of each other.
+`planning` reads and decides, `execution` fetches and merges; neither knows the other.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
 def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     """Do what a plan says, then write the page to look at.
 
-    The plan is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+    The plan is renewed if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
 
     Args:
         plan: What `plan` made.
@@ -96,7 +96,7 @@ def _with_page(plan: Plan, report: Report, *, progress: Progress) -> Report:
         return report
     from yolobg.report.write import page_of_run  # noqa: PLC0415 - reads pictures
 
-    # Opened anew: what the run has added is in the list files now.
+    # Opened again: what the run has added is in the list files now.
     page, warnings = page_of_run(open_dataset(plan.dataset.data), report, progress)
     return replace(report, page=page, warnings=report.warnings + warnings)
 

@@ -1,6 +1,6 @@
 """The error tree; every error carries the exit code of the command-line contract.
 
-YolobgError                 1   anything else that a user can mend
+YolobgError                 1   anything else that a user can correct
 ├── UsageError              2   options that contradict each other or make no sense
 ├── DatasetError            3   the dataset, its data.yaml or its manifest cannot be used
 ├── AnnotationsError        3   the COCO-format source cannot be used

@@ -244,7 +244,7 @@ def publish_new(staged: Path, destination: Path) -> None:
     """Give a staged file its final name in one atomic step, never replacing anything.
 
     A rename would replace a file that appeared in the meantime on POSIX, so a hard link is made and the old name
-    removed; where links are not to be had (FAT, some network mounts) a rename after a check has to do.
+    removed; where links are not available (FAT, some network mounts) a rename after a check has to do.
 
     Raises:
         FileExistsError: Something is already at `destination`; it is untouched.

@@ -1,4 +1,4 @@
-"""The frozen dataclasses and protocols that all rooms speak in.
+"""The frozen dataclasses and protocols that all folders share.
 
 Field names are the keys of `--json` (see `report.py` for its outer shape). Nothing here touches disk or network.
 Paths that are counted in the hundreds of thousands are plain `str`; everything else is `pathlib.Path`.
@@ -127,7 +127,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """Expected share (0-1) of chosen images that hold the class all the same, with a 95 % interval.
+    """Expected share (0-1) of chosen images that contain the class anyway, with a 95 % interval.
 
     `arguable` is the share of cases about which human checkers differ; never part of `point`.
     """
@@ -302,7 +302,7 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An image that could not be had or used; another candidate took its place."""
+    """An image that could not be fetched or used; another candidate took its place."""
 
     source_id: int
     reason: str
@@ -317,4 +317,4 @@ class Progress(Protocol):
 
 
 def no_progress(_stage: str, _done: int, _total: int | None, /) -> None:
-    """The progress of somebody who does not look."""
+    """Progress that is not shown."""

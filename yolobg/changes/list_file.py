@@ -75,7 +75,7 @@ def take_out(
 ) -> None:
     """Take the lines of images out of a list file; a list file that is gone is left alone.
 
-    A line that somebody has since rewritten goes too when it still names the image. Other lines are kept byte for byte.
+    A line that has been rewritten since goes too when it still names the image. Other lines are kept byte for byte.
 
     Args:
         file: The list file.

@@ -47,7 +47,7 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
         sweep_parts(folder)
         with contextlib.suppress(OSError):
             step("write", holder)
-            # Made anew, since what lies there may be a link to a file of somebody's.
+            # Always a new file, since what is there may be a link to a file of the user's.
             holder.unlink(missing_ok=True)
             with holder.open("x", encoding="utf-8") as file:
                 file.write(json.dumps(_me()))
@@ -60,7 +60,7 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
 def hold_review(root: Path) -> Iterator[None]:
     """Be the only review of the dataset at `root`; other commands may hold the dataset meanwhile.
 
-    A dataset that cannot be written can be looked at all the same: then nobody is kept out, and nothing can be decided.
+    A dataset that cannot be written can still be read: then nobody is kept out, and nothing can be decided.
 
     Raises:
         LockedError: Another review is open.
@@ -123,7 +123,7 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
             if isinstance(error, (FileNotFoundError, FileExistsError)) and time.monotonic() < until:
                 continue
             raise MergeError(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
-        # A lock on a file that the holder before us has deleted excludes nobody: take it anew.
+        # A lock on a file that the holder before us has deleted excludes nobody: take it again.
         if lock.is_current():
             return lock
         lock.release()

@@ -93,7 +93,7 @@ class LockByName:
         return _is_gone(holder) or (holder is None and _is_unwritten(path))
 
     def _break(self) -> None:
-        """Take away what a process that is gone has left; by another name first, since somebody may do so as well."""
+        """Take away what a process that is gone has left; by another name first, since another may do so as well."""
         aside = self._path.with_name(f".yolobg-{uuid.uuid4().hex}.part")
         with contextlib.suppress(OSError):
             step("rename", self._path)

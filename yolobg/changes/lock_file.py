@@ -1,7 +1,7 @@
 """A lock file that has no second name.
 
 A copy of a dataset by hard links (`cp -al`, rsnapshot) shares the lock file with the original. Taking the lock empties
-its file, which may be somebody's under its other name; and each of the two is to be held for itself.
+its file, which may be the user's under its other name; and each of the two is to be held for itself.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _has_more_names(lock: Path) -> bool:
 
 
 def _replace(lock: Path) -> bool:
-    """Replace the file while nobody holds it; False where somebody does, or it has changed just now."""
+    """Replace the file while nobody holds it; False where a process does, or it has changed just now."""
     part = temporary_name(lock)
     try:
         with _held(lock) as old:
@@ -77,7 +77,7 @@ def _replace(lock: Path) -> bool:
 
 @contextlib.contextmanager
 def _held(lock: Path) -> Iterator[os.stat_result | None]:
-    """Hold the file without writing to it; gives its status, or None where somebody else holds it."""
+    """Hold the file without writing to it; gives its status, or None where another process holds it."""
     if sys.platform == "win32":
         # There it shows when the file is to be replaced.
         yield lock.lstat()

@@ -176,7 +176,7 @@ def check_entry(entry: Entry, dataset: Dataset) -> str | None:
     """Why an entry cannot be something that yolobg added here, or None when it can.
 
     Args:
-        entry: An entry of a manifest, possibly edited by somebody.
+        entry: An entry of a manifest, possibly edited.
         dataset: The dataset; new images lie in or below one of its homes.
     """
     image, label = absolute(entry.image, dataset.root), absolute(entry.label, dataset.root)

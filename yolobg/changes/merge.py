@@ -207,7 +207,7 @@ def _unmerge(entry: Entry, root: Path, staging: Path, made: Made) -> None:
         step("rename", image)
         # Both names are there when the old one could not be removed.
         image.unlink() if os.path.lexists(staged) else image.rename(staged)
-    # A label that somebody else made is not among those made, even if it is empty.
+    # A label that another process made is not among those made, even if it is empty.
     if str(label) not in made:
         return
     file = made[str(label)]

@@ -199,7 +199,7 @@ def _edit(edit: ListEdit, folders: Mapping[str, str], files: Mapping[str, str]) 
     lines = {}
     for image, line in edit.lines.items():
         old, new = _folder(image), folders.get(_folder(image))
-        # The line is written anew where it names the folder as the manifest does, as `./images/train/` and others do.
+        # The line is rewritten where it names the folder as the manifest does, as `./images/train/` and others do.
         follows = new is not None and f"{old}/" in line
         lines[_image(image, folders)] = line.replace(f"{old}/", f"{new}/", 1) if follows else line
     return msgspec.structs.replace(edit, file=files.get(edit.file, edit.file), lines=lines)

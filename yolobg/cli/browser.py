@@ -57,7 +57,7 @@ def _start(address: str, failed: Callable[[], None]) -> None:
 
 
 def listen_for_enter(pressed: Callable[[], None]) -> bool:
-    """Call back in the running event loop whenever somebody presses Enter; False where there is no terminal."""
+    """Call back in the running event loop whenever the user presses Enter; False where there is no terminal."""
     try:
         terminal = sys.stdin.fileno()
         if not os.isatty(terminal):

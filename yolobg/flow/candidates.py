@@ -132,7 +132,7 @@ def choose(
         recorded = known.recorded(left)
         same = same_pictures(catalog.records(list(recorded)), recorded, source.origin, catalog=catalog.key)
         ranked = rank_images((image_id for image_id in left if image_id not in same), seed=request.seed)
-        # What an interrupted run is about comes in or becomes free again; the plan is made anew after that.
+        # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
             raise _too_few(judged.eligibility, len(ranked), needed, request)
         licenses = {license_.id: license_ for license_ in catalog.licenses}

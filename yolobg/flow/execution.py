@@ -48,7 +48,7 @@ def execute(
 ) -> Report:
     """Do what a plan says.
 
-    It is made anew if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
+    It is made again if the manifest has changed since, for example by another yolobg; nothing is ever added twice.
 
     Args:
         plan: What `plan` made.
@@ -61,7 +61,7 @@ def execute(
     if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
         return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
     with hold(plan.dataset.root):
-        # Opened anew: list files may have changed since the plan was made, and while we waited.
+        # Opened again: list files may have changed since the plan was made, and while we waited.
         manifest = finish_interrupted(open_dataset(plan.dataset.data))
         if manifest != plan.manifest:
             plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, progress=progress)
@@ -92,7 +92,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report
             with suppress(YolobgError, OSError):
                 recheck.give_up(plan.dataset.root)
             raise
-    # Opened anew: lines have been added to the list files.
+    # Opened again: lines have been added to the list files.
     stale = recheck.finish(open_dataset(plan.dataset.data), plan.leaving, plan.checked)
     if done is None and not stale.replaced:
         return _nothing_left(plan)
@@ -147,7 +147,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
 
 def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
     """Nothing is to be done, but a killed run may have left something lying."""
-    # That is not worth an error, or waiting for somebody who is at work.
+    # That is not worth an error, or waiting for another process.
     with suppress(MergeError), hold(plan.dataset.root, wait_s=0.0):
         return after(plan, _nothing_left(plan))
     return replace(plan.report, dry_run=False)

@@ -238,7 +238,7 @@ def request_of(stored: Mapping[str, Any], **changes: Any) -> Request:
         **changes: Options of `Request`; a `count` takes the place of a stored ratio.
 
     Raises:
-        UsageError: It was changed by somebody and holds what cannot be asked.
+        UsageError: It was edited and holds values that no run can have.
     """
     try:
         told = msgspec.convert(dict(stored), _Stored)

@@ -41,7 +41,7 @@ def request_again(run: Run, *, count: int | None = None, report: bool = False) -
     """The request of an earlier run with another target: `count` backgrounds in the split afterwards.
 
     Raises:
-        UsageError: The record was changed by somebody, and holds what cannot be asked.
+        UsageError: The record was edited and holds values that no run can have.
     """
     return request_of(run.options, count=count, report=report, recheck=False)
 

@@ -1,6 +1,6 @@
 """Replace the backgrounds that no longer qualify: how many come in, which go, and the record of it.
 
-As in a review, the new ones come in first. So where there are none to be had, nothing has been removed; and a kill
+As in a review, the new ones come in first. So where there are none, nothing has been removed; and a kill
 between the two leaves more backgrounds than before, never fewer, and the number to come back to is in the manifest.
 """
 

@@ -28,7 +28,7 @@ def same_pictures(
     """The ids of the records that are certainly one of the recorded pictures of that id.
 
     A record whose file lies in a folder of the origin is compared by size and SHA-256. One that has to be fetched is
-    the same if its whole address is, or if the annotations are the same, byte for byte, and it would be had from an
+    the same if its whole address is, or if the annotations are the same, byte for byte, and it would be fetched from an
     address of that source. For all others that cannot be known before they are fetched.
 
     Args:

@@ -64,7 +64,7 @@ def find_stale(
         inventory: The split.
         request: The options of today; None for those of each run.
         fetch: Whether a catalog that is not at hand may be fetched.
-        labelled_too: Whether to look at images that somebody has labelled since: they are no backgrounds any more.
+        labelled_too: Whether to look at images that a person has labelled since: they are no backgrounds any more.
         progress: Told how far it is.
     """
     groups: dict[tuple[str, str, str], list[Entry]] = {}

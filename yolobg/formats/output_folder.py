@@ -26,7 +26,7 @@ def beside(target: Path) -> Iterator[Path]:
     """A hidden folder beside the target; whatever happens, it is gone afterwards.
 
     A process that is killed leaves it. The next conversion to the same target removes it: whoever works in such a
-    folder holds the lock beside it, which ends with the process. Where locks are not to be had nothing is removed.
+    folder holds the lock beside it, which ends with the process. Where locks are not available nothing is removed.
 
     Raises:
         MergeError: It cannot be written.

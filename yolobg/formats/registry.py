@@ -161,7 +161,7 @@ def find_dataset_yaml(folder: Path) -> Path | None:
 
 
 def _is_dataset_yaml(file: Path) -> bool:
-    """Whether a yaml tells of a dataset. One that cannot be read is taken for it, so that somebody hears of that."""
+    """Whether a yaml describes a dataset. One that cannot be read is taken for one, so that the user hears of it."""
     try:
         raw = load_yaml(read_ordinary(file, LARGEST_BYTES), source=str(file), repeated_keys=[])
     except (OSError, DatasetError):

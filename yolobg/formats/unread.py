@@ -1,6 +1,6 @@
 """What lies in a folder of images and looks like records of them that no reader has understood.
 
-Such images may show anything, so they are no backgrounds until somebody says so. Reading is bounded: names first, then
+Such images may show anything, so they are no backgrounds until the user says so. Reading is bounded: names first, then
 the beginning of those files whose name does not clear them.
 """
 

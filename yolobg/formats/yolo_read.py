@@ -42,7 +42,7 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class YoloContents:
-    """A dataset of the YOLO family: the list in memory, compressed; the labels read anew each time."""
+    """A dataset of the YOLO family: the list in memory, compressed; the labels read again each time."""
 
     names: Mapping[int, str]
     splits: tuple[str, ...]

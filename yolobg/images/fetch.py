@@ -1,4 +1,4 @@
-"""Keeps the count and the order: exactly as many images as needed, the first ones in rank order that can be had."""
+"""Keeps the count and the order: exactly as many images as needed, the first ones in rank order that can be fetched."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FetchResult:
 
     Attributes:
         staged: Verified images in staging, in rank order.
-        failed: Candidates that could not be had or used, in rank order.
+        failed: Candidates that could not be fetched or used, in rank order.
     """
 
     staged: tuple[Staged, ...]
@@ -49,7 +49,7 @@ def fetch_images(
     progress: Progress = no_progress,
     limits: Limits | None = None,
 ) -> FetchResult:
-    """Bring the first `needed` candidates that can be had into staging, each verified.
+    """Bring the first `needed` candidates that can be fetched into staging, each verified.
 
     The result is the same whatever the network does to single answers: a candidate is left out only when it cannot be
     had or `accept` refuses it, and never more are begun than are still needed. What an interrupted run has verified is

@@ -240,7 +240,7 @@ def _client_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
 
 
 def _connection_fault(error: aiohttp.ClientError, *, answered: bool) -> Fault:
-    """No connection came about; once a host has answered, it is the host that it redirects to that cannot be had."""
+    """No connection came about; once a host has answered, the host that it redirects to cannot be reached."""
     words = _tls_words(error) if isinstance(error, aiohttp.ClientSSLError) else _words(error)
     if answered:
         return Fault("bad", f"it redirects to a host that cannot be reached: {words}")

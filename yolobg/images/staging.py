@@ -1,7 +1,7 @@
 """Writes into staging: `{source_id}.part` while incomplete, `{source_id}.staged` when verified.
 
-Neither name ends in an image suffix, so no trainer ever lists them. Files are created anew (never through a link that
-somebody planted) and honour the umask.
+Neither name ends in an image suffix, so no trainer ever lists them. Files are always newly created (never through a
+link that was planted) and honour the umask.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Workshop:
 
     def _bring(self, record: ImageRecord) -> Staged | Failed:
         is_left_over = staged_path(self._staging, record.id).name in self._left_over
-        # A file left by a run with another kind of link is made anew where that is as cheap as looking at it.
+        # A file left by a run with another kind of link is made again where that is as cheap as looking at it.
         if is_left_over and (self._origin.link == "copy" or not self._origin.folders):
             kept = reuse(self._staging, record, self._first_address(record))
             if kept is not None:

@@ -1,7 +1,7 @@
 """The words whose mention in a caption vetoes an image for a class.
 
 Forms are written out (plurals, words joined or apart), as no stemmer stands behind them: a stemmer joins officer and
-office, and misses buses. A caption is no evidence that the class is there, only that somebody named it.
+office, and misses buses. A caption is no evidence that the class is there, only that an annotator named it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many of the chosen images may hold a class all the same: figures from human re-checks of COCO.
+"""How many of the chosen images may contain a class anyway: figures from human re-checks of COCO.
 
 For a category with k of n re-checked absences wrong, the share is the mean of Beta(k + 100 p, n - k + 100 (1 - p)),
 where p is the share in its tier of like categories. Images with at most two annotated categories are cleaner, and

@@ -136,7 +136,7 @@ def check_resolved(
 
     Args:
         matches: What `match_classes` returned.
-        unmapped: `none` lets unknown names pass as `none`, with a warning; opaque ones stop all the same.
+        unmapped: `none` lets unknown names pass as `none`, with a warning; opaque ones still stop.
 
     Raises:
         UnresolvedClassError: A name is opaque, or unknown and `unmapped` is `stop`. The message lists each with the

@@ -131,7 +131,7 @@ def left_out(source: SourceInfo | None) -> Html | None:
 
 
 def contamination(classes: Sequence[ClassMatch], source: SourceInfo | None, ours: int) -> Html:
-    """How many of the backgrounds are expected to show a class all the same, with what the figures mean."""
+    """How many of the backgrounds are expected to show a class anyway, with what the figures mean."""
     figures = [(match, match.expected_contamination) for match in classes]
     known = [(match.name, figure) for match, figure in figures if figure is not None]
     overall = source.expected_contamination if source else None

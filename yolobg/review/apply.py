@@ -1,6 +1,6 @@
 """Carry a review out: rejected images leave the dataset, the next candidates take their places, the count is exact.
 
-The new ones come in first. So where there are none to be had, nothing has been removed; and a kill between the two
+The new ones come in first. So where there are none, nothing has been removed; and a kill between the two
 leaves more backgrounds than asked for, never fewer, and the number to come back to is in the review's state.
 """
 
@@ -79,10 +79,10 @@ def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = Tr
         orders, warnings = _orders(rejected, manifest)
         state = _with_base(dataset, state, [split for split, _, _ in orders])
         added = _add(data_yaml, state, orders, progress, lambda: _forget_base(dataset, state))
-    done = _take_out(_anew(dataset), state, rejected)
+    done = _take_out(_reopened(dataset), state, rejected)
     _write_state(dataset, msgspec.structs.replace(state, rejected=marks, steps=(), base={}))
     with hold(dataset.root):
-        dataset, left = _anew(dataset), read_manifest(dataset.root)
+        dataset, left = _reopened(dataset), read_manifest(dataset.root)
         if narrowed(left, dataset).entries:
             try:
                 write_page(dataset, left, new=added, progress=progress)
@@ -91,7 +91,7 @@ def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = Tr
     return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
 
 
-def _anew(dataset: Dataset) -> Dataset:
+def _reopened(dataset: Dataset) -> Dataset:
     """The dataset with its list files read again: nobody held it meanwhile, and we have added to them and taken out."""
     return open_dataset(dataset.data)
 

@@ -1,7 +1,7 @@
 """The review page's server: 127.0.0.1 only, for one browser, with one choke point that every request passes.
 
 Who may come in is the matter of `server_entry`, how many may try that of `server_door`. A page names images by number,
-never by path; pictures are decoded and written anew, so that no file's bytes are handed out. What a stranger sends is
+never by path; pictures are decoded and encoded again, so that no file's bytes are handed out. What a stranger sends is
 never worth a line on the terminal.
 """
 
@@ -217,7 +217,7 @@ async def serve(session: Session, ready: Callable[[Entry], None]) -> None:
         ready: Called once, when the link can be opened.
 
     Raises:
-        OSError: No port of 127.0.0.1 can be had.
+        OSError: No port of 127.0.0.1 is free.
     """
     door = Door(most_strangers())
     entry = Entry(door)

@@ -29,7 +29,7 @@ __all__ = ["ANY_CLASS", "Session"]
 
 ANY_CLASS = "any"
 MOST_OWN = 5000
-"""Backgrounds of the user that are shown; somebody with more has other ways to look at them."""
+"""Backgrounds of the user that are shown; a user with more has other ways to look at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Session:
     # ------------------------------------------------------------ what there is
 
     def _load(self) -> None:
-        # Opened anew: list files have changed with the dataset.
+        # Opened again: list files have changed with the dataset.
         self.dataset = dataset = open_dataset(self.dataset.data)
         manifest = recorded(dataset)
         self._stamp = _stamp(dataset.root)

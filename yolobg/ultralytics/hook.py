@@ -41,7 +41,7 @@ class BackgroundHook:
     It passes over resumed trainings and tasks other than detect, segment, obb and pose, and says so.
 
     Args:
-        on_error: What to do where the backgrounds cannot be had (host down, dataset read-only, source gone, too few
+        on_error: What to do where the backgrounds cannot be added (host down, dataset read-only, source gone, too few
             eligible images): `warn` goes on training with what is there, `raise` ends the training before its first
             epoch. Class names that nothing resolves are raised in both cases.
 
@@ -90,7 +90,7 @@ class BackgroundHook:
         """Add what a resolved dataset lacks and tell it in one line.
 
         Returns:
-            What is in the training split then; None where nothing could be added and training goes on all the same.
+            What is in the training split then; None where nothing could be added and training goes on without them.
 
         Args:
             data: The dataset.

@@ -1,4 +1,4 @@
-"""Scan a split whose images somebody else has listed: the trainer that is about to read them."""
+"""Scan a split whose images are already listed: by the trainer that is about to read them."""
 
 from __future__ import annotations
 

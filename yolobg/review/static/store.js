@@ -31,7 +31,7 @@ export class Store {
     this.queue = Promise.resolve();
   }
 
-  // Everything anew: at the start, and when images have come or gone.
+  // Everything again: at the start, and when images have come or gone.
   async load() {
     const told = await ask("everything");
     this.dataset = told.dataset;

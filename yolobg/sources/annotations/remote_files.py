@@ -40,7 +40,7 @@ def fetch_source(
         source: Where the annotations are.
         folder: Where files go.
         parts: Where half-fetched files are; what an earlier run left there is continued.
-        known: What was said when the source was last fetched; empty fetches anew.
+        known: What was said when the source was last fetched; empty fetches again.
         progress: Stages `annotations` (bytes fetched) and `unpack` (bytes).
 
     Raises:

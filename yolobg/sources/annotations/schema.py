@@ -112,7 +112,7 @@ _File = TypeVar("_File", InstancesFile, CaptionsFile)
 
 @contextlib.contextmanager
 def mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
-    """Map a file into memory for the length of the block (or read it, where mapping is not to be had).
+    """Map a file into memory for the length of the block (or read it, where mapping is not available).
 
     Raises:
         AnnotationsError: It cannot be read.

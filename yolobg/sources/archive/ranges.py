@@ -233,7 +233,7 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
 
 
 def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: str) -> list[Stretch]:
-    """Merge what an earlier run has noted, and start the journal anew with it."""
+    """Merge what an earlier run has noted, and restart the journal with it."""
     size = sum(stop - start for start, stop in stretches)
     have: list[Stretch] = []
     with contextlib.suppress(OSError):

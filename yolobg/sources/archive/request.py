@@ -65,11 +65,11 @@ class RefusedError(Exception):
 
 
 class LateError(Exception):
-    """No whole head in time; somebody still waits for it, with the session."""
+    """No whole head in time; a thread still waits for it, with the session."""
 
 
 class GoneError(DownloadError):
-    """Every host refuses: there is no such file (S3 says 403 or 404), or it may not be had."""
+    """Every host refuses: there is no such file (S3 says 403 or 404), or access is denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _head(
 
 
 def _within(seconds: float, work: Callable[[], requests.Response]) -> requests.Response:
-    """Do blocking work in a thread of its own: time limits of sockets start anew with every byte that drips in.
+    """Do blocking work in a thread of its own: time limits of sockets start again with every byte that drips in.
 
     Raises:
         LateError: It takes longer; it is left to itself then.

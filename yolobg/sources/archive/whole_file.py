@@ -162,6 +162,6 @@ def fetch_whole(remote: Remote, answer: ResponseHead, part: Path, progress: Prog
 def remove_part(part: Path) -> None:
     """Remove a part file and its journal."""
     for path in (part, part.with_suffix(".journal")):
-        with contextlib.suppress(OSError):  # Windows refuses while somebody reads it; the work folder goes later
+        with contextlib.suppress(OSError):  # Windows refuses while a process reads it; the work folder goes later
             step("unlink", path)
             path.unlink()

@@ -32,7 +32,7 @@ class Catalog:
 
     Args:
         path: The catalog file.
-        rebuild: Makes the file anew and returns its path; called at most once, when the file turns out to be damaged.
+        rebuild: Rebuilds the file and returns its path; called at most once, when the file turns out to be damaged.
 
     Raises:
         AnnotationsError: The file is damaged or of another version, and there is no `rebuild` or it did not help. Also
@@ -60,7 +60,7 @@ class Catalog:
             self._file = None
 
     def _ask(self, question: Callable[[CatalogFile], _T]) -> _T:
-        """Put a question to the file; if that shows damage, make the file anew and ask once more."""
+        """Put a question to the file; if that shows damage, rebuild the file and ask once more."""
         try:
             return question(self._open())
         except DAMAGE as error:

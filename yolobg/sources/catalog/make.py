@@ -152,7 +152,7 @@ def _empty(folder: Path, *, but: Path | None = None) -> None:
     """Remove what was unpacked once it has served: when a catalog is there, no later run looks for leftovers."""
     for path in folder.iterdir():
         if path != but:
-            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it; it goes with the folder
+            with contextlib.suppress(OSError):  # Windows refuses while a process reads it; it goes with the folder
                 step("unlink", path)
                 path.unlink()
 
@@ -204,7 +204,7 @@ def _verify(files: JsonFiles, source: AnnotationSource, place: Path) -> None:
 
 @contextlib.contextmanager
 def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
-    """Hold the source's lock if that can be had; says whether it could. Nothing but saved work rests on it.
+    """Hold the source's lock if it can be taken; says whether it could. Nothing but saved work rests on it.
 
     What a killed run has left of its work goes then, as long as nobody else can be at it.
     """

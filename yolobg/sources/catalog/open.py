@@ -38,7 +38,7 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
 
     A local source is known by the content of its files, and an unchanged file is not read again. An address is asked
     whether it changed; if it cannot be reached, the catalog made from it before is used. The official files never
-    change, so nobody is asked. A catalog that turns out to be damaged is made anew, once.
+    change, so nobody is asked. A catalog that turns out to be damaged is rebuilt, once.
 
     Args:
         source: Where the annotations are.

@@ -153,7 +153,7 @@ class Store:
         before = self.read_note(source)
         # Before the note, which alone tells of it: a kill in between would leave the catalog for good.
         if before and before.catalog != note.catalog and [n.catalog for n in self._notes()].count(before.catalog) == 1:
-            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+            with contextlib.suppress(OSError):  # Windows refuses while a process reads it
                 step("unlink", self.catalogs / before.catalog)
                 (self.catalogs / before.catalog).unlink()
         noted = asdict(note) | {"source": bare_source(note.source)}
@@ -225,7 +225,7 @@ class Store:
     def clear(self) -> int:
         """Remove every file that has a name we give from the cache folder; returns the bytes that were freed.
 
-        Whatever else somebody keeps there stays, and so do the folders that hold it; links are left alone.
+        Whatever else the user keeps there stays, and so do the folders that hold it; links are left alone.
         """
         with self.writing():
             freed = sum(_remove_ours(self.root / part, names) for part, names in _OURS.items())
@@ -234,7 +234,7 @@ class Store:
         return freed
 
     def sweep(self, keep: Path) -> None:
-        """Remove work folders that somebody left a week ago, and catalogs of the same source that `keep` replaces."""
+        """Remove work folders that a process left a week ago, and catalogs of the same source that `keep` replaces."""
         for folder in _work_folders(self.work):
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > _STALE_S:
@@ -242,7 +242,7 @@ class Store:
         name = keep.stem.rsplit("-", 1)[0]
         for other in self.catalogs.glob(f"{glob.escape(name)}-*.sqlite"):
             if other != keep and _OURS["catalogs"].fullmatch(other.name):
-                with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+                with contextlib.suppress(OSError):  # Windows refuses while a process reads it
                     step("unlink", other)
                     other.unlink()
 
@@ -261,7 +261,7 @@ def _remove_ours(folder: Path, names: re.Pattern[str]) -> int:
     freed = 0
     for path in folder.iterdir():
         if names.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-            with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+            with contextlib.suppress(OSError):  # Windows refuses while a process reads it
                 size = path.stat().st_size
                 step("unlink", path)
                 path.unlink()

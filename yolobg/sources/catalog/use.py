@@ -115,7 +115,7 @@ def _forget(store: Store, catalog: Path) -> int:
     place = _place(store, catalog)
     if place is None or catalog.is_symlink():
         return 0
-    with contextlib.suppress(OSError):  # Windows refuses while somebody reads it
+    with contextlib.suppress(OSError):  # Windows refuses while a process reads it
         size = catalog.stat().st_size
         for path in (*lists, *told, place, catalog):
             step("unlink", path)
