@@ -14,6 +14,7 @@ import pytest
 from merging import Place, make_place, stage, tree, visible
 
 from yolobg import files
+from yolobg.changes import removal as removal_module
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.manifest_checks import check_entry
@@ -89,6 +90,31 @@ def test_remove__takes_a_trainers_npy_and_keeps_what_a_person_labelled(tmp_path:
         "bg_demo_12.jpg",
         "bg_demo_12.txt",
     }
+
+
+@pytest.mark.parametrize("layout", ["folder", "list"])
+def test_remove__goes_on_after_a_kill_and_keeps_what_a_person_did_meanwhile(
+    tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(tmp_path / "data", layout)
+    merge(place, range(10, 14))
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt(path)
+
+    monkeypatch.setattr(removal_module, "unlink", killed)
+    with hold(place.root), pytest.raises(KeyboardInterrupt):
+        take_back(place.dataset)
+    monkeypatch.undo()
+    (place.root / "labels/train/bg_demo_11.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (place.images_dir / "bg_demo_12.jpg").write_bytes(b"another picture")
+    with hold(place.root):
+        manifest = finish_interrupted(place.dataset)
+        assert {Path(e.image).name for e in manifest.entries} == {"bg_demo_11.jpg", "bg_demo_12.jpg"}
+        removal = take_back(place.dataset)
+    assert removal.removed == removal.gone == ()
+    assert {Path(k.image).name for k in removal.kept} == {"bg_demo_11.jpg", "bg_demo_12.jpg"}
+    assert sorted(path.name for path in place.images_dir.glob("bg_*")) == ["bg_demo_11.jpg", "bg_demo_12.jpg"]
 
 
 def test_remove__keeps_lines_that_a_person_appended(tmp_path: Path) -> None:

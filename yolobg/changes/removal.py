@@ -214,7 +214,9 @@ def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
     if manifest != read_manifest(root):
         # Paths that have changed, or a merge that is taken back, are recorded before the first step.
         write_manifest(root, manifest)
-    return _remove_entries(dataset, rest, pending.entries)
+    # What has been labelled or changed since the kill stays, and stays recorded, as `take_back` would keep it.
+    still_ours = [entry for entry in pending.entries if not _why_keep(entry, dataset.also(root))]
+    return _remove_entries(dataset, rest, still_ours)
 
 
 def _write_moved(root: Path, manifest: Manifest) -> None:
