@@ -80,7 +80,7 @@ def _option(field: Field[Any]) -> Callable[[F], F]:
     name, text = f"--{field.name.replace('_', '-')}", about["help"]
     if hint is bool:
         if field.default:
-            name, text = f"--no-{field.name}", f"Do not {text[0].lower()}{text[1:]}"
+            name, text = f"--no-{name.removeprefix('--')}", f"Do not {text[0].lower()}{text[1:]}"
         return click.option(name, _parameter(field), is_flag=True, help=text)
     told: dict[str, Any] = {"help": text, "metavar": about["metavar"] or None, "type": _type(field)}
     if get_origin(hint) in (Sequence, Mapping):
