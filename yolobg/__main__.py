@@ -13,11 +13,10 @@ def main() -> NoReturn:
     hide_remarks()
     with own_signals():
         try:
-            from yolobg.cli.app import app  # noqa: PLC0415 - takes a while, in which Ctrl-C may come
+            from yolobg.cli.app import run  # noqa: PLC0415 - takes a while, in which Ctrl-C may come
         except KeyboardInterrupt:
             interrupted_early()
-        app()
-    raise SystemExit(0)
+        run()
 
 
 if __name__ == "__main__":

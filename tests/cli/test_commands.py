@@ -19,6 +19,7 @@ from merging import tree
 from places import SAMPLE
 
 import yolobg
+from yolobg.cli import app as app_module
 from yolobg.cli.text import clean, percent
 
 KEYS = {
@@ -162,6 +163,19 @@ def test_interrupted__says_so_and_the_next_run_goes_on(sample: Path) -> None:
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0
         assert len(server.log) - asked == 20 - had, "what was fetched before was fetched again"
     assert len(list(data.glob("images/train/bg_*"))) == 20
+
+
+def test_interrupted__while_a_command_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_module: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app_module, "import_module", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        app_module.run(["status"])
+    assert ended.value.code == 130
+    assert "yolobg: interrupted; the dataset is valid" in capsys.readouterr().err
 
 
 def test_two_at_once__one_waits_and_nothing_is_added_twice(sample: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
+from yolobg.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE
 from yolobg.version import __version__
 
-__all__ = ["COMMANDS", "app"]
+__all__ = ["COMMANDS", "app", "run"]
 
 # Heading to commands: name to the module that has it, and what it does.
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -62,3 +65,21 @@ class _Commands(click.Group):
 @click.version_option(__version__, message="yolobg %(version)s")
 def app() -> None:
     """Add background (negative) images to an existing YOLO dataset, safely."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end with its exit code.
+
+    Args:
+        arguments: What follows the program's name; that of this process if None.
+    """
+    try:
+        code = app.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        # While a command was imported or its options were read: click would say "Aborted!" and exit with 1.
+        click.echo(f"yolobg: {INTERRUPTED_MESSAGE}", err=True)
+        code = INTERRUPTED
+    raise SystemExit(code or 0)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from yolobg.cli.process import INTERRUPTED, check_current_folder
+from yolobg.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE, check_current_folder
 from yolobg.errors import UsageError, YolobgError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _answer_to(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, YolobgError):
         return error.exit_code, f"error: {error}"
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED, "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
+        return INTERRUPTED, INTERRUPTED_MESSAGE
     if isinstance(error, RuntimeError):
         # What pathlib says of `~` where HOME is not set and the user has no entry.
         message = "error: ~ means your home folder, which is not known (HOME is not set); write the full path"

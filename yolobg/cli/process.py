@@ -16,6 +16,7 @@ from yolobg.errors import UsageError
 
 __all__ = [
     "INTERRUPTED",
+    "INTERRUPTED_MESSAGE",
     "check_current_folder",
     "hide_remarks",
     "interrupted_early",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = "interrupted; the dataset is valid and what was fetched is kept, run again to continue"
 
 # What asks a process to end: Ctrl-C, a supervisor (Slurm, Docker, systemd), a closed terminal; SIGBREAK is Windows'.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
