@@ -191,8 +191,8 @@ def in_child(folder: Path, code: str) -> tuple[str, int]:
         ("read_data_yaml(sparse('data.yaml', GIB))", "DatasetError: .*larger than 4 MiB", 50),
         ("read_map(sparse('map.yaml', GIB))", "UsageError: .*larger than 4 MiB", 50),
         (
-            "read_manifest(sparse('.yolobg/manifest.json', GIB).parent.parent)",
-            "DatasetError: .*larger than 512 MiB",
+            "read_manifest(sparse('.yolobg/manifest.json', GIB + 1).parent.parent)",
+            "DatasetError: .*larger than 1024 MiB",
             50,
         ),
         ("read_list(str(sparse('train.txt', GIB)))", "DatasetError: .*without a line end|larger than", 50),

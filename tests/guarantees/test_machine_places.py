@@ -348,13 +348,19 @@ def test_few_file_handles(tmp_path: Path, handles: int) -> None:
 
 
 NO_HANDLE = """
-import errno, os
+import errno, io, os
 real = os.open
 def full(path, *rest, **more):
     if str(path).endswith("train0.txt"):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
     return real(path, *rest, **more)
 os.open = full
+class FileIO(io.FileIO):
+    def __init__(self, path, *rest, **more):
+        if str(path).endswith("train0.txt"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        super().__init__(path, *rest, **more)
+io.FileIO = FileIO
 """
 
 

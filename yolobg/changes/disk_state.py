@@ -44,6 +44,7 @@ Action = Literal["done", "publish", "drop", "conflict"]
 ImageThere = Literal["absent", "ours", "other"]
 LabelThere = Literal["absent", "blank", "filled"]
 LABEL_READ_LIMIT_BYTES = 1 << 20
+_NO_PATH = (errno.ELOOP, errno.ENAMETOOLONG)
 _LINKED = (
     ", as `dvc add` leaves one, and yolobg deletes only links that it made. Put the file back in its place "
     "(`dvc unprotect` does) and run remove again"
@@ -78,7 +79,7 @@ def look_image(image: Path, entry: Entry) -> ImageThere:
         # A symlink whose target is gone is still the link that was made, if it leads where that one led.
         return "ours" if entry.link == "symlink" and _leads_to(image, entry.url) else "other"
     except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENAMETOOLONG):
+        if error.errno not in _NO_PATH:
             raise
     return "other"
 
@@ -120,6 +121,15 @@ def label_words(label: Path) -> str:
 
 def image_words(image: Path, entry: Entry) -> str:
     """The same for an image that `look_image` calls another."""
+    try:
+        return _words(image, entry)
+    except OSError as error:
+        if error.errno not in _NO_PATH:
+            raise
+        return "its path is not valid"
+
+
+def _words(image: Path, entry: Entry) -> str:
     if image.is_symlink() and entry.link != "symlink":
         return f"it is a link now{_LINKED}"
     if entry.link == "symlink" and image.is_file() and not image.is_symlink():
