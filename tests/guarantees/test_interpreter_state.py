@@ -67,7 +67,11 @@ def state() -> dict[str, Any]:
         "sockets": (socket.getdefaulttimeout(), socket.socket, socket.getaddrinfo),
         "threads": (threading.stack_size(), faulthandler.is_enabled()),
         "csv": (csv.field_size_limit(), sorted(csv.list_dialects())),
-        "pillow": (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, Image.WARN_POSSIBLE_FORMATS),
+        "pillow": (
+            Image.MAX_IMAGE_PIXELS,
+            ImageFile.LOAD_TRUNCATED_IMAGES,
+            getattr(Image, "WARN_POSSIBLE_FORMATS", None),
+        ),
     }
     if sys.platform != "win32":
         import resource  # noqa: PLC0415 - of POSIX
