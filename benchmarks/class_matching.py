@@ -32,9 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from yolobg.matching.lexicon import coco_categories  # noqa: E402 - the script runs from a checkout
-from yolobg.matching.matcher import match_classes  # noqa: E402
-from yolobg.matching.words import key, plural, words  # noqa: E402
-from yolobg.model import ClassMatch  # noqa: E402
+from yolobg.matching.matcher import match_classes  # noqa: E402 - as above
+from yolobg.matching.words import key, plural, words  # noqa: E402 - as above
+from yolobg.model import ClassMatch  # noqa: E402 - as above
 
 Method = Callable[[str], frozenset[str]]
 NAMES = [category.name for category in coco_categories()]

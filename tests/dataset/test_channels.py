@@ -15,6 +15,7 @@ from merging import tree
 import yolobg
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError
 from yolobg.ultralytics import trainer as ultra
 from yolobg.ultralytics.hook import BackgroundHook
@@ -123,6 +124,4 @@ def test_hook__without_the_key_is_not_refused(tmp_path: Path) -> None:
 
 
 def yolobg_scan(data: Any) -> Any:
-    from yolobg.dataset.inventory import scan_split  # noqa: PLC0415
-
     return scan_split(data, "train")

@@ -102,7 +102,7 @@ def left_open() -> tuple[list[str], list[str]]:
     with contextlib.suppress(OSError):
         for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names only
             with contextlib.suppress(OSError):
-                files.append(os.readlink(f"/proc/self/fd/{number}"))  # noqa: PTH115
+                files.append(os.readlink(f"/proc/self/fd/{number}"))  # noqa: PTH115 - as text
     return threads, sorted(name for name in files if "/fd" not in name)
 
 
@@ -115,7 +115,7 @@ def unchanged(what: str) -> Iterator[None]:
     assert {key: value for key, value in after.items() if value != before[key]} == {}, what
     until = time.monotonic() + 60
     while left_open() != open_before and time.monotonic() < until:
-        time.sleep(0.01)
+        time.sleep(0.01)  # threads of the network's libraries end on their own, soon after the call
     assert left_open() == open_before, what
 
 
@@ -233,7 +233,7 @@ def test_functions__in_several_threads_at_once(tmp_path: Path, options: dict[str
             for _ in range(3):
                 yolobg.augment(root, count=THEIRS + 6, **options)
                 yolobg.remove(root)
-        except Exception as error:  # noqa: BLE001 - the test's thread tells it
+        except Exception as error:  # noqa: BLE001 - any error counts; the main thread shows it
             troubles.append(repr(error))
 
     yolobg.plan(roots[0], count=THEIRS + 6, **options)

@@ -114,7 +114,7 @@ def interrupts(run: Callable[[int], Interrupt], *, stride: int = 1) -> Iterator[
 def run_command(at: int, name: str, arguments: list[str]) -> None:
     """Be the command line and get a signal at a line; tells the place on standard error."""
     from yolobg.cli.app import run  # noqa: PLC0415 - for the child alone
-    from yolobg.cli.process import own_signals  # noqa: PLC0415
+    from yolobg.cli.process import own_signals  # noqa: PLC0415 - as above
 
     with own_signals():
         _run(at, name, lambda: run(arguments))
