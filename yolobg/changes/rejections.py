@@ -55,10 +55,6 @@ def _path(root: Path) -> Path:
     return root / FOLDER / "rejected.json"
 
 
-def _store(root: Path) -> Path:
-    return root / FOLDER / "rejected"
-
-
 def read_rejections(root: Path) -> Rejections:
     """What was rejected in the dataset at `root`; nothing where there is no such file.
 

@@ -61,10 +61,6 @@ class Claims:
             self._own[data] = _is_one(data, self._dataset.name, self._dataset.root)
         return self._own[data]
 
-    def speaks_for(self, data: str) -> bool:
-        """Whether that name is its own, none, or that of a file which is gone."""
-        return self.owns(data) or self.is_gone(data)
-
     def is_gone(self, data: str) -> bool:
         """Whether no file of that name is there any more."""
         if data not in self._there:
