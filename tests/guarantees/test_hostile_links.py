@@ -165,7 +165,7 @@ def test_plan__is_not_carried_out_where_a_folder_leads_elsewhere_meanwhile(
         (world.victim / "other" / kind).mkdir(parents=True, exist_ok=True)
     before = photograph(world.victim)
     place = world.dataset / name
-    refused = r"leads to|another folder"
+    refused = r"now points to|another folder"
     plan = yolobg.plan(world.dataset, count=3, **options(world))
     swap(place, world.victim / target)
     with pytest.raises(MergeError, match=refused):
