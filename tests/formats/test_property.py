@@ -204,6 +204,12 @@ def test_convert__any_dataset_survives_any_way(drawn: Drawn, ways: tuple[str, ..
     there_and_back(drawn, ways, polygons="to-boxes" if {*ways} & {*BOXED} else "keep")
 
 
+@pytest.mark.parametrize("folder", ["train", "val", "test", "train/train"])
+def test_convert__plain_keeps_images_in_a_folder_named_like_a_split(folder: str) -> None:
+    drawn = Drawn(["car"], {("train", f"{folder}/0.jpg"): None, ("train", "train/1.jpg"): []})
+    there_and_back(drawn, ("yolo", "yolo_plain"), polygons="keep")
+
+
 @pytest.mark.slow
 @settings(SLOW_OK, max_examples=60)
 @given(drawn=datasets(), ways=st.lists(st.sampled_from([*OWN]), min_size=1, max_size=4).map(tuple))

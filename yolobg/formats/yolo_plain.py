@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, Walk
@@ -16,7 +16,9 @@ from yolobg.formats.packed_rows import pack
 from yolobg.formats.yolo_read import Listed, YoloContents, check_labels, unique_names
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
-__all__ = ["read_darknet", "read_labels_only", "read_plain"]
+__all__ = ["has_split_folders", "read_darknet", "read_labels_only", "read_plain"]
+
+_SPLITS = frozenset({"train", "val", "test"})
 
 
 def read_plain(folder: Path) -> YoloContents:
@@ -36,12 +38,23 @@ def read_plain(folder: Path) -> YoloContents:
     walk.add(root)
     images = sorted(walk.images)
     splits = {image[len(root) + 1 :].partition(os.sep)[0] for image in images}
-    nested = bool(splits) and splits <= {"train", "val", "test"}
+    nested = bool(splits) and splits <= _SPLITS
     listed = pack(Listed, (_plain_entry(image, root, nested) for image in images))
     names = _plain_names(folder) or {}
     largest = check_labels(listed, len(names))
     names = names or {i: f"class_{i}" for i in range(largest + 1)}
     return YoloContents(names, tuple(sorted(splits)) if nested else ("train",), listed, Meta(), tuple(walk.warnings))
+
+
+def has_split_folders(meant: Contents) -> bool:
+    """Whether the plain layout of a dataset has a folder for each split.
+
+    Flat, images of train that all lie in folders named like splits would be read back as those splits.
+    """
+    if meant.splits != ("train",):
+        return True
+    folders = {name.partition("/")[0] for _, name in meant.listing()}
+    return bool(folders) and folders <= _SPLITS
 
 
 def _plain_entry(image: str, root: str, nested: bool) -> Listed:  # noqa: FBT001 - one caller
@@ -136,7 +149,8 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
         format_name: Which of the family it is.
         meant: What was written: it tells which images the labels belong to. Labels beyond these count as images too.
     """
-    homes = {split: _label_home(root, format_name, split, meant.splits) for split in meant.splits}
+    nested = format_name == "yolo" or (format_name == "yolo_plain" and has_split_folders(meant))
+    homes = {split: _label_home(root, format_name, split, nested=nested) for split in meant.splits}
     entries = (_label_entry(root, homes[split], split, name) for split, name in meant.listing())
     listed = pack(Listed, (entry for entry in entries if entry.has_label))
     if sum(1 for _ in _labels_in(homes.values())) != len(listed):
@@ -163,7 +177,7 @@ def _labels_in(homes: Iterable[str]) -> Iterator[str]:
             yield from (os.path.join(folder, file) for file in files if file.endswith(".txt"))  # noqa: PTH118
 
 
-def _label_home(root: Path, format_name: str, split: str, splits: Sequence[str]) -> str:
+def _label_home(root: Path, format_name: str, split: str, *, nested: bool) -> str:
     if format_name == "yolo_darknet":
         return str(root / f"obj_{'valid' if split == 'val' else split}_data")
-    return str(root / "labels" / split if format_name == "yolo" or tuple(splits) != ("train",) else root / "labels")
+    return str(root / "labels" / split if nested else root / "labels")

@@ -14,6 +14,7 @@ from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.formats.contents import Contents, Item, Shape, stem_of
 from yolobg.formats.place_images import Placer
+from yolobg.formats.yolo_plain import has_split_folders
 
 __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 
@@ -32,11 +33,11 @@ def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
 
 
 def write_plain(contents: Contents, target: Path, place: Placer) -> None:
-    """Write `images/` and `labels/`: flat where train is the only split, else with a folder for each split.
+    """Write `images/` and `labels/`: flat where only train is there and reads back as such, else a folder for each split.
 
     The data.yaml beside them holds the names; with it the folder is an Ultralytics dataset as well.
     """
-    nested = contents.splits != ("train",)
+    nested = has_split_folders(contents)
     _write_pairs(contents, target, place, nested=nested)
     splits: dict[str, object] = {split: f"images/{split}" if nested else "images" for split in contents.splits}
     _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits}, place)
