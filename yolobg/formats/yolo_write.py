@@ -33,7 +33,7 @@ def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
 
 
 def write_plain(contents: Contents, target: Path, place: Placer) -> None:
-    """Write `images/` and `labels/`: flat where only train is there and reads back as such, else a folder for each split.
+    """Write `images/`, `labels/`: flat if train is the only split and reads back as it, else a folder for each.
 
     The data.yaml beside them holds the names; with it the folder is an Ultralytics dataset as well.
     """
