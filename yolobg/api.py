@@ -148,13 +148,13 @@ def status(
 ) -> Report:
     """Tell what is in a split: labelled images, backgrounds, corrupt labels, and which backgrounds are ours.
 
-    Reads only; an interrupted run is told, not finished.
+    Reads only; an interrupted run is reported, not finished.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         split: The split to look at.
         files: Whether to list every image with its label file and the label's state.
-        progress: Told how far the scan is.
+        progress: Called with how far the scan is.
 
     Raises:
         DatasetError: It is not a dataset that can be read.
@@ -193,7 +193,7 @@ def status(
 
 
 def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tuple[str, ...]]:
-    """Where new files would go, and why they could not; that is no reason not to tell what is there."""
+    """Where new files would go, and why they could not; that is no reason to hide what is there."""
     reason = why_not_rgb(data)
     warnings = (reason,) if reason else ()
     try:
@@ -206,13 +206,13 @@ def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tup
 def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = False) -> RemoveReport:
     """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
 
-    What it added for another data.yaml of the same root stays. Kept, and told, are backgrounds of ours that a person
+    What it added for another data.yaml of the same root stays. Kept, and listed, are backgrounds of ours that a person
     has since labelled, changed or replaced.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         split: Only this split; None for all.
-        dry_run: Only tell what would be done.
+        dry_run: Only say what would be done.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
@@ -242,7 +242,7 @@ def classes(
     progress: Progress = no_progress,
     **options: Unpack[SourceOptions],
 ) -> ClassesReport:
-    """Tell what each class name excludes, why, and what that costs; unresolved names are told, not refused.
+    """Say what each class name excludes, why, and what that costs; unresolved names are reported, not refused.
 
     Args:
         data_yaml: The dataset whose names are meant; or

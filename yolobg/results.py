@@ -257,14 +257,14 @@ class ConvertReport:
 
 def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
-    told: dict[str, Any] = msgspec.to_builtins(report)
+    built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):
-        # These are told on request only.
+        # These are shown on request only.
         unasked = [*(["parts"] if not report.parts else []), *(["files"] if report.files is None else [])]
         for name in unasked:
-            del told[name]
-    source = told.get("source")
+            del built[name]
+    source = built.get("source")
     if source and not isinstance(report, ConvertReport):
         # `class` is no name for a Python attribute.
         source["left_out"] = {"class": source["left_out"].pop("class_"), **source["left_out"]}
-    return {"schema": told.pop("schema"), **told}
+    return {"schema": built.pop("schema"), **built}

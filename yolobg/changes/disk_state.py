@@ -89,7 +89,7 @@ def _leads_to(link: Path, place: str) -> bool:
 
 
 def looks_staged(staged: Path, entry: Entry) -> bool:
-    """Whether an image lies in staging that was verified there: told from kind and size, without reading it again."""
+    """Whether an image lies in staging that was verified there, judged by kind and size, without reading it again."""
     try:
         there = staged.lstat()
     except (FileNotFoundError, NotADirectoryError):

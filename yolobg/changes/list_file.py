@@ -146,8 +146,8 @@ class _Finder:
 
     def __init__(self, file: Path, edit_of: Mapping[str, ListEdit], root: Path, images: Collection[str]) -> None:
         # A line that names something else is not ours, whatever a manifest says.
-        told = ((image, edit.lines[image]) for image, edit in edit_of.items())
-        self._lines = {line.encode("utf-8"): image for image, line in told if names_image(line, image, root)}
+        pairs = ((image, edit.lines[image]) for image, edit in edit_of.items())
+        self._lines = {line.encode("utf-8"): image for image, line in pairs if names_image(line, image, root)}
         self._real: dict[str, str] = {}
         self._beside = (str(file.parent),)
         # A relative line means the current folder, and mostly it is written for the dataset's root.

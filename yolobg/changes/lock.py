@@ -211,8 +211,8 @@ def _me() -> dict[str, str | int]:
 
 def _holder(folder: Path) -> str:
     try:
-        told = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
-        return f"process {int(told['pid'])} on {str(told['host'])[:80]!r} since {str(told['since'])[:40]}"
+        holder = json.loads(read_ordinary(folder / "holder.json", HOLDER_LIMIT_BYTES))
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:80]!r} since {str(holder['since'])[:40]}"
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "process unknown"
 

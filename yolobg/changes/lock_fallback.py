@@ -78,8 +78,8 @@ class LockByName:
 
     def _read(self, path: Path) -> tuple[int, str] | None:
         try:
-            told = json.loads(read_ordinary(path, _LARGEST_BYTES))
-            return int(told["pid"]), str(told["host"])[:80]
+            holder = json.loads(read_ordinary(path, _LARGEST_BYTES))
+            return int(holder["pid"]), str(holder["host"])[:80]
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 

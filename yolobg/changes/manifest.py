@@ -79,12 +79,12 @@ def read_manifest(root: Path) -> Manifest:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        told = msgspec.json.decode(raw)
+        stored = msgspec.json.decode(raw)
         del raw
-        if not isinstance(told, dict):
+        if not isinstance(stored, dict):
             raise msgspec.ValidationError("expected an object")
-        _check_version(path, told.get("version"))
-        return from_stored(told, Manifest, Entry, memory_bytes=2 * _MEMORY_LIMIT_BYTES)
+        _check_version(path, stored.get("version"))
+        return from_stored(stored, Manifest, Entry, memory_bytes=2 * _MEMORY_LIMIT_BYTES)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise DatasetError(
             f"{path}: not a manifest of yolobg ({error}). Restore it from a backup: without it yolobg cannot know "

@@ -79,11 +79,11 @@ def _ranges(some: tuple[Entry, ...], entries: tuple[Entry, ...]) -> list[list[in
     return ranges
 
 
-def from_stored(told: dict[str, Any], type_: type[Manifest], entry: type[Entry], *, memory_bytes: int) -> Manifest:
+def from_stored(stored: dict[str, Any], type_: type[Manifest], entry: type[Entry], *, memory_bytes: int) -> Manifest:
     """A manifest from its parsed JSON, which is used up.
 
     Args:
-        told: The JSON.
+        stored: The JSON.
         type_: The type of a manifest.
         entry: The type of its entries.
         memory_bytes: What the lists may stand for.
@@ -92,9 +92,9 @@ def from_stored(told: dict[str, Any], type_: type[Manifest], entry: type[Entry],
         msgspec.ValidationError: It is no manifest, or stands for more.
     """
     budget = Budget(memory_bytes)
-    entries = tuple(unpack(told.get("entries", []), entry, budget))
-    pending = told.get("pending")
-    edits = told.get("edits", [])
+    entries = tuple(unpack(stored.get("entries", []), entry, budget))
+    pending = stored.get("pending")
+    edits = stored.get("edits", [])
     if isinstance(pending, dict):
         if "rows" in pending:
             pending["entries"] = _rows(pending.pop("rows"), entries)
@@ -104,7 +104,7 @@ def from_stored(told: dict[str, Any], type_: type[Manifest], entry: type[Entry],
     for edit in edits if isinstance(edits, list) else ():
         if isinstance(edit, dict):
             edit["lines"] = unpack_pairs(edit.get("lines"), budget)
-    return msgspec.convert(told | {"entries": entries}, type_)
+    return msgspec.convert(stored | {"entries": entries}, type_)
 
 
 def _rows(ranges: object, entries: tuple[Entry, ...]) -> list[Entry]:

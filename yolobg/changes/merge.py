@@ -107,7 +107,7 @@ def finish_merge(
         _make(absolute(folder, root))
     staging = absolute(pending.staging, root)
     homes = {home: identity(home) for home in _homes(pending, root)}
-    # Once more: from here on a folder that takes another's place is told by its identity.
+    # Once more: from here on a folder that takes another's place is recognised by its identity.
     check_places()
     done = tuple(e for e in pending.entries if _place(e, root, staging, made, homes))
     flush_folders(done, root)

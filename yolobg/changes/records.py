@@ -100,7 +100,7 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything yolobg added to the datasets of one root and has not taken back.
 
-    `root` is where the root lay when this was written; told only where something lies outside it.
+    `root` is where the root lay when this was written; written only where something lies outside it.
     """
 
     version: int = VERSION

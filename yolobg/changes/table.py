@@ -117,7 +117,7 @@ def _affixes(column: Column, name: str, rests: Columns) -> dict[str, Any] | None
     if not start and not end:
         return None
     rest = [text[: len(text) - len(end)] for text in rest]
-    same = next((other for other, told in rests.items() if told == rest), None)
+    same = next((other for other, packed in rests.items() if packed == rest), None)
     rests[name] = rest
     return {"start": start, "end": end, **({"like": same} if same else {"rest": rest})}
 
@@ -163,7 +163,9 @@ def _blocks_of(blocks: object, fields: Fields, budget: Budget) -> Iterator[list[
         if not isinstance(stored, dict) or first not in stored or not stored.keys() <= fields.keys():
             raise msgspec.ValidationError(f"expected a block with `{first}` and no unknown field")
         rows = len(stored[first] if isinstance(stored[first], list) else _list_of(stored[first], "rest"))
-        rests = {name: told["rest"] for name, told in stored.items() if isinstance(told, dict) and "rest" in told}
+        rests = {
+            name: packed["rest"] for name, packed in stored.items() if isinstance(packed, dict) and "rest" in packed
+        }
         budget.take(_cost(stored, rows, rests))
         yield [_column(stored.get(name), field, rows, rests) for name, field in fields.items()]
 
@@ -171,11 +173,11 @@ def _blocks_of(blocks: object, fields: Fields, budget: Budget) -> Iterator[list[
 def _cost(stored: Mapping[str, Any], rows: int, rests: Columns) -> int:
     """About the bytes that a block stands for beyond those that it is written with."""
     cost = rows * (_RECORD_BYTES + _CELL_BYTES * len(stored))
-    for told in stored.values():
-        if isinstance(told, dict) and "start" in told:
-            cost += rows * (_length(told["start"]) + _length(told.get("end")))
-            if "like" in told:
-                cost += sum(map(_length, _list_of(rests, told["like"])))
+    for packed in stored.values():
+        if isinstance(packed, dict) and "start" in packed:
+            cost += rows * (_length(packed["start"]) + _length(packed.get("end")))
+            if "like" in packed:
+                cost += sum(map(_length, _list_of(rests, packed["like"])))
     return cost
 
 
@@ -183,32 +185,32 @@ def _length(text: object) -> int:
     return len(text) if isinstance(text, str) else 0
 
 
-def _column(told: object, field: msgspec.structs.FieldInfo, rows: int, rests: Columns) -> Column:
+def _column(packed: object, field: msgspec.structs.FieldInfo, rows: int, rests: Columns) -> Column:
     """A column written out, one value for each of `rows` records; what repeats is checked and held once."""
-    if told is None and not field.required:
+    if packed is None and not field.required:
         made = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
         return [made] * rows
     column: Column = []
-    if isinstance(told, list):
-        column = msgspec.convert(told, list[field.type])  # type: ignore[name-defined]
-    elif isinstance(told, dict):
-        keys = told.keys()
+    if isinstance(packed, list):
+        column = msgspec.convert(packed, list[field.type])  # type: ignore[name-defined]
+    elif isinstance(packed, dict):
+        keys = packed.keys()
         if keys == {"all"}:
-            column = [msgspec.convert(told["all"], field.type)] * rows
+            column = [msgspec.convert(packed["all"], field.type)] * rows
         elif keys == {"values", "at"}:
-            values = msgspec.convert(_list_of(told, "values"), list[field.type])  # type: ignore[name-defined]
-            column = _looked_up(values, _list_of(told, "at"))
+            values = msgspec.convert(_list_of(packed, "values"), list[field.type])  # type: ignore[name-defined]
+            column = _looked_up(values, _list_of(packed, "at"))
         elif keys in ({"start", "end", "rest"}, {"start", "end", "like"}):
-            rest = _list_of(told, "rest") if "rest" in keys else _list_of(rests, told["like"])
-            joined = _joined(told["start"], rest, told["end"])
+            rest = _list_of(packed, "rest") if "rest" in keys else _list_of(rests, packed["like"])
+            joined = _joined(packed["start"], rest, packed["end"])
             column = msgspec.convert(joined, list[field.type])  # type: ignore[name-defined]
     if len(column) != rows:
         raise msgspec.ValidationError(f"`{field.name}`: not a column, or not as long as the others")
     return column
 
 
-def _list_of(told: object, name: object) -> Column:
-    found = told.get(name) if isinstance(told, dict) and isinstance(name, str) else None
+def _list_of(packed: object, name: object) -> Column:
+    found = packed.get(name) if isinstance(packed, dict) and isinstance(name, str) else None
     if not isinstance(found, list):
         raise msgspec.ValidationError(f"expected a list `{str(name)[:80]}`")
     return found

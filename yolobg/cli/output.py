@@ -59,12 +59,12 @@ def _answer(function: Callable[P, None]) -> Callable[P, None]:
             check_current_folder()
             function(*args, **kwargs)
         except (YolobgError, OSError, RuntimeError, KeyboardInterrupt) as error:
-            told = _answer_to(error)
-            if told is None:
+            answer = _answer_to(error)
+            if answer is None:
                 raise
-            _log.debug("%s", told[1], exc_info=True)
-            _tell(told[1])
-            raise click.exceptions.Exit(told[0]) from error
+            _log.debug("%s", answer[1], exc_info=True)
+            _print_error(answer[1])
+            raise click.exceptions.Exit(answer[0]) from error
 
     return wrapped
 
@@ -81,16 +81,16 @@ def _answer_to(error: BaseException) -> tuple[int, str] | None:
         return (UsageError.exit_code, message) if "home directory" in str(error) else None
     if isinstance(error, OSError) and error.strerror is not None and not isinstance(error, BrokenPipeError):
         place = error.filename2 or error.filename or "this machine"
-        told = f"error: {place}: {error.strerror}; the dataset is valid. Fix this and run again to continue"
-        return YolobgError.exit_code, told
+        message = f"error: {place}: {error.strerror}; the dataset is valid. Fix this and run again to continue"
+        return YolobgError.exit_code, message
     return None
 
 
-def _tell(message: str) -> None:
+def _print_error(message: str) -> None:
     from yolobg.cli.text import clean
 
     lines = "\n".join(clean(line, 2000) for line in message.splitlines())
-    # Where nobody can be told, the exit code still tells.
+    # Where nobody can read it, the exit code still says it.
     with contextlib.suppress(OSError):
         click.echo(f"yolobg: {lines}", err=True)
 

@@ -80,7 +80,7 @@ class Judged:
     warnings: tuple[str, ...]
 
     def info(self, *, in_dataset: int = 0) -> SourceInfo:
-        """What is left of the source, as the reports tell it, less what is in the dataset already."""
+        """What is left of the source, as the reports show it, less what is in the dataset already."""
         found = self.eligibility
         return SourceInfo(
             name=self.source.name,
@@ -198,7 +198,7 @@ def judge(
         matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
     )
     matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in with_figures)
-    warnings = source_warnings(source, matches, catalog.categories, told=request.map)
+    warnings = source_warnings(source, matches, catalog.categories, answered=request.map)
     return Judged(source, matches, criteria, eligibility, overall, warnings)
 
 

@@ -220,9 +220,9 @@ def _joined(reports: Sequence[Report], count: int) -> Report:
 
 
 def _part(report: Report) -> SplitPart:
-    told = report.dataset
+    dataset = report.dataset
     before, needed, after = report.before.images, report.target.needed, report.after.images
-    return SplitPart(told.split, told.images_dir, told.labels_dir, before, needed, after)
+    return SplitPart(dataset.split, dataset.images_dir, dataset.labels_dir, before, needed, after)
 
 
 def _sum(counts: Sequence[Counts]) -> Counts:

@@ -75,7 +75,7 @@ def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
         return _nothing_left(plan)
     # A replacement that was cut off has no number to come back to once another number was asked for.
     manifest = msgspec.structs.replace(manifest, replacing=None)
-    return _tell(plan, _fetch_and_merge(plan, plan.choice, manifest, progress))
+    return _report(plan, _fetch_and_merge(plan, plan.choice, manifest, progress))
 
 
 def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
@@ -96,7 +96,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report
     stale = recheck.finish(open_dataset(plan.dataset.data), plan.leaving, plan.checked)
     if done is None and not stale.replaced:
         return _nothing_left(plan)
-    return _tell(replace(plan, checked=replace(plan.checked, stale=stale)), done)
+    return _report(replace(plan, checked=replace(plan.checked, stale=stale)), done)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _source_key(catalog: Path, origin: Origin) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _tell(plan: Plan, done: _Done | None) -> Report:
+def _report(plan: Plan, done: _Done | None) -> Report:
     """Count again what is on disk now: the report says what is, not what was meant."""
     manifest = done.manifest if done and not plan.request.recheck else read_manifest(plan.dataset.root)
     after = counts_of(plan.scan(plan.dataset.data, plan.request.split, no_progress), manifest, plan.dataset.root)
@@ -203,10 +203,10 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
             f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
             "source."
         )
-    told = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
+    reasons = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
     return DownloadError(
         f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be downloaded, {len(fetched.failed):,} "
-        f"failed ({told}). Nothing was added. Check --images and the network and run again: what was "
+        f"failed ({reasons}). Nothing was added. Check --images and the network and run again: what was "
         "fetched is kept for that."
     )
 

@@ -133,7 +133,7 @@ class Request:
             value = getattr(self, name)
             # A single text is a sequence of letters, which is never what was meant.
             object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
-        pairs = {name: (told,) if isinstance(told, str) else tuple(told) for name, told in dict(self.map).items()}
+        pairs = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in dict(self.map).items()}
         object.__setattr__(self, "map", pairs)
 
     @property
@@ -225,7 +225,7 @@ _PORTABLE: dict[str, Callable[[Any], Any]] = {
     "annotations": _annotations,
     "images": lambda places: [_place(place) for place in places],
     "into": _absolute,
-    "map": lambda told: {name: list(categories) for name, categories in told.items()},
+    "map": lambda answers: {name: list(categories) for name, categories in answers.items()},
     "source": _source,
 }
 
@@ -241,12 +241,12 @@ def request_of(stored: Mapping[str, Any], **changes: Any) -> Request:
         UsageError: It was edited and holds values that no run can have.
     """
     try:
-        told = msgspec.convert(dict(stored), _Stored)
+        read = msgspec.convert(dict(stored), _Stored)
     except msgspec.ValidationError as error:
         raise UsageError(
             f"the options recorded with a run cannot be used ({error}); was .yolobg/manifest.json edited?"
         ) from error
-    options = {name: getattr(told, name) for name in stored}
+    options = {name: getattr(read, name) for name in stored}
     if changes.get("count") is not None:
         options.pop("ratio", None)
     return Request(**(options | changes))
@@ -322,11 +322,11 @@ def parse_map_options(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
     Raises:
         UsageError: An option has no `=`, or nothing on one side of it.
     """
-    told: dict[str, tuple[str, ...]] = {}
+    answers: dict[str, tuple[str, ...]] = {}
     for option in options:
         name, equals, value = option.rpartition("=")
         classes = tuple(part.strip() for part in value.split(",") if part.strip())
         if not equals or not name.strip() or not classes:
             raise UsageError(f"--map {option}: expected NAME=CLASS, NAME=CLASS,CLASS or NAME=none")
-        told[name.strip()] = () if [c.casefold() for c in classes] == ["none"] else classes
-    return told
+        answers[name.strip()] = () if [c.casefold() for c in classes] == ["none"] else classes
+    return answers

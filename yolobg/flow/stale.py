@@ -65,7 +65,7 @@ def find_stale(
         request: The options of today; None for those of each run.
         fetch: Whether a catalog that is not at hand may be fetched.
         labelled_too: Whether to look at images that a person has labelled since: they are no backgrounds any more.
-        progress: Told how far it is.
+        progress: Called with how far it is.
     """
     groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in manifest.entries:
@@ -216,12 +216,12 @@ def _criteria(asked: _Asked, categories: Sequence[Category], *, captions: bool) 
     """What today's classes rule out in the source; and the classes that nothing is known of, and nothing was then."""
     question = asked.question
     ours, theirs = {key(name) for name in question.names}, {key(category.name) for category in categories}
-    told = {
+    answers = {
         name: targets
         for name, targets in question.map.items()
         if key(name) in ours and {key(target) for target in targets} <= theirs
     }
-    matches = match_classes(question.names, user_map=told, categories=categories)
+    matches = match_classes(question.names, user_map=answers, categories=categories)
     further: set[str] = set()
     for name in question.exclude:
         try:

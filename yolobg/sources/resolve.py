@@ -86,7 +86,7 @@ def resolve_source(
 
 
 def source_warnings(
-    source: Source, matches: Sequence[ClassMatch], categories: Sequence[Category], *, told: Collection[str]
+    source: Source, matches: Sequence[ClassMatch], categories: Sequence[Category], *, answered: Collection[str]
 ) -> tuple[str, ...]:
     """What a person should know before the images of a source are taken for backgrounds.
 
@@ -94,9 +94,9 @@ def source_warnings(
         source: The source.
         matches: What the names of the dataset's classes exclude in it.
         categories: Its categories.
-        told: The classes that the user has said the meaning of.
+        answered: The classes whose meaning the user has given.
     """
-    if not matches or set(told) >= {match.name for match in matches}:
+    if not matches or set(answered) >= {match.name for match in matches}:
         return source.warnings
     if any(match.exclude or match.maybe for match in matches):
         return source.warnings

@@ -87,7 +87,7 @@ class BackgroundHook:
             return self.top_up(ultra.resolve_file(data))
 
     def top_up(self, data: DataYaml, *, fraction: Any = 1.0) -> Counts | None:
-        """Add what a resolved dataset lacks and tell it in one line.
+        """Add what a resolved dataset lacks and say so in one line.
 
         Returns:
             What is in the training split then; None where nothing could be added and training goes on without them.
@@ -112,7 +112,7 @@ class BackgroundHook:
             )
             _tell_stale(data, seen.inventory, self.request)
             return None
-        _tell(added, after, seen.inventory, data, fraction)
+        _announce(added, after, seen.inventory, data, fraction)
         return after
 
     def _augment(self, data: DataYaml, seen: _Seen) -> tuple[int, Counts]:
@@ -152,7 +152,7 @@ def _all_stands(manifest: Manifest, data: DataYaml, request: Request) -> bool:
 
 
 def _tell_stale(data: DataYaml, inventory: Inventory, request: Request) -> None:
-    """Warn of earlier backgrounds that no longer qualify, where nothing was added that would have told."""
+    """Warn of earlier backgrounds that no longer qualify, where nothing was added that would have said so."""
     from yolobg.changes.manifest import read_manifest  # noqa: PLC0415
     from yolobg.dataset.dataset import open_dataset  # noqa: PLC0415
     from yolobg.flow.stale import find_stale, stale_warnings  # noqa: PLC0415
@@ -188,7 +188,7 @@ class _SlowStageLogger:
             ultra.logger().info(f"{ultra.prefix()}{stage}: {done:,}{of}")
 
 
-def _tell(added: int, after: Counts, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
+def _announce(added: int, after: Counts, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
     """One line with the counts that the training's scan line will show, and a warning where `fraction` spoils them."""
     did = f"added {added:,} backgrounds" if added else "nothing to add"
     files = inventory.files
@@ -211,8 +211,8 @@ def _tell(added: int, after: Counts, inventory: Inventory, data: DataYaml, fract
 
 def _advice(error: UnresolvedClassError) -> str:
     """The `map` to pass, with the nearest known name where there is one."""
-    told = {match.name: list(match.suggestions[:1]) for match in error.matches}
+    answers = {match.name: list(match.suggestions[:1]) for match in error.matches}
     return (
-        f"In Python pass map={told} with what each name stands for in COCO, or [] where COCO has nothing like it; "
+        f"In Python pass map={answers} with what each name stands for in COCO, or [] where COCO has nothing like it; "
         'or unmapped="none" to let such names pass.'
     )

@@ -51,7 +51,7 @@ def prefix() -> str:
 
 
 def why_not(trainer: Any) -> str | None:
-    """Why this training gets no backgrounds; None where it does; empty where there is nothing to tell."""
+    """Why this training gets no backgrounds; None where it does; empty where there is nothing to say."""
     from ultralytics.utils import RANK  # noqa: PLC0415
 
     data = trainer.args.data
@@ -82,7 +82,7 @@ def resolve(trainer: Any) -> DataYaml:
     if not isinstance(resolved, dict):
         resolved = check_det_dataset(trainer.args.data)
     elif getattr(trainer.args, "single_cls", False):
-        # Here the class names have been replaced by "item", which does not tell what a background must not show.
+        # Here the class names have been replaced by "item", which does not say what a background must not show.
         resolved = {**resolved, "names": check_det_dataset(trainer.args.data)["names"]}
     return read_resolved(resolved, given=str(trainer.args.data))
 
@@ -144,7 +144,7 @@ def kept_images(entries: Sequence[str], *, fraction: Any) -> list[str]:
 
 @contextlib.contextmanager
 def _silent(talker: logging.Logger) -> Iterator[None]:
-    """Keep a logger quiet: the listing tells how fast the disk is, and will tell it again when the training lists."""
+    """Keep a logger quiet: the listing says how fast the disk is, and says it again when the training lists."""
 
     def nothing(_record: logging.LogRecord) -> bool:
         return False

@@ -15,12 +15,12 @@ LONGEST_WAIT_S = 900.0
 T = TypeVar("T")
 
 
-def retry_while_locked(work: Callable[[], T], tell: Callable[[str], None], *, longest_s: float = LONGEST_WAIT_S) -> T:
+def retry_while_locked(work: Callable[[], T], notify: Callable[[str], None], *, longest_s: float = LONGEST_WAIT_S) -> T:
     """Do `work`, again and again while another yolobg holds the dataset; going on would train on half of what it adds.
 
     Args:
         work: Augments; each try waits some seconds for the lock itself.
-        tell: Given one line for each time that the dataset was held.
+        notify: Given one line for each time that the dataset was held.
         longest_s: After this many seconds the wait is given up.
 
     Raises:
@@ -33,4 +33,4 @@ def retry_while_locked(work: Callable[[], T], tell: Callable[[str], None], *, lo
         except LockedError as error:
             if time.monotonic() >= deadline:
                 raise
-            tell(f"{error}; waiting")
+            notify(f"{error}; waiting")

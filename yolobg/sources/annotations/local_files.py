@@ -52,7 +52,7 @@ def locate(source: AnnotationSource) -> tuple[Part, Part | None]:
     """Find the instances file and the captions file of a local source.
 
     Raises:
-        AnnotationsError: There is no such file, or it cannot be told which one is meant.
+        AnnotationsError: There is no such file, or it is not clear which one is meant.
     """
     instances = find_part(source.instances)
     if source.captions:
@@ -115,7 +115,7 @@ def find_part(text: str) -> Part:
     """Find the file that a path, a folder or `file.zip!member` means.
 
     Raises:
-        AnnotationsError: There is no such file, or it cannot be told which one is meant.
+        AnnotationsError: There is no such file, or it is not clear which one is meant.
     """
     container, member = split_member(text)
     path = Path(container).expanduser()

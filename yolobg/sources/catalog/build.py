@@ -121,7 +121,7 @@ def _fill(
 
 
 def is_commercial(license_row: LicenseRow) -> bool:
-    """Whether a licence allows commercial use as far as its name and address tell.
+    """Whether a licence allows commercial use as far as its name and address say.
 
     False for anything with an NC part (Creative Commons' "by-nc…", "NonCommercial"), for "all rights reserved", and for
     a licence that says nothing at all.
@@ -233,7 +233,7 @@ def index_captions(
         connection: For this alone, until it returns.
         texts: Captions by the image's place.
         images: How many there are.
-        count: Told how many captions are done.
+        count: Called with how many captions are done.
 
     Raises:
         YolobgError: This Python's SQLite lacks FTS5 or JSON.

@@ -92,8 +92,8 @@ def _place(store: Store, catalog: Path) -> Path | None:
 def _read(store: Store, catalog: Path) -> _Use | None:
     place = _place(store, catalog)
     try:
-        told = json.loads(read_ordinary(place, _LARGEST_BYTES)) if place else None
-        return _Use(int(told["day"]), int(told["doubted"])) if told else None
+        use = json.loads(read_ordinary(place, _LARGEST_BYTES)) if place else None
+        return _Use(int(use["day"]), int(use["doubted"])) if use else None
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
@@ -109,15 +109,15 @@ def _write(store: Store, catalog: Path, use: _Use) -> None:
 
 def _forget(store: Store, catalog: Path) -> int:
     """Remove a catalog with all that tells of it, and the catalog last, since it says what is left to be done."""
-    told = [file for file in store.sources.glob("*.json") if (note := note_in(file)) and note.catalog == catalog.name]
-    pools = [Path(note.source) for note in map(note_in, told) if note]
+    notes = [file for file in store.sources.glob("*.json") if (note := note_in(file)) and note.catalog == catalog.name]
+    pools = [Path(note.source) for note in map(note_in, notes) if note]
     lists = [pool for pool in pools if pool.parent == store.root / "pools" and _POOL.fullmatch(pool.name)]
     place = _place(store, catalog)
     if place is None or catalog.is_symlink():
         return 0
     with contextlib.suppress(OSError):  # Windows refuses while a process reads it
         size = catalog.stat().st_size
-        for path in (*lists, *told, place, catalog):
+        for path in (*lists, *notes, place, catalog):
             step("unlink", path)
             path.unlink(missing_ok=True)
         return size
