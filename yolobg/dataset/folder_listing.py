@@ -157,6 +157,7 @@ class Folders:
 
     def __init__(self) -> None:
         self._names: dict[str, frozenset[str]] = {}
+        self._below: dict[str, tuple[str, ...]] = {}
         self._folded: dict[str, frozenset[str]] = {}
         self._closed: set[str] = set()
 
@@ -166,13 +167,23 @@ class Folders:
         What cannot be looked at is not there, as for Ultralytics.
         """
         folder, _, name = path.rpartition(os.sep)
-        names = self._names.get(folder)
-        if names is None:
-            names = self._names[folder] = self._list(folder)
+        names = self.files(folder)
         if name in names:
             return True
         asks = folder in self._closed or (bool(names) and self._alike(folder, name))
         return asks and os.path.isfile(path)  # noqa: PTH113
+
+    def files(self, folder: str) -> frozenset[str]:
+        """The names of the files (and of links to files) in a folder; none where it cannot be listed."""
+        names = self._names.get(folder)
+        if names is None:
+            names = self._names[folder] = self._list(folder)
+        return names
+
+    def subfolders(self, folder: str) -> tuple[str, ...]:
+        """The names of the folders in a folder, without links and without those that begin with a dot."""
+        self.files(folder)
+        return self._below.get(folder, ())
 
     def has_label(self, path: str) -> bool:
         """Whether a label file is at `path`, like `has_file`.
@@ -199,7 +210,13 @@ class Folders:
         try:
             # With the separator, for a drive or the root is none without it.
             with os.scandir(folder + os.sep) as entries:
-                return frozenset(entry.name for entry in entries if entry.is_file())
+                files: list[os.DirEntry[str]] = []
+                others: list[os.DirEntry[str]] = []
+                for entry in entries:
+                    (files if entry.is_file() else others).append(entry)
+                below = (entry.name for entry in others if entry.is_dir(follow_symlinks=False))
+                self._below[folder] = tuple(sorted(name for name in below if name[0] != "."))
+                return frozenset(entry.name for entry in files)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return frozenset()
         except OSError as error:

@@ -17,6 +17,7 @@ from yolobg.dataset.folder_listing import Folders, Walk, is_relative, read_list,
 from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import Verdict, label_checker
 from yolobg.dataset.layout import label_path, parse_list
+from yolobg.dataset.stray_labels import LabelFolders
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
 
@@ -59,8 +60,10 @@ class SplitScan:
 
     Attributes:
         entries: The resolved folders and list files it is made of.
-        problems: One for each corrupt label file; complete once `files` is through.
+        problems: One for each corrupt label file.
         warnings: For a person to read.
+
+    Both are complete once `files` is through.
     """
 
     def __init__(
@@ -85,12 +88,14 @@ class SplitScan:
     def files(self) -> Iterator[FileEntry]:
         """Each image with its label's state, in the order and as often as `scan_split` promises."""
         total = len(self._listing.raw)
+        label_folders = LabelFolders(self.entries, self._listing.folders, self._check)
         previous, verdict = "", Verdict("missing")
         for number, (image, label, verdicts) in enumerate(self._with_verdicts()):
             if number % _STRIDE == 0:
                 self._progress("scan", number, total)
             if label != previous:
                 previous, verdict = label, next(verdicts)
+                label_folders.note(image, label, is_there=verdict.state != "missing")
                 if verdict.state == "corrupt":
                     self.problems.append(LabelProblem(label, verdict.line, verdict.reason))
             if self._unusable and image in self._unusable:
@@ -98,7 +103,13 @@ class SplitScan:
                 yield FileEntry(image, label, "corrupt")
             else:
                 yield FileEntry(image, label, verdict.state)
+        self.warnings += label_folders.warnings(self._pairs)
         self._progress("scan", total, total)
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Each image with its label."""
+        for written, image in zip(self._listing.raw, self._listing.images, strict=True):
+            yield image, os.path.join(self._here, label_path(written))  # noqa: PTH118
 
     def _with_verdicts(self) -> Iterator[tuple[str, str, Iterator[Verdict]]]:
         """Each image, its label, and where the verdicts on new labels come from.

@@ -10,6 +10,7 @@ from pathlib import Path
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import Verdict, label_checker
+from yolobg.dataset.stray_labels import LabelFolders
 from yolobg.model import DataYaml, FileEntry, Inventory, LabelProblem
 
 __all__ = ["count_openable", "scan_listed"]
@@ -31,15 +32,16 @@ def scan_listed(
     folders = Folders()
     sought = [_absolute(label, here) for label in labels]
     # Duplicates, and images that share a label, lie side by side.
-    verdicts = judge_labels(
-        [label for label, _ in groupby(sought)], folders, label_checker(len(data.names), data.kpt_shape)
-    )
+    check = label_checker(len(data.names), data.kpt_shape)
+    verdicts = judge_labels([label for label, _ in groupby(sought)], folders, check)
+    label_folders = LabelFolders(data.splits.get(split, ()), folders, check)
     files: list[FileEntry] = []
     problems: list[LabelProblem] = []
     previous, verdict = None, Verdict("missing")
     for written, label in zip(images, sought, strict=True):
         if label != previous:
             previous, verdict = label, next(verdicts)
+            label_folders.note(_absolute(written, here), label, is_there=verdict.state != "missing")
             if verdict.state == "corrupt":
                 problems.append(LabelProblem(label, verdict.line, verdict.reason))
         image = _absolute(written, here)
@@ -48,7 +50,8 @@ def scan_listed(
         else:
             problems.append(LabelProblem(label, None, f"its image {image} does not exist or is not a file"))
             files.append(FileEntry(image, label, "corrupt"))
-    return Inventory(split, data.splits.get(split, ()), tuple(files), tuple(problems))
+    warnings = label_folders.warnings(lambda: ((file.image, file.label) for file in files))
+    return Inventory(split, data.splits.get(split, ()), tuple(files), tuple(problems), tuple(warnings))
 
 
 def _absolute(path: str, here: str) -> str:

@@ -1,0 +1,247 @@
+"""Find label files with objects that belong to no image, and why: their images count as backgrounds meanwhile.
+
+A trainer pairs an image and its label by their paths alone, letter for letter. Where the two names differ by
+letter case, by the way accents are stored or by what an export added, the image trains as a background in spite of its
+objects.
+Reads only, and lists each label folder once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from urllib.parse import unquote
+
+from yolobg.dataset.folder_listing import Folders
+from yolobg.dataset.label_reader import judge_labels
+from yolobg.dataset.label_rules import Verdict
+from yolobg.dataset.layout import is_image, label_path
+
+__all__ = ["LabelFolders"]
+
+_LABEL = ".txt"
+# Images to other programs; a trainer does not list them.
+_UNREAD = ("gif", "jfif", "jpe", "jfi", "pjpeg", "pgm", "ppm", "pfm", "jxl", "svg", "raw", "cr2", "nef", "arw", "psd")
+
+
+class LabelFolders:
+    """The label folders of a split, and how many labels of its images each of them holds.
+
+    Args:
+        entries: The resolved folders and list files that the split is made of.
+        folders: What the scan listed already.
+        check: Judges the content of a label file.
+    """
+
+    def __init__(self, entries: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> None:
+        self._entries, self._folders, self._check = entries, folders, check
+        self._taken = Counter[str]()
+        self._images: dict[str, set[str]] = {}
+
+    def note(self, image: str, label: str, *, is_there: bool) -> None:
+        """Take in one label that the split's images mean, once each."""
+        folder = label.rpartition(os.sep)[0]
+        if folder not in self._images:
+            self._images[folder] = set()
+        self._images[folder].add(image.rpartition(os.sep)[0])
+        self._taken[folder] += is_there
+
+    def warnings(self, pairs: Callable[[], Iterable[tuple[str, str]]]) -> list[str]:
+        """What to tell about label files with objects to which no image belongs; nothing where there are none.
+
+        Args:
+            pairs: Gives each image with its label once more; only called where labels are left over.
+        """
+        suspects = [folder for folder in self._places() if self._has_more(folder)]
+        if not suspects:
+            return []
+        wanted = {label: image for image, label in pairs()}
+        strays = [path for folder in suspects for path in self._unclaimed(folder, wanted)]
+        verdicts = judge_labels(strays, self._folders, self._check)
+        strays = [path for path, verdict in zip(strays, verdicts, strict=True) if verdict.state == "found"]
+        if not strays:
+            return []
+        lone = [label for label in wanted if not self._folders.has_file(label)]
+        return [_sentence(strays, wanted, lone, self._unread_images(strays))]
+
+    def _unread_images(self, strays: Iterable[str]) -> list[str]:
+        """Files called like stray labels, with a suffix that trainers do not read: `a.gif`, `a.jfif`."""
+        found = []
+        for stray in strays:
+            folder, _, name = stray.rpartition(os.sep)
+            start = f"{name[:-4]}."
+            for place in self._images.get(folder, ()):
+                names = self._folders.files(place)
+                found += [start + end for end in _UNREAD if start + end in names or start + end.upper() in names]
+        return found
+
+    def _places(self) -> Iterator[str]:
+        """The folders in which a label of the split may lie: those of its images, and all below those of its entries.
+
+        Where such a folder is not there, one whose name differs by letter case is looked into instead.
+        """
+        tops = [entry for entry in self._entries if os.path.isdir(entry)]  # noqa: PTH112
+        tops = [top for entry in tops if (top := _label_folder(entry)) != entry]
+        seen = set[str]()
+        for folder in (*tops, *self._images):
+            waiting = [folder] if os.path.isdir(folder) else self._alike(folder)  # noqa: PTH112
+            while waiting:
+                place = waiting.pop()
+                if place in seen:
+                    continue
+                seen.add(place)
+                yield place
+                if folder in tops:
+                    waiting += [os.path.join(place, name) for name in self._folders.subfolders(place)]  # noqa: PTH118
+
+    def _alike(self, folder: str) -> list[str]:
+        """Folders whose path differs from that of a missing one by letter case or by how accents are stored."""
+        above, name = os.path.split(folder)
+        if not name:
+            return []
+        found = [above] if os.path.isdir(above) else self._alike(above)  # noqa: PTH112
+        return [
+            os.path.join(place, other)  # noqa: PTH118
+            for place in found
+            for other in self._folders.subfolders(place)
+            if _same_letters(other) == _same_letters(name)
+        ]
+
+    def _has_more(self, folder: str) -> bool:
+        there = sum(map(_is_label, self._folders.files(folder)))
+        return there > self._taken[folder]
+
+    def _unclaimed(self, folder: str, wanted: dict[str, str]) -> Iterator[str]:
+        """The label files of a folder that no image means, be it an image that the split does not list."""
+        stems = {
+            name.rpartition(".")[0]
+            for place in self._images.get(folder, ())
+            for name in self._folders.files(place)
+            if is_image(name)
+        }
+        for name in sorted(self._folders.files(folder)):
+            path = os.path.join(folder, name)  # noqa: PTH118 - by the hundred thousand
+            listed_elsewhere = name.endswith(_LABEL) and name[:-4] in stems
+            if _is_label(name) and path not in wanted and not listed_elsewhere:
+                yield path
+
+
+def _is_label(name: str) -> bool:
+    # Hidden ones are no labels: images of such names are not listed.
+    return name[-4:].lower() == _LABEL and name[0] != "."
+
+
+def _label_folder(images: str) -> str:
+    return label_path(os.path.join(images, "x.jpg")).rpartition(os.sep)[0]  # noqa: PTH118
+
+
+# ---------------------------------------------------------------- why the names differ
+
+
+def _suffix(path: str) -> str:
+    """Without the suffixes that tools add twice: `a.jpg.txt`, `a.txt.txt`, `a.jpg.jpg`, `a.TXT`."""
+    while is_image(path) or path.lower().endswith(_LABEL):
+        path = path.rpartition(".")[0]
+    return path
+
+
+def _last(change: Callable[[str], str]) -> Callable[[str], str]:
+    """A change of the file's name alone."""
+
+    def changed(path: str) -> str:
+        folder, sep, name = path.rpartition(os.sep)
+        return folder + sep + change(name)
+
+    return changed
+
+
+def _same_letters(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _decoded(name: str) -> str:
+    """A name that was read in a wrong encoding, read rightly: `cafÃ©`, `caf├⌐`, and `café` as its bytes in cp1252."""
+    for encoding in ("cp1252", "latin-1", "cp437"):
+        with suppress(UnicodeError):
+            return name.encode(encoding).decode("utf-8")
+    with suppress(UnicodeError):
+        return os.fsencode(name).decode("utf-8")
+    return os.fsencode(name).decode("latin-1")
+
+
+_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")
+_ROBOFLOW = re.compile(r"(?:[_.](?:jpe?g|png|bmp|webp|tiff?))?\.rf\.[A-Za-z0-9_-]+$")
+_BLANKS = re.compile(r"[\s_+-]+|%20")
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+
+_CAUSES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("the suffix", _suffix),
+    ("letter case", str.casefold),
+    ("the way accents are stored (NFC or NFD)", lambda path: unicodedata.normalize("NFC", path)),
+    ("percent signs of a web address (%20, %C3%A9)", unquote),
+    ("the text encoding of the names", _last(_decoded)),
+    ("blanks, hyphens and underscores", _last(lambda name: _BLANKS.sub("_", name).strip("_"))),
+    ("the prefix that Label Studio puts before names", _last(lambda name: _PREFIX.sub("", name))),
+    ("what Roboflow adds to names (.rf.)", _last(lambda name: _ROBOFLOW.sub("", name))),
+    ("leading zeros", _last(lambda name: _ZEROS.sub("", name))),
+)
+
+
+def _all_changes(path: str) -> str:
+    for _, change in (_CAUSES[3], _CAUSES[4], _CAUSES[0], *_CAUSES[6:], _CAUSES[5], _CAUSES[2], _CAUSES[1]):
+        path = change(path)
+    return path
+
+
+def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str], unread: Sequence[str]) -> str:
+    """How many there are, why that is likely, and what to do."""
+    folders = sorted({path.rpartition(os.sep)[0] for path in strays})
+    where = folders[0] if len(folders) == 1 else f"{folders[0]} and {len(folders) - 1:,} other folders"
+    text = f"{where}: {len(strays):,} label files with objects belong to no image here"
+    causes, pairs = _likely(strays, lone)
+    if pairs:
+        stray, label = next(iter(pairs.items()))
+        return (
+            f"{text}; {len(pairs):,} probably belong to images of another name, which count as backgrounds now: "
+            f"{_shown(stray, label)} to {_shown(wanted[label], stray)} (the difference is "
+            f"{' or '.join(cause for cause, _ in causes.most_common(2))}). Rename the label files"
+        )
+    text = f"{text}, for example {_name(strays[0])}"
+    if unread:
+        return f"{text}. Trainers do not read {unread[0]} as an image: convert such files to JPEG or PNG"
+    more = f", while {len(lone):,} images without one count as backgrounds" if lone else ""
+    return f"{text}{more}. A label file must be called like its image and lie where the trainer looks for it"
+
+
+def _likely(strays: Sequence[str], lone: Sequence[str]) -> tuple[Counter[str], dict[str, str]]:
+    """Which label without a file each stray one stands for, and by what the names differ."""
+    causes, pairs = Counter[str](), dict[str, str]()
+    left = list(strays)
+    for cause, change in (*_CAUSES, ("more than one thing", _all_changes)):
+        by_key = {change(label[: -len(_LABEL)]): label for label in lone}
+        for stray in left:
+            label = by_key.get(change(stray[: -len(_LABEL)]))
+            if label is not None:
+                causes[cause] += 1
+                pairs[stray] = label
+        left = [stray for stray in left if stray not in pairs]
+        if not left:
+            break
+    return causes, pairs
+
+
+def _shown(path: str, other: str) -> str:
+    """A path's name, escaped where the two look alike; all of the path where only the folders differ."""
+    mine, theirs = (_name(place).rpartition(".")[0] for place in (path, other))
+    if mine == theirs:
+        return path
+    alike = unicodedata.normalize("NFC", mine) == unicodedata.normalize("NFC", theirs)
+    return ascii(_name(path))[1:-1] if alike else _name(path)
+
+
+def _name(path: str) -> str:
+    return path.rpartition(os.sep)[2]
