@@ -186,7 +186,7 @@ def test_class_added__that_nothing_is_known_of(dataset: Path, source: dict[str, 
     (unchecked,) = yolobg.status(dataset).stale.unchecked
     assert (unchecked.count, unchecked.reason) == (6, "qwrtzpl cannot be resolved; say what it stands for with --map")
     assert yolobg.augment(dataset, count=6, map={"qwrtzpl": ()}, **source).stale == Stale()
-    wrong = stale_ids(yolobg.augment(dataset, count=6, map={"qwrtzpl": ("person",)}, **source).stale)
+    wrong = stale_ids(yolobg.augment(dataset, count=6, map={"qwrtzpl": ("pedestrian",)}, **source).stale)
     assert wrong == persons(dataset)
 
 

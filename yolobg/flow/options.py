@@ -326,7 +326,8 @@ def parse_map_options(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for option in options:
         name, equals, value = option.rpartition("=")
         classes = tuple(part.strip() for part in value.split(",") if part.strip())
-        if not equals or not name.strip() or not classes:
+        # A class may have an empty name: `=none` is about that one.
+        if not equals or not classes:
             raise UsageError(f"--map {option}: expected NAME=CLASS, NAME=CLASS,CLASS or NAME=none")
         answers[name.strip()] = () if [c.casefold() for c in classes] == ["none"] else classes
     return answers

@@ -24,6 +24,7 @@ from yolobg.flow.past_runs import names_source_of, request_again
 from yolobg.flow.question import Question, question_of, still_stands
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.matching.matcher import match_classes
+from yolobg.matching.user_map import resolve_target
 from yolobg.matching.words import key
 from yolobg.model import Category, ClassMatch, Inventory, Origin, Progress, no_progress
 from yolobg.results import Stale, StaleBackground, Unchecked
@@ -215,11 +216,11 @@ def _look(
 def _criteria(asked: _Asked, categories: Sequence[Category], *, captions: bool) -> tuple[Criteria, list[str]]:
     """What today's classes rule out in the source; and the classes that nothing is known of, and nothing was then."""
     question = asked.question
-    ours, theirs = {key(name) for name in question.names}, {key(category.name) for category in categories}
+    ours = {key(name) for name in question.names}
     answers = {
         name: targets
         for name, targets in question.map.items()
-        if key(name) in ours and {key(target) for target in targets} <= theirs
+        if key(name) in ours and all(resolve_target(target, categories) for target in targets)
     }
     matches = match_classes(question.names, user_map=answers, categories=categories)
     further: set[str] = set()

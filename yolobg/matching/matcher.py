@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from yolobg.errors import UnresolvedClassError, UsageError
+from yolobg.errors import UnresolvedClassError
 from yolobg.matching.answers import EXCLUDES, LOWEST, Answer
 from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import answer
 from yolobg.matching.other_categories import Bridge
 from yolobg.matching.second_pass import agreed, with_neighbours
-from yolobg.matching.spelling import nearest
+from yolobg.matching.suggestions import suggest
+from yolobg.matching.user_map import resolve_map
 from yolobg.matching.words import key
 from yolobg.model import Category, ClassMatch, Exclusion, Status
 
@@ -35,19 +36,19 @@ def match_classes(
 
     Args:
         names: Class names in class-id order, or class id to class name.
-        user_map: Class name to category names; an empty sequence says that nothing matches. Names are compared
-            without regard to case and separators.
+        user_map: Class name to category names or other words for them (`lorry`); an empty sequence says that nothing
+            matches. Names are compared without regard to case and separators.
         categories: The source's categories with image counts; default: the 80 of COCO train2017.
 
     Returns:
         One match per name, in ascending id order.
 
     Raises:
-        UsageError: A key of `user_map` names no class, or a value names no category.
+        UsageError: A key of `user_map` names no class, or a value stands for no category.
     """
     by_id = dict(sorted(names.items())) if isinstance(names, Mapping) else dict(enumerate(names))
     source = tuple(coco_categories() if categories is None else categories)
-    chosen = _resolve_map(user_map or {}, by_id, source)
+    chosen = resolve_map(user_map or {}, by_id, source)
     context = context_of(tuple(by_id.values()))
     bridge = Bridge.to(source)
     shared = _MatchContext(chosen, bridge, {category.name: category.images for category in source})
@@ -67,7 +68,7 @@ class _MatchContext:
 def _match(class_id: int, name: str, read: Answer, shared: _MatchContext) -> ClassMatch:
     chosen = shared.chosen.get(key(name))
     found = _by_user(chosen) if chosen is not None else shared.bridge.over(name, with_neighbours(read))
-    return _as_match(class_id, name, found, shared.images)
+    return _as_match(class_id, name, found, shared)
 
 
 def _by_user(chosen: tuple[str, ...]) -> Answer:
@@ -75,9 +76,9 @@ def _by_user(chosen: tuple[str, ...]) -> Answer:
     return Answer("mapped" if chosen else "none", tuple(Exclusion(c, "user", 1.0, "map", reason) for c in chosen))
 
 
-def _as_match(class_id: int, name: str, found: Answer, images: Mapping[str, int]) -> ClassMatch:
+def _as_match(class_id: int, name: str, found: Answer, shared: _MatchContext) -> ClassMatch:
     ranked = sorted(found.exclusions, key=lambda e: (-e.confidence, e.coco))
-    counted = [replace(e, images=images.get(e.coco, 0)) for e in ranked if e.confidence >= LOWEST]
+    counted = [replace(e, images=shared.images.get(e.coco, 0)) for e in ranked if e.confidence >= LOWEST]
     status: Status = found.status if not counted else "mapped"
     return ClassMatch(
         id=class_id,
@@ -85,36 +86,9 @@ def _as_match(class_id: int, name: str, found: Answer, images: Mapping[str, int]
         status=status,
         exclude=tuple(e for e in counted if e.confidence >= EXCLUDES),
         maybe=tuple(e for e in counted if e.confidence < EXCLUDES),
-        suggestions=nearest(name, tuple(images)) if status == "unknown" else (),
+        suggestions=suggest(name, shared.bridge, tuple(shared.images)) if status == "unknown" else (),
         warnings=found.warnings,
     )
-
-
-def _resolve_map(
-    user_map: Mapping[str, Sequence[str]], by_id: Mapping[int, str], source: Sequence[Category]
-) -> dict[str, tuple[str, ...]]:
-    classes = {key(name): name for name in by_id.values()}
-    known = {key(category.name): category.name for category in source}
-    resolved: dict[str, tuple[str, ...]] = {}
-    for name, targets in user_map.items():
-        if key(name) not in classes:
-            raise UsageError(
-                f"map: {name!r} is not a class of this dataset{_hint(name, tuple(classes.values()))}; "
-                "use a name of data.yaml"
-            )
-        for target in targets:
-            if key(target) not in known:
-                raise UsageError(
-                    f"map: {name!r}: {target!r} is not a category of the source{_hint(target, tuple(known.values()))}; "
-                    f'use one of its category names, or --map "{name}=none"'
-                )
-        resolved[key(name)] = tuple(dict.fromkeys(known[key(target)] for target in targets))
-    return resolved
-
-
-def _hint(name: str, choices: Sequence[str]) -> str:
-    close = nearest(name, choices)
-    return f" (nearest: {', '.join(close)})" if close else ""
 
 
 def excluded_categories(matches: Sequence[ClassMatch], *, lean: bool = False) -> frozenset[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
-from collections.abc import Sequence
 from functools import lru_cache
 
 from yolobg.matching.answers import Answer, weaken
 from yolobg.matching.dictionaries import HAND_LISTS, Words, exact, in_hand_lists, roles
 from yolobg.matching.lexicon import Entry, coco_categories, hand_list
 from yolobg.matching.lexicon.wordnet import wordnet
-from yolobg.matching.words import key, plural, singulars
+from yolobg.matching.words import plural, singulars
 
 CONFIDENCE = 0.6
 SURE = 0.8
@@ -32,12 +30,20 @@ def by_spelling(phrase: Words) -> Answer | None:
 def _nearest(word: str) -> str | None:
     """Return the listed name that is one letter off (wrong, missing, too many, or two changed about)."""
     close = [
-        (glued[0] == word[0], name)
-        for length in (len(word), len(word) - 1, len(word) + 1)
-        for glued, name in listed_by_length().get(length, ())
+        (glued[0] == word[0], len(glued) == len(word), len(glued) < len(word), -place, name)
+        for place, glued, name in _with_common_remains(word)
         if is_one_letter_off(word, glued) and (glued[0] == word[0] or len(word) > SHORTEST_LAST)
     ]
-    return max(close, default=(False, None), key=lambda pair: pair[0])[1]
+    return max(close)[-1] if close else None
+
+
+def _with_common_remains(word: str) -> set[tuple[int, str, str]]:
+    """Return the listed names of which the same remains as of a word, when each may lose one letter."""
+    return {found for remains in _remains(word) for found in listed_by_remains().get(remains, ())}
+
+
+def _remains(word: str) -> set[str]:
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def own_name_near(word: str) -> str | None:
@@ -73,6 +79,17 @@ def listed_by_length() -> dict[int, tuple[tuple[str, str], ...]]:
         if SHORTEST <= len(glued) <= LONGEST and glued.isascii():
             table[len(glued)].append((glued, name))
     return {length: tuple(found) for length, found in table.items()}
+
+
+@lru_cache(maxsize=1)
+def listed_by_remains() -> dict[str, list[tuple[int, str, str]]]:
+    """Return what is left of a listed name without one of its letters to (place in the list, letters, name)."""
+    table: dict[str, list[tuple[int, str, str]]] = {}
+    listed = sorted(pair for pairs in listed_by_length().values() for pair in pairs)
+    for place, (glued, name) in enumerate(listed):
+        for remains in _remains(glued):
+            table.setdefault(remains, []).append((place, glued, name))
+    return table
 
 
 def _is_sure(entry: Entry) -> bool:
@@ -111,16 +128,3 @@ def _in_lists(word: str) -> bool:
         exact(form) is not None or any(form in hand_list(name) for name in HAND_LISTS)
         for form in (word, *singulars(word))
     )
-
-
-SUGGESTIONS = 3
-
-
-def nearest(name: str, choices: Sequence[str]) -> tuple[str, ...]:
-    """Return up to three of `choices` whose spelling is nearest to `name`, best first; equal ones in given order."""
-    wanted = key(name)
-    scored = [
-        (difflib.SequenceMatcher(None, key(choice), wanted, autojunk=False).ratio(), choice) for choice in choices
-    ]
-    close = sorted(((score, choice) for score, choice in scored if score > 0), key=lambda pair: -pair[0])
-    return tuple(choice for _, choice in close[:SUGGESTIONS])
