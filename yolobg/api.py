@@ -18,7 +18,7 @@ from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
-from yolobg.errors import DatasetError
+from yolobg.errors import DatasetError, YolobgError
 from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.options import Request, SourceOptions, describe_options
 from yolobg.flow.past_runs import added_of
@@ -27,13 +27,17 @@ from yolobg.flow.stale import find_stale, stale_warnings
 from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
 from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
-from yolobg.sources.catalog.open import find_catalog
+from yolobg.sources.catalog.open import find_catalog, open_index
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from yolobg.demo import Demo
     from yolobg.flow.options import Options
+
+_OBJECTS_ONLY = (
+    "counted by COCO's object labels; captions and licences are counted too once a run has fetched COCO's annotations"
+)
 
 __all__ = ["augment", "carry_out", "classes", "download", "plan", "remove", "run_demo", "status"]
 
@@ -256,15 +260,21 @@ def classes(
     request = Request(**options)
     meant = names if names is not None else open_dataset(data_yaml if data_yaml is not None else Path()).data.names
     source = source_of(request)
-    # Looking up a few names must not start a download; COCO's published counts give the cost of each name without it.
+    # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
+    warnings: tuple[str, ...] = ()
     if catalog is None:
-        matches = match_classes(meant, user_map=request.map)
-        return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None)
+        request, warnings = replace(request, license="any"), (_OBJECTS_ONLY,)
+        try:
+            catalog = open_index()
+        except YolobgError as error:
+            matches = match_classes(meant, user_map=request.map)
+            excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
+            return ClassesReport(matches, excluded, None, (f"images are not counted: {error}",))
     with catalog:
         judged = judge(catalog, source, meant, request)
     excluded = tuple(sorted(excluded_categories(judged.matches, lean=request.lean)))
-    return ClassesReport(judged.matches, excluded, judged.info(), judged.warnings)
+    return ClassesReport(judged.matches, excluded, judged.info(), judged.warnings + warnings)
 
 
 def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, Report]:

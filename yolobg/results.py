@@ -186,7 +186,7 @@ class RemoveReport:
 class ClassesReport:
     """What `classes` found: each name's match, and what all of them together leave of the source.
 
-    `source` is None where the catalog of the source has not been built yet. `classes` is empty where the source has no
+    `source` is None where the cache folder cannot be written. `classes` is empty where the source has no
     names for its classes, so that any object rules an image out.
     """
 

@@ -218,12 +218,23 @@ def test_classes__names_cost_and_saved_map(sample: Path, tmp_path: Path) -> None
 
 
 def test_classes__of_names_needs_no_network_and_no_dataset() -> None:
-    told = json.loads(run("classes", "--names", "person,dog", "--json").stdout)
-    assert told["source"] is None
+    told = json.loads(run("classes", "--names", "person,dog", "--license", "commercial", "--json").stdout)
+    assert (told["source"]["images"], told["source"]["left_out"]["class"]) == (118287, 66451)
+    assert told["source"]["left_out"]["license"] == 0, "the index knows no licences"
+    assert "captions and licences are counted too" in told["warnings"][0]
     assert told["excluded"] == ["dog", "person"]
     assert [match["exclude"][0]["images"] for match in told["classes"]] == [64115, 4385]
     assert run("classes").returncode == 2
     assert run("classes", "x.yaml", "--names", "a").returncode == 2
+
+
+def test_classes__without_a_cache_folder_matches_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("YOLOBG_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    told = json.loads(run("classes", "--names", "person", "--json").stdout)
+    assert told["source"] is None
+    assert told["excluded"] == ["person"]
+    assert "images are not counted" in told["warnings"][0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -82,6 +82,7 @@ def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None
     notices = {
         "yolobg-1.dist-info/licenses/LICENSE",
         "yolobg-1.dist-info/licenses/yolobg/matching/lexicon/WORDNET_NOTICE.txt",
+        "yolobg-1.dist-info/licenses/yolobg/sources/catalog/COCO_NOTICE.txt",
     }
     whole = expected | metadata | notices
     assert tool.wheel_problems(whole, expected) == []
@@ -91,6 +92,7 @@ def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None
     ]
     assert tool.wheel_problems(whole | {"tests/conftest.py"}, expected) == ["does not belong: tests/conftest.py"]
     assert tool.wheel_problems(whole - notices, expected) == [
+        "missing notice: COCO_NOTICE.txt",
         "missing notice: LICENSE",
         "missing notice: WORDNET_NOTICE.txt",
     ]
@@ -101,7 +103,7 @@ def test_wheel_problems__metadata_and_notices_are_a_list_too() -> None:
     tool = load("check_wheel")
     expected = set(tool.NEEDED)
     whole = expected | {f"yolobg-1.dist-info/{name}" for name in tool.NEEDED_METADATA}
-    whole |= {"yolobg-1.dist-info/licenses/LICENSE", "yolobg-1.dist-info/licenses/x/WORDNET_NOTICE.txt"}
+    whole |= {f"yolobg-1.dist-info/licenses/x/{name}" for name in tool.NOTICES}
     assert tool.wheel_problems(whole, expected) == []
     for extra in ("yolobg.pth", "yolobg-1.data/scripts/x", "other/__init__.py", "yolobg/extra.so"):
         assert tool.wheel_problems(whole | {extra}, expected) == [f"does not belong: {extra}"]

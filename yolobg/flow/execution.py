@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
@@ -32,8 +33,9 @@ from yolobg.flow.past_runs import added_of, run_record
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.images import FetchResult, fetch_images
 from yolobg.images.check import is_records_fault
-from yolobg.model import Failed, Origin, Progress, Staged, no_progress
+from yolobg.model import Failed, ImageRecord, License, Origin, Progress, Staged, no_progress
 from yolobg.results import Report, SourceInfo
+from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog
 
 __all__ = ["execute"]
@@ -138,6 +140,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
             # By the hundred thousand, so they go before the merge and the count need room.
             failed = fetched.failed
             del fetched, doubles
+            manifest = _with_credits(manifest, catalog, choice)
             merged = add(plan.dataset.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
@@ -221,7 +224,6 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
     entries = []
     for image, name in zip(staged, names, strict=True):
         record = image.record
-        license_ = choice.licenses.get(record.license) if record.license is not None else None
         entries.append(
             Entry(
                 image=f"{images_dir}{name}",
@@ -232,10 +234,7 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
                 sha256=image.sha256,
                 bytes=image.size_bytes,
                 url=image.url,
-                license=record.license,
-                license_name=license_.name if license_ else "",
-                license_url=license_.url if license_ else "",
-                flickr_url=record.flickr_url,
+                **_credit(record, choice.licenses),
                 link="copy" if image.url.startswith(("http://", "https://")) else plan.request.link,
                 added=now,
                 seed=plan.request.seed,
@@ -252,6 +251,36 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
             plan.request, choice.source, plan.destination.images_dir, added=now, data=data, basis=choice.basis
         ),
     )
+
+
+def _credit(record: ImageRecord, licenses: Mapping[int, License]) -> dict[str, Any]:
+    license_ = licenses.get(record.license) if record.license is not None else None
+    return {
+        "license": record.license,
+        "license_name": license_.name if license_ else "",
+        "license_url": license_.url if license_ else "",
+        "flickr_url": record.flickr_url,
+    }
+
+
+def _with_credits(manifest: Manifest, catalog: Catalog, choice: Choice) -> Manifest:
+    """Licences and authors for the images that `--fast` brought in without, now that COCO's annotations are here."""
+    if not choice.source.annotations.official:
+        return manifest
+    bare = {e.source_id for e in manifest.entries if e.source == choice.source.name and _is_bare(e)}
+    known = list(catalog.describe(bare))
+    credit = {record.id: _credit(record, choice.licenses) for record in catalog.records(known)}
+    entries = tuple(
+        msgspec.structs.replace(e, **credit[e.source_id])
+        if e.source == choice.source.name and _is_bare(e) and e.source_id in credit
+        else e
+        for e in manifest.entries
+    )
+    return msgspec.structs.replace(manifest, entries=entries)
+
+
+def _is_bare(entry: Entry) -> bool:
+    return entry.license is None and not entry.flickr_url
 
 
 def _names(plan: Plan, choice: Choice, staged: Iterable[Staged]) -> list[str]:

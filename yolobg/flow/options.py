@@ -69,6 +69,13 @@ class Request:
         default="coco2017",
         metadata=_about("Named source of backgrounds, or a folder of images.", metavar="NAME|DIR"),
     )
+    fast: bool = field(
+        default=False,
+        metadata=_about(
+            "Start at once, without COCO's annotations (165 MB): captions are not checked, licences and authors not "
+            "known."
+        ),
+    )
     unlabelled: bool = field(
         default=False,
         metadata=_about(
@@ -127,6 +134,8 @@ class Request:
             raise UsageError(
                 f"jobs: {self.jobs} is out of range; give 1 to {MOST_JOBS}, or leave it out to let it adapt"
             )
+        if self.fast and self.license.strip().lower() != "any":
+            raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
         for name in ("images", "exclude"):
@@ -152,6 +161,7 @@ class SourceOptions(TypedDict, total=False):
 
     source: str
     annotations: str | Path | None
+    fast: bool
     unlabelled: bool
     images: Sequence[str | Path]
     map: Mapping[str, Sequence[str]]

@@ -257,14 +257,14 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
             catalog.close()
             raise
     # The ids of COCO's own files mean the same for ever.
-    same = source.annotations.official or catalog.key == asked.basis.catalog
+    same = source.annotations.official or source.annotations.shipped or catalog.key == asked.basis.catalog
     return catalog, None if same else source.origin
 
 
 def _open_source(request: Request, *, fetch: bool, progress: Progress) -> tuple[Catalog, Source]:
     r = request
     source = resolve_source(
-        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled
+        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled, fast=r.fast
     )
     catalog: Catalog | None
     if source.annotations.remote and not fetch:

@@ -19,6 +19,7 @@ from yolobg.errors import AnnotationsError
 
 __all__ = [
     "COCO2017",
+    "COCO2017_INDEX",
     "AnnotationSource",
     "Pin",
     "bare_source",
@@ -58,6 +59,7 @@ class AnnotationSource:
         captions: A path or an address; "" looks beside the instances file, None is "there are none".
         official: `instances` is a key on COCO's hosts, not a path or an address.
         pins: Member name to what it must be; empty for all but official sources.
+        shipped: `instances` names the index that ships with yolobg.
     """
 
     name: str
@@ -65,6 +67,7 @@ class AnnotationSource:
     captions: str | None = ""
     official: bool = False
     pins: Mapping[str, Pin] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    shipped: bool = False
 
     @property
     def remote(self) -> bool:
@@ -88,6 +91,8 @@ COCO2017 = AnnotationSource(
         }
     ),
 )
+
+COCO2017_INDEX = AnnotationSource("coco2017-index", "train2017_categories", captions=None, shipped=True)
 
 
 def coco_bases() -> tuple[str, ...]:

@@ -13,11 +13,22 @@ from yolobg.files import is_text
 from yolobg.model import Category, ClassMatch, Link, Origin
 from yolobg.net.addresses import shown_url
 from yolobg.sources.cache_folder import cache_folder
-from yolobg.sources.location import COCO2017, AnnotationSource, coco_bases, parse_source, source_stem
+from yolobg.sources.location import (
+    COCO2017,
+    COCO2017_INDEX,
+    AnnotationSource,
+    coco_bases,
+    parse_source,
+    source_stem,
+)
 
 __all__ = ["Source", "resolve_source", "source_warnings"]
 
 _SHOWN = 8
+_FAST = (
+    "--fast: images were chosen by COCO's object labels alone. Captions were not checked, and licences and authors are "
+    "not known; a run without --fast that replaces or adds images checks them for what it adds"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ def resolve_source(
     images: Sequence[str | Path],
     link: Link = "copy",
     unlabelled: bool = False,
+    fast: bool = False,
 ) -> Source:
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
@@ -57,14 +69,18 @@ def resolve_source(
         images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
         link: How local images come into the dataset.
         unlabelled: The images of a folder hold none of the classes, where its records were not understood.
+        fast: Use the index that ships with yolobg in place of COCO's annotations.
 
     Raises:
         AnnotationsError: A folder holds records that were not understood.
         UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s) or has
             a fragment, or the images of a user's own annotations are not named.
     """
-    if unlabelled and (annotations is not None or source == COCO2017.name):
+    coco = annotations is None and source == COCO2017.name
+    if unlabelled and (annotations is not None or coco):
         raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
+    if fast and not coco:
+        raise UsageError(f"--fast: only applies to the source {COCO2017.name}; leave it out here")
     folders = tuple(_folder(place) for place in images if not _is_url(place))
     bases = tuple(_base(str(place)) for place in images if _is_url(place))
     if annotations is not None:
@@ -78,11 +94,12 @@ def resolve_source(
             _check_text("--annotations", Path(annotations))
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
-    if source != COCO2017.name:
+    if not coco:
         return _folder_source(source, images, link, unlabelled=unlabelled)
     if not images:
         bases = tuple(f"{host}/train2017" for host in coco_bases())
-    return Source(COCO2017.name, COCO2017, Origin(COCO2017.name, folders, bases, link))
+    origin = Origin(COCO2017.name, folders, bases, link)
+    return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(_FAST,) if fast else ())
 
 
 def source_warnings(

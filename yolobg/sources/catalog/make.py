@@ -21,6 +21,7 @@ from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_loc
 from yolobg.sources.annotations.read import read_captions, read_instances
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build import build_catalog
+from yolobg.sources.catalog.shipped_index import index_key, read_index
 from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, is_settled, stamp
 from yolobg.sources.catalog.use import forget_unused
 from yolobg.sources.location import AnnotationSource, captions_name, split_member
@@ -29,6 +30,10 @@ __all__ = ["make", "make_from"]
 
 _log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 900.0
+_WAYS_ON = (
+    "Without COCO's annotations: --fast uses the index that ships with yolobg, --source FOLDER images of your own, and "
+    "`yolobg cache build --from PLACE` annotations that you have already"
+)
 
 
 def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
@@ -48,6 +53,8 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
         if alone and (path := ready()):
             return path
         with _work_folder(store, source) as folder:
+            if source.shipped:
+                return _make_shipped(store, source, folder, progress)
             if source.remote:
                 return _make_remote(store, source, folder, store.parts(source) if alone else folder, progress)
             return _make_local(store, source, folder, progress)
@@ -92,6 +99,8 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
         _drop_parts(parts)
         return before
     except DownloadError as error:
+        if before is None and source.official:
+            raise DownloadError(f"{error}. {_WAYS_ON}") from error
         if before is None:
             raise
         _log.warning("%s. The catalog made from it before is used", error)
@@ -130,18 +139,38 @@ def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Pat
         return path
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
-    built = folder / f"{uuid.uuid4().hex}.sqlite"
+    built = _new_file(folder)
+    with _no_collector(), _disk_errors(folder):
+        instances = read_instances(files.instances.path)
+        captions = read_captions(files.captions.path, instances) if files.captions else None
+        build_catalog(built, instances, captions, progress=progress)
+    return _publish(store, source, built, _key(files))
+
+
+def _make_shipped(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
+    """The catalog of the index that ships with yolobg: under a second, and no network."""
+    built = _new_file(folder)
+    with _disk_errors(folder):
+        build_catalog(built, read_index(), None, progress=progress)
+    return _publish(store, source, built, index_key())
+
+
+def _new_file(folder: Path) -> Path:
+    return folder / f"{uuid.uuid4().hex}.sqlite"
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
     try:
-        with _no_collector():
-            instances = read_instances(files.instances.path)
-            captions = read_captions(files.captions.path, instances) if files.captions else None
-            build_catalog(built, instances, captions, progress=progress)
+        yield
     except (sqlite3.Error, OSError) as error:
         raise YolobgError(
             f"{folder}: cannot write the catalog: {error}; free some space, or set YOLOBG_CACHE_DIR to a larger disk"
         ) from error
-    key = _key(files)
-    _empty(folder, but=built)
+
+
+def _publish(store: Store, source: AnnotationSource, built: Path, key: str) -> Path:
+    _empty(built.parent, but=built)
     path = store.publish(built, source.name, key)
     store.sweep(path)
     forget_unused(store, path)
