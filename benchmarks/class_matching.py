@@ -1,6 +1,6 @@
 """Score the class matcher on judged class names, beside three simpler methods in the same run.
 
-Usage: python benchmarks/class_matching.py DIR [--errors] [--half look|count] [--wordnet DICT]
+Usage: python benchmarks/class_matching.py DIR [--errors] [--half look|count] [--part develop|check] [--wordnet DICT]
 
 DIR holds *.jsonl files, one class name a line: `name`; `coco`, the categories whose images must be excluded;
 `accept`, those that may be returned without counting as an error; `relation`; `loose` rows are left out;
@@ -8,6 +8,9 @@ DIR holds *.jsonl files, one class name a line: `name`; `coco`, the categories w
 one of them is returned. Precision is the share of returned categories that are in `coco` or `accept`, over rows with
 `coco`. A row without is a false alarm when anything outside `accept` is returned. "Returned" is the certain band
 (confidence of at least 0.5); a line marked +maybe counts the maybe band too.
+
+Where DIR holds lists.jsonl, the names are judged within whole class lists: class_lists.py says what is counted;
+--part develop|check counts two thirds of them or the other third.
 
 rapidfuzz (pip install -r benchmarks/requirements.txt) and WordNet (Debian: wordnet-base) are compared where
 they are installed.
@@ -31,6 +34,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import class_lists  # noqa: E402 - the script runs from a checkout
 from yolobg.matching.lexicon import coco_categories  # noqa: E402 - the script runs from a checkout
 from yolobg.matching.matcher import match_classes  # noqa: E402 - as above
 from yolobg.matching.words import key, plural, words  # noqa: E402 - as above
@@ -237,8 +241,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--errors", action="store_true", help="print what remains and why")
     parser.add_argument("--half", choices=["look", "count"], help="names whose SHA-1 is even (look) or odd (count)")
+    parser.add_argument("--part", choices=class_lists.PARTS, help="lists of a part of the owners (lists.jsonl only)")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
     options = parser.parse_args(argv)
+    if (options.folder / class_lists.FILE).is_file():
+        class_lists.score_lists(options.folder, part=options.part, errors=options.errors)
+        return 0
     rows = [row for row in read_rows(options.folder) if options.half in (None, half_of(row.name))]
     if not rows:
         parser.error(f"{options.folder}: no *.jsonl rows")
