@@ -13,10 +13,10 @@ import msgspec
 
 from yolobg.changes.credits import credit_lines
 from yolobg.changes.manifest_form import from_stored, stored
-from yolobg.changes.records import VERSION, Entry, Manifest, Run
+from yolobg.changes.records import RECORD_LIMIT_BYTES, VERSION, Entry, Manifest, Run, read_records
 from yolobg.dataset.inventory import count_files
-from yolobg.errors import DatasetError, MergeError
-from yolobg.files import read_ordinary, write_pieces
+from yolobg.errors import MergeError
+from yolobg.files import write_pieces
 from yolobg.model import (
     Counts,
     Inventory,
@@ -24,7 +24,6 @@ from yolobg.model import (
 
 __all__ = [
     "FOLDER",
-    "SIZE_LIMIT_BYTES",
     "absolute",
     "check_recordable",
     "check_room",
@@ -40,9 +39,6 @@ __all__ = [
 ]
 
 FOLDER = ".yolobg"
-# A million entries are 100 to 250 MB. A run that would record more is refused; taking back must always fit.
-RECORD_LIMIT_BYTES = 512 << 20
-SIZE_LIMIT_BYTES = 2 * RECORD_LIMIT_BYTES
 _MEMORY_LIMIT_BYTES = 2 << 30
 _LEAST_BYTES = 80  # of an entry: the digest of its content does not repeat
 
@@ -71,31 +67,15 @@ def read_manifest(root: Path) -> Manifest:
     Raises:
         DatasetError: It is there but cannot be read, is damaged, or was written by a newer yolobg.
     """
-    path = manifest_path(root)
-    try:
-        raw = read_ordinary(path, SIZE_LIMIT_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return Manifest()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        stored = msgspec.json.decode(raw)
-        del raw
-        if not isinstance(stored, dict):
-            raise msgspec.ValidationError("expected an object")
-        _check_version(path, stored.get("version"))
-        return from_stored(stored, Manifest, Entry, memory_bytes=2 * _MEMORY_LIMIT_BYTES)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"{path}: not a manifest of yolobg ({error}). Restore it from a backup: without it yolobg cannot know "
-            "which files it added, so it changes nothing here."
-        ) from error
-
-
-def _check_version(path: Path, version: object) -> None:
-    if isinstance(version, int) and version != VERSION:
-        todo = "use a newer yolobg" if version > VERSION else "run `yolobg remove` with the older yolobg that wrote it"
-        raise DatasetError(f"{path}: version {version}, but this yolobg reads version {VERSION}; {todo}")
+    return read_records(
+        manifest_path(root),
+        lambda raw: from_stored(raw, Manifest, Entry, memory_bytes=2 * _MEMORY_LIMIT_BYTES),
+        version=VERSION,
+        missing=Manifest(),
+        what="a manifest of yolobg",
+        damaged="Restore it from a backup: without it yolobg cannot know which files it added, so it changes nothing "
+        "here.",
+    )
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from yolobg.errors import DatasetError
+from yolobg.files import read_ordinary
 from yolobg.model import Link
 
-__all__ = ["Basis", "Entry", "ListEdit", "Manifest", "Pending", "Replacing", "Run"]
-
+__all__ = ["Basis", "Entry", "ListEdit", "Manifest", "Pending", "Replacing", "Run", "read_records"]
 
 VERSION = 2
+# A million entries are 100 to 250 MB. A run that would record more is refused; taking back must always fit.
+RECORD_LIMIT_BYTES = 512 << 20
+_SIZE_LIMIT_BYTES = 2 * RECORD_LIMIT_BYTES
+
+T = TypeVar("T")
+
+
+def read_records(
+    path: Path, form: Callable[[dict[str, Any]], T], *, version: int, missing: T, what: str, damaged: str
+) -> T:
+    """Read a JSON file of `.yolobg`.
+
+    Args:
+        path: The file.
+        form: Makes the records of the JSON object, once its version is known to be the right one.
+        version: The version that this yolobg reads and writes.
+        missing: The records where there is no file.
+        what: What the file should be, for the message.
+        damaged: What to do if it is damaged, for the message.
+
+    Raises:
+        DatasetError: It is there but cannot be read, is damaged, or is of another version.
+    """
+    try:
+        raw = msgspec.json.decode(read_ordinary(path, _SIZE_LIMIT_BYTES))
+        if not isinstance(raw, dict):
+            raise msgspec.ValidationError("expected an object")
+        written = raw.get("version")
+        if not isinstance(written, int) or written == version:
+            return form(raw)
+    except (FileNotFoundError, NotADirectoryError):
+        return missing
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not {what} ({error}). {damaged}") from error
+    todo = "use a newer yolobg" if written > version else "run `yolobg remove` with the older yolobg that wrote it"
+    raise DatasetError(f"{path}: version {written}, but this yolobg reads version {version}; {todo}")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

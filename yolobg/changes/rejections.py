@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from yolobg.changes.manifest import FOLDER, SIZE_LIMIT_BYTES
-from yolobg.errors import DatasetError
-from yolobg.files import read_ordinary, step, write_bytes
+from yolobg.changes.manifest import FOLDER
+from yolobg.changes.records import read_records
+from yolobg.files import step, write_bytes
 
 __all__ = [
     "Rejection",
@@ -61,23 +61,14 @@ def read_rejections(root: Path) -> Rejections:
     Raises:
         DatasetError: The file is there but cannot be read or is damaged.
     """
-    path = _path(root)
-    try:
-        read = msgspec.json.decode(read_ordinary(path, SIZE_LIMIT_BYTES), type=Rejections)
-    except (FileNotFoundError, NotADirectoryError):
-        return Rejections()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"{path}: not yolobg's list of rejected images ({error}). Restore it from a backup, or delete it to forget "
-            "what was rejected."
-        ) from error
-    if read.version != VERSION:
-        raise DatasetError(
-            f"{path}: version {read.version}, but this yolobg reads version {VERSION}; use a newer yolobg"
-        )
-    return read
+    return read_records(
+        _path(root),
+        lambda raw: msgspec.convert(raw, Rejections),
+        version=VERSION,
+        missing=Rejections(),
+        what="yolobg's list of rejected images",
+        damaged="Restore it from a backup, or delete it to forget what was rejected.",
+    )
 
 
 def _write(root: Path, rejections: Rejections) -> None:

@@ -16,9 +16,10 @@ from typing import Literal
 
 import msgspec
 
-from yolobg.changes.manifest import FOLDER, SIZE_LIMIT_BYTES
+from yolobg.changes.manifest import FOLDER
+from yolobg.changes.records import read_records
 from yolobg.errors import DatasetError
-from yolobg.files import read_ordinary, step, write_bytes
+from yolobg.files import step, write_bytes
 
 __all__ = ["Act", "State", "act", "path_list", "read_state", "state_path", "undo", "without_images", "write_state"]
 
@@ -65,22 +66,14 @@ def read_state(root: Path, data: str = USUAL) -> State:
     Raises:
         DatasetError: The file is there but cannot be read or is damaged.
     """
-    path = state_path(root, data)
-    try:
-        state = msgspec.json.decode(read_ordinary(path, SIZE_LIMIT_BYTES), type=State)
-    except (FileNotFoundError, NotADirectoryError):
-        return State()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"{path}: not the state of a review ({error}); delete it to start the review again"
-        ) from error
-    if state.version != VERSION:
-        raise DatasetError(
-            f"{path}: version {state.version}, but this yolobg reads version {VERSION}; use a newer yolobg"
-        )
-    return state
+    return read_records(
+        state_path(root, data),
+        lambda raw: msgspec.convert(raw, State),
+        version=VERSION,
+        missing=State(),
+        what="the state of a review",
+        damaged="Delete it to start the review again.",
+    )
 
 
 def write_state(root: Path, state: State, data: str = USUAL) -> None:
