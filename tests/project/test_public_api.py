@@ -35,6 +35,8 @@ HEAVY = (
     "ultralytics",
     "yaml",
 )
+# What no help text needs: HTTP, SQLite, images and tables.
+UNUSED_BY_HELP = (set(HEAVY) | {"http", "socket", "ssl", "urllib3"}) - {"click", "msgspec"}
 # What the command-line contract lists; names are added here when they come to be.
 PROMISED = {"augment", "convert", "download", "match_classes", "plan", "remove", "status"}
 FUNCTIONS = sorted(name for name in yolobg.__all__ if name.islower() and not name.startswith("_"))
@@ -160,6 +162,18 @@ def test_import__loads_nothing_heavy() -> None:
     ours = imported_by("import yolobg; yolobg.__version__") - imported_by("pass")
     assert "yolobg" in ours
     assert ours.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "augment --help", "convert --help", "review --help"])
+def test_help__loads_neither_http_nor_sqlite_nor_pillow(words: str) -> None:
+    statement = (
+        f"import sys\nsys.argv = ['yolobg', *{words.split()!r}]\nfrom yolobg.__main__ import main\n"
+        "import contextlib, io\nwith contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "    main()"
+    )
+    ours = imported_by(statement) - imported_by("pass")
+    assert "click" in ours
+    assert ours.isdisjoint(UNUSED_BY_HELP)
 
 
 def test_import__of_values_and_errors_loads_nothing_heavy() -> None:
