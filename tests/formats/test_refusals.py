@@ -15,7 +15,7 @@ from PIL import Image
 from yolobg import files, status
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.formats import convert as flow
-from yolobg.formats import yolo_write
+from yolobg.formats import datumaro_bridge, yolo_write
 from yolobg.formats.contents import Contents, Item, image_size
 from yolobg.formats.convert import convert
 from yolobg.formats.place_images import Placer
@@ -302,6 +302,43 @@ def test_convert__without_datumaro_says_what_to_install(tmp_path: Path, source: 
     with pytest.raises(DatasetError, match="cannot tell which format"):
         convert(tmp_path / "source" / "images", tmp_path / "out", to="yolo")
     assert convert(source, tmp_path / "out", to="voc").after.images == 13, "our own formats need nothing"
+
+
+def install(site: Path, monkeypatch: pytest.MonkeyPatch, *distributions: str) -> None:
+    """Let this process find distributions of these names."""
+    for name in distributions:
+        folder = site / f"{name.replace('-', '_')}-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(site)
+
+
+@pytest.mark.usefixtures("without_datumaro")
+@pytest.mark.parametrize("there", ["ultralytics", "opencv-python", "opencv-python-headless"])
+def test_convert__without_datumaro_beside_ultralytics_shows_the_isolated_line(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    install(tmp_path / "site", monkeypatch, there)
+    with pytest.raises(YolobgError, match=r"uvx --from 'yolobg\[convert\]' yolobg convert .*second OpenCV"):
+        convert(source, tmp_path / "out", to="cvat")
+
+
+def test_clash__is_warned_of_where_both_opencvs_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "one", monkeypatch, "opencv-python")
+    if not datumaro_bridge.clash_warnings():  # datumaro brings the other one
+        install(tmp_path / "two", monkeypatch, "opencv-python-headless")
+    (warning,) = datumaro_bridge.clash_warnings()
+    assert "uvx --from 'yolobg[convert]' yolobg convert" in warning
+
+
+@pytest.mark.datumaro
+def test_convert__warns_of_two_opencvs_where_datumaro_is_used(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datumaro")
+    install(tmp_path / "site", monkeypatch, "opencv-python", "opencv-python-headless")
+    assert any("uvx" in warning for warning in convert(source, tmp_path / "out", to="cvat").warnings)
+    assert not any("uvx" in warning for warning in convert(source, tmp_path / "own", to="voc").warnings)
 
 
 def test_command__json_text_and_exit_codes(tmp_path: Path, source: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -254,3 +255,11 @@ def test_ci__an_unknown_section_is_a_usage_error(repository: Path) -> None:
     result = run_ci(repository, "lint", "nonsense")
     assert result.returncode == 2
     assert "no such section: nonsense" in result.stderr
+
+
+def test_all__is_every_extra_for_users() -> None:
+    text = (REPOSITORY / "pyproject.toml").read_text("utf-8")
+    section = text.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    extras = set(re.findall(r"(?m)^(\w+) = \[", section))
+    (named,) = re.findall(r'(?m)^all = \["yolobg\[([\w,]+)\]"\]', section)
+    assert set(named.split(",")) == extras - {"all", "dev"}

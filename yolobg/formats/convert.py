@@ -100,7 +100,7 @@ def convert(
         renamed=renamed,
         deviation=comparison.deviation,
         images=images,
-        warnings=contents.warnings + _warnings(meant, target_format),
+        warnings=contents.warnings + _warnings(meant, source_format, target_format),
     )
 
 
@@ -247,7 +247,12 @@ class _Told:
         self._progress(self._stage, done, self._total or done)
 
 
-def _warnings(meant: Contents, target: Format) -> tuple[str, ...]:
+def _warnings(meant: Contents, source: Format, target: Format) -> tuple[str, ...]:
+    warnings: tuple[str, ...] = ()
     if target.name == "yolo" and "val" not in meant.splits:
-        return ("there is no val split, which Ultralytics needs to train; name one with --split OLD=val",)
-    return ()
+        warnings = ("there is no val split, which Ultralytics needs to train; name one with --split OLD=val",)
+    if source.own and target.own:
+        return warnings
+    from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where it is needed
+
+    return warnings + bridge.clash_warnings()

@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, ima
 from yolobg.formats.place_images import Placer
 from yolobg.safe_names import is_safe
 
-__all__ = ["INSTALL", "BridgedContents", "detect", "environment", "read", "version", "writer"]
+__all__ = ["BridgedContents", "clash_warnings", "detect", "environment", "read", "version", "writer"]
 
-INSTALL = "pip install 'yolobg[convert]'"
+_INSTALL = "pip install 'yolobg[convert]'"
+_ISOLATED = "uvx --from 'yolobg[convert]' yolobg convert …"
+# Both own the folder `cv2`: the one installed last wins, and removing either breaks both.
+_OPENCVS = ("opencv-python", "opencv-python-headless")
 _DIGITS = 8
 _TRIPLE = 3
 _log = logging.getLogger(__name__)
@@ -57,11 +61,34 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise UsageError(
-            f"this format is read and written through datumaro, which is not installed ({error}): {INSTALL}"
+            f"this format is read and written through datumaro, which is not installed ({error}): {_how_to_install()}"
         ) from error
     # Of libraries built for one another, a wrong pair fails in many ways.
     except Exception as error:
         raise UsageError(f"datumaro is installed and cannot be imported ({error!r}); install it again") from error
+
+
+def _how_to_install() -> str:
+    if not any(map(_is_installed, ("ultralytics", *_OPENCVS))):
+        return _INSTALL
+    return (
+        f"run it in an environment of its own, {_ISOLATED} (or pipx in place of uvx). `{_INSTALL}` here would bring a "
+        "second OpenCV and an older Pillow beside those that are installed"
+    )
+
+
+def clash_warnings() -> tuple[str, ...]:
+    """A warning where datumaro and Ultralytics have each brought an OpenCV into this environment."""
+    if not all(map(_is_installed, _OPENCVS)):
+        return ()
+    return (
+        f"{' and '.join(_OPENCVS)} are both installed, and each overwrites files of the other: keep datumaro out of "
+        f"the environment of Ultralytics, and convert with {_ISOLATED}",
+    )
+
+
+def _is_installed(distribution: str) -> bool:
+    return any(True for _ in metadata.distributions(name=distribution))
 
 
 @contextlib.contextmanager
