@@ -258,21 +258,23 @@ def classes(
         YolobgError: The dataset or the source cannot be read.
     """
     request = Request(**options)
-    meant = names if names is not None else open_dataset(data_yaml if data_yaml is not None else Path()).data.names
+    data = open_dataset(data_yaml if data_yaml is not None else Path()).data if names is None else None
+    meant = data.names if data is not None else names or ()
+    readings, warnings = (data.readings, data.warnings) if data is not None else (None, ())
     source = source_of(request)
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
-    warnings: tuple[str, ...] = ()
     if catalog is None:
-        request, warnings = replace(request, license="any"), (_OBJECTS_ONLY,)
+        request = replace(request, license="any")
         try:
             catalog = open_index()
         except YolobgError as error:
-            matches = match_classes(meant, user_map=request.map)
+            matches = match_classes(meant, user_map=request.map, readings=readings)
             excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
-            return ClassesReport(matches, excluded, None, (f"images are not counted: {error}",))
+            return ClassesReport(matches, excluded, None, (*warnings, f"images are not counted: {error}"))
+        warnings = (*warnings, _OBJECTS_ONLY)
     with catalog:
-        judged = judge(catalog, source, meant, request)
+        judged = judge(catalog, source, meant, request, readings=readings)
     excluded = tuple(sorted(excluded_categories(judged.matches, lean=request.lean)))
     return ClassesReport(judged.matches, excluded, judged.info(), judged.warnings + warnings)
 

@@ -38,6 +38,14 @@ the content of each may have: no other decoder sees the bytes. Stereo cameras wr
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a class name is if the file that holds it is in some encoding."""
+
+    encoding: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DataYaml:
     """A data.yaml, read as Ultralytics reads it.
 
@@ -49,6 +57,8 @@ class DataYaml:
         warnings: What Ultralytics would trip over or silently do differently, for a person to read.
         kpt_shape: Number of key points and their dimensions in a pose dataset; label rows may then be that much longer.
         channels: How many channels its images have, as written there; not checked.
+        readings: Class id to what its name was, in each likely encoding, where letters were left out of it: the file
+            is not UTF-8.
     """
 
     file: Path
@@ -58,6 +68,7 @@ class DataYaml:
     warnings: tuple[str, ...] = ()
     kpt_shape: tuple[int, int] | None = None
     channels: object = 3
+    readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

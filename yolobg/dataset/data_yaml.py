@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from yolobg.dataset.lost_letters import readings_of, where_not_utf8
 from yolobg.dataset.ultralytics_settings import datasets_dirs
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
@@ -92,9 +94,17 @@ def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
     repeated: list[str] = []
-    raw = load_yaml(text, source=str(file), repeated_keys=repeated)
-    warnings = [f"{file}: key '{key}' occurs more than once; the last one counts" for key in repeated]
-    return parse_data_yaml(raw, file=file, cwd=cwd, warnings=warnings)
+    wrong = where_not_utf8(text)
+    try:
+        raw = load_yaml(text, source=str(file), repeated_keys=repeated)
+        warnings = [f"{file}: key '{key}' occurs more than once; the last one counts" for key in repeated]
+        data = parse_data_yaml(raw, file=file, cwd=cwd, warnings=warnings)
+    except DatasetError as error:
+        raise (DatasetError(f"{error}. {wrong}; save the file as UTF-8") if wrong else error) from error
+    if not wrong:
+        return data
+    warnings = [f"{file}: {wrong}; save the file as UTF-8", *data.warnings]
+    return replace(data, warnings=tuple(warnings), readings=readings_of(text, data.names))
 
 
 def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warnings: Sequence[str] = ()) -> DataYaml:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from yolobg.changes.records import Basis, Manifest
 from yolobg.changes.rejections import read_rejections
 from yolobg.dataset.all_splits import read_all_images
-from yolobg.errors import PoolError
+from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.duplicates import Known
 from yolobg.flow.options import Request
@@ -25,6 +26,7 @@ from yolobg.model import (
     Inventory,
     License,
     Progress,
+    Reading,
 )
 from yolobg.results import LeftOut, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
@@ -121,10 +123,12 @@ def choose(
     source = source_of(request)
     # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
     if source.annotations.official:
-        check_resolved(match_classes(data.names, user_map=request.map), unmapped=request.unmapped)
+        with _naming_bad_bytes(data):
+            matches = match_classes(data.names, user_map=request.map, readings=data.readings)
+            check_resolved(matches, unmapped=request.unmapped)
     rejected = read_rejections(data.root.resolve()).ours
-    with open_catalog(source.annotations, progress=progress) as catalog:
-        judged = judge(catalog, source, data.names, request, strict=True)
+    with open_catalog(source.annotations, progress=progress) as catalog, _naming_bad_bytes(data):
+        judged = judge(catalog, source, data.names, request, readings=data.readings, strict=True)
         ids = judged.eligibility.ids
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected)
@@ -140,6 +144,17 @@ def choose(
         info = replace(judged.info(in_dataset=len(ids) - len(ranked)), non_commercial=non_commercial)
         basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain)
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, judged.warnings + found.warnings)
+
+
+@contextmanager
+def _naming_bad_bytes(data: DataYaml) -> Iterator[None]:
+    """Say what is wrong with the file where a question about class names comes of lost letters."""
+    try:
+        yield
+    except UnresolvedClassError as error:
+        if not data.readings:
+            raise
+        raise UnresolvedClassError(f"{data.warnings[0]}\n{error}", error.matches) from error
 
 
 def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int:
@@ -163,6 +178,7 @@ def judge(
     names: Sequence[str] | Mapping[int, str],
     request: Request,
     *,
+    readings: Mapping[int, Sequence[Reading]] | None = None,
     strict: bool = False,
 ) -> Judged:
     """Match class names against a source, and ask it which images they leave.
@@ -174,6 +190,7 @@ def judge(
         source: The source.
         names: The dataset's class names.
         request: The options that decide.
+        readings: See `match_classes`.
         strict: Refuse names that are not understood, unless `request.unmapped` lets them pass.
 
     Raises:
@@ -183,7 +200,7 @@ def judge(
     matches: tuple[ClassMatch, ...] = ()
     further = frozenset(source.unclear)
     if not source.plain:
-        matches = match_classes(names, user_map=request.map, categories=catalog.categories)
+        matches = match_classes(names, user_map=request.map, categories=catalog.categories, readings=readings)
     if strict:
         matches = check_resolved(matches, unmapped=request.unmapped)
     if not source.plain:

@@ -24,11 +24,13 @@ class Answer:
         status: `mapped` where any category is named; else whether the name is `none`, `opaque` or `unknown`.
         exclusions: The categories with their confidence; image counts are filled in later.
         warnings: For a person to read.
+        offered: What to suggest as the answer where the name is asked about.
     """
 
     status: Status
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
+    offered: tuple[Exclusion, ...] = ()
 
     @property
     def is_certain(self) -> bool:

@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from yolobg.errors import UnresolvedClassError
-from yolobg.matching.answers import EXCLUDES, LOWEST, Answer
+from yolobg.matching.answers import EXCLUDES, LOWEST, Answer, mapped
+from yolobg.matching.garbled import is_lost, lost_names, repaired
 from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import answer
 from yolobg.matching.other_categories import Bridge
+from yolobg.matching.questions import message
 from yolobg.matching.second_pass import agreed, with_neighbours
 from yolobg.matching.suggestions import suggest
 from yolobg.matching.user_map import resolve_map
 from yolobg.matching.words import key
-from yolobg.model import Category, ClassMatch, Exclusion, Status
+from yolobg.model import Category, ClassMatch, Exclusion, Reading, Status
 
 __all__ = ["check_resolved", "excluded_categories", "match_classes"]
 
@@ -29,6 +31,7 @@ def match_classes(
     *,
     user_map: Mapping[str, Sequence[str]] | None = None,
     categories: Sequence[Category] | None = None,
+    readings: Mapping[int, Sequence[Reading]] | None = None,
 ) -> tuple[ClassMatch, ...]:
     """Say for each class name which categories' images cannot be background for it, and why.
 
@@ -39,6 +42,8 @@ def match_classes(
         user_map: Class name to category names or other words for them (`lorry`); an empty sequence says that nothing
             matches. Names are compared without regard to case and separators.
         categories: The source's categories with image counts; default: the 80 of COCO train2017.
+        readings: Class id to what its name is in each likely encoding, where it lost letters (`DataYaml.readings`).
+            Such a name is asked about.
 
     Returns:
         One match per name, in ascending id order.
@@ -49,25 +54,35 @@ def match_classes(
     by_id = dict(sorted(names.items())) if isinstance(names, Mapping) else dict(enumerate(names))
     source = tuple(coco_categories() if categories is None else categories)
     chosen = resolve_map(user_map or {}, by_id, source)
-    context = context_of(tuple(by_id.values()))
+    meant = {class_id: repaired(name) for class_id, name in by_id.items()}
+    context = context_of(tuple(meant.values()))
     bridge = Bridge.to(source)
-    shared = _MatchContext(chosen, bridge, {category.name: category.images for category in source})
-    read = dict(zip(by_id, agreed([answer(name, context) for name in by_id.values()]), strict=True))
+    shared = _MatchContext(chosen, bridge, {category.name: category.images for category in source}, meant)
+    read = dict(zip(by_id, agreed([answer(name, context) for name in meant.values()]), strict=True))
+    read |= lost_names(by_id, readings or {})
     return tuple(_match(class_id, name, read[class_id], shared) for class_id, name in by_id.items())
 
 
 @dataclass(frozen=True, slots=True)
 class _MatchContext:
-    """What holds for all names of a list: the user's map, the source and its image counts."""
+    """What holds for all names of a list: the user's map, the source, its image counts, and the names repaired."""
 
     chosen: Mapping[str, tuple[str, ...]]
     bridge: Bridge
     images: Mapping[str, int]
+    meant: Mapping[int, str]
 
 
 def _match(class_id: int, name: str, read: Answer, shared: _MatchContext) -> ClassMatch:
     chosen = shared.chosen.get(key(name))
-    found = _by_user(chosen) if chosen is not None else shared.bridge.over(name, with_neighbours(read))
+    if chosen is not None:
+        return _as_match(class_id, name, _by_user(chosen), shared)
+    if is_lost(read):
+        return _as_match(class_id, name, read, shared)
+    meant = shared.meant[class_id]
+    found = shared.bridge.over(meant, with_neighbours(read))
+    if meant != name:
+        found = replace(found, warnings=(*found.warnings, f"its letters are garbled; read as {meant!r}"))
     return _as_match(class_id, name, found, shared)
 
 
@@ -86,9 +101,17 @@ def _as_match(class_id: int, name: str, found: Answer, shared: _MatchContext) ->
         status=status,
         exclude=tuple(e for e in counted if e.confidence >= EXCLUDES),
         maybe=tuple(e for e in counted if e.confidence < EXCLUDES),
-        suggestions=suggest(name, shared.bridge, tuple(shared.images)) if status == "unknown" else (),
+        suggestions=_suggestions(shared.meant[class_id], found, shared) if status in ("opaque", "unknown") else (),
         warnings=found.warnings,
     )
+
+
+def _suggestions(name: str, found: Answer, shared: _MatchContext) -> tuple[str, ...]:
+    """Return the categories to offer as the answer to the question about a name, best first."""
+    if found.offered:
+        there = shared.bridge.over(name, mapped(found.offered)).exclusions
+        return tuple(e.coco for e in sorted(there, key=lambda e: (-e.confidence, e.coco)) if e.confidence >= EXCLUDES)
+    return suggest(name, shared.bridge, tuple(shared.images)) if found.status == "unknown" else ()
 
 
 def excluded_categories(matches: Sequence[ClassMatch], *, lean: bool = False) -> frozenset[str]:
@@ -120,33 +143,10 @@ def check_resolved(
         matches = tuple(_as_none(match) if match.status == "unknown" else match for match in matches)
     stuck = tuple(match for match in matches if match.status in ("opaque", "unknown"))
     if stuck:
-        raise UnresolvedClassError(_message(stuck), stuck)
+        raise UnresolvedClassError(message(stuck), stuck)
     return tuple(matches)
 
 
 def _as_none(match: ClassMatch) -> ClassMatch:
     warning = f"nothing is known about {match.name!r}: backgrounds may contain it unlabelled"
     return replace(match, status="none", warnings=(*match.warnings, warning))
-
-
-def _message(stuck: tuple[ClassMatch, ...]) -> str:
-    lines = [f"{len(stuck)} class name(s) cannot be resolved, so no image can be used as background:"]
-    for match in stuck:
-        why = "says nothing about what is in the box" if match.status == "opaque" else "is in no word list"
-        near = f"; nearest: {', '.join(match.suggestions)}" if match.suggestions else ""
-        lines.append(f"  {match.id}: {match.name!r} {why}{near}")
-    lines.append("Say what each stands for (a category, several separated by commas, or none), for example:")
-    for match in stuck:
-        lines.append(f"  {map_option(match.name, match.suggestions[0] if match.suggestions else 'CATEGORY')}")
-        lines.append(f"  {map_option(match.name, 'none')}")
-    if all(match.status == "unknown" for match in stuck):
-        lines.append("or pass --unmapped none to let unknown names pass.")
-    return "\n".join(lines)
-
-
-def map_option(name: str, category: str) -> str:
-    """Return the `--map` option that says what a name stands for, as a shell line to paste."""
-    text = "".join(c if c.isprintable() else " " for c in f"{name}={category}")
-    for mark in ("\\", '"', "$", "`"):
-        text = text.replace(mark, "\\" + mark)
-    return f'--map "{text}"'

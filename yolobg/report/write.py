@@ -165,9 +165,9 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> Meaning:
         source = source_of(request)
         catalog = find_catalog(source.annotations)
         if catalog is None:
-            return Meaning(match_classes(data.names, user_map=request.map))
+            return Meaning(match_classes(data.names, user_map=request.map, readings=data.readings))
         with catalog:
-            judged = judge(catalog, source, data.names, request)
+            judged = judge(catalog, source, data.names, request, readings=data.readings)
     except YolobgError:
         _log.debug("the source cannot be queried again", exc_info=True)
         return Meaning()
