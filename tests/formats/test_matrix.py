@@ -135,6 +135,10 @@ def test_convert__an_image_with_a_crowd_alone_is_a_background_once_that_was_said
             convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
         assert not list(tmp_path.iterdir())
         allowed["crowds"] = "drop"
+    elif not target.masks:
+        with pytest.raises(UsageError, match=r"1 crowd regions are run-length masks: --polygons to-boxes"):
+            convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
+        allowed["polygons"] = "to-boxes"
     report = convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
     assert (report.before.backgrounds, report.after.backgrounds) == (4, 4)
     assert report.after.crowds == (1 if target.crowds else 0)

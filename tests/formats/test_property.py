@@ -19,6 +19,7 @@ import yaml
 from format_data import picture
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
 from yolobg.errors import YolobgError
 from yolobg.formats.convert import convert
@@ -256,14 +257,18 @@ def coco_files(draw: st.DrawFn) -> dict[str, Any]:
     ]
     annotations = []
     for place in range(draw(st.integers(0, 12))):
-        kind = random_.choice(["box", "rings", "crowd"])
+        kind = random_.choice(["box", "rings", "crowd", "mask"])
         x, y, w, h = (round(random_.uniform(1, 38), random_.choice([0, 2, 9])) for _ in range(4))
         ring = [[round(random_.uniform(0, 70), 3) for _ in range(2 * random_.randint(3, 6))] for _ in range(2)]
-        mask = {"counts": [random_.randrange(99) for _ in range(5)], "size": [77, 100]}
+        mask: dict[str, Any] = {"counts": [random_.randrange(99) for _ in range(5)], "size": [77, 100]}
+        mask["counts"].append(7700 - sum(mask["counts"]))
+        if random_.random() < 0.5:
+            mask["counts"] = coco_mask.frPyObjects(mask, 77, 100)["counts"].decode()
         annotations.append(
             {"id": place + 1, "image_id": random_.choice(numbers), "category_id": random_.choice(categories),
-             "bbox": [x, y, w, h], "iscrowd": int(kind == "crowd"), "score": None, "attributes": {"a}, {": [1, "]"]},
-             "segmentation": {"box": [], "rings": ring, "crowd": mask}[kind]}
+             "bbox": [x, y, w, h], "area": round(random_.uniform(0, 7700), 4),
+             "iscrowd": int(kind == "crowd"), "score": None, "attributes": {"a}, {": [1, "]"]},
+             "segmentation": {"box": [], "rings": ring, "crowd": mask, "mask": mask}[kind]}
         )  # fmt: skip
     random_.shuffle(annotations)
     told = {"images": images, "annotations": annotations,
@@ -297,10 +302,12 @@ def test_convert__any_coco_file_comes_back(told: dict[str, Any], indent: int | N
         assert [(a["category_id"], a["iscrowd"]) for a in left] == [(a["category_id"], a["iscrowd"]) for a in right]
         for one, other in zip(left, right, strict=True):
             assert other["bbox"] == pytest.approx(one["bbox"], abs=1e-5)
-            if one["iscrowd"]:
+            assert other["area"] == one["area"]
+            if isinstance(one["segmentation"], dict):
                 assert other["segmentation"] == one["segmentation"]
+                continue
             for ring, back in zip(one["segmentation"], other["segmentation"], strict=True):
-                assert back == (ring if one["iscrowd"] else pytest.approx(ring, abs=1e-5))
+                assert back == pytest.approx(ring, abs=1e-5)
     assert report.after.crowds == sum(a["iscrowd"] for a in told["annotations"])
 
 

@@ -21,21 +21,35 @@ pytestmark = [
 BEFORE = 16
 
 
-@pytest.mark.parametrize("to", ["yolo", "yolo_darknet", pytest.param("coco", marks=pytest.mark.sample), "voc"])
+DROP = ("--crowds", "drop")
+OUTLINE = ("--crowds", "as-objects", "--polygons", "outline")
+
+
+@pytest.mark.parametrize(
+    ("to", "wish"),
+    [
+        ("yolo", DROP),
+        ("yolo", OUTLINE),
+        ("yolo_darknet", DROP),
+        pytest.param("coco", DROP, marks=pytest.mark.sample),
+        ("coco", ()),
+        ("voc", DROP),
+    ],
+)
 def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
-    scratch: Path, kill_server: KillServer, to: str
+    scratch: Path, kill_server: KillServer, to: str, wish: tuple[str, ...]
 ) -> None:
     make_coco(scratch / "made")
     source, home = scratch / "made" / "coco", scratch / "home"
     home.mkdir()
     before = tree(source)
-    command = ("convert", source, home / "target", "--to", to, "--crowds", "drop", "--quiet")
+    command: tuple[str | Path, ...] = ("convert", source, home / "target", "--to", to, *wish, "--quiet")
     whole = kill_server.run(*command, watch=[home])
     assert whole.code == 0, whole.err
     meant = tree(home)
     assert len(whole.points) > 30
     # All of them write an image and its label one by one, so not every image has to be stopped at in each.
-    stride = {"coco": 1, "yolo": 3}.get(to, 5)
+    stride = {"coco": 1, "yolo": 3}.get(to, 5) if wish == DROP else 5
     for kill_at in range(1, len(whole.points) + 1, stride):
         remove(home / "target")
         ran = kill_server.run(*command, kill_at=kill_at, watch=[home])

@@ -15,6 +15,7 @@ from yolobg.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from yolobg.formats.transform import Crowds, Polygons
     from yolobg.results import ConvertReport
 
 __all__ = ["convert", "convert_text"]
@@ -53,11 +54,11 @@ def _what_to_do(name: str, choices: tuple[str, ...], help_: str) -> Callable[[F]
 @click.option("--classes", metavar="NAME[,NAME]", multiple=True, help="Keep only these. Repeatable.")
 @_what_to_do(
     "--polygons",
-    ("keep", "to-boxes", "parts"),
-    "Keep outlines and masks, convert them to boxes, or make each ring an object.",
+    ("keep", "to-boxes", "parts", "outline"),
+    "Keep outlines and masks, convert them to boxes, make each ring an object, or draw masks as outlines.",
 )
 @_what_to_do("--key-points", ("keep", "drop"), "What to do if the format can't keep key points.")
-@_what_to_do("--crowds", ("keep", "drop"), "What to do if the format can't keep crowd regions.")
+@_what_to_do("--crowds", ("keep", "drop", "as-objects"), "Keep crowd regions, leave them out, or make each an object.")
 @_what_to_do("--class-order", ("keep", "lose"), "What to do if the format can't keep class ids.")
 @click.option("--split", metavar="OLD=NEW", multiple=True, help="Rename a split. Repeatable.")
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images with corrupt labels instead of stopping.")
@@ -74,9 +75,9 @@ def convert(
     from_: str | None,
     images: Literal["copy", "hard", "symlink", "none"],
     classes: tuple[str, ...],
-    polygons: Literal["keep", "to-boxes", "parts"],
+    polygons: Polygons,
     key_points: Literal["keep", "drop"],
-    crowds: Literal["keep", "drop"],
+    crowds: Crowds,
     class_order: Literal["keep", "lose"],
     split: tuple[str, ...],
     skip_corrupt: bool,

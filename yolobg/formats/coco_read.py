@@ -15,6 +15,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
 from yolobg.formats.coco_records import Category, Record, Store, read_store
 from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size
+from yolobg.formats.run_lengths import box_of, read_mask
 from yolobg.safe_names import inner_parts
 
 __all__ = ["COCO_NAMES", "CocoContents", "find_coco", "read_coco"]
@@ -27,6 +28,7 @@ _RING = 6
 _MOST_NAMED = 50
 _LARGEST_BYTES = 4 << 30
 _PIECE_BYTES = 1 << 20
+_LARGEST_AREA = 1e15
 
 
 class _Object(msgspec.Struct):
@@ -35,6 +37,7 @@ class _Object(msgspec.Struct):
     segmentation: Any = None
     keypoints: list[float] | None = None
     iscrowd: int = 0
+    area: Any = None
 
 
 _decode_object = msgspec.json.Decoder(_Object, strict=False).decode
@@ -204,16 +207,23 @@ def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
         box = ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height)
     elif rings:
         box = box_around(rings)
+    elif mask is not None:
+        box = box_of(read_mask(mask))
     else:
-        raise ValueError("it has neither a bbox nor a polygon")
+        raise ValueError("it has neither a bbox nor a polygon nor a mask")
     points = tuple((value / width, value / height, value)[i % 3] for i, value in enumerate(read.keypoints or ()))
     # Nobody marked a point: the list is there for its form only.
-    return Shape(class_id, box, rings, points if any(points) else (), bool(read.iscrowd), mask)
+    return Shape(class_id, box, rings, points if any(points) else (), bool(read.iscrowd), mask, _area(read.area))
+
+
+def _area(area: Any) -> float | None:
+    """The record's own area; None where it says none."""
+    return float(area) if isinstance(area, (int, float)) and 0 <= area < _LARGEST_AREA else None
 
 
 def _outline(segmentation: Any, width: int, height: int) -> tuple[tuple[tuple[float, ...], ...], object]:
-    """Rings, or a run-length code as it came. Rings of fewer than three points outline nothing."""
-    if isinstance(segmentation, dict):
+    """Rings, or a run-length code as it came. Rings of fewer than three points outline nothing, as an empty code."""
+    if isinstance(segmentation, dict) and segmentation:
         return (), segmentation
     rings = [ring for ring in segmentation or () if isinstance(ring, list) and len(ring) >= _RING]
     return tuple(tuple(v / (height if i % 2 else width) for i, v in enumerate(ring)) for ring in rings), None

@@ -100,8 +100,8 @@ class Store:
     """One annotations file in a database of its own; made by `read_store`."""
 
     def __init__(self) -> None:
-        # Without a name it is a temporary file that the system removes.
-        self._database = sqlite3.connect("", isolation_level=None)
+        # Without a name it is a temporary file that the system removes; whichever thread collects it closes it.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._database.close)
         self.categories: list[Category] = []
         for statement in _BEGIN:

@@ -5,6 +5,7 @@ The JSON is written as it comes, image by image, so memory does not grow with th
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ import msgspec
 
 from yolobg.formats.contents import Contents, Item, Shape, size_of
 from yolobg.formats.place_images import Placer
+from yolobg.formats.run_lengths import area_of, read_mask
 
 __all__ = ["write_coco"]
 
@@ -98,7 +100,7 @@ def _annotation(shape: Shape, width: int, height: int) -> dict[str, Any]:
     box = [_px(center_x - share_w / 2, width), _px(center_y - share_h / 2, height)]
     box += [_px(share_w, width), _px(share_h, height)]
     rings = [[_px(v, height if i % 2 else width) for i, v in enumerate(ring)] for ring in shape.polygons]
-    area = sum(map(_ring_area, rings)) if rings else box[2] * box[3]
+    area = _area(shape, rings, box)
     told: dict[str, Any] = {
         "bbox": box,
         "area": round(area, _DIGITS),
@@ -109,6 +111,18 @@ def _annotation(shape: Shape, width: int, height: int) -> dict[str, Any]:
         told["keypoints"] = [_key_value(i, v, width, height) for i, v in enumerate(shape.key_points)]
         told["num_keypoints"] = sum(v > 0 for v in shape.key_points[2::3])
     return told
+
+
+def _area(shape: Shape, rings: list[list[float]], box: list[float]) -> float:
+    """The source's own area, or that of the outline, of the mask or of the box."""
+    if shape.area is not None:
+        return shape.area
+    if rings:
+        return sum(map(_ring_area, rings))
+    # One that cannot be decoded is carried as it came.
+    with contextlib.suppress(ValueError):
+        return float(area_of(read_mask(shape.mask)))
+    return box[2] * box[3]
 
 
 def _key_value(place: int, value: float, width: int, height: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections import Counter
@@ -26,12 +27,16 @@ class Survey:
         counts: What reports tell.
         several: Objects whose outline has several rings.
         mixed: Images with both polygons and boxes.
+        crowd_masks: Crowd regions that are run-length masks.
+        crowd_outlines: Crowd regions whose outline has several rings.
         appearance: Class ids in the order in which they are first met.
     """
 
     counts: FormatCounts
     several: int = 0
     mixed: int = 0
+    crowd_masks: int = 0
+    crowd_outlines: int = 0
     appearance: tuple[int, ...] = ()
 
 
@@ -53,6 +58,9 @@ class _Sum:
             numbers["key_points"] += bool(shape.key_points)
             numbers["several"] += len(shape.polygons) > 1
             numbers["masks"] += shape.mask is not None
+        for shape in item.shapes:
+            numbers["crowd_masks"] += shape.crowd and shape.mask is not None
+            numbers["crowd_outlines"] += shape.crowd and len(shape.polygons) > 1
         numbers["mixed"] += len({shape.kind for shape in objects}) > 1
 
     def counts(self, splits: Iterable[str], names: Mapping[int, str]) -> FormatCounts:
@@ -77,7 +85,8 @@ def survey(contents: Contents) -> Survey:
         total.add(item)
     n = total.numbers
     counts = total.counts(contents.splits, contents.names)
-    return Survey(counts, n["several"], n["mixed"], tuple(total.appearance))
+    crowds = n["crowd_masks"], n["crowd_outlines"]
+    return Survey(counts, n["several"], n["mixed"], *crowds, appearance=tuple(total.appearance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +180,15 @@ def _differs(
     left = [(names[0][shape.class_id], shape) for shape in meant.shapes]
     right = [(names[1].get(shape.class_id, "?"), shape) for shape in found.shapes]
     deviation = _straight(left, right)
-    if deviation > _EXACT:
+    other = ""
+    if deviation <= _EXACT:
+        other = next(filter(None, map(_other_region, left, right)), "")
+    else:
         # In another order, coarser, or wrong.
         counts = [
-            Counter((name, shape.kind, _masked(shape), bool(shape.key_points), shape.crowd) for name, shape in side)
+            Counter(
+                (name, shape.kind, shape.mask is not None, bool(shape.key_points), shape.crowd) for name, shape in side
+            )
             for side in (left, right)
         ]
         if counts[0] != counts[1]:
@@ -182,9 +196,9 @@ def _differs(
         deviation = max(map(_distance, (shape for _, shape in left), _nearest(left, right)), default=0.0)
     if _other_file(meant.image, found.image):
         return "its image is another file", 0.0
-    if deviation > _tolerance(found, meant, pixel_digits):
-        return f"a coordinate is off by {deviation:.2g} of the image's size", deviation
-    return "", deviation
+    if not other and deviation > _tolerance(found, meant, pixel_digits):
+        other = f"a coordinate is off by {deviation:.2g} of the image's size"
+    return other, deviation
 
 
 def _straight(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shape]]) -> float:
@@ -195,15 +209,19 @@ def _straight(left: Sequence[tuple[str, Shape]], right: Sequence[tuple[str, Shap
     for (name, one), (other_name, other) in zip(left, right, strict=True):
         if name != other_name or one.crowd != other.crowd or bool(one.key_points) != bool(other.key_points):
             return float("inf")
-        if _masked(one) != _masked(other):
+        if (one.mask is None) != (other.mask is None):
             return float("inf")
         worst = max(worst, _distance(one, other))
     return worst
 
 
-def _masked(shape: Shape) -> bool:
-    """Whether an object has a mask; what a crowd region covers is not compared."""
-    return shape.mask is not None and not shape.crowd
+def _other_region(one: tuple[str, Shape], other: tuple[str, Shape]) -> str:
+    """How the areas or masks of two objects differ, where both sides have them."""
+    name, meant, found = one[0], one[1], other[1]
+    both = meant.area is not None and found.area is not None
+    if both and not math.isclose(meant.area or 0, found.area or 0, rel_tol=_EXACT, abs_tol=_EXACT):
+        return f"the area of a {name} is {found.area:.9g} where {meant.area:.9g} was expected"
+    return f"the mask of a {name} is another one" if meant.mask != found.mask else ""
 
 
 def _other_file(meant: str | None, found: str | None) -> bool:

@@ -44,6 +44,7 @@ class Shape:
         key_points: `x, y, visibility` for each; visibility is 0, 1 or 2 as in COCO. Empty where there are none.
         crowd: Whether it is a region with many objects rather than one object.
         mask: A run-length code as COCO writes it, kept as it came: a crowd region's, or of an object without outline.
+        area: How many pixels it covers, where the source says so.
     """
 
     class_id: int
@@ -52,6 +53,7 @@ class Shape:
     key_points: tuple[float, ...] = ()
     crowd: bool = False
     mask: object = None
+    area: float | None = None
 
     @property
     def kind(self) -> Kind:

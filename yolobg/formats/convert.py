@@ -19,7 +19,7 @@ from yolobg.formats.fits import check_held, told_changes
 from yolobg.formats.output_folder import beside, publish
 from yolobg.formats.place_images import Images, Placer
 from yolobg.formats.registry import Format, detect_format, find_dataset_yaml, get_format
-from yolobg.formats.transform import Changed, Wish, change_names, choose_classes, rename_splits
+from yolobg.formats.transform import Changed, Crowds, Polygons, Wish, change_names, choose_classes, rename_splits
 from yolobg.model import Progress, no_progress
 from yolobg.results import ConvertReport, Renamed
 
@@ -44,9 +44,9 @@ def convert(
     from_: str | None = None,
     images: Images = "copy",
     classes: Sequence[str] = (),
-    polygons: Literal["keep", "to-boxes", "parts"] = "keep",
+    polygons: Polygons = "keep",
     key_points: Literal["keep", "drop"] = "keep",
-    crowds: Literal["keep", "drop"] = "keep",
+    crowds: Crowds = "keep",
     class_order: Literal["keep", "lose"] = "keep",
     splits: Mapping[str, str] | None = None,
     skip_corrupt: bool = False,
@@ -65,9 +65,10 @@ def convert(
         from_: The format of the source; None finds out.
         images: Whether images are copied, linked (`hard`, `symlink`) or left where they are (`none`).
         classes: The classes to keep, by name; all when empty.
-        polygons: What to do with outlines where the target holds none: `to-boxes`; `parts` makes each ring an object.
+        polygons: What to do with outlines and masks where the target holds none: `to-boxes`; `parts` makes each ring
+            an object; `outline` draws masks as outlines, and joins the rings of one object into one.
         key_points: `drop` leaves them out.
-        crowds: `drop` leaves crowd regions out.
+        crowds: `drop` leaves crowd regions out; `as-objects` makes each an object.
         class_order: `lose` lets a format without a list of classes forget ids and unused classes.
         splits: New names of splits, by old.
         skip_corrupt: Leave out images whose labels are corrupt, rather than stop.
@@ -141,7 +142,7 @@ def _plan(contents: Contents, wish: Wish, target: Format) -> tuple[Changed, tupl
     split_names = rename_splits(contents.splits, target, wish.splits)
     renamed = change_names(contents, split_names, target)
     new_names = {(change.split, change.name): change.to for change in renamed}
-    return Changed(contents, wish, kept, split_names, new_names), renamed
+    return Changed(contents, wish, target, kept, split_names, new_names), renamed
 
 
 def _alters(wish: Wish) -> bool:

@@ -43,17 +43,40 @@ def _objects(expected: Survey, meant: Contents, target: Format) -> Iterator[tupl
         yield f"{counts.key_points:,} objects have key points", "--key-points drop keeps their boxes"
     if counts.crowds and not target.crowds:
         only = "images with nothing else become backgrounds"
-        yield f"{counts.crowds:,} crowd regions", f"--crowds drop leaves them out ({only})"
-    if counts.masks and not target.masks:
-        yield f"{counts.masks:,} run-length masks", "--polygons to-boxes keeps their boxes"
+        remedy = f"--crowds drop leaves them out ({only}), --crowds as-objects makes each an object"
+        yield f"{counts.crowds:,} crowd regions", remedy
+    yield from _masks(expected, target)
     if counts.polygons and not target.polygons:
         yield f"{counts.polygons:,} polygons", "--polygons to-boxes keeps their boxes"
         return
     if expected.several and not target.parts:
-        remedy = "--polygons parts makes each ring an object, --polygons to-boxes keeps the boxes"
+        remedy = (
+            "--polygons parts makes each ring an object, --polygons outline joins them into one ring, "
+            "--polygons to-boxes keeps the boxes"
+        )
         yield f"{expected.several:,} objects have an outline of several rings", remedy
     if not target.mixed:
         yield from _either_or(expected, points)
+
+
+def _masks(expected: Survey, target: Format) -> Iterator[tuple[str, str]]:
+    if target.masks:
+        return
+    draws = ", --polygons outline draws their outlines (lossy)" if target.polygons else ""
+    if expected.counts.masks:
+        yield f"{expected.counts.masks:,} run-length masks", f"--polygons to-boxes keeps their boxes{draws}"
+    if not target.crowds:
+        return
+    if expected.crowd_masks:
+        yield (
+            f"{expected.crowd_masks:,} crowd regions are run-length masks",
+            f"--polygons to-boxes keeps their boxes{draws}, --crowds drop leaves them out",
+        )
+    if expected.crowd_outlines and not target.parts:
+        yield (
+            f"{expected.crowd_outlines:,} crowd regions have an outline of several rings",
+            "--polygons to-boxes keeps their boxes, --crowds drop leaves them out",
+        )
 
 
 def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
@@ -92,16 +115,29 @@ def told_changes(
             f"kept {len(new.classes)} of {len(old.classes)} classes: {objects[0] - objects[1]:,} objects left out, "
             f"{new.backgrounds - old.backgrounds:,} more images without an object"
         )
-    if wish.polygons == "to-boxes" and old.polygons > new.polygons:
-        said.append(f"{old.polygons - new.polygons:,} polygons became boxes")
-    if wish.polygons == "to-boxes" and old.masks > new.masks:
-        said.append(f"{old.masks - new.masks:,} masks became boxes")
-    if wish.polygons == "parts" and before.several:
-        said.append(f"{before.several:,} outlines of several rings became {new.polygons - old.polygons:,} more objects")
+    said += _told_outlines(before, after, wish)
     if wish.key_points == "drop" and old.key_points:
         said.append(f"the key points of {old.key_points:,} objects were left out")
     if wish.crowds == "drop" and old.crowds:
         said.append(f"{old.crowds:,} crowd regions were left out")
+    if wish.crowds == "as-objects" and old.crowds:
+        said.append(f"{old.crowds:,} crowd regions became objects")
     pairs = zip(old_splits, new_splits, strict=True)
     said += [f"split {a} is called {b}" for a, b in pairs if a != b]
     return tuple(said)
+
+
+def _told_outlines(before: Survey, after: Survey, wish: Wish) -> Iterator[str]:
+    old, new = before.counts, after.counts
+    crowds = 0 if wish.crowds == "drop" else before.crowd_masks
+    masks = old.masks + crowds - new.masks - after.crowd_masks
+    if wish.polygons == "to-boxes" and old.polygons > new.polygons:
+        yield f"{old.polygons - new.polygons:,} polygons became boxes"
+    if wish.polygons == "to-boxes" and masks > 0:
+        yield f"{masks:,} masks became boxes"
+    if wish.polygons == "outline" and masks > 0:
+        yield f"{masks:,} masks became outlines; this is lossy: trainers fill them to within a pixel of the edges"
+    if wish.polygons == "outline" and before.several > after.several:
+        yield f"{before.several - after.several:,} outlines of several rings were joined into one by lines without area"
+    if wish.polygons == "parts" and before.several:
+        yield f"{before.several:,} outlines of several rings became {new.polygons - old.polygons:,} more objects"

@@ -15,10 +15,11 @@ from typing import Literal
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, stem_of
 from yolobg.formats.registry import Format
+from yolobg.formats.run_lengths import join_rings, read_mask, rings_of
 from yolobg.results import Renamed
 from yolobg.safe_names import folded, is_safe, safe_name, safe_part
 
-__all__ = ["Changed", "Wish", "change_names", "choose_classes", "rename_splits"]
+__all__ = ["Changed", "Crowds", "Polygons", "Wish", "change_names", "choose_classes", "rename_splits"]
 
 # How splits are called in the wild, for formats that know only some names.
 _SPLITS = {
@@ -31,23 +32,28 @@ _SPLITS = {
 }
 
 
+Polygons = Literal["keep", "to-boxes", "parts", "outline"]
+Crowds = Literal["keep", "drop", "as-objects"]
+
+
 @dataclass(frozen=True)
 class Wish:
     """What the user allows to be changed.
 
     Attributes:
         classes: The classes to keep, by name; all when empty.
-        polygons: `to-boxes` keeps the box of each outline; `parts` makes each ring an object of its own.
+        polygons: `to-boxes` keeps the box of each outline and mask; `parts` makes each ring an object of its own;
+            `outline` draws each mask as an outline, of one ring where the format has no more.
         key_points: `drop` leaves key points out.
-        crowds: `drop` leaves crowd regions out.
+        crowds: `drop` leaves crowd regions out; `as-objects` makes each an object.
         class_order: `lose` lets a format without a list of classes forget ids and unused classes.
         splits: New names of splits, by old.
     """
 
     classes: Sequence[str] = ()
-    polygons: Literal["keep", "to-boxes", "parts"] = "keep"
+    polygons: Polygons = "keep"
     key_points: Literal["keep", "drop"] = "keep"
-    crowds: Literal["keep", "drop"] = "keep"
+    crowds: Crowds = "keep"
     class_order: Literal["keep", "lose"] = "keep"
     splits: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +65,7 @@ class Changed:
     Attributes:
         source: The dataset as it is.
         wish: What is changed.
+        target: The format that it is written in.
         kept: Old class id to new.
         split_names: Old split name to new.
         new_names: New names of images, by new split and old name.
@@ -66,6 +73,7 @@ class Changed:
 
     source: Contents
     wish: Wish
+    target: Format
     kept: Mapping[int, int]
     split_names: Mapping[str, str]
     new_names: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -107,21 +115,40 @@ class Changed:
             if as_they_are and (split, name) == (item.split, item.name):
                 yield item
                 continue
-            shapes = item.shapes if as_they_are else (shape for old in item.shapes for shape in self._shapes(old))
+            shapes = item.shapes if as_they_are else (shape for old in item.shapes for shape in self._shapes(old, item))
             yield replace(item, split=split, name=name, shapes=tuple(shapes))
 
-    def _shapes(self, shape: Shape) -> Iterator[Shape]:
+    def _shapes(self, shape: Shape, item: Item) -> Iterator[Shape]:
         if shape.class_id not in self.kept or (shape.crowd and self.wish.crowds == "drop"):
             return
         shape = replace(shape, class_id=self.kept[shape.class_id])
         if self.wish.key_points == "drop" and shape.key_points:
             shape = replace(shape, key_points=())
-        if self.wish.polygons == "to-boxes" and not shape.crowd:
-            shape = replace(shape, polygons=(), mask=None)
+        if self.wish.crowds == "as-objects" and shape.crowd:
+            shape = replace(shape, crowd=False)
+        if self.wish.polygons == "to-boxes" and (shape.polygons or shape.mask is not None):
+            # A crowd region is a region: it keeps its form where the format can hold that.
+            keeps = shape.crowd and self.target.masks
+            shape = shape if keeps else replace(shape, polygons=(), mask=None, area=None)
+        if self.wish.polygons == "outline" and not (shape.crowd and self.target.masks):
+            shape = self._outlined(shape, item)
         if self.wish.polygons == "parts" and len(shape.polygons) > 1:
-            yield from (replace(shape, box=box_around((ring,)), polygons=(ring,)) for ring in shape.polygons)
+            for ring in shape.polygons:
+                yield replace(shape, box=box_around((ring,)), polygons=(ring,), area=None)
             return
         yield shape
+
+    def _outlined(self, shape: Shape, item: Item) -> Shape:
+        """An object with an outline in place of its mask; a mask without a pixel has none."""
+        if shape.mask is not None:
+            try:
+                shape = replace(shape, polygons=rings_of(read_mask(shape.mask)), mask=None)
+            except ValueError as error:
+                name = self.source.names.get(shape.class_id, shape.class_id)
+                raise DatasetError(f"{item.split}/{item.name}: a {name} cannot be used: {error}") from error
+        if len(shape.polygons) > 1 and not self.target.parts:
+            shape = replace(shape, polygons=(join_rings(shape.polygons),))
+        return shape
 
 
 def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, int]:

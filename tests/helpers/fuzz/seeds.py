@@ -54,6 +54,16 @@ INSTANCES: dict[str, Any] = {
         {"id": 9, "name": "hot dog", "keypoints": ["nose"]},
     ],
 }
+_MASK = {"size": [4, 5], "counts": [5, 2, 2, 2, 9]}
+MASKS = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 5, "height": 4}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 7, "area": 4, "iscrowd": 0, "segmentation": _MASK},
+        {"id": 2, "image_id": 1, "category_id": 7, "iscrowd": 1, "segmentation": {"size": [4, 5], "counts": "522O9"}},
+        {"id": 3, "image_id": 1, "category_id": 7, "segmentation": [[0, 0, 1, 0, 1, 1], [2, 2, 3, 2, 3, 3]]},
+    ],
+    "categories": [{"id": 7, "name": "dog"}],
+}
 CAPTIONS = {
     "info": {},
     "annotations": [
@@ -205,6 +215,7 @@ def _all() -> dict[str, list[bytes]]:
         "convert": [
             _text({**INSTANCES, "images": INSTANCES["images"][:1], "annotations": INSTANCES["annotations"][::2]}),
             _text(INSTANCES),
+            _text(MASKS),
         ],
         "captions": [_text(CAPTIONS), json.dumps(CAPTIONS, ensure_ascii=False).encode()],
         "zip": _zips(),

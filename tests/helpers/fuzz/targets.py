@@ -32,6 +32,7 @@ from yolobg.dataset.ultralytics_settings import datasets_dirs
 from yolobg.errors import YolobgError
 from yolobg.formats.coco_read import read_coco
 from yolobg.formats.contents import Meta
+from yolobg.formats.convert import convert
 from yolobg.formats.packed_rows import pack
 from yolobg.formats.voc import read_voc
 from yolobg.formats.yolo_plain import read_darknet, read_plain
@@ -212,10 +213,15 @@ def _instances(data: bytes) -> None:
 
 
 def _convert(data: bytes) -> None:
-    """An instances file as `convert` reads it, with boxes and polygons."""
+    """An instances file as `convert` reads it and writes it as YOLO, as it is and with outlines of its masks."""
     root = place_of("convert")
     (root / "instances_train.json").write_bytes(data)
     list(read_coco(root / "instances_train.json").items())
+    for polygons in ("keep", "outline"):
+        shutil.rmtree(root / "out", ignore_errors=True)
+        wish = {"polygons": polygons, "crowds": "as-objects", "images": "none"}
+        with contextlib.suppress(YolobgError):
+            convert(root / "instances_train.json", root / "out", to="yolo", **wish)  # type: ignore[arg-type]
 
 
 def _captions(data: bytes) -> None:
