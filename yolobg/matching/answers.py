@@ -12,6 +12,9 @@ __all__ = ["Context"]
 EXCLUDES = 0.5
 """At least this sure: the category is excluded. Below: "maybe"."""
 
+RARE = 0.38
+"""A rarer meaning of a word: it counts as a "maybe" only where the list does not speak against it."""
+
 LOWEST = 0.35
 """Below this nothing is said."""
 

@@ -58,7 +58,7 @@ def match_classes(
     context = context_of(tuple(meant.values()))
     bridge = Bridge.to(source)
     shared = _MatchContext(chosen, bridge, {category.name: category.images for category in source}, meant)
-    read = dict(zip(by_id, agreed([answer(name, context) for name in meant.values()]), strict=True))
+    read = dict(zip(by_id, agreed([answer(name, context) for name in meant.values()], context), strict=True))
     read |= lost_names(by_id, readings or {})
     return tuple(_match(class_id, name, read[class_id], shared) for class_id, name in by_id.items())
 

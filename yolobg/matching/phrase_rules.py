@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
+from yolobg.matching.activities import by_activity, takes_object
 from yolobg.matching.answers import NONE, OPAQUE, Answer, mapped, union, weaken
-from yolobg.matching.dictionaries import Words, entry_answer, is_filler, look_up, roles
+from yolobg.matching.dictionaries import Words, entry_answer, in_hand_lists, is_filler, look_up, roles
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.spelling import own_name_near, unglue
 from yolobg.matching.words import is_abstract, is_form_of_verb, singulars
@@ -44,6 +45,40 @@ def resolve(phrase: Words) -> Answer | None:
         if found is not None:
             return found
     return None
+
+
+def doing(phrase: Words) -> Answer | None:
+    """`lie down`, `read a book`, `person fall`, `rope skipping`: what somebody does, to what, or who does it."""
+    found, known = by_activity(phrase), look_up(phrase)
+    if found is not None and (found.is_certain or known is None or not known.is_certain):
+        return found
+    if len(phrase) == 1 or known is not None:
+        return None
+    return _with_object(phrase) or _with_doer(phrase)
+
+
+def _with_object(phrase: Words) -> Answer | None:
+    """`read a book`, `using phone`: the doer, and the object if COCO has it; `cut mark` is no activity."""
+    doer = by_activity(phrase[:1])
+    if doer is None or not takes_object(phrase[0]):
+        return None
+    thing = resolve(tuple(word for word in phrase[1:] if word not in ("a", "the", "on")))
+    return union((doer, thing)) if thing is not None and thing.is_certain else None
+
+
+def _with_doer(phrase: Words) -> Answer | None:
+    """`person fall`, `cow lying`: the doer; without one, an -ing form implies it (`rope skipping`)."""
+    doing = by_activity(phrase[-1:])
+    rest = resolve(phrase[:-1]) if doing is not None else None
+    if doing is None or all(is_filler(word) for word in phrase[:-1]):
+        return None
+    if not doing.is_certain:
+        return None
+    if rest is not None and rest.certain & {"person", *ANIMALS}:
+        return rest
+    if not phrase[-1].endswith("ing"):
+        return None
+    return union((weaken(doing, cap=SUFFIX, why=" ".join(phrase)), rest if rest is not None else NONE))
 
 
 def negated(phrase: Words) -> Answer | None:
@@ -284,7 +319,7 @@ def only_words(phrase: Words) -> Answer | None:
 
 
 PHRASE_RULES: tuple[Callable[[Words], Answer | None], ...] = (
-    look_up, negated, trimmed, joined, species, of_a_maker, of_an_event, inverted, by_head, by_start,
-    misspelt_own_name, in_one_word, only_words,
+    in_hand_lists, doing, look_up, negated, trimmed, joined, species, of_a_maker, of_an_event, inverted, by_head,
+    by_start, misspelt_own_name, in_one_word, only_words,
 )  # fmt: skip
 """The rules for a phrase, in the order they are asked."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from yolobg.matching.answers import EXCLUDES, Answer, change, mapped
+from yolobg.matching.activities import RULES, with_doers
+from yolobg.matching.answers import EXCLUDES, RARE, Answer, Context, change, mapped
 from yolobg.matching.lexicon import CONFIDENCE, read_rows
 from yolobg.model import Exclusion
 
@@ -21,12 +22,35 @@ READINGS = ("wordnet", "head noun")
 """The rules whose "maybe" is a rarer meaning of the name; a hand list's is COCO's habit, which no list changes."""
 
 
-def agreed(answers: Sequence[Answer]) -> list[Answer]:
-    """Return the answers, with rarer readings lifted to certain where most other names are kinds of that category."""
+def agreed(answers: Sequence[Answer], context: Context) -> list[Answer]:
+    """Return the answers, with rarer readings lifted or dropped by what the other names of the list are.
+
+    Where most other names are kinds of a category, a rarer reading as one is certain. Where enough names are
+    understood and none of them has the category, it is no reading at all.
+    """
+    answers = with_doers(answers, context)
     kinds = Counter(e.coco for a in answers for e in a.exclusions if e.confidence >= EXCLUDES and e.relation == "is_a")
     enough = max(ENOUGH, SHARE * len(answers))
     common = frozenset(name for name, count in kinds.items() if count > enough)
-    return [_lift(answer, common) if common and not answer.is_certain else answer for answer in answers]
+    lifted = [_lift(answer, common) if common and not answer.is_certain else answer for answer in answers]
+    return without_rare(lifted)
+
+
+UNDERSTOOD = 3
+"""So many understood names beside it speak against a rarer reading that none of them shares; for what a verb implies,
+one does."""
+
+
+def without_rare(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers without the rarer readings that no other name of the list shares."""
+    certain = {name for answer in answers for name in answer.certain}
+    understood = sum(answer.is_certain or answer.status == "none" for answer in answers)
+
+    def is_kept(exclusion: Exclusion) -> bool:
+        enough = 1 if exclusion.rule in RULES else UNDERSTOOD
+        return exclusion.confidence > RARE or exclusion.coco in certain or understood < enough
+
+    return [a if all(map(is_kept, a.exclusions)) else mapped(filter(is_kept, a.exclusions)) for a in answers]
 
 
 def _lift(answer: Answer, common: frozenset[str]) -> Answer:
