@@ -74,6 +74,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": TERMINAL,
     "rich": TERMINAL,
     "getpass": TERMINAL,
+    "jinja2": ("report*",),
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
 NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "pycocotools")

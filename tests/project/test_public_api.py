@@ -25,6 +25,7 @@ HEAVY = (
     "asyncio",
     "datumaro",
     "filelock",
+    "jinja2",
     "msgspec",
     "requests",
     "rich",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from merging import tree
-from PIL import Image
+from PIL import Image, ImageOps
 from reviewing import HOSTILE, add_backgrounds, chosen, make_sample
 
 import yolobg
@@ -20,10 +22,10 @@ from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
 from yolobg.report.cards import Card
 from yolobg.report.contact_sheet import draw_sheet
-from yolobg.report.html import Html, el, link
-from yolobg.report.page import Facts, Thumb, report_html
+from yolobg.report.html import is_web_address
+from yolobg.report.page import Facts, Picture, report_html
 from yolobg.report.thumbnails import open_small, shrink
-from yolobg.report.write import BUDGET_BYTES, _pictures, draw_contact_sheet, rewrite_page
+from yolobg.report.write import EMBEDDED, _on_disk, _small, draw_contact_sheet, rewrite_page
 from yolobg.results import LeftOut, SourceInfo
 
 
@@ -69,7 +71,7 @@ def check_nothing_comes_or_goes(page: str) -> Seen:
             assert not name.startswith("on"), (tag, name)
             assert name not in ("style", "srcset", "action", "background", "poster", "ping")
             if name == "src":
-                assert (value or "").startswith("data:image/jpeg;base64,")
+                assert re.match(r"data:image/jpeg;base64,[A-Za-z0-9+/=]*$|\.\./[A-Za-z0-9._/%-]+$", value or ""), value
             if name == "href":
                 assert tag == "a"
                 assert re.match(r"https?:", value or ""), value
@@ -92,31 +94,58 @@ def check_nothing_comes_or_goes(page: str) -> Seen:
     ],
 )
 def test_report__hostile_texts_stay_texts(text: str) -> None:
-    honest = check_nothing_comes_or_goes(report_html(facts("plain"), lambda _: Thumb(b"x", 1, 1)))
-    seen = check_nothing_comes_or_goes(report_html(facts(text), lambda _: Thumb(b"x", 1, 1)))
+    honest, seen = (
+        check_nothing_comes_or_goes(report_html(facts(one), iter([Picture("../x.jpg", 1, 1)])))
+        for one in ("plain", text)
+    )
     assert [tag for tag, _ in seen.tags] == [tag for tag, _ in honest.tags], "the text made or broke an element"
     assert "".join(seen.text).count(text) >= 10
 
 
 @given(st.text(max_size=40))
 def test_report__any_text_leaves_the_structure_alone(text: str) -> None:
-    tags = [tag for tag, _ in check_nothing_comes_or_goes(report_html(facts(text), lambda _: None)).tags]
-    expected = [tag for tag, _ in Seen(report_html(facts("plain"), lambda _: None)).tags]
+    tags = [tag for tag, _ in check_nothing_comes_or_goes(report_html(facts(text), iter([None]))).tags]
+    expected = [tag for tag, _ in Seen(report_html(facts("plain"), iter([None]))).tags]
     # A text that is an address is a link where others are none.
     assert [t for t in tags if t not in ("a", "span")] == [t for t in expected if t not in ("a", "span")]
 
 
-def test_markup__refuses_what_is_no_markup_of_ours() -> None:
-    assert el("p", "<b>", Html("<i></i>"), 3, None, class_='"x"') == '<p class="&quot;x&quot;">&lt;b&gt;<i></i>3</p>'
-    assert link("javascript:alert(1)", "a") == "<span>a</span>"
-    assert link(" javascript:alert(1)", "a") == "<span>a</span>"
-    assert "href" in link("https://example.org/", "a")
-    assert link("http://[", "a") == "<span>a</span>"
-    for name in ("onclick", "on_click", "a b", ""):
-        with pytest.raises(ValueError, match="attribute"):
-            el("p", **{name: "x"})
-    with pytest.raises(ValueError, match="element"):
-        el("p onclick=x")
+@pytest.mark.parametrize("address", ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "//x", "", "x"])
+def test_link__only_to_the_web(address: str) -> None:
+    assert not is_web_address(address)
+    assert is_web_address("https://example.org/")
+    assert is_web_address("HTTP://example.org/")
+
+
+def test_pictures__of_later_cards_are_read_from_the_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yolobg.report.write.EMBEDDED", 3)
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 8)
+    page = report_path(data)
+    seen = check_nothing_comes_or_goes(page.read_text(encoding="utf-8"))
+    addresses = [attributes["src"] or "" for tag, attributes in seen.tags if tag == "img"]
+    assert [address.startswith("data:") for address in addresses] == [True] * 3 + [False] * 5
+    found = [(page.parent / unquote(address)).resolve() for address in addresses[3:]]
+    assert set(found) <= {(data / image).resolve() for image in chosen(data)}
+    assert all(path.is_file() for path in found)
+    assert "The first 3 pictures are in it" in "".join(seen.text)
+
+
+@pytest.mark.parametrize(
+    ("image", "address"),
+    [
+        ("images/train/bg_a.jpg", "../images/train/bg_a.jpg"),
+        ("images/a b/#?/bg_%41é.PNG", "../images/a%20b/%23%3F/bg_%2541%C3%A9.PNG"),
+        ("images/\udcff/bg_a.webp", "../images/%FF/bg_a.webp"),
+        ("/elsewhere/a b/bg_a.jpg", "file:///elsewhere/a%20b/bg_a.jpg"),
+        ("images/train/bg_a.tif", None),
+        ("images/train/bg_a.dng", None),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="absolute paths and odd names of POSIX")
+def test_picture_on_disk__has_an_address_that_means_that_file(image: str, address: str | None) -> None:
+    picture = _on_disk(Card(image, Path("/data") / image, "train", None))
+    assert (picture.address if picture else None) == address
 
 
 def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
@@ -216,14 +245,11 @@ def test_report__a_thousand_images_stay_below_15_mb(tmp_path: Path) -> None:
         )
         for n in range(1000)
     ]
-    with _pictures(cards, no_progress) as pictures:
-        shown = list(pictures)
-    assert all(shown)
-    assert sum(len(one.jpeg) for one in shown if one) <= BUDGET_BYTES * 1.1
-    small = iter(shown)
+    pictures = [_small(card) for card in cards[:5]] * (EMBEDDED // 5) + [_on_disk(card) for card in cards[EMBEDDED:]]
+    assert all(pictures)
     told = facts("plain")
     page = report_html(
-        Facts(told.name, "d", "now", told.splits, told.classes, told.source, tuple(cards)), lambda _: next(small)
+        Facts(told.name, "d", "now", told.splits, told.classes, told.source, tuple(cards)), iter(pictures)
     )
     assert len(page.encode()) < 15_000_000
 
@@ -257,6 +283,24 @@ def test_shrink__is_upright_and_drops_exif(tmp_path: Path) -> None:
     jpeg, width, height = shrink(tmp_path / "a.jpg", edge_px=100, quality=70)
     assert (width, height) == (50, 100)
     assert b"secret" not in jpeg
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"), [((640, 480), (320, 240)), ((480, 640), (240, 320)), ((300, 200), (300, 200))]
+)
+def test_shrink__decodes_no_more_of_a_jpeg_than_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], decoded: tuple[int, int]
+) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    def seen(image: Image.Image) -> Image.Image:
+        sizes.append(image.size)
+        return image
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", seen)
+    Image.new("RGB", size).save(tmp_path / "a.jpg")
+    assert shrink(tmp_path / "a.jpg", edge_px=320, quality=70)[1:] == decoded
+    assert sizes == [decoded]
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff", b"<html>", b"\x89PNG\r\n\x1a\n\0\0"])

@@ -431,6 +431,21 @@ def test_hostile_names__run_nothing(browser: Any, data: Path) -> None:
     assert browser.execute_script("return [window.hacked, document.images.length]") == [None, 10]
 
 
+def test_report__reads_later_pictures_from_the_dataset(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened from the disk, under the page's own policy."""
+    monkeypatch.setattr("yolobg.report.write.EMBEDDED", 2)
+    data = make_sample(tmp_path / "s #1%20")
+    add_backgrounds(data, 8)
+    browser.get(report_path(data.resolve()).as_uri())
+    shown = "return [...document.images].filter((one) => one.complete && one.naturalWidth > 0).length"
+    browser.execute_script("for (const one of document.images) one.loading = 'eager'")
+    wait(lambda: browser.execute_script(shown) == 8)
+    sources = browser.execute_script("return [...document.images].map((one) => one.src.split(':')[0])")
+    assert sources == ["data"] * 2 + ["file"] * 6
+
+
 # ---------------------------------------------------------------- for everybody
 
 

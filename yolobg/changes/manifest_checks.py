@@ -7,6 +7,7 @@ there: list files that data.yaml names, label folders of its images, a staging f
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from yolobg.changes.manifest import FOLDER, absolute, manifest_path
@@ -172,12 +173,13 @@ def is_staging(place: str, dataset: Dataset) -> bool:
 _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def check_entry(entry: Entry, dataset: Dataset) -> str | None:
+def check_entry(entry: Entry, dataset: Dataset, *, resolve: Callable[[Path], Path] = Path.resolve) -> str | None:
     """Why an entry cannot be something that yolobg added here, or None when it can.
 
     Args:
         entry: An entry of a manifest, possibly edited.
         dataset: The dataset; new images lie in or below one of its homes.
+        resolve: Follows links; one that remembers its answers serves a caller that only shows what is there.
     """
     image, label = absolute(entry.image, dataset.root), absolute(entry.label, dataset.root)
     start = f"bg_{source_slug(entry.source)}_"
@@ -189,8 +191,8 @@ def check_entry(entry: Entry, dataset: Dataset) -> str | None:
     if label not in (Path(label_path(str(image))), image.with_suffix(".txt")):
         return "its label is not the label of its image"
     try:
-        home = image.parent.resolve()
-        inside = any(home == folder or folder in home.parents for folder in (f.resolve() for f in dataset.homes))
+        home = resolve(image.parent)
+        inside = any(home == folder or folder in home.parents for folder in map(resolve, dataset.homes))
     except (OSError, RuntimeError, ValueError):
         return "its path is not valid"
     return None if inside else "it lies outside the folders of this dataset"

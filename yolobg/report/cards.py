@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,9 @@ def cards_of(entries: Sequence[Entry], manifest: Manifest, dataset: Dataset, cat
     """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown."""
     root, runs = dataset.root, {run_key(run): run for run in manifest.runs}
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
+    resolve = functools.cache(Path.resolve)
     for entry in entries:
-        if not check_entry(entry, dataset) and absolute(entry.image, root).is_file():
+        if not check_entry(entry, dataset, resolve=resolve) and absolute(entry.image, root).is_file():
             groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():

@@ -25,8 +25,9 @@ def open_small(path: Path, edge_px: int) -> Image.Image:
         with Image.open(path) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 raise OSError(f"{path}: {image.width} x {image.height} pixels are too many")
-            # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough: several times faster.
-            image.draft("RGB", (edge_px, edge_px))
+            # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is enough: several times faster. Both edges must be right,
+            # since Pillow goes no smaller than what it is given in either.
+            image.draft("RGB", _fitted(image.size, edge_px))
             upright = ImageOps.exif_transpose(image)
             upright.thumbnail((edge_px, edge_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
             return _opaque(upright)
@@ -34,6 +35,12 @@ def open_small(path: Path, edge_px: int) -> Image.Image:
     # to the whole process, and this runs in threads.
     except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError, ArithmeticError, Warning) as error:
         raise OSError(f"{path}: {error}") from error
+
+
+def _fitted(size: tuple[int, int], edge_px: int) -> tuple[int, int]:
+    longest = max(size)
+    width, height = (max(1, side * edge_px // longest) for side in size)
+    return (width, height) if longest > edge_px else size
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -54,5 +61,5 @@ def shrink(path: Path, *, edge_px: int, quality: int) -> tuple[bytes, int, int]:
     """
     small = open_small(path, edge_px)
     out = io.BytesIO()
-    small.save(out, "JPEG", quality=quality, optimize=True)
+    small.save(out, "JPEG", quality=quality)
     return out.getvalue(), small.width, small.height

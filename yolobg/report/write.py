@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, counts_of, read_manifest, report_path
@@ -27,13 +32,13 @@ from yolobg.matching.matcher import match_classes
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.report.contact_sheet import draw_sheet
-from yolobg.report.page import Facts, Thumb, report_html
+from yolobg.report.page import Facts, Picture, report_html
 from yolobg.report.thumbnails import shrink
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.threads import Pool
 
-__all__ = ["BUDGET_BYTES", "Meaning", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
+__all__ = ["EMBEDDED", "Meaning", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
 
 _log = logging.getLogger(__name__)
 
@@ -174,15 +179,15 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> Meaning:
     return Meaning(judged.matches, judged.info())
 
 
-BUDGET_BYTES = 9_300_000
-"""What all small pictures of a report may take together, a tenth more at most; as text they take a third more."""
+EMBEDDED = 100
+"""How many pictures the page holds itself; making them all would take longer than fetching the images did."""
 
-# Longer edge of a picture to the mean bytes of a COCO photograph at quality 68, with some room.
-_BYTES_AT_EDGE = {320: 13_600, 256: 8_900, 208: 6_500, 168: 4_600, 136: 3_400, 112: 2_500, 80: 1_500, 56: 0}
+EDGE_PX = 320
 QUALITY = 68
-SLACK = 0.1
-MOST_PICTURES = 5000
 WORKERS = 4
+
+# What every browser shows straight from the disk.
+_SHOWN = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 
 
 def write_report(
@@ -210,51 +215,50 @@ def write_report(
         OSError: It cannot be written.
     """
     entries = sorted(manifest.entries, key=lambda entry: entry.added, reverse=True)
-    with Catalogs() as catalogs:
-        cards = cards_of(entries, manifest, dataset, catalogs)
     data = dataset.data
-    facts = Facts(
-        name=data.file.resolve().parent.name or str(data.file),
-        data_yaml=str(data.file.absolute()),
-        written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        splits=splits,
-        classes=meaning.classes,
-        source=meaning.source,
-        cards=tuple(cards),
-        new=frozenset(new),
-        warnings=tuple(warnings),
-    )
-    with _pictures(cards, progress) as pictures:
-        page = report_html(facts, lambda _card: next(pictures, None))
+    with Catalogs() as catalogs, Pool(max_workers=WORKERS) as pool:
+        first = cards_of(entries[:EMBEDDED], manifest, dataset, catalogs)
+        # Ahead, in threads: Pillow works outside Python's lock.
+        small = pool.map(_small, first)
+        others = cards_of(entries[EMBEDDED:], manifest, dataset, catalogs)
+        facts = Facts(
+            name=data.file.resolve().parent.name or str(data.file),
+            data_yaml=str(data.file.absolute()),
+            written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            splits=splits,
+            classes=meaning.classes,
+            source=meaning.source,
+            cards=(*first, *others),
+            new=frozenset(new),
+            warnings=tuple(warnings),
+        )
+        counted = _counted(small, len(first), progress)
+        page = report_html(facts, chain(counted, map(_on_disk, others)), embedded=len(first))
     path = report_path(dataset.root)
     write_bytes(path, page.encode("utf-8"))
     return path
 
 
-@contextmanager
-def _pictures(cards: Sequence[Card], progress: Progress) -> Iterator[Iterator[Thumb | None]]:
-    """The small pictures in the order of the cards; they are made ahead while the page is written."""
-    shown = cards[:MOST_PICTURES]
-    edges = [edge for edge, size in _BYTES_AT_EDGE.items() if size * len(shown) <= BUDGET_BYTES]
-
-    def told(pictures: Iterator[Thumb | None]) -> Iterator[Thumb | None]:
-        spent = 0
-        for done, picture in enumerate(pictures, 1):
-            allowed = BUDGET_BYTES * (done / len(shown) + SLACK) - spent
-            smaller = iter(edges[1:])
-            while picture and len(picture.jpeg) > allowed and (edge := next(smaller, None)):
-                picture = _shrunk(shown[done - 1], edge)  # noqa: PLW2901 - the same picture, smaller
-            progress("report", done, len(shown))
-            spent += len(picture.jpeg) if picture else 0
-            yield picture
-
-    # Pillow works outside Python's lock, so threads do make it faster.
-    with Pool(max_workers=WORKERS) as pool:
-        yield told(pool.map(lambda card: _shrunk(card, edges[0]), shown))
+def _counted(pictures: Iterator[Picture | None], total: int, progress: Progress) -> Iterator[Picture | None]:
+    for done, picture in enumerate(pictures, 1):
+        progress("report", done, total)
+        yield picture
 
 
-def _shrunk(card: Card, edge_px: int) -> Thumb | None:
+def _small(card: Card) -> Picture | None:
     try:
-        return Thumb(*shrink(card.path, edge_px=edge_px, quality=QUALITY))
+        jpeg, width, height = shrink(card.path, edge_px=EDGE_PX, quality=QUALITY)
     except OSError:
         return None
+    # Marked as safe, since looking through a megabyte of base64 takes as long as making it.
+    data = Markup(base64.b64encode(jpeg).decode("ascii"))  # noqa: S704 - letters, digits, `+/=`
+    return Picture(Markup("data:image/jpeg;base64,") + data, width, height)
+
+
+def _on_disk(card: Card) -> Picture | None:
+    """The image itself, which a browser reads when its card comes into view."""
+    if card.path.suffix.lower() not in _SHOWN:
+        return None
+    # Relative, so that a dataset may be moved.
+    within = not PurePath(card.image).is_absolute()
+    return Picture(f"../{quote(os.fsencode(card.image))}" if within else card.path.absolute().as_uri())

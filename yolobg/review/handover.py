@@ -7,11 +7,10 @@ open, and that page leads on to the link. It is deleted as soon as the link is u
 from __future__ import annotations
 
 import contextlib
+import html
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-
-from yolobg.report import html as markup
 
 __all__ = ["HandoverPage", "place_for"]
 
@@ -61,12 +60,9 @@ class HandoverPage:
 
 
 def _leading_to(link: str) -> str:
-    head = markup.el(
-        "head",
-        markup.el("meta", charset="utf-8"),
-        markup.el("meta", name="referrer", content="no-referrer"),
-        markup.el("meta", http_equiv="refresh", content=f"0; url={link}"),
-        markup.el("title", "yolobg review"),
-    )
-    body = markup.el("body", markup.link(link, "Open the review"))
-    return f"<!doctype html>\n{markup.el('html', head, body, lang='en')}\n"
+    address = html.escape(link)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={address}"><title>yolobg review</title></head>
+<body><a href="{address}" rel="noreferrer noopener">Open the review</a></body></html>
+"""
