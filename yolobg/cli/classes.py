@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -21,12 +22,15 @@ _OPTIONS = SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "unma
 @click.argument("data_yaml", metavar="[DATA_YAML]", type=PATH, required=False)
 @click.option("--names", metavar="A,B,C", help="Class names instead of a dataset.")
 @request_options(only=_OPTIONS)
+@click.option("--all", "all_", is_flag=True, help="Show categories' own names in the table too.")
 @click.option("--save", metavar="FILE", type=PATH, help="Write the answers as an editable --map-file.")
 @json_option
 def classes(
-    data_yaml: Path | None, *, names: str | None, options: SourceOptions, save: Path | None, json_: bool
+    data_yaml: Path | None, *, names: str | None, options: SourceOptions, all_: bool, save: Path | None, json_: bool
 ) -> None:
     """Show what each class name excludes, and why.
+
+    Categories' own names are listed in one line; the table has what you should check.
 
     DATA_YAML is the data.yaml, or the folder that holds one, whose class names are shown.
     """
@@ -41,4 +45,4 @@ def classes(
         report = look(data_yaml, names=None if names is None else names_of([names]), progress=progress, **options)
     if save is not None:
         save_map(report.classes, save)
-    show(report, classes_text, json_=json_)
+    show(report, partial(classes_text, everything=all_), json_=json_)

@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 
@@ -151,14 +152,20 @@ def _chance(expected: Contamination) -> str:
     return f"{percent(expected.point)} ({percent(expected.low)} to {percent(expected.high)})"
 
 
-def _classes_parts(matches: Sequence[ClassMatch], source: SourceInfo | None) -> Iterator[RenderableType]:
+def _classes_parts(
+    matches: Sequence[ClassMatch], source: SourceInfo | None, *, everything: bool = False
+) -> Iterator[RenderableType]:
+    """What each class excludes: the categories' own names in one line, a table of those that a person should check."""
+    settled = [] if everything else [match for match in matches if _is_settled(match)]
+    yield from _settled_lines(settled)
     table = Table(title="Classes", title_justify="left", title_style="bold", box=None)
     for name in ("class", "excludes", "relation", "conf.", "images", "why"):
         table.add_column(name, justify="right" if name in ("conf.", "images") else "left", overflow="fold")
     for match in matches:
-        for row in _class_rows(match):
+        for row in () if match in settled else _class_rows(match):
             table.add_row(*row)
-    yield table
+    if table.row_count:
+        yield table
     total = source.images if source else 0
     for match in matches:
         yield from _warnings(match.warnings, about=match.name)
@@ -168,6 +175,25 @@ def _classes_parts(matches: Sequence[ClassMatch], source: SourceInfo | None) -> 
                 f"! {clean(match.name)}: excludes {cost:,} of {total:,} images ({percent(cost / total)})",
                 style="yellow",
             )
+
+
+def _is_settled(match: ClassMatch) -> bool:
+    """Whether nothing is to check: the class is a category's own name."""
+    found = (*match.exclude, *match.maybe)
+    return match.status == "mapped" and all(
+        e.rule in ("exact", "confusable") or key(e.coco) == key(match.name) for e in found
+    )
+
+
+def _settled_lines(settled: Sequence[ClassMatch]) -> Iterator[Text]:
+    if not settled:
+        return
+    names = ", ".join(clean(match.name, 40) for match in settled)
+    beside = {e.coco: None for match in settled for e in match.maybe}
+    also = [name for name in beside if all(name != e.coco for match in settled for e in match.exclude)]
+    more = f"; maybe also what people confuse with them: {', '.join(map(clean, also))}" if also else ""
+    plural = "are categories" if len(settled) > 1 else "is a category"
+    yield Text(f"{names} {plural} of the source and excluded{more}")
 
 
 def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, str]]:
@@ -185,10 +211,15 @@ def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, st
             name, said = "", e.reason
 
 
-def classes_text(report: ClassesReport) -> RenderableType:
-    """What each class name excludes, and what all of them leave."""
+def classes_text(report: ClassesReport, *, everything: bool = False) -> RenderableType:
+    """What each class name excludes, and what all of them leave.
+
+    Args:
+        report: What `classes` returned.
+        everything: Show categories' own names in the table too.
+    """
     parts: list[RenderableType] = [*_warnings(report.warnings)]
-    parts += _classes_parts(report.classes, report.source) if report.classes else ()
+    parts += _classes_parts(report.classes, report.source, everything=everything) if report.classes else ()
     source = report.source
     if source:
         share = source.eligible / source.images if source.images else 0.0
@@ -198,7 +229,7 @@ def classes_text(report: ClassesReport) -> RenderableType:
         parts += [
             Text(f"  {clean(match.name)}: expected in {_chance(match.expected_contamination)} of them")
             for match in report.classes
-            if match.expected_contamination
+            if match.expected_contamination and (everything or not _is_settled(match))
         ]
     return Group(*parts)
 
@@ -257,7 +288,8 @@ def remove_text(report: RemoveReport) -> RenderableType:
 
 def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
     for warning in warnings:
-        yield Text(f"! {clean(about)}{': ' if about else ''}{clean(warning)}", style="yellow")
+        start = f"{about}: " if about and not warning.startswith(f"{about}: ") else ""
+        yield Text(f"! {clean(start)}{clean(warning)}", style="yellow")
 
 
 def _whole(line: str) -> Text:

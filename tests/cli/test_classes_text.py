@@ -1,0 +1,57 @@
+"""What `classes` prints: categories' own names in one line, the table for what a person should check."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from yolobg.cli.text import classes_text
+from yolobg.matching import match_classes
+from yolobg.matching.lexicon import coco_categories
+from yolobg.results import ClassesReport
+
+OWN = [category.name for category in coco_categories()]
+
+
+def printed(names: list[str], *, everything: bool = False, **answers: list[str]) -> list[str]:
+    report = ClassesReport(match_classes(names, user_map=answers), (), None)
+    console = Console(width=4_000, record=True, file=None, quiet=True)
+    return [line.rstrip() for line in _captured(console, classes_text(report, everything=everything))]
+
+
+def _captured(console: Console, text: object) -> list[str]:
+    with console.capture() as capture:
+        console.quiet = False
+        console.print(text)
+    return capture.get().splitlines()
+
+
+def test_categories_own_names_take_one_line_and_no_table() -> None:
+    (line,) = printed(OWN)
+    assert line.startswith(f"{', '.join(OWN)} are categories of the source and excluded")
+
+
+def test_what_is_to_check_is_in_the_table_and_nothing_else() -> None:
+    first, *rest = printed([*OWN, "Pedestrian", "pothole", "qwrtzx"])
+    assert ", dog, " in first
+    table = "\n".join(rest)
+    for row in ("80 Pedestrian", "81 pothole", "82 qwrtzx"):
+        assert row in table
+    assert " bench" not in table
+    assert len(rest) == 5
+
+
+def test_all_shows_everything_in_the_table() -> None:
+    lines = printed(["bench", "pothole"], everything=True)
+    assert any(line.strip().startswith("0 bench") for line in lines)
+    assert not any("are categories" in line or "is a category" in line for line in lines)
+
+
+def test_what_people_confuse_with_a_category_is_in_its_line() -> None:
+    assert printed(["car"]) == [
+        "car is a category of the source and excluded; maybe also what people confuse with them: bus, truck"
+    ]
+    assert printed(["car", "bus", "truck"]) == ["car, bus, truck are categories of the source and excluded"]
+
+
+def test_an_answer_of_the_user_stays_in_the_table() -> None:
+    assert any("your map says so" in line for line in printed(["dog"], dog=["cat"]))
