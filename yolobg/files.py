@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import mmap
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ __all__ = [
     "hash_file",
     "is_text",
     "make_real_folder",
+    "map_file",
     "open_ordinary",
     "opened",
     "publish_new",
@@ -332,6 +334,26 @@ def read_ordinary(path: Path | str, limit_bytes: int) -> bytes:
     """
     with open_ordinary(path, limit_bytes) as file:
         return file.read()
+
+
+@contextlib.contextmanager
+def map_file(path: Path) -> Iterator[bytes | mmap.mmap]:
+    """Map a file into memory for the length of the block, or read it where that is not available.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as handle:
+        try:
+            view = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # an empty file, or a file system that cannot map
+            yield handle.read()
+            return
+        try:
+            yield view
+        finally:
+            with contextlib.suppress(BufferError):  # an error that is on its way refers to parts of it
+                view.close()
 
 
 def make_real_folder(folder: Path) -> None:

@@ -29,17 +29,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": ("errors",),
     "safe_names": (),
     "threads": ("errors",),
-    "json_stream": ("errors",),
     "yaml_text": ("errors", "files"),
     "net": BASE,
     "matching": (*BASE, "yaml_text"),
     "dataset": (*BASE, "yaml_text"),
     "images": (*BASE, "net"),
     "changes": (*BASE, "dataset"),
-    "formats": (*BASE, "dataset", "json_stream", "results", "yaml_text"),
+    "formats": (*BASE, "dataset", "results", "yaml_text"),
     "sources": (*BASE, "dataset", "formats", "matching", "net"),
     "sources.archive": (*BASE, "net", "sources", "version"),
-    "sources.annotations": (*BASE, "json_stream", "sources", "sources.archive"),
+    "sources.annotations": (*BASE, "sources", "sources.archive"),
     "sources.catalog": (*BASE, "sources", "sources.annotations", "sources.archive"),
     "flow": (
         *BASE, "changes", "dataset", "images", "matching", "net", "results", "sources", "sources.catalog",
@@ -217,7 +216,7 @@ def layer_violations(sources: Mapping[str, str]) -> list[str]:
 
 # Below a dataset root only `changes` writes. The other rooms that write do so elsewhere: in the cache, in a new folder,
 # in a file that the user named, or (report, review) in `.yolobg`. These write nowhere.
-READS_ONLY = ("dataset", "matching", "results", "model", "errors", "yaml_text", "json_stream", "api")
+READS_ONLY = ("dataset", "matching", "results", "model", "errors", "yaml_text", "api")
 USERS_FILE = "matching.map_file"
 WRITING = {"create_empty", "publish_new", "replace_when_done", "write_bytes", "make_real_folder"}
 WRITING_CALLS = {"unlink", "rename", "rmdir", "mkdir", "write_text", "write_bytes", "touch", "symlink_to"}

@@ -11,10 +11,8 @@ from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yolobg import json_stream as annotation_stream
 from yolobg.errors import AnnotationsError
-from yolobg.sources.annotations.read import Instances, parse_captions, parse_instances, read_captions, read_instances
-from yolobg.sources.annotations.schema import INSTANCES_ARRAYS
+from yolobg.sources.annotations.read import parse_captions, parse_instances, read_captions, read_instances
 
 GOOD: dict[str, Any] = {
     "images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": "2.jpg"}],
@@ -135,7 +133,7 @@ def test_captions__of_other_images_are_left_out(tmp_path: Path) -> None:
     assert parse_captions(b'{"annotations": []}', instances, source="c").texts == {}
 
 
-# ---------------------------------------------------------------- piece by piece equals whole
+# ---------------------------------------------------------------- misleading content
 
 NASTY = st.sampled_from(
     [
@@ -187,46 +185,13 @@ def documents(draw: st.DrawFn) -> bytes:
     return text.encode("utf-8")
 
 
-def small_windows(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
-    """Small documents must take several pieces too."""
-    monkeypatch.setattr(annotation_stream, "PIECE", piece)
-    monkeypatch.setattr(annotation_stream, "_LOOK_BACK", 200)
-    monkeypatch.setattr(annotation_stream, "_MAX_KEY", 40)
-
-
-@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(document=documents(), piece=st.integers(16, 150))
-def test_stream__equals_the_whole_decode(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: bytes, piece: int
-) -> None:
-    small_windows(monkeypatch, piece)
-    path = written(tmp_path, document)
-    assert read_instances(path) == parse_instances(document, source=str(path))
-
-
-@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(document=documents(), piece=st.integers(16, 150), data=st.data())
-def test_stream__damaged_files_get_the_same_answer_either_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: bytes, piece: int, data: st.DataObject
-) -> None:
-    small_windows(monkeypatch, piece)
-    cut = data.draw(st.integers(0, len(document)))
-    spoiled = document[:cut] + data.draw(st.sampled_from([b"", b"x", b"}", b"]", b'"', b", {"])) + document[cut + 1 :]
-    path = written(tmp_path, spoiled)
-
-    def answer(read: bool) -> Instances | str:
-        try:
-            return read_instances(path) if read else parse_instances(spoiled, source=str(path))
-        except AnnotationsError as error:
-            return str(error)
-
-    assert answer(read=True) == answer(read=False)
-
-
-def test_stream__is_what_ordinary_files_take(coco_real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the property above would compare the whole decode with itself."""
-    monkeypatch.setattr(annotation_stream, "PIECE", 50_000)
-    with (coco_real / "annotations" / "instances_train2017.json").open("rb") as handle:
-        pieces = [key for key, _ in annotation_stream.stream_arrays(handle, INSTANCES_ARRAYS)]
-    assert pieces.count("annotations") > 5
-    assert set(pieces) == {"images", "annotations", "categories", "licenses"}
+@settings(max_examples=examples(500), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=documents())
+def test_instances__are_what_json_says(tmp_path: Path, document: bytes) -> None:
+    read = read_instances(written(tmp_path, document))
+    told = json.loads(document)
+    names = {image["id"]: image["file_name"] for image in told["images"]}
+    assert [(row.id, row.file_name) for row in read.images] == sorted(names.items())
+    assert read.categories == {category["id"]: category["name"] for category in told["categories"]}
+    pairs = {(a["category_id"], a["image_id"]) for a in told["annotations"]}
+    assert {(c, read.images[place].id) for c, places in read.holders.items() for place in places} == pairs

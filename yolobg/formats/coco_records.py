@@ -9,18 +9,18 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from yolobg.errors import DatasetError, YolobgError
-from yolobg.json_stream import NotStreamableError, stream_arrays
+from yolobg.files import map_file
 
 __all__ = ["Category", "Record", "Store", "read_store"]
 
-_ARRAYS = ("images", "annotations", "categories")
 _CACHE_KIB = 512
 _BEGIN = (
     "PRAGMA journal_mode = OFF",
@@ -89,11 +89,6 @@ class _Document(msgspec.Struct):
 
 
 _OWNER = msgspec.json.Decoder(_Owner, strict=False).decode
-_DECODERS: dict[str, msgspec.json.Decoder[list[Any]]] = {
-    "images": msgspec.json.Decoder(list[_Image], strict=False),
-    "annotations": msgspec.json.Decoder(list[msgspec.Raw]),
-    "categories": msgspec.json.Decoder(list[Category], strict=False),
-}
 
 
 class Store:
@@ -107,16 +102,13 @@ class Store:
         for statement in _BEGIN:
             self._database.execute(statement)
 
-    def add(self, key: str, entries: Iterable[Any]) -> None:
-        """Take some entries of one of the file's arrays."""
-        if key == "images":
-            rows = ((e.id, e.file_name, e.width or 0, e.height or 0) for e in entries)
-            self._database.executemany("INSERT INTO image (id, name, width, height) VALUES (?, ?, ?, ?)", rows)
-        elif key == "annotations":
-            owned = ((_OWNER(raw).image_id, bytes(raw)) for raw in entries)
-            self._database.executemany("INSERT INTO object (image, content) VALUES (?, ?)", owned)
-        else:
-            self.categories += entries
+    def add(self, file: _Document) -> None:
+        """Take what a file lists."""
+        rows = ((e.id, e.file_name, e.width or 0, e.height or 0) for e in file.images)
+        self._database.executemany("INSERT INTO image (id, name, width, height) VALUES (?, ?, ?, ?)", rows)
+        owned = ((_OWNER(raw).image_id, bytes(raw)) for raw in file.annotations)
+        self._database.executemany("INSERT INTO object (image, content) VALUES (?, ?)", owned)
+        self.categories += file.categories
 
     def finish(self) -> None:
         """All is there: make it ready to be read.
@@ -146,7 +138,7 @@ class Store:
 
 
 def read_store(file: Path) -> Store:
-    """Read a COCO annotations file, array by array.
+    """Read a COCO annotations file.
 
     Args:
         file: The file.
@@ -156,7 +148,10 @@ def read_store(file: Path) -> Store:
         YolobgError: There is no room for what is kept meanwhile.
     """
     try:
-        store = _streamed(file) or _whole(file)
+        store = Store()
+        with map_file(file) as data:
+            start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
+            store.add(msgspec.json.decode(memoryview(data)[start:], type=_Document, strict=False))
         store.finish()
     except sqlite3.IntegrityError as error:
         raise DatasetError(f"{file}: two images have the same id") from error
@@ -171,25 +166,4 @@ def read_store(file: Path) -> Store:
         ) from error
     except (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise DatasetError(f"{file}: not a COCO annotations file: {error}") from error
-    return store
-
-
-def _streamed(file: Path) -> Store | None:
-    """In pieces of a megabyte; None where the file is laid out in another way, or wrong."""
-    store, seen = Store(), set[str]()
-    try:
-        with file.open("rb") as handle:
-            for key, entries in stream_arrays(handle, _DECODERS):
-                seen.add(key)
-                store.add(key, entries)
-    except (NotStreamableError, msgspec.MsgspecError):
-        return None
-    return store if seen == set(_ARRAYS) else None
-
-
-def _whole(file: Path) -> Store:
-    decoded = msgspec.json.decode(file.read_bytes(), type=_Document, strict=False)
-    store = Store()
-    for key in _ARRAYS:
-        store.add(key, getattr(decoded, key))
     return store

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from yolobg import json_stream as annotation_stream
 from yolobg import remove, status
 from yolobg.changes import list_file
 from yolobg.changes.manifest import read_manifest
@@ -205,8 +204,7 @@ def _instances(data: bytes) -> None:
     root = place_of("instances")
     file = root / "instances_x.json"
     file.write_bytes(data)
-    with _pieces(len(data)):
-        read = _answer(lambda: read_instances(file))
+    read = _answer(lambda: read_instances(file))
     assert read == _answer(lambda: parse_instances(data, source=str(file)))
     if isinstance(read, Instances):
         _use(root, read, None)
@@ -229,8 +227,7 @@ def _captions(data: bytes) -> None:
     file = root / "captions_x.json"
     file.write_bytes(data)
     known = _known_instances()
-    with _pieces(len(data)):
-        read = _answer(lambda: read_captions(file, known))
+    read = _answer(lambda: read_captions(file, known))
     assert read == _answer(lambda: parse_captions(data, known, source=str(file)))
     if isinstance(read, Captions):
         _use(root, known, read)
@@ -359,18 +356,6 @@ class _environment:  # noqa: N801  # used as a `with` word, like the one above
             del os.environ[self.name]
         else:
             os.environ[self.name] = self.old
-
-
-@contextlib.contextmanager
-def _pieces(size: int) -> Iterator[None]:
-    """Have every other file read in small pieces, as large files are."""
-    usual = annotation_stream.PIECE, annotation_stream._LOOK_BACK, annotation_stream._MAX_KEY
-    if size % 2:
-        annotation_stream.PIECE, annotation_stream._LOOK_BACK, annotation_stream._MAX_KEY = 16 + size % 150, 200, 40
-    try:
-        yield
-    finally:
-        annotation_stream.PIECE, annotation_stream._LOOK_BACK, annotation_stream._MAX_KEY = usual
 
 
 def _answer(read: Callable[[], Any]) -> Any:

@@ -1,8 +1,8 @@
 """COCO-format annotation files → the few columns yolobg needs, checked.
 
-Owns what the files mean: `annotation_stream` decodes them piece by piece, `annotation_json` whole where that fails.
-Knows nothing of SQLite or HTTP. What counts as presence is pycocotools' `getImgIds`: any annotation of the category,
-crowd regions included, which is why `iscrowd` is not even read.
+Owns what the files mean; `schema` decodes them. Knows nothing of SQLite or HTTP. What counts as presence is
+pycocotools' `getImgIds`: any annotation of the category, crowd regions included, which is why `iscrowd` is not even
+read.
 
 Decided for files in the wild:
     * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), strings and fractions are refused;
@@ -15,19 +15,15 @@ Decided for files in the wild:
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from yolobg.errors import AnnotationsError
-from yolobg.json_stream import NotStreamableError, stream_arrays
 from yolobg.sources.annotations.schema import (
-    CAPTIONS_ARRAYS,
-    INSTANCES_ARRAYS,
     CaptionsFile,
     CategoryEntry,
     ImageEntry,
@@ -42,6 +38,7 @@ __all__ = [
     "Captions",
     "Instances",
     "LicenseRow",
+    "instances_of",
     "parse_captions",
     "parse_instances",
     "read_captions",
@@ -98,13 +95,11 @@ class Captions:
 
 
 def read_instances(path: Path) -> Instances:
-    """Read an instances file; memory grows with what is kept, not with the file's size.
+    """Read an instances file; memory grows with what is kept, beside pages of the file that the system can take back.
 
     Raises:
         AnnotationsError: The file cannot be read or is not a usable instances file.
     """
-    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
-        return _instances(stream_arrays(handle, INSTANCES_ARRAYS), source=str(path))
     with mapped(path) as data:
         return parse_instances(data, source=str(path))
 
@@ -115,8 +110,6 @@ def read_captions(path: Path, instances: Instances) -> Captions:
     Raises:
         AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
     """
-    with contextlib.suppress(NotStreamableError, OSError), path.open("rb") as handle:
-        return _captions(stream_arrays(handle, CAPTIONS_ARRAYS), instances, source=str(path))
     with mapped(path) as data:
         return parse_captions(data, instances, source=str(path))
 
@@ -127,17 +120,7 @@ def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
-    decoded = decode(data, InstancesFile, source)
-    arrays: dict[str, list[Any]] = {
-        "images": decoded.images,
-        "annotations": decoded.annotations,
-        "categories": decoded.categories,
-        "licenses": decoded.licenses or [],
-    }
-    try:
-        return _instances(iter(arrays.items()), source=source)
-    except NotStreamableError:
-        raise AnnotationsError(_dangling(decoded, source)) from None
+    return instances_of(decode(data, InstancesFile, source), source=source)
 
 
 def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str) -> Captions:
@@ -146,60 +129,41 @@ def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
-    decoded = decode(data, CaptionsFile, source)
-    return _captions(iter([("annotations", decoded.annotations)]), instances, source=source)
-
-
-def _instances(arrays: Iterator[tuple[str, list[Any]]], *, source: str) -> Instances:
-    """Put together what comes piece by piece.
-
-    Raises:
-        NotStreamableError: A part is missing, or something is named that is nowhere; the whole file shows which.
-    """
-    parts: dict[str, list[Any]] = {"images": [], "categories": [], "licenses": []}
-    there = set[str]()
-    held: defaultdict[Number, set[Number]] = defaultdict(set)
-    for key, entries in arrays:
-        there.add(key)
-        if key == "annotations":
-            # 3.0 and 3 are the same key and the same member, so floats need no care here.
-            for entry in entries:
-                held[entry.category_id].add(entry.image_id)
-        else:
-            parts[key] += entries
-    if not there.issuperset(("images", "annotations", "categories")):
-        raise NotStreamableError
-    images = _images(parts["images"], source)
-    categories = _categories(parts["categories"], source)
-    position_of = {record.id: position for position, record in enumerate(images)}
-    if not categories.keys() >= held.keys():
-        raise NotStreamableError
-    try:
-        holders = {c: frozenset(map(position_of.__getitem__, held[c])) for c in categories}  # type: ignore[arg-type]
-    except KeyError:
-        raise NotStreamableError from None
-    return Instances(images, categories, holders, _licenses(parts["licenses"], images))
-
-
-def _captions(arrays: Iterator[tuple[str, list[Any]]], instances: Instances, *, source: str) -> Captions:
-    position_of = {record.id: position for position, record in enumerate(instances.images)}
+    entries = decode(data, CaptionsFile, source).annotations
+    position_of: dict[Number, int] = {record.id: position for position, record in enumerate(instances.images)}
     texts: defaultdict[int, list[str]] = defaultdict(list)
-    found, count = False, 0
-    for _, entries in arrays:
-        found = True
-        count += len(entries)
-        for entry in entries:
-            position = position_of.get(entry.image_id)
-            if position is not None:
-                texts[position].append(entry.caption)
-    if not found:
-        raise NotStreamableError
-    if count and position_of and not texts:
+    for entry in entries:
+        position = position_of.get(entry.image_id)
+        if position is not None:
+            texts[position].append(entry.caption)
+    if entries and position_of and not texts:
         raise AnnotationsError(
-            f"{source}: none of its {count:,} captions belongs to an image of the instances file; "
+            f"{source}: none of its {len(entries):,} captions belongs to an image of the instances file; "
             "give the captions file of the same split, or leave captions out"
         )
     return Captions(dict(texts))
+
+
+def instances_of(file: InstancesFile, *, source: str) -> Instances:
+    """Check that the ids of a decoded file are unique and its references lead somewhere.
+
+    Raises:
+        AnnotationsError: Says what is wrong and where in `source`.
+    """
+    held: defaultdict[Number, set[Number]] = defaultdict(set)
+    # 3.0 and 3 are the same key and the same member, so floats need no care here.
+    for entry in file.annotations:
+        held[entry.category_id].add(entry.image_id)
+    images = _images(file.images, source)
+    categories = _categories(file.categories, source)
+    position_of: dict[Number, int] = {record.id: position for position, record in enumerate(images)}
+    if not categories.keys() >= held.keys():
+        raise AnnotationsError(_dangling(file, source))
+    try:
+        holders = {c: frozenset(map(position_of.__getitem__, held[c])) for c in categories}
+    except KeyError:
+        raise AnnotationsError(_dangling(file, source)) from None
+    return Instances(images, categories, holders, _licenses(file.licenses or [], images))
 
 
 def _whole(value: Number, where: str) -> int:
