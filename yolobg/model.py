@@ -16,23 +16,11 @@ Status = Literal["mapped", "none", "opaque", "unknown"]
 Relation = Literal["same", "is_a", "superset", "part_or_worn", "overlap", "confusable", "user"]
 Link = Literal["copy", "hard", "symlink"]
 
-IMAGE_FORMATS: Mapping[str, tuple[str, ...]] = {
-    ".avif": ("AVIF",),
-    ".bmp": ("BMP",),
-    ".dng": ("TIFF",),
-    ".heic": ("HEIF",),
-    ".heif": ("HEIF",),
-    ".jp2": ("JPEG2000",),
-    ".jpeg": ("JPEG", "MPO"),
-    ".jpg": ("JPEG", "MPO"),
-    ".mpo": ("MPO", "JPEG"),
-    ".png": ("PNG",),
-    ".tif": ("TIFF",),
-    ".tiff": ("TIFF",),
-    ".webp": ("WEBP",),
-}
-"""The image suffixes that Ultralytics 8.4.190 lists, in any case (not gif, jfif or pfm), and the Pillow formats that
-the content of each may have: no other decoder sees the bytes. Stereo cameras write multi-picture files called .jpg."""
+IMAGE_SUFFIXES = frozenset(
+    (".avif", ".bmp", ".dng", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp")
+)
+"""The image suffixes that Ultralytics 8.4.190 lists, in any case (not gif, jfif or pfm). `images/kinds.py` decides what
+content may lie behind one."""
 
 # ---------------------------------------------------------------- the dataset
 
@@ -302,6 +290,7 @@ class Staged:
         size_bytes: Its size.
         sha256: Hex digest of its content.
         url: Where it came from: an address, or a path as given.
+        before: Size and SHA-256 of the file it was taken from, where that has more than the image.
     """
 
     record: ImageRecord
@@ -309,6 +298,7 @@ class Staged:
     size_bytes: int
     sha256: str
     url: str
+    before: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

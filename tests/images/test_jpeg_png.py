@@ -110,11 +110,10 @@ def test_check__damage_within_coded_data_shows_where_it_breaks_the_markers() -> 
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"<html></html>", "start like a JPEG"),
+        (b"<html></html>", "none of the formats"),
         (picture(1) + b"\0", "end"),
         (picture(1) + b"junk\xff\xd9", "follows its end"),
         (picture(1, 9, 48), "10 px"),
-        (picture(1, 64, 48, "PNG"), "start like a JPEG"),
     ],
 )
 def test_check__says_why(content: bytes, words: str) -> None:
@@ -122,11 +121,9 @@ def test_check__says_why(content: bytes, words: str) -> None:
         check_image(content, ImageRecord(1, "a.jpg", 0, 0), depth="structure")
 
 
-def test_check__suffix_and_content_must_agree() -> None:
-    with pytest.raises(BadImageError):
-        check_image(picture(1), record("a.png"), depth="decode")
-    with pytest.raises(BadImageError, match="decoded"):
-        check_image(picture(1), record("a.webp"), depth="decode")
+def test_check__the_content_counts_and_the_suffix_must_be_a_trainer_s() -> None:
+    check_image(picture(1), record("a.png"), depth="decode")
+    check_image(picture(1, 64, 48, "PNG"), record("a.jpg"), depth="decode")
     with pytest.raises(BadImageError, match="suffix"):
         check_image(picture(1), record("a.gif"), depth="decode")
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from yolobg.errors import DatasetError
-from yolobg.model import IMAGE_FORMATS
+from yolobg.model import IMAGE_SUFFIXES
 from yolobg.safe_names import folded
 
 __all__ = [
@@ -32,9 +32,6 @@ __all__ = [
     "parse_list",
     "source_slug",
 ]
-
-IMAGE_SUFFIXES: frozenset[str] = frozenset(IMAGE_FORMATS)
-"""What a trainer takes for an image, in any case."""
 
 NAME_LIMIT = 120
 """Most characters of a file name we make; encrypted home folders (eCryptfs) allow 143 bytes, others 255."""

@@ -86,12 +86,14 @@ class Known:
         """
         if staged.sha256 in self._rejected_hashes:
             return "rejected in an earlier review"
-        for image in self._of_size(staged.size_bytes):
-            there = self._hash(image)
-            if there is None:
-                return f"it may be {image}, which cannot be read"
-            if there == staged.sha256:
-                return f"already in the dataset as {image}"
+        contents = [(staged.size_bytes, staged.sha256), *([staged.before] if staged.before else ())]
+        for size, sha256 in contents:
+            for image in self._of_size(size):
+                there = self._hash(image)
+                if there is None:
+                    return f"it may be {image}, which cannot be read"
+                if there == sha256:
+                    return f"already in the dataset as {image}"
         return None
 
     def _of_size(self, size_bytes: int) -> list[str]:

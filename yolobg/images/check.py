@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from yolobg.images.jpeg_png import BadImageError, Data, Structure, walk_jpeg, walk_png
-from yolobg.model import IMAGE_FORMATS, Failed, ImageRecord
+from yolobg.images.kinds import Kind, check_tiff, heif_reader, kind_of
+from yolobg.model import IMAGE_SUFFIXES, Failed, ImageRecord
 
 __all__ = ["BadImageError", "Depth", "check_image", "image_suffix", "is_records_fault"]
 
@@ -26,13 +27,13 @@ MAX_PIXELS = 89_478_485
 def image_suffix(file_name: str) -> str | None:
     """The lower-case suffix of a file name when it is one of an image that trainers read, else None."""
     suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
-    return suffix if suffix in IMAGE_FORMATS else None
+    return suffix if suffix in IMAGE_SUFFIXES else None
 
 
-def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
+def check_image(data: Data, record: ImageRecord, *, depth: Depth, may_go_on: bool = False) -> int:
     """Check that the content is the whole image that the record describes.
 
-    Always: the format fits the suffix, start and end marks, header, size in pixels equal to the record's where it says
+    Always: a format that trainers read, start and end marks, header, size in pixels equal to the record's where it says
     one (or turned by EXIF), at least 10 px a side, no decompression bomb, convertible to RGB.
 
     Args:
@@ -41,6 +42,11 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
         depth: How much more: `header` nothing (a digest has proven the rest); `structure` JPEG markers through all
             coded data and PNG CRCs; `decode` that and a decode, of a JPEG at 1/8 scale (which reads all coded data at
             half the cost). Formats without a structure of their own here (neither JPEG nor PNG) are always decoded.
+        may_go_on: Whether something may follow the end of a JPEG or PNG. Trainers read past it, but write such a JPEG
+            anew in its place, so what follows must be left out.
+
+    Returns:
+        How many bytes the image has: all, or less where something follows it.
 
     Raises:
         BadImageError: It is not; the message is the reason.
@@ -50,19 +56,24 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth) -> None:
         raise BadImageError("its name has no image suffix that trainers read")
     if not data:
         raise BadImageError("it is empty")
-    formats = IMAGE_FORMATS[suffix]
+    kind = kind_of(data, suffix)
     structure: Structure | None = None
-    if "JPEG" in formats:
+    if kind.name == "JPEG":
         structure = walk_jpeg(data, coded=depth != "header")
-    elif "PNG" in formats:
+    elif kind.name == "PNG":
         structure = walk_png(data)
     if structure is not None:
-        _check_size(structure.width, structure.height, record, data)
+        if structure.end != len(data) and not may_go_on:
+            raise BadImageError(
+                f"data follows its end, and a trainer may write such a {kind.name} anew in its place; save it again"
+            )
+        _check_size(structure.width, structure.height, record, data, kind)
     if depth == "decode" or structure is None:
-        _decode(data, formats, lambda width, height: _check_size(width, height, record, data))
+        _decode(data, kind, lambda width, height: _check_size(width, height, record, data, kind))
+    return structure.end if structure is not None else len(data)
 
 
-def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> None:
+def _check_size(width: int, height: int, record: ImageRecord, data: Data, kind: Kind) -> None:
     if min(width, height) < MIN_SIDE_PX:
         raise BadImageError(f"it is {width}x{height} px; trainers need at least {MIN_SIDE_PX} px a side")
     if width * height > MAX_PIXELS:
@@ -70,7 +81,7 @@ def _check_size(width: int, height: int, record: ImageRecord, data: Data) -> Non
     wanted = (record.width, record.height)
     if 0 in wanted or wanted == (width, height):
         return
-    if wanted == (height, width) and _is_turned(data):
+    if wanted == (height, width) and _is_turned(data, kind):
         return
     raise BadImageError(f"it is {width}x{height} px{_DISAGREES}{record.width}x{record.height}")
 
@@ -88,45 +99,62 @@ _TURNED = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
 
 
-def _decode(data: Data, formats: tuple[str, ...], check_size: Callable[[int, int], None]) -> None:
+def _decode(data: Data, kind: Kind, check_size: Callable[[int, int], None]) -> None:
     """Decode an image, once its size is known to be bearable.
 
     A JPEG is decoded at 1/8 scale: all coded data is read, at half the cost. Others are decoded in full and made RGB.
 
     Args:
         data: The whole content.
-        formats: Pillow's names of the formats it may have; no other decoder sees it.
+        kind: Its format; no other decoder sees it.
         check_size: Given width and height as stored, in pixels, before any pixel is decoded; raises if they are wrong.
 
     Raises:
-        BadImageError: It is of none of these formats, damaged, or this Pillow cannot read them; or of a wrong size.
+        BadImageError: It is damaged, or this Pillow or a trainer cannot read it; or it is of a wrong size.
     """
-    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when first needed
-
-    Image.init()
-    known = [name for name in formats if name in Image.OPEN]
-    if not known:
-        raise BadImageError(f"this Pillow reads no {formats[0]} files")
     try:
-        with Image.open(io.BytesIO(data), formats=known) as image:
-            check_size(*image.size)
-            if image.format in ("JPEG", "MPO"):
-                image.draft("RGB", (1, 1))
-                image.load()
-            else:
-                image.convert("RGB")
+        if kind.name == "HEIF":
+            heif = heif_reader()(io.BytesIO(data))
+            check_size(*heif.size)
+            heif.to_pillow()
+        else:
+            _decode_by_pillow(data, kind, check_size)
     except BadImageError:
         raise
     except Exception as error:  # a decoder may raise anything on hostile bytes, and each means the same
-        raise BadImageError(f"it cannot be decoded: {error}") from error
+        raise BadImageError(f"it is {kind.name} that cannot be decoded: {_said(error)}") from error
 
 
-def _is_turned(data: Data) -> bool:
+def _decode_by_pillow(data: Data, kind: Kind, check_size: Callable[[int, int], None]) -> None:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when first needed
+
+    Image.init()
+    known = [name for name in kind.pillow if name in Image.OPEN]
+    if not known:
+        raise BadImageError(f"this Pillow reads no {kind.name} files; install a newer one")
+    with Image.open(io.BytesIO(data), formats=known) as image:
+        check_size(*image.size)
+        if image.format in ("JPEG", "MPO"):
+            image.draft("RGB", (1, 1))
+            image.load()
+            return
+        if image.format == "TIFF":
+            check_tiff(dict(getattr(image, "tag_v2", {})))
+        image.convert("RGB")
+
+
+def _said(error: Exception) -> str:
+    # Pillow names the object that holds the bytes, which says nothing to anybody.
+    text = str(error)
+    return "damaged, or of a kind that Pillow does not know" if "BytesIO" in text else text
+
+
+def _is_turned(data: Data, kind: Kind) -> bool:
     """Whether EXIF says that width and height are to be swapped for showing."""
     from PIL import Image  # noqa: PLC0415
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=kind.pillow) as image:
             return image.getexif().get(_ORIENTATION) in _TURNED
     except Exception:  # noqa: BLE001 - a decoder may raise anything on damaged bytes; then it is not turned
         return False

@@ -24,6 +24,7 @@ _LENGTH_BYTES = 2
 # Encoders write about ten; each one more costs a pass over the whole picture, however few bytes it has.
 MOST_SCANS = 200
 _PNG_HEADER_BYTES = 13
+_BITS = 8
 # Frame headers that decoders take; lossless, differential and unknown kinds are not among them.
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _ALL_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -38,32 +39,50 @@ class BadImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a file's structure tells: its size in pixels as stored."""
+    """What a file's structure tells.
+
+    Attributes:
+        width: In pixels, as stored.
+        height: In pixels, as stored.
+        end: Where the image ends in the file, in bytes; what follows is none of it.
+    """
 
     width: int
     height: int
+    end: int = 0
 
 
 def walk_jpeg(data: Data, *, coded: bool = True) -> Structure:
     """Walk a JPEG from its start mark to its end mark, or only through its header when `coded` is false.
 
+    Further JPEGs that follow (a multi-picture file) belong to it.
+
     Raises:
-        BadImageError: A mark is missing, the file is cut or damaged in its structure, something other than a further
-            JPEG (a multi-picture file) follows the end mark, or it is of a kind that decoders refuse.
+        BadImageError: A mark is missing, the file is cut or damaged in its structure, or it is of a kind that decoders
+            refuse.
     """
     if data[:2] != JPEG_START:
         raise BadImageError("it does not start like a JPEG")
-    if data[-2:] != JPEG_END:
+    if not coded and data[-2:] != JPEG_END:
         raise BadImageError("it does not end like a JPEG: cut short, or something follows its end")
     try:
         frame, position = _walk_segments(data, 2, coded=coded)
     except IndexError:
-        raise BadImageError("it is cut short inside its header") from None
+        raise BadImageError("it is cut short") from None
     if frame is None:
         raise BadImageError("it has no frame header")
-    if coded and position != len(data) and data[position : position + 2] != JPEG_START:
-        raise BadImageError("data follows its end mark")
-    return frame
+    return Structure(frame.width, frame.height, _after_more(data, position) if coded else len(data))
+
+
+def _after_more(data: Data, position: int) -> int:
+    """Where the last JPEG ends of those that follow at once."""
+    while data[position : position + 2] == JPEG_START:
+        try:
+            _, position = _walk_segments(data, position + 2, coded=True)
+        except (BadImageError, IndexError):
+            # Not read by anybody, so it does no harm; but it is no picture.
+            return position
+    return position
 
 
 def _walk_segments(data: Data, position: int, *, coded: bool) -> tuple[Structure | None, int]:
@@ -118,6 +137,8 @@ def _segment_bytes(data: Data, position: int) -> int:
 def _frame(data: Data, position: int, marker: int) -> Structure:
     if marker not in _FRAMES:
         raise BadImageError("it is a lossless or differential JPEG, which trainers cannot read")
+    if data[position + 2] != _BITS:
+        raise BadImageError(f"it is a JPEG with {data[position + 2]} bits a channel, which trainers cannot read")
     height = data[position + 3] << 8 | data[position + 4]
     width = data[position + 5] << 8 | data[position + 6]
     if data[position + 7] not in (1, 3, 4):
@@ -129,16 +150,14 @@ def walk_png(data: Data) -> Structure:
     """Walk a PNG chunk by chunk, checking each CRC.
 
     Raises:
-        BadImageError: It is cut, damaged, or followed by something.
+        BadImageError: It is cut or damaged.
     """
     if data[:8] != PNG_START:
         raise BadImageError("it does not start like a PNG")
     frame, position, kind = _png_header(data), 8, b""
     while kind != b"IEND":
         kind, _, position = _png_chunk(data, position)
-    if position != len(data):
-        raise BadImageError("data follows its end")
-    return frame
+    return Structure(frame.width, frame.height, position)
 
 
 def _png_header(data: Data) -> Structure:

@@ -72,7 +72,8 @@ class LocalFolders:
         """Copy or link a found file into staging and verify it there.
 
         A JPEG or PNG is read whole: structure through all coded data, size, SHA-256. It is not decoded, since a decode
-        sees no more of a file that did not travel and costs ten times as much; other formats are decoded.
+        sees no more of a file that did not travel and costs ten times as much; other formats are decoded. What follows
+        the end of one is left out of a copy: a trainer would write the file anew in its place.
 
         Raises:
             BadImageError: It is not the image of the record or cannot be read.
@@ -81,7 +82,7 @@ class LocalFolders:
         """
         part, target = part_path(self._staging, record.id), staged_path(self._staging, record.id)
         try:
-            size, sha256 = self._lay(record, source, part)
+            facts = self._lay(record, source, part)
             with write_guard(self._staging):
                 files.step("rename", target)
                 part.replace(target)
@@ -94,10 +95,13 @@ class LocalFolders:
                 files.step("unlink", part)
                 part.unlink(missing_ok=True)
             raise
-        return Staged(record, str(target), size, sha256, str(source))
+        size, sha256, before = facts
+        return Staged(record, str(target), size, sha256, str(source), before)
 
-    def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str]:
-        """Bring a file's content or a link to it to `part`, verified; returns size and SHA-256.
+    def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str, tuple[int, str] | None]:
+        """Bring a file's content or a link to it to `part`, verified.
+
+        Returns its size and SHA-256, and those of the file where that has more.
 
         A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
         (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
@@ -105,11 +109,16 @@ class LocalFolders:
         if self._link != "copy":
             self._make_link(source, part)
             with content_of(part) as data:
-                return _verify(data, record)
+                size = _size_as_linked(data, record)
+                return size, _digest(data), None
         with content_of(source) as data:
-            facts = _verify(data, record)
-            _write_new(part, data, self._staging)
-            return facts
+            size = check_image(data, record, depth="structure", may_go_on=True)
+            if size == len(data):
+                _write_new(part, data, self._staging)
+                return size, _digest(data), None
+            picture = data[:size]
+            _write_new(part, picture, self._staging)
+            return size, _digest(picture), (len(data), _digest(data))
 
     def _make_link(self, source: Path, part: Path) -> None:
         files.step("unlink", part)
@@ -131,9 +140,18 @@ class LocalFolders:
             ) from error
 
 
-def _verify(data: Data, record: ImageRecord) -> tuple[int, str]:
-    check_image(data, record, depth="structure")
-    return len(data), hashlib.sha256(data).hexdigest()
+def _size_as_linked(data: Data, record: ImageRecord) -> int:
+    size = check_image(data, record, depth="structure", may_go_on=True)
+    if size != len(data):
+        raise BadImageError(
+            f"{len(data) - size:,} bytes follow the end of the image, and a trainer may write such a file anew in its "
+            "place; use --link copy, which leaves them out"
+        )
+    return size
+
+
+def _digest(data: Data) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _write_new(part: Path, data: Data, staging: Path) -> None:

@@ -22,7 +22,7 @@ import msgspec
 
 from yolobg.errors import YolobgError
 from yolobg.files import step
-from yolobg.model import IMAGE_FORMATS, Progress, no_progress
+from yolobg.model import IMAGE_SUFFIXES, Progress, no_progress
 from yolobg.sources.annotations.read import Captions, ImageRow, Instances, LicenseRow
 from yolobg.sources.catalog.sqlite_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
 from yolobg.threads import Pool
@@ -49,7 +49,7 @@ CREATE TABLE caption_text (block INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 """
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
 # Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
-_SUFFIXES = "|".join(map(re.escape, IMAGE_FORMATS))
+_SUFFIXES = "|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))
 _IMAGE_NAME = re.compile(rf"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*(?:{_SUFFIXES})\Z", re.DOTALL)
 
 
