@@ -39,10 +39,10 @@ def test_augment_status_remove__text_and_json(sample: Path) -> None:
     before = tree(data)
     done = run("augment", data, *source(sample))
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "", "text belongs on stderr"
-    assert "Added 2 backgrounds to train: 2 of 20 images = 10.0%; 11.1% of the labelled." in done.stderr
-    assert "yolobg remove" in done.stderr
-    assert "\x1b" not in done.stderr, "no colour and no progress bar in a pipe"
+    assert done.stderr == "", "results belong on stdout"
+    assert "Added 2 backgrounds to train: 2 of 20 images = 10.0%; 11.1% of the labelled." in done.stdout
+    assert "yolobg remove" in done.stdout
+    assert "\x1b" not in done.stdout, "no colour and no progress bar in a pipe"
     told = json.loads(run("status", data, "--files", "--json").stdout)
     assert set(told) == KEYS | {"files"}
     assert told["schema"] == 1
@@ -51,11 +51,11 @@ def test_augment_status_remove__text_and_json(sample: Path) -> None:
     }  # fmt: skip
     assert len(told["files"]) == 20
     assert set(told["files"][0]) == {"image", "label", "state"}
-    assert "2 of 20 images = 10.0%" in run("status", data / "data.yaml").stderr
-    assert "Would remove 2" in run("remove", data, "--dry-run").stderr
+    assert "2 of 20 images = 10.0%" in run("status", data / "data.yaml").stdout
+    assert "Would remove 2" in run("remove", data, "--dry-run").stdout
     assert json.loads(run("remove", data, "--json").stdout)["kept"] == []
     assert tree(data) == before
-    assert "Removed 0" in run("remove", data).stderr
+    assert "Removed 0" in run("remove", data).stdout
 
 
 def test_augment__json_is_the_contract(sample: Path) -> None:
@@ -341,5 +341,22 @@ def test_version_and_no_arguments() -> None:
 def test_demo__runs_the_main_job_offline(tmp_path: Path) -> None:
     told = run("demo", tmp_path / "demo")
     assert told.returncode == 0, told.stderr
-    assert "Added 2 backgrounds to train: 2 of 20 images = 10.0%" in told.stderr
+    assert "Added 2 backgrounds to train: 2 of 20 images = 10.0%" in told.stdout
     assert run("demo", tmp_path / "demo").returncode == 2, "the folder is not empty"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_status__into_a_full_file_says_so(sample: Path, more: list[str]) -> None:
+    command = [sys.executable, "-m", "yolobg", "status", str(sample / "dataset"), *more]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("yolobg: error: standard output: cannot be written")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell with head")
+def test_status__whose_reader_goes_away_ends_quietly(sample: Path) -> None:
+    command = f"{sys.executable} -m yolobg status {sample / 'dataset'} | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

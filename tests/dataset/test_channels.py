@@ -86,7 +86,7 @@ def test_command__with_other_channels_ends_with_its_exit_code(tmp_path: Path) ->
         assert (ended.returncode, "key 'channels' is 10" in ended.stderr) == (3, True)
     command = [sys.executable, "-m", "yolobg", "status", str(data)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
-    assert (ended.returncode, "key 'channels' is 10" in ended.stderr) == (0, True)
+    assert (ended.returncode, "key 'channels' is 10" in ended.stdout) == (0, True)
 
 
 def test_read_data_yaml__keeps_what_is_written(tmp_path: Path) -> None:

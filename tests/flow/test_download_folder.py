@@ -153,8 +153,8 @@ def test_download__a_dry_run_shows_what_each_split_gets(tmp_path: Path, real: Co
     text = run("download", "--exclude", "person", "--count", 20, "--val", 0.3, "--dry-run", "--output", tmp_path / "bg",
                "--annotations", real.annotations, "--images", real.images)  # fmt: skip
     assert text.returncode == 0, text.stderr
-    assert re.search(r"train +7 +7 +14", text.stderr)
-    assert re.search(r"val +3 +3 +6", text.stderr)
+    assert re.search(r"train +7 +7 +14", text.stdout)
+    assert re.search(r"val +3 +3 +6", text.stdout)
     flat = download(tmp_path / "flat", exclude="person", count=3, dry_run=True, **source(real))
     assert (flat.parts, "parts" in to_builtins(flat)) == ((), False)
     assert [part["split"] for part in to_builtins(done)["parts"]] == ["train", "val"]

@@ -96,7 +96,7 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
         [sys.executable, "-m", "yolobg", *map(str, command), "--images", str(source["images"][0])],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    said = " ".join(done.stderr.split())
+    said = " ".join(done.stdout.split())
     assert f"Would remove {len(wrong)} backgrounds that no longer qualify from train and would add {len(wrong)}" in said
     assert "(contains person)" in said
     assert tree(dataset) == before

@@ -66,7 +66,7 @@ def test_command__tells_it_as_text_and_json(dataset: Path, source: dict[str, Any
     yolobg.augment(dataset, count=12, **source)
     name_classes(dataset, "dog", "person")
     command = [sys.executable, "-m", "yolobg", "status", str(dataset)]
-    assert "(contains person)" in subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    assert "(contains person)" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
     told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)["stale"]
     assert set(told) == {"images", "unchecked", "replaced", "kept"}
     assert {one["source_id"] for one in told["images"]} == persons(dataset)

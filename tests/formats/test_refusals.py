@@ -355,8 +355,8 @@ def test_command__json_text_and_exit_codes(tmp_path: Path, source: Path) -> None
     assert (again.returncode, again.stdout) == (2, "")
     text = run(tmp_path / "out", tmp_path / "plain", "--to", "yolo_plain", "--classes", "apple,zebra")
     assert text.returncode == 0, text.stderr
-    assert "kept 2 of 4 classes" in text.stderr
-    assert "Converted to yolo_plain" in text.stderr
+    assert "kept 2 of 4 classes" in text.stdout
+    assert "Converted to yolo_plain" in text.stdout
     assert run("x", "y", "--to", "coco", "--formats").stdout.startswith("yolo ")
     report = convert(source, tmp_path / "other", to="coco")
     assert to_builtins(report)["target_format"] == "coco"

@@ -96,13 +96,13 @@ def test_commands__report_and_sheet(tmp_path: Path) -> None:
     assert run("review", str(data), "--no-browser").returncode == 3
     add_backgrounds(data, 3)
     done = run("report", str(data), "--image", str(tmp_path / "sheet.jpg"))
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "sheet.jpg").is_file()
     assert run("report", str(data), "--image", str(tmp_path / "sheet.bmp")).returncode == 2
     done = run("report", str(data))
     assert done.returncode == 0
-    assert "report.html" in done.stderr
-    assert "\x1b" not in done.stderr
+    assert "report.html" in done.stdout
+    assert "\x1b" not in done.stdout
     removed = run("remove", str(data))
     assert removed.returncode == 0
     assert not (data / ".yolobg").exists()

@@ -109,7 +109,7 @@ def test_clear_unused__and_the_sizes(tmp_path: Path, set_day: SetDay) -> None:
         [f"{sum(size.values()) / 1e6:.1f}", "MB"],
     ]
     assert str(tmp_path / "instances_old.json") in err
-    assert "freed 0.0 MB" in run("clear", "--unused")[1]
+    assert "freed 0.0 MB" in run("clear", "--unused")[0]
     assert there() == {"new"}
     run("clear")
     assert there() == set()

@@ -270,5 +270,5 @@ def test_command__classes_of_a_folder(dataset: Path, tmp_path: Path, bare: Path)
     assert told["warnings"][0].startswith("named: NONE of")
     assert (told["classes"][0]["status"], told["source"]["eligible"]) == ("none", 2)
     shown = run(dataset, "--source", bare)
-    assert (shown.returncode, "6 of 6 images stay eligible" in shown.stderr) == (0, True)
+    assert (shown.returncode, "6 of 6 images stay eligible" in shown.stdout) == (0, True)
     assert run("--names", "zebra", "--source", pool, "--json").returncode == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from yolobg.cli.options import PATH
-from yolobg.cli.output import HELP_NAMES, command, stderr_console
+from yolobg.cli.output import HELP_NAMES, command, print_result, stderr_console
 
 __all__ = ["cache"]
 
@@ -45,7 +45,7 @@ def cache_build(*, from_: Path | None) -> None:
             build_from(from_, progress=progress)
         with open_catalog(progress=progress) as catalog:
             told = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready"
-    stderr_console().print(told)
+    print_result(told)
 
 
 @command(name="clear", example="yolobg cache clear --unused")
@@ -55,7 +55,7 @@ def cache_clear(*, unused: bool) -> None:
     from yolobg.sources.catalog.open import clear_cache, clear_unused
 
     freed = clear_unused() if unused else clear_cache()
-    stderr_console().print(f"freed {freed / 1e6:,.1f} MB", markup=False, highlight=False)
+    print_result(f"freed {freed / 1e6:,.1f} MB")
 
 
 for each in (cache_path, cache_build, cache_clear):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from yolobg.cli.options import PATH
-from yolobg.cli.output import command, stderr_console
+from yolobg.cli.output import command, print_result, stderr_console
 
 __all__ = ["demo"]
 
@@ -28,5 +28,4 @@ def demo(folder: Path | None) -> None:
     place = folder or Path(tempfile.mkdtemp(prefix="yolobg-demo-"))
     with bars(stderr_console()) as progress:
         material, report = run_demo(place, progress=progress)
-    stderr_console().print(augment_text(report), crop=False)
-    stderr_console().print(demo_text(material, report), crop=False)
+    print_result(augment_text(report), demo_text(material, report))

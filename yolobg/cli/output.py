@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
 
-__all__ = ["HELP_NAMES", "command", "log_everything", "show", "stderr_console"]
+__all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "stderr_console"]
 
 _log = logging.getLogger(__name__)
 
@@ -105,10 +105,14 @@ def log_everything(*, wanted: bool) -> None:
 
 
 def stderr_console() -> Console:
-    """The console for text; it honours NO_COLOR and draws no colour into a pipe."""
+    """The console for progress and questions; it honours NO_COLOR and draws no colour into a pipe."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
 
 
 def show(
@@ -118,21 +122,44 @@ def show(
     json_: bool,
     quiet: bool = False,
 ) -> None:
-    """Print a report: as JSON to stdout, or as text to stderr, or not at all."""
+    """Print a report to stdout, as JSON or as text; with `quiet` no text."""
     if json_:
         import json
 
         from yolobg.results import to_builtins
 
         # ASCII, since a pipe's encoding is not known; one newline at the end for line tools.
-        text_ = json.dumps(to_builtins(report), indent=2)
-        try:
-            click.echo(text_)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise YolobgError(f"standard output: cannot be written: {error.strerror}; the work is done") from error
+        _write(json.dumps(to_builtins(report), indent=2) + "\n")
     elif not quiet:
-        # Lines that must stay whole, paths and commands, may be longer than the window.
-        stderr_console().print(text(report), crop=False)
+        print_result(text(report))
+
+
+def print_result(*parts: RenderableType) -> None:
+    """Print what a command was asked for to stdout, in colours on a terminal.
+
+    Raises:
+        YolobgError: It cannot be written, for example because the disk is full.
+    """
+    console = _console(stderr=False)
+    # Rich itself ends the process with a code of its own where the reader has gone.
+    with _stdout_errors(), console.capture() as captured:
+        for part in parts:
+            # Lines that must stay whole, paths and commands, may be longer than the window.
+            console.print(part, crop=False)
+    _write(captured.get())
+
+
+def _write(text: str) -> None:
+    with _stdout_errors():
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _stdout_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise YolobgError(f"standard output: cannot be written: {error.strerror}; the work is done") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from yolobg.cli.options import PATH, data_yaml_argument
-from yolobg.cli.output import command, stderr_console
+from yolobg.cli.output import command, print_result, stderr_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,11 +128,10 @@ def report(data_yaml: Path, *, image: Path | None) -> None:
     from yolobg.cli.text import clean, linked_path
     from yolobg.report.write import draw_contact_sheet, rewrite_page
 
-    console = stderr_console()
-    with bars(console) as progress:
+    with bars(stderr_console()) as progress:
         if image is None:
             written = rewrite_page(data_yaml, progress=progress)
         else:
             written = draw_contact_sheet(data_yaml, image, progress=progress)
     shown = linked_path(Text(clean(written, 4096)), str(written))
-    console.print(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown), crop=False)
+    print_result(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown))
