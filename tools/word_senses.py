@@ -11,8 +11,9 @@ from yolobg.matching.lexicon import parse_targets
 
 ANCHORS = Path(__file__).with_name("wordnet_anchors.tsv")
 
-SURE, LIKELY, OPEN, WEAK = 95, 80, 60, 42
-"""Confidence in percent: the only reading; the commonest reading; one of two; a rarer reading (below 50: maybe)."""
+SURE, LIKELY, OPEN, WEAK = 95, 80, 60, 38
+"""Confidence in percent: the only reading; the commonest reading; one of two; a rarer reading (kept as "maybe" where
+the class list does not speak against it)."""
 
 
 # ---------------------------------------------------------------- anchors
@@ -119,6 +120,8 @@ def choose(lemma: str, wordnet: WordNet, meaning: Meaning) -> Code | None:
     for anchor in best:
         code[anchor] = person_confidence(lemma, senses, visible, wordnet, meaning) if rows[anchor].is_person else SURE
     code = {anchor: min(confidence, LIKELY if len(senses) > 1 else SURE) for anchor, confidence in code.items()}
+    if is_rare(lemma, senses, visible, wordnet):
+        code = {anchor: min(confidence, WEAK) for anchor, confidence in code.items()}
     code = soften_beside_animal(code, visible, wordnet, meaning)
     if not any(code.values()):
         code |= runner_up(visible, wordnet, meaning)
@@ -127,16 +130,31 @@ def choose(lemma: str, wordnet: WordNet, meaning: Meaning) -> Code | None:
     return tuple(sorted(((a, c) for a, c in code.items() if c), key=lambda pair: (-pair[1], pair[0])))
 
 
+OFTEN = 2
+"""A meaning that is so many times as common makes the other one rare."""
+
+
+def is_rare(lemma: str, senses: list[tuple[int, str]], visible: list[tuple[int, str]], wordnet: WordNet) -> bool:
+    """Tell whether the leading visible sense is rare: other parts of speech or senses of no thing are much commoner."""
+    before = senses[: senses.index(visible[0])]
+    mine = sum(wordnet.counts[lemma, n] for n, _ in visible)
+    if len(before) >= OFTEN and not mine:
+        return True
+    as_person = wordnet.synsets[visible[0][1]].domain == PERSON
+    nouns = sum(wordnet.counts[lemma, n] for n, _ in before)
+    return nouns > OFTEN * mine or (as_person and wordnet.other_counts[lemma] > OFTEN * mine)
+
+
 def is_visible(synset: str, wordnet: WordNet, meaning: Meaning) -> bool:
     """Tell whether a sense is a thing that a camera sees: by its file, or because an anchor lies above it."""
     return wordnet.synsets[synset].domain in CONCRETE or bool(meaning.of(synset))
 
 
 def lead(visible: list[tuple[int, str]], wordnet: WordNet, meaning: Meaning) -> tuple[int, ...]:
-    """Return the anchors of the leading visible sense; a mapped animal goes before food and plants."""
+    """Return the anchors of the leading visible sense; a mapped animal right behind it goes before food and plants."""
     first = visible[0][1]
     if wordnet.synsets[first].domain in (FOOD, PLANT):
-        for _, synset in visible:
+        for _, synset in visible[:2]:
             mapped = meaning.of(synset)
             if mapped and wordnet.synsets[synset].domain in (ANIMAL, FOOD):
                 return mapped

@@ -31,6 +31,7 @@ class WordNet:
     senses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
     other_words: set[str] = field(default_factory=set)
+    other_counts: Counter[str] = field(default_factory=Counter)
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -52,6 +53,8 @@ def read_wordnet(folder: Path) -> WordNet:
         lemma, _, rest = sense.partition("%")
         if rest.startswith("1"):
             wordnet.counts[lemma, int(number)] = int(count)
+        else:
+            wordnet.other_counts[lemma] += int(count)
     for part in ("adj", "verb", "adv"):
         wordnet.other_words |= {line.split()[0] for line in read_lines(folder / f"index.{part}")}
     return wordnet

@@ -85,3 +85,28 @@ def test_repeated_pieces_cost_no_more_than_their_length(unit: str) -> None:
     match_classes(["warm"])
     short, long = (count_calls(partial(match_classes, [unit * (size // len(unit))])) for size in (2_500, 10_000))
     assert long < 8 * short + 1_000
+
+
+RARE = [
+    ("private", "person"), ("dry", "person"), ("left hand drive", "person"), ("shrink", "person"),
+    ("religious", "person"), ("garbage_pile", "person"), ("chestnut", "horse"), ("knot", "bird"),
+    ("reference", "book"), ("crease", "knife"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "category"), RARE)
+def test_a_rare_meaning_is_a_maybe_at_most_and_none_where_the_list_speaks_against_it(name: str, category: str) -> None:
+    assert category not in certain(name)
+    alone = match_classes([name, "crack", "rust", "pothole", "manhole"])[0]
+    assert not alone.exclude
+    assert not alone.maybe
+
+
+def test_the_list_may_agree_with_a_rare_meaning() -> None:
+    birds = match_classes(["knot", "sandpiper", "plover", "dunlin", "curlew", "godwit"])[0]
+    assert {e.coco for e in birds.exclude} == {"bird"}
+
+
+@pytest.mark.parametrize("name", ["newborn", "tailor", "judge", "civilian", "soldier", "teen"])
+def test_words_for_people_stay_certain(name: str) -> None:
+    assert certain(name) == {"person"}

@@ -19,6 +19,9 @@ RULES = (RULE, HUMAN_RULE)
 SURE, LIFTED = 0.8, 0.6
 """Confidence of a word that is always an activity, and of one that is where the list has others."""
 
+SHARE = 0.15
+"""At least so many names of a list are sure activities where a word that is also a thing is read as one."""
+
 SHORTEST_STEM = 2
 VOWELS = "aeiouy"
 
@@ -110,7 +113,8 @@ def with_doers(answers: Sequence[Answer], context: Context) -> list[Answer]:
     doing = [a for a in answers if any(e.rule in RULES for e in a.exclusions)]
     if not doing:
         return list(answers)
-    found = [_lifted(answer, doing) for answer in answers]
+    sure = sum(any(e.rule in RULES for e in a.exclusions if e.confidence >= EXCLUDES) for a in answers)
+    found = [_lifted(answer, enough=sure >= max(1, SHARE * len(answers))) for answer in answers]
     named = [e for a in answers for e in a.exclusions if e.rule not in RULES and e.confidence >= EXCLUDES]
     animals = tuple(dict.fromkeys(e.coco for e in named if e.coco in ANIMALS and e.relation in ("same", "is_a")))
     if any(e.coco == "person" for e in named) or not (animals or table().roles["beast"] & context.words):
@@ -121,10 +125,10 @@ def with_doers(answers: Sequence[Answer], context: Context) -> list[Answer]:
 ANIMALS = frozenset(("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"))
 
 
-def _lifted(answer: Answer, doing: Sequence[Answer]) -> Answer:
-    """Return a word that may be an activity as one, where another name of the list is one for sure."""
+def _lifted(answer: Answer, *, enough: bool) -> Answer:
+    """Return a word that may be an activity as one, where enough names of the list are activities for sure."""
     mine = [e for e in answer.exclusions if e.rule in RULES]
-    if not mine or mine[0].confidence >= EXCLUDES or all(a is answer or not a.is_certain for a in doing):
+    if not mine or mine[0].confidence > RARE or not enough:
         return answer
     return change(answer, lambda e: replace(e, confidence=LIFTED, reason=f"{AMONG}; {e.reason}") if e in mine else e)
 

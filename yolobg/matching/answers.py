@@ -97,7 +97,9 @@ class Context:
     Attributes:
         words: All words of all names, in the singular too.
         language: The language in which the list is written, or empty for English.
+        branches: The starts that several names share where names are written as paths (`Vehicles_Vans_police`).
     """
 
     words: frozenset[str] = frozenset()
     language: str = ""
+    branches: frozenset[tuple[str, ...]] = frozenset()

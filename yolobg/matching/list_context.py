@@ -11,6 +11,7 @@ from yolobg.matching.answers import NONE, Answer, Context, mapped
 from yolobg.matching.dictionaries import is_filler
 from yolobg.matching.languages import language_of
 from yolobg.matching.lexicon import Target, parse_targets, read_rows
+from yolobg.matching.paths import branches_of
 from yolobg.matching.words import clean, singulars, words
 from yolobg.model import Exclusion, Relation
 
@@ -31,7 +32,7 @@ def context_of(names: Sequence[str]) -> Context:
     for name in names:
         for word in words(clean(name)):
             found.update((word, *singulars(word)))
-    return Context(frozenset(found), language_of(names))
+    return Context(frozenset(found), language_of(names), branches_of(names))
 
 
 def by_context(phrase: tuple[str, ...], context: Context) -> Answer | None:

@@ -10,6 +10,7 @@ from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, unio
 from yolobg.matching.dictionaries import in_hand_lists, says_nothing
 from yolobg.matching.languages import as_hint, by_certain_language, by_language, by_likely_language
 from yolobg.matching.list_context import by_context
+from yolobg.matching.paths import by_path
 from yolobg.matching.phrase_rules import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve
 from yolobg.matching.spelling import by_spelling
 from yolobg.matching.words import clean, words
@@ -167,7 +168,7 @@ def literal(text: str, _context: Context) -> Answer | None:
 
 
 NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
-    contextual, by_language, listed, by_certain_language, opaque, bracketed, alternatives, levels, phrase,
+    contextual, by_language, listed, by_certain_language, opaque, bracketed, by_path, alternatives, levels, phrase,
     after_capitals, by_likely_language, misspelt, literal,
 )  # fmt: skip
 """The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

@@ -36,19 +36,20 @@ def agreed(answers: Sequence[Answer], context: Context) -> list[Answer]:
     return without_rare(lifted)
 
 
-UNDERSTOOD = 3
-"""So many understood names beside it speak against a rarer reading that none of them shares; for what a verb implies,
-one does."""
+UNDERSTOOD, ENOUGH_SHARE = 3, 0.15
+"""So many understood names beside it speak against a rarer reading that none of them shares (or fewer than that share
+of all names); for what a verb implies, one does."""
 
 
 def without_rare(answers: Sequence[Answer]) -> list[Answer]:
     """Return the answers without the rarer readings that no other name of the list shares."""
-    certain = {name for answer in answers for name in answer.certain}
+    certain = Counter(name for answer in answers for name in answer.certain)
+    shared = {name for name, count in certain.items() if count >= ENOUGH_SHARE * len(answers)}
     understood = sum(answer.is_certain or answer.status == "none" for answer in answers)
 
     def is_kept(exclusion: Exclusion) -> bool:
         enough = 1 if exclusion.rule in RULES else UNDERSTOOD
-        return exclusion.confidence > RARE or exclusion.coco in certain or understood < enough
+        return exclusion.confidence > RARE or exclusion.coco in shared or understood < enough
 
     return [a if all(map(is_kept, a.exclusions)) else mapped(filter(is_kept, a.exclusions)) for a in answers]
 
