@@ -168,7 +168,7 @@ def status(
     inventory = scan_split(data, split, progress=progress)
     destination, warnings = _destination(data, inventory)
     counts = counts_of(inventory, manifest, root)
-    listed = {file.image for file in inventory.files}
+    still = {file.image for file in inventory.files if file.state in ("missing", "empty")}
     stale = find_stale(dataset, manifest, inventory, progress=progress).stale
     return Report(
         dry_run=False,
@@ -183,7 +183,7 @@ def status(
         target=Target(ratio=None, count=None, needed=0),
         classes=(),
         source=None,
-        added=tuple(added_of(e) for e in manifest.known if str(absolute(e.image, root)) in listed),
+        added=tuple(added_of(e) for e in manifest.known if str(absolute(e.image, root)) in still),
         failed=(),
         after=counts,
         manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,

@@ -89,6 +89,7 @@ class Counts:
 
     `images` = `labelled` + `backgrounds` + `corrupt`; `backgrounds` = `missing` + `empty`.
     `ratio` = backgrounds / (labelled + backgrounds): corrupt images are not trained on, so they do not count.
+    `ours` are the backgrounds that yolobg added; one that a person has labelled since is no background.
     Duplicates count as often as they are listed, as in Ultralytics.
     """
 

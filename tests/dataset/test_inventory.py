@@ -222,7 +222,8 @@ def test_count_files__adds_up(entries: list[tuple[int, LabelState]], ours: set[i
     counts = count_files(Inventory("train", (), files), [f"/l/{i}.txt" if by_label else f"/i/{i}.jpg" for i in ours])
     assert counts.images == counts.labelled + counts.backgrounds + counts.corrupt == len(files)
     assert counts.backgrounds == counts.missing + counts.empty
-    assert counts.ours == sum(i in ours for i, _ in entries)
+    assert counts.ours == sum(i in ours and state in ("missing", "empty") for i, state in entries)
+    assert counts.ours <= counts.backgrounds
     trained = counts.labelled + counts.backgrounds
     assert counts.ratio == (counts.backgrounds / trained if trained else 0.0)
 

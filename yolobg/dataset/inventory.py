@@ -228,7 +228,8 @@ def count_files(inventory: Inventory, ours: Collection[str] = ()) -> Counts:
 
     Args:
         inventory: The scan.
-        ours: Absolute label or image paths that the manifest records and that are there.
+        ours: Absolute label or image paths that the manifest records. Only what still is a background counts: one that
+            a person has labelled since is theirs.
     """
     states = Counter(entry.state for entry in inventory.files)
     mine = frozenset(ours)
@@ -241,6 +242,11 @@ def count_files(inventory: Inventory, ours: Collection[str] = ()) -> Counts:
         missing=states["missing"],
         empty=states["empty"],
         corrupt=states["corrupt"],
-        ours=sum(entry.image in mine or entry.label in mine for entry in inventory.files) if mine else 0,
+        ours=sum(
+            entry.state in ("missing", "empty") and (entry.image in mine or entry.label in mine)
+            for entry in inventory.files
+        )
+        if mine
+        else 0,
         ratio=backgrounds / trained if trained else 0.0,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from yolobg.images.jpeg_png import BadImageError, Data
 
@@ -160,11 +160,9 @@ def heif_reader() -> Callable[..., Any]:
     with suppress(ImportError):
         import pi_heif  # noqa: PLC0415 - only where a HEIF is met; it is not among what yolobg needs
 
-        reader: Callable[..., Any] = pi_heif.open_heif
-        return reader
+        return cast("Callable[..., Any]", pi_heif.open_heif)
     with suppress(ImportError):
         import pillow_heif  # noqa: PLC0415
 
-        reader = pillow_heif.open_heif
-        return reader
+        return cast("Callable[..., Any]", pillow_heif.open_heif)
     raise BadImageError("it is HEIF, which needs the package pi-heif, for trainers too: pip install pi-heif")
