@@ -25,6 +25,7 @@ HEAVY = (
     "asyncio",
     "datumaro",
     "filelock",
+    "flask",
     "jinja2",
     "msgspec",
     "requests",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import http.client
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,7 +19,8 @@ from reviewing import Client, add_backgrounds, make_sample
 if sys.platform != "win32":
     import resource
 
-from yolobg.review.server_door import FEWEST_STRANGERS, MOST_STRANGERS, Door, most_strangers
+from yolobg.review import server_door
+from yolobg.review.server_door import FEWEST_STRANGERS, MOST_STRANGERS, Door, Server, most_strangers
 
 FILES = 128
 """How many files the server may open in these tests; macOS allows 256, Linux 1,024."""
@@ -160,18 +161,18 @@ def test_strangers__that_hold_connections_open_do_not_lock_the_owner_out(watched
         for stranger in crowd():
             stack.callback(stranger.close)
         watched.client.enter()
-        mine = http.client.HTTPConnection(host, port, timeout=60)
-        stack.callback(mine.close)
-        telling = {"Cookie": watched.client.cookie}
-        mine.request("GET", f"{watched.client.base}/", headers=telling)
-        assert mine.getresponse().read()
-        kept = mine.sock
+        # A connection of the owner, which has shown the cookie, waits among the crowd.
+        mine = stack.enter_context(watched.connect())
+        asked = (
+            f"POST {watched.client.base}/api/act HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+            f"Origin: http://{host}:{port}\r\nCookie: {watched.client.cookie}\r\nContent-Length: 30\r\n\r\n"
+        )
+        mine.sendall(asked.encode())
+        assert watched.client.get("")[0] == 200
         for stranger in crowd():
             stack.callback(stranger.close)
-        # The owner's connection is still the same one.
-        mine.request("GET", f"{watched.client.base}/", headers=telling)
-        assert mine.sock is kept
-        assert mine.getresponse().read()
+        mine.sendall(b'{"kind": "look", "numbers":[]}')
+        assert mine.recv(1 << 16).startswith(b"HTTP/1.1 200")
         assert watched.client.get("picture/small/0")[0] == 200
         assert len(watched.client.everything()["items"]) == 3
         watched.end()
@@ -180,77 +181,94 @@ def test_strangers__that_hold_connections_open_do_not_lock_the_owner_out(watched
 # ---------------------------------------------------------------- the door alone
 
 
-class Echo(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+@contextlib.contextmanager
+def serving(door: Door) -> Iterator[int]:
+    """A server that says `x` for each `x`, and trusts who says `t`."""
 
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
+    def app(environ: dict[str, Any], _start: Any) -> Iterator[bytes]:
+        connection = environ["werkzeug.socket"]
+        while said := environ["wsgi.input"].read(1):
+            if said == b"t":
+                door.trust(connection)
+            connection.sendall(said)
+        yield b""
 
-
-@contextlib.asynccontextmanager
-async def serving(door: Door, seen: list[Echo]) -> AsyncIterator[int]:
-    def make() -> Echo:
-        seen.append(Echo())
-        return seen[-1]
-
-    server = await asyncio.get_running_loop().create_server(lambda: door.protocol(make), "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        door.close()
-
-
-Visitor = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    with Server(app, door) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.port
+        finally:
+            server.shutdown()
+            door.close()
+            thread.join()
 
 
-async def visit(port: int, stack: contextlib.AsyncExitStack) -> Visitor:
-    visitor = await asyncio.open_connection("127.0.0.1", port)
-    stack.callback(visitor[1].close)
+def visit(port: int, stack: contextlib.ExitStack) -> socket.socket:
+    visitor = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+    visitor.sendall(b"GET / HTTP/1.1\r\n\r\n")
     return visitor
 
 
-async def echoes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+def echoes(visitor: socket.socket, said: bytes = b"x") -> bool:
     try:
-        writer.write(b"x")
-        return await reader.read(1) == b"x"
-    except ConnectionError:
+        visitor.sendall(said)
+        return visitor.recv(1) == said
+    except OSError:
         return False
 
 
 def test_door__the_newest_takes_the_place_of_the_oldest() -> None:
-    async def run() -> list[bool]:
-        seen: list[Echo] = []
-        async with contextlib.AsyncExitStack() as stack:
-            port = await stack.enter_async_context(serving(Door(4), seen))
-            visitors = []
-            for _ in range(7):
-                visitors.append(await visit(port, stack))
-                # Heard, so it has come in before the next one.
-                assert await echoes(*visitors[-1])
-            return [await echoes(*visitor) for visitor in visitors]
-
-    assert asyncio.run(run()) == [False] * 3 + [True] * 4
+    door = Door(4)
+    with serving(door) as port, contextlib.ExitStack() as stack:
+        visitors = []
+        for _ in range(7):
+            visitors.append(visit(port, stack))
+            # Heard, so it has come in before the next one.
+            assert echoes(visitors[-1])
+        assert [echoes(visitor) for visitor in visitors] == [False] * 3 + [True] * 4
 
 
 def test_door__patience_ends_for_strangers_that_send_on_and_on_and_never_for_the_trusted() -> None:
-    async def run() -> bool:
-        seen: list[Echo] = []
-        door = Door(4, patience_s=0.05)
-        async with contextlib.AsyncExitStack() as stack:
-            port = await stack.enter_async_context(serving(door, seen))
-            mine = await visit(port, stack)
-            assert await echoes(*mine)
-            door.trust(seen[0].transport)
-            # Came after mine, so its time ends after mine would have ended.
-            dripping = await visit(port, stack)
-            while await echoes(*dripping):
-                await asyncio.sleep(0.001)
-            return await echoes(*mine)
+    door = Door(4, patience_s=0.05)
+    with serving(door) as port, contextlib.ExitStack() as stack:
+        mine = visit(port, stack)
+        assert echoes(mine, b"t")
+        # Came after mine, so its time ends after mine would have ended.
+        dripping = visit(port, stack)
+        while echoes(dripping):
+            pass
+        assert echoes(mine)
 
-    assert asyncio.run(run())
+
+def test_server__holds_little_of_what_a_stranger_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library reads on after its answer, ten megabytes at a time; here it sees the first half megabyte at most."""
+    seen: list[int] = []
+    bounded = server_door._Bounded
+
+    class Counted(bounded):  # type: ignore[misc, valid-type]
+        def readinto(self, buffer: Any) -> int:
+            got: int = super().readinto(buffer)
+            seen.append(got)
+            return got
+
+    monkeypatch.setattr(server_door, "_Bounded", Counted)
+
+    def app(_environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    door = Door(4)
+    with Server(app, door) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as stranger:
+            stranger.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n" + bytes(3 * server_door.MOST_BYTES))
+            stranger.shutdown(socket.SHUT_WR)
+            assert b"200 OK" in b"".join(iter(lambda: stranger.recv(1 << 16), b""))
+        server.shutdown()
+        thread.join()
+    assert 0 < sum(seen) <= server_door.MOST_BYTES
 
 
 def test_door__is_as_wide_as_the_files_of_this_process_allow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 __all__ = ["listen_for_enter", "shows_other_files", "start_browser"]
@@ -16,7 +17,7 @@ __all__ = ["listen_for_enter", "shows_other_files", "start_browser"]
 _OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 # On Windows only; elsewhere a session of its own does the same.
 _OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-_BACK_IN_FRONT_S = 1.0
+_LOOK_S = 0.2
 
 
 def shows_other_files() -> bool:
@@ -57,39 +58,35 @@ def _start(address: str, failed: Callable[[], None]) -> None:
 
 
 def listen_for_enter(pressed: Callable[[], None]) -> bool:
-    """Call back in the running event loop whenever the user presses Enter; False where there is no terminal."""
+    """Call back in another thread whenever the user presses Enter; False where there is no terminal."""
     try:
         terminal = sys.stdin.fileno()
         if not os.isatty(terminal):
             return False
     except (OSError, ValueError):
         return False
-    loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        reader = threading.Thread(target=_read_lines, args=(loop, terminal, pressed), name="enter", daemon=True)
-        reader.start()
-        return True
-    try:
-        loop.add_reader(terminal, _read, loop, terminal, pressed)
-    except OSError:
-        return False
+    threading.Thread(target=_read_lines, args=(terminal, pressed), name="enter", daemon=True).start()
     return True
 
 
-def _read(loop: asyncio.AbstractEventLoop, terminal: int, pressed: Callable[[], None]) -> None:
-    """Read what has been typed, unless another program has the terminal now: reading would then stop this process."""
-    if not _in_front(terminal):
-        loop.remove_reader(terminal)
-        loop.call_later(_BACK_IN_FRONT_S, loop.add_reader, terminal, _read, loop, terminal, pressed)
-        return
-    try:
-        typed = os.read(terminal, 4096)
-    except OSError:
-        typed = b""
-    if not typed:
-        loop.remove_reader(terminal)
-    elif b"\n" in typed:
-        pressed()
+def _read_lines(terminal: int, pressed: Callable[[], None]) -> None:
+    # Not through `sys.stdin`, whose lock this thread would still hold when Python ends.
+    with contextlib.suppress(OSError):
+        while True:
+            # While another program has the terminal, reading would stop this process.
+            if not _in_front(terminal) or not _has_input(terminal):
+                time.sleep(_LOOK_S)
+                continue
+            typed = os.read(terminal, 4096)
+            if not typed:
+                return
+            if b"\n" in typed:
+                pressed()
+
+
+def _has_input(terminal: int) -> bool:
+    # Windows can tell it of sockets only; there, reading waits and does no harm.
+    return sys.platform == "win32" or bool(select.select([terminal], [], [], 0)[0])
 
 
 def _in_front(terminal: int) -> bool:
@@ -100,11 +97,3 @@ def _in_front(terminal: int) -> bool:
     except OSError:
         # Not the terminal that controls this process, so reading from it stops nobody.
         return True
-
-
-def _read_lines(loop: asyncio.AbstractEventLoop, terminal: int, pressed: Callable[[], None]) -> None:
-    # Not through `sys.stdin`, whose lock this thread would still hold when Python ends.
-    with contextlib.suppress(OSError, RuntimeError):
-        while typed := os.read(terminal, 4096):
-            if b"\n" in typed:
-                loop.call_soon_threadsafe(pressed)

@@ -32,8 +32,6 @@ def review(data_yaml: Path, *, no_browser: bool) -> None:
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
-    import asyncio
-
     from yolobg.changes.lock import hold_review
     from yolobg.review.handover import HandoverPage
     from yolobg.review.server import serve
@@ -43,7 +41,7 @@ def review(data_yaml: Path, *, no_browser: bool) -> None:
     session = Session(data_yaml)
     with hold_review(session.dataset.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
         invitation = _Invitation(session, console, None if no_browser else page)
-        asyncio.run(serve(session, invitation.show))
+        serve(session, invitation.show)
     rejected = len(session.to_apply)
     left = f"; {rejected:,} rejected and not applied yet" if rejected else ""
     console.print(f"Review ended: {len(session.state.looked):,} of {len(session.items):,} looked at{left}.")
@@ -63,7 +61,7 @@ class _Invitation:
         self._again = ""
 
     def show(self, entry: Entry) -> None:
-        """Invite to a review that has begun; the event loop is running."""
+        """Invite to a review that has begun."""
         from yolobg.cli.browser import listen_for_enter
         from yolobg.cli.text import clean
 

@@ -7,31 +7,29 @@ never worth a line on the terminal.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
-import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, NotFound
 
 from yolobg.errors import UsageError, YolobgError
 from yolobg.report.thumbnails import shrink
 from yolobg.review.apply import Applied
 from yolobg.review.decisions import Act
-from yolobg.review.server_door import Door, most_strangers
-from yolobg.review.server_entry import Entry, decoded, page_file
+from yolobg.review.server_door import Door, Server, most_strangers
+from yolobg.review.server_entry import Entry, decoded, json_answer, page_answer
 from yolobg.review.session import Session
-from yolobg.threads import Pool, start_thread
+from yolobg.threads import start_thread
 
 __all__ = ["Review", "serve"]
 
 _log = logging.getLogger(__name__)
-# The HTTP library logs a traceback for each request that it cannot read, and anybody may send those.
-_SILENT = logging.Logger("http", logging.CRITICAL + 1)  # noqa: LOG001 - for this server alone
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -56,8 +54,6 @@ STATIC = {
 }
 EDGES_PX = {"small": 480, "large": 1600}
 LARGEST_REQUEST_BYTES = 1 << 18
-LINGER_S = 1.0
-WAITING = 1024
 CACHED_PICTURES = 600
 PAINTERS = 4
 
@@ -86,93 +82,89 @@ class Review:
 
     def __init__(self, session: Session, entry: Entry) -> None:
         self.session = session
-        self.ended = asyncio.Event()
+        self.end: Callable[[], None] | None = None
         self._entry = entry
         self._outcome: dict[str, Any] | None = None
-        # Threads of their own: what a key asks for must not queue behind pictures.
-        self._painters = Pool(max_workers=PAINTERS, thread_name_prefix="picture")
-        self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(_picture)
+        # What a key asks for must not wait for a screenful of pictures.
+        self._painting = threading.BoundedSemaphore(PAINTERS)
+        self._picture = functools.lru_cache(maxsize=CACHED_PICTURES)(self._paint)
 
-    def close(self) -> None:
-        """Give the threads back; pictures that nobody waits for any more are not made."""
-        self._painters.shutdown(wait=False, cancel_futures=True)
-
-    def app(self) -> web.Application:
+    def app(self) -> Flask:
         """The application with its one choke point."""
-        app = web.Application(middlewares=[self._entry.guard], client_max_size=LARGEST_REQUEST_BYTES)
-        app.on_response_prepare.append(_add_headers)
-        base = self._entry.base
-        app.add_routes(
-            [
-                *self._entry.routes(),
-                web.get(f"{base}/", self._page),
-                web.get(f"{base}/static/{{name}}", self._static),
-                web.get(f"{base}/picture/{{size}}/{{number:[0-9]+}}", self._send_picture),
-                web.get(f"{base}/api/everything", self._everything),
-                web.get(f"{base}/api/changes", self._changes),
-                web.get(f"{base}/api/marked", self._marked),
-                web.post(f"{base}/api/act", self._act),
-                web.post(f"{base}/api/undo", self._undo),
-                web.post(f"{base}/api/apply", self._begin_apply),
-                web.post(f"{base}/api/end", self._end),
-            ]
-        )
+        app = Flask("yolobg.review", static_folder=None)
+        app.config.update(MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
+        app.url_map.merge_slashes = False
+        self._entry.add_to(app)
+        app.after_request(_with_headers)
+        app.register_error_handler(Exception, _failed)
+        for path, answer in (
+            ("", self._page),
+            ("static/<name>", self._static),
+            ("picture/<size>/<number>", self._send_picture),
+            ("api/everything", self._everything),
+            ("api/changes", self._changes),
+            ("api/marked", self._marked),
+        ):
+            app.add_url_rule(f"{self._entry.base}/{path}", view_func=answer)
+        for name, do in (("act", self._act), ("undo", self._undo), ("apply", self._begin_apply), ("end", self._end)):
+            app.add_url_rule(f"{self._entry.base}/api/{name}", view_func=do, methods=["POST"])
         return app
 
     # ------------------------------------------------------------ pages and pictures
 
-    async def _page(self, _request: web.Request) -> web.StreamResponse:
-        return web.Response(body=page_file("review.html"), content_type="text/html", charset="utf-8")
+    def _page(self) -> Response:
+        return page_answer("review.html", "text/html")
 
-    async def _static(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
+    def _static(self, name: str) -> Response:
         if name not in STATIC:
-            raise web.HTTPNotFound
-        return web.Response(body=page_file(name), content_type=STATIC[name], charset="utf-8")
+            raise NotFound
+        return page_answer(name, STATIC[name])
 
-    async def _send_picture(self, request: web.Request) -> web.StreamResponse:
-        size, number = request.match_info["size"], request.match_info["number"]
-        path = self.session.picture(int(number)) if size in EDGES_PX and len(number) < 10 else None  # noqa: PLR2004 - digits
+    def _send_picture(self, size: str, number: str) -> Response:
+        path = self.session.picture(_small_number(number)) if size in EDGES_PX else None
         if path is None:
-            raise web.HTTPNotFound
+            raise NotFound
         try:
             stat = path.stat()
-            make = functools.partial(self._picture, str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size])
-            jpeg = await asyncio.get_running_loop().run_in_executor(self._painters, make)
+            jpeg = self._picture(str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size])
         except OSError as error:
-            raise web.HTTPNotFound(text="yolobg: this picture cannot be shown") from error
-        # The address holds a tag of the content, so it may be kept; no other program shares this cache.
-        kept = {"Cache-Control": "private, max-age=3600, immutable"} if request.query.get("tag") else {}
-        return web.Response(body=jpeg, content_type="image/jpeg", headers=kept)
+            raise NotFound("yolobg: this picture cannot be shown") from error
+        response = Response(jpeg, content_type="image/jpeg")
+        if request.args.get("tag"):
+            # The address holds a tag of the content, so it may be kept; no other program shares this cache.
+            response.headers["Cache-Control"] = "private, max-age=3600, immutable"
+        return response
+
+    def _paint(self, path: str, _changed_ns: int, _size_bytes: int, edge_px: int) -> bytes:
+        with self._painting:
+            return shrink(Path(path), edge_px=edge_px, quality=82)[0]
 
     # ------------------------------------------------------------ what a page asks
 
-    async def _everything(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response({**await asyncio.to_thread(self.session.everything), "outcome": self._outcome})
+    def _everything(self) -> Response:
+        return json_answer({**self.session.everything(), "outcome": self._outcome})
 
-    async def _changes(self, request: web.Request) -> web.StreamResponse:
-        since = request.query.get("since", "")
-        version = int(since) if since.isascii() and since.isdecimal() and len(since) < 10 else -1  # noqa: PLR2004 - digits
-        changes = await asyncio.to_thread(self.session.changes, version)
-        return web.json_response({**changes, "outcome": self._outcome})
+    def _changes(self) -> Response:
+        changes = self.session.changes(_small_number(request.args.get("since", "")))
+        return json_answer({**changes, "outcome": self._outcome})
 
-    async def _marked(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response(await asyncio.to_thread(self.session.marked_paths))
+    def _marked(self) -> Response:
+        return json_answer(self.session.marked_paths())
 
-    async def _act(self, request: web.Request) -> web.StreamResponse:
-        asked = decoded(await request.read(), _Action)
-        return web.json_response(await asyncio.to_thread(self.session.act, asked.kind, asked.numbers, asked.reason))
+    def _act(self) -> Response:
+        asked = decoded(_Action)
+        return json_answer(self.session.act(asked.kind, asked.numbers, asked.reason))
 
-    async def _undo(self, _request: web.Request) -> web.StreamResponse:
-        return web.json_response(await asyncio.to_thread(self.session.undo))
+    def _undo(self) -> Response:
+        return json_answer(self.session.undo())
 
-    async def _begin_apply(self, request: web.Request) -> web.StreamResponse:
-        asked = decoded(await request.read(), _Apply)
-        await asyncio.to_thread(self.session.begin_apply)
+    def _begin_apply(self) -> Response:
+        asked = decoded(_Apply)
+        self.session.begin_apply()
         self._outcome = None
         # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
         start_thread(self._apply, asked.replace, name="apply")
-        return web.json_response({"started": True}, status=202)
+        return json_answer({"started": True}, 202)
 
     def _apply(self, replace: bool) -> None:  # noqa: FBT001 - the target of a thread
         try:
@@ -183,11 +175,18 @@ class Review:
             _log.exception("apply failed")
             self._outcome = {"error": f"unexpected: {error!r}; the dataset is valid, apply again"}
 
-    async def _end(self, _request: web.Request) -> web.StreamResponse:
+    def _end(self) -> Response:
         if self.session.stage is not None:
             raise UsageError("the rejections are being applied; wait for that to end")
-        asyncio.get_running_loop().call_later(0.2, self.ended.set)
-        return web.json_response({"ended": True})
+        response = json_answer({"ended": True})
+        if self.end is not None:
+            response.call_on_close(self.end)
+        return response
+
+
+def _small_number(text: str) -> int:
+    """A number of at most nine digits; -1 for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - digits
 
 
 def _outcome(applied: Applied) -> dict[str, Any]:
@@ -199,18 +198,24 @@ def _outcome(applied: Applied) -> dict[str, Any]:
     }
 
 
-def _picture(path: str, _changed_ns: int, _size_bytes: int, edge_px: int) -> bytes:
-    return shrink(Path(path), edge_px=edge_px, quality=82)[0]
-
-
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+def _with_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.pop("Server", None)
+    return response
 
 
-async def serve(session: Session, ready: Callable[[Entry], None]) -> None:
-    """Serve a review until it is told to end.
+def _failed(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return Response(error.description, error.code, content_type="text/plain; charset=utf-8")
+    if isinstance(error, YolobgError):
+        return json_answer({"error": str(error)}, 409)
+    # A bug is told, but a stranger must not have it told any number of times.
+    _log.log(logging.ERROR if g.get("known") else logging.DEBUG, "request failed", exc_info=error)
+    return Response("yolobg: unexpected error; the terminal shows it", 500, content_type="text/plain; charset=utf-8")
+
+
+def serve(session: Session, ready: Callable[[Entry], None]) -> None:
+    """Serve a review until it is told to end, or until Ctrl-C.
 
     Args:
         session: What is reviewed.
@@ -222,30 +227,12 @@ async def serve(session: Session, ready: Callable[[Entry], None]) -> None:
     door = Door(most_strangers())
     entry = Entry(door)
     review = Review(session, entry)
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_note)
-    runner = web.AppRunner(review.app(), access_log=None, shutdown_timeout=1.0, logger=_SILENT, lingering_time=LINGER_S)
-    await runner.setup()
-    try:
-        make = runner.server
-        assert make is not None  # noqa: S101 - `setup` has made it
-        listening = socket.create_server(("127.0.0.1", 0))
-        server = await loop.create_server(lambda: door.protocol(make), sock=listening, backlog=door.at_a_time)
-        # More may wait outside than come in at a time.
-        listening.listen(WAITING)
+    with Server(review.app(), door) as server:
+        review.end = server.shutdown
+        entry.port = server.port
+        entry.renew_link()
+        ready(entry)
         try:
-            entry.port = listening.getsockname()[1]
-            entry.renew_link()
-            ready(entry)
-            await review.ended.wait()
+            server.serve_forever()
         finally:
-            server.close()
             door.close()
-    finally:
-        await runner.cleanup()
-        review.close()
-
-
-def _note(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Take down what the event loop complains of: strangers can cause any number of such complaints."""
-    _log.debug("%s", context.get("message"), exc_info=context.get("exception"))

@@ -1,4 +1,4 @@
-"""A bound on the connections of strangers.
+"""A bound on the connections of strangers, and on what a connection may send.
 
 Every user of the machine can connect to 127.0.0.1. A connection that has not shown the cookie is a stranger's: only so
 many of them may be open, for so long, and the newest takes the place of the oldest. So strangers who hold connections
@@ -7,15 +7,30 @@ open, whatever they send or do not send, neither use up our files nor keep the o
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import io
+import logging
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
-__all__ = ["Door", "most_strangers"]
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+__all__ = ["Door", "Server", "most_strangers"]
+
+_log = logging.getLogger(__name__)
 
 MOST_STRANGERS = 256
 FEWEST_STRANGERS = 32
 PATIENCE_S = 30.0
+HEARD_S = 0.05
+"""How long a stranger may stay at least, so that each is heard before newer ones push it out."""
+MOST_BYTES = 1 << 19
+WAITING = 1024
+TRIES = 20
 
 
 def most_strangers() -> int:
@@ -31,7 +46,7 @@ def most_strangers() -> int:
 
 
 class Door:
-    """Keeps count of the connections that have not shown the cookie yet.
+    """Keeps count of the connections that have not shown the cookie yet; for use from any thread.
 
     Args:
         most: How many of them may be open; one more closes the oldest.
@@ -39,86 +54,135 @@ class Door:
     """
 
     def __init__(self, most: int, patience_s: float = PATIENCE_S) -> None:
-        self.most = most
-        self._patience_s = patience_s
-        self._strangers: dict[asyncio.Transport, asyncio.TimerHandle] = {}
+        self._most, self._patience_s = most, patience_s
+        # In the order in which they came.
+        self._strangers: dict[socket.socket, float] = {}
+        self._lock = threading.Lock()
 
-    @property
-    def at_a_time(self) -> int:
-        """How many may come in at a time: few enough that each is heard before newer ones push it out."""
-        return max(1, self.most // 4)
+    def came(self, connection: socket.socket) -> None:
+        """Count a new connection, in the place of the oldest where there are too many."""
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                if len(self._strangers) < self._most:
+                    self._strangers[connection] = now
+                    return
+                oldest, since = next(iter(self._strangers.items()))
+                if now >= since + HEARD_S:
+                    self._drop(oldest)
+                    continue
+            time.sleep(max(0.0, since + HEARD_S - now))
 
-    def protocol(self, make: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
-        """A connection's protocol: what `make` returns, watched."""
-        return _Watched(self, make)
+    def trust(self, connection: socket.socket) -> None:
+        """Let a connection stay: it has shown the cookie, or has ended."""
+        with self._lock:
+            self._strangers.pop(connection, None)
 
-    def trust(self, transport: asyncio.BaseTransport | None) -> None:
-        """Let a connection stay: it has shown the cookie."""
-        self._forget(transport)
+    def drop_oldest(self) -> None:
+        """Make room for a newer connection."""
+        with self._lock:
+            for oldest in list(self._strangers)[:1]:
+                self._drop(oldest)
+
+    def drop_late(self) -> None:
+        """Drop the strangers whose time is over."""
+        with self._lock:
+            over = time.monotonic() - self._patience_s
+            for connection in [one for one, since in self._strangers.items() if since <= over]:
+                self._drop(connection)
 
     def close(self) -> None:
         """Drop all strangers."""
-        for transport in list(self._strangers):
-            self._drop(transport)
+        with self._lock:
+            for connection in list(self._strangers):
+                self._drop(connection)
 
-    def came(self, transport: asyncio.Transport) -> None:
-        """Count a new connection, in the place of the oldest where there are too many."""
-        while len(self._strangers) >= self.most:
-            self._drop(next(iter(self._strangers)))
-        loop = asyncio.get_running_loop()
-        self._strangers[transport] = loop.call_later(self._patience_s, self._drop, transport)
-
-    def left(self, transport: asyncio.Transport) -> None:
-        """Forget a connection that has ended."""
-        self._forget(transport)
-
-    def _forget(self, transport: asyncio.BaseTransport | None) -> None:
-        timer = self._strangers.pop(transport, None) if isinstance(transport, asyncio.Transport) else None
-        if timer is not None:
-            timer.cancel()
-
-    def _drop(self, transport: asyncio.Transport) -> None:
-        self._forget(transport)
-        # Not `close`, which waits for a peer that reads nothing.
-        transport.abort()
+    def _drop(self, connection: socket.socket) -> None:
+        del self._strangers[connection]
+        # Its thread, which waits to read or write, goes on at once and closes it.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Watched(asyncio.Protocol):
-    """Hands everything on, and tells the door of the beginning and the end.
+class Server(ThreadedWSGIServer):
+    """Werkzeug's server on a free port of 127.0.0.1, a thread for each connection, watched by a door.
 
-    What it hands on to is made when something is sent: a connection over which nothing comes costs next to nothing.
+    What a stranger sends is never worth a line on the terminal.
+
+    Raises:
+        OSError: No port is free.
     """
 
-    def __init__(self, door: Door, make: Callable[[], asyncio.Protocol]) -> None:
-        self._door, self._make = door, make
-        self._transport: asyncio.Transport | None = None
-        self._inner: asyncio.Protocol | None = None
+    daemon_threads = True
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-            self._door.came(transport)
+    def __init__(self, app: Callable[..., Any], door: Door) -> None:
+        self._door = door
+        # Our own socket: for one that it cannot have, the library prints and exits.
+        with socket.create_server(("127.0.0.1", 0), backlog=WAITING) as listening:
+            super().__init__("127.0.0.1", 0, app, _Handler, fd=listening.fileno())
 
-    def data_received(self, data: bytes) -> None:
-        if self._inner is None and self._transport is not None:
-            self._inner = self._make()
-            self._inner.connection_made(self._transport)
-        if self._inner is not None:
-            self._inner.data_received(data)
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a connection in a thread of its own, once the door has let it in."""
+        self._door.came(request)
+        for _ in range(TRIES):
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:
+                # No further thread starts on this machine.
+                self._door.drop_oldest()
+                time.sleep(HEARD_S)
+            else:
+                return
+        self.shutdown_request(request)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._transport is not None:
-            self._door.left(self._transport)
-        if self._inner is not None:
-            self._inner.connection_lost(exc)
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._door.trust(request)
+        super().shutdown_request(request)
 
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._inner is not None else None
+    def service_actions(self) -> None:
+        """Called twice a second or more often."""
+        self._door.drop_late()
 
-    def pause_writing(self) -> None:
-        if self._inner is not None:
-            self._inner.pause_writing()
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note what went wrong with a connection."""
+        _log.debug("request failed", exc_info=True)
 
-    def resume_writing(self) -> None:
-        if self._inner is not None:
-            self._inner.resume_writing()
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Note what the library says."""
+        _log.debug(message, *args)
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Bounded(self.connection))
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        _log.debug(message, *args)
+
+    def version_string(self) -> str:
+        return "yolobg"
+
+
+class _Bounded(io.RawIOBase):
+    """What a connection sends, up to `MOST_BYTES`; the rest is thrown away, since the library would keep it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._left = connection, MOST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._left:
+            with memoryview(buffer) as view:
+                got = self._connection.recv_into(view[: self._left])
+            self._left -= got
+            return got
+        while self._connection.recv(1 << 16):
+            pass
+        return 0

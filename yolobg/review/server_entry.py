@@ -9,21 +9,20 @@ cookies do not know ports; what changes anything must come from our own origin a
 from __future__ import annotations
 
 import hmac
-import logging
+import json
 import secrets
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
-from yolobg.errors import YolobgError
 from yolobg.report.html import static_bytes
 from yolobg.review.server_door import Door
 
-__all__ = ["Entry", "Keys", "decoded"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Entry", "Keys", "decoded", "json_answer", "page_answer"]
 
 # What everybody may see: a page without any content that exchanges the link's secret.
 ENTRY_FILES = {
@@ -40,12 +39,16 @@ LARGEST_KEY_BYTES = 1 << 10
 # The one file that the report has too.
 SHARED = "tokens.css"
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-def page_file(name: str) -> bytes:
+def page_answer(name: str, kind: str) -> Response:
     """A file that the pages are made of."""
-    return static_bytes(name, "yolobg.report" if name == SHARED else "yolobg.review")
+    content = static_bytes(name, "yolobg.report" if name == SHARED else "yolobg.review")
+    return Response(content, content_type=f"{kind}; charset=utf-8")
+
+
+def json_answer(told: object, status: int = 200) -> Response:
+    """JSON, in ASCII whatever the texts hold."""
+    return Response(json.dumps(told), status, content_type="application/json; charset=utf-8")
 
 
 class _Key(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +63,7 @@ class Keys:
     def __init__(self) -> None:
         self._link: str | None = None
         self._cookie: str | None = None
+        self._lock = threading.Lock()
 
     def new_link(self) -> str:
         """A new secret for a link; the one before it no longer works."""
@@ -68,10 +72,11 @@ class Keys:
 
     def claim(self, shown: str) -> str | None:
         """Exchange the link's secret, once, for that of a new cookie; None where it is wrong or used up."""
-        if not _same(shown, self._link):
-            return None
-        self._link, self._cookie = None, secrets.token_urlsafe(32)
-        return self._cookie
+        with self._lock:
+            if not _same(shown, self._link):
+                return None
+            self._link, self._cookie = None, secrets.token_urlsafe(32)
+            return self._cookie
 
     def fits(self, shown: str) -> bool:
         """Whether this is the cookie's secret."""
@@ -112,88 +117,58 @@ class Entry:
     def _origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def routes(self) -> list[web.RouteDef]:
-        """What everybody may ask for."""
-        return [*(web.get(path, self._entry_file) for path in ENTRY_FILES), web.post("/enter", self._enter)]
+    def add_to(self, app: Flask) -> None:
+        """Add what everybody may ask for, and the choke point of all requests."""
+        app.before_request(self._check)
+        for path in ENTRY_FILES:
+            app.add_url_rule(path, path, self._entry_file)
+        app.add_url_rule("/enter", view_func=self._enter, methods=["POST"])
 
-    @web.middleware
-    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Every request passes here, also one for a page that does not exist."""
-        known = False
-        try:
-            known = self._check(request)
-            response = await handler(request)
-        except web.HTTPException as error:
-            _close_after(error, known)
-            raise
-        except ConnectionError:
-            raise
-        except YolobgError as error:
-            response = web.json_response({"error": str(error)}, status=409)
-        except web.RequestPayloadError:
-            response = web.Response(text="yolobg: the request is damaged", status=400)
-        except Exception:  # noqa: BLE001 - the server goes on, whatever a request has caused
-            # A bug is told, but a stranger must not have it told any number of times.
-            _log.log(logging.ERROR if known else logging.DEBUG, "request failed", exc_info=True)
-            response = web.Response(text="yolobg: unexpected error; the terminal shows it", status=500)
-        _close_after(response, known)
-        return response
-
-    def _check(self, request: web.Request) -> bool:
-        """Turn away what must not come in; returns whether the request has shown the cookie."""
-        if request.headers.getall("Host", []) != [f"127.0.0.1:{self.port}"]:
-            raise web.HTTPForbidden(text="yolobg: this server answers on 127.0.0.1 only")
-        known = request.path not in OPEN
-        if known:
+    def _check(self) -> None:
+        """Turn away what must not come in, also to a page that does not exist; notes who has shown the cookie."""
+        g.known = False
+        # A header that is given twice is here as one, with a comma.
+        if request.environ.get("HTTP_HOST") != f"127.0.0.1:{self.port}":
+            raise Forbidden("yolobg: this server answers on 127.0.0.1 only")
+        if request.path not in OPEN:
             if not self._keys.fits(request.cookies.get(COOKIE, "")):
-                raise web.HTTPForbidden(text="yolobg: open the link that the terminal shows; it works once")
+                raise Forbidden("yolobg: open the link that the terminal shows; it works once")
             if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-                raise web.HTTPForbidden(text="yolobg: not from another site")
-            self._door.trust(request.transport)
+                raise Forbidden("yolobg: not from another site")
+            g.known = True
+            self._door.trust(request.environ["werkzeug.socket"])
         if request.method not in ("GET", "HEAD"):
-            self._check_origin(request)
-        return known
+            if request.headers.get("Origin") != self._origin:
+                raise Forbidden("yolobg: not from another site")
+            if request.mimetype != "application/json":
+                raise UnsupportedMediaType("yolobg: expected JSON")
 
-    def _check_origin(self, request: web.Request) -> None:
-        if request.headers.getall("Origin", []) != [self._origin]:
-            raise web.HTTPForbidden(text="yolobg: not from another site")
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="yolobg: expected JSON")
-
-    async def _entry_file(self, request: web.Request) -> web.StreamResponse:
+    def _entry_file(self) -> Response:
         if request.path not in ENTRY_FILES:
-            raise web.HTTPNotFound
-        name, kind = ENTRY_FILES[request.path]
-        return web.Response(body=page_file(name), content_type=kind, charset="utf-8")
+            raise NotFound
+        return page_answer(*ENTRY_FILES[request.path])
 
-    async def _enter(self, request: web.Request) -> web.StreamResponse:
+    def _enter(self) -> Response:
         """Exchange the link's secret for the cookie; it works once."""
         if request.content_length is None or request.content_length > LARGEST_KEY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(LARGEST_KEY_BYTES, request.content_length or 0)
-        asked = decoded(await request.read(), _Key)
-        cookie = self._keys.claim(asked.key)
+            raise RequestEntityTooLarge
+        cookie = self._keys.claim(decoded(_Key).key)
         if cookie is None:
-            raise web.HTTPForbidden(
-                text="This link is used up or wrong. Press Enter in the terminal of the review for a new one, or end "
-                "the review with Ctrl-C and start it again; your decisions are kept."
+            raise Forbidden(
+                "This link is used up or wrong. Press Enter in the terminal of the review for a new one, or end the "
+                "review with Ctrl-C and start it again; your decisions are kept."
             )
         if self.on_entered is not None:
             self.on_entered()
         page = f"{self.base}/"
-        response = web.json_response({"page": page})
+        response = json_answer({"page": page})
         response.set_cookie(COOKIE, cookie, path=page, httponly=True, samesite="Strict")
         return response
 
 
-def _close_after(response: web.StreamResponse, known: bool) -> None:  # noqa: FBT001 - read at a glance
-    """Answer a stranger one request for each connection, so that a thousand at once are not worth sending."""
-    if not known:
-        response.force_close()
-
-
-def decoded(raw: bytes, kind: type[Any]) -> Any:
-    """What a request holds; the answer says where it is something else."""
+def decoded(kind: type[Any]) -> Any:
+    """What the request holds; the answer says where it is something else."""
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return msgspec.json.decode(request.get_data(), type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise web.HTTPBadRequest(text=f"yolobg: not what was expected: {error}") from error
+        raise BadRequest(f"yolobg: not what was expected: {error}") from error

@@ -214,7 +214,7 @@ class Session:
 
     def picture(self, number: int) -> Path | None:
         """The file of an image; None where there is no such number."""
-        # Without the lock: the server asks from its event loop, which must never wait for a disk.
+        # Without the lock, so that pictures never wait for an action.
         item = self.items.get(number)
         return item.card.path if item else None
 
