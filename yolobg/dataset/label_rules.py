@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from yolobg.model import LabelState
 
-__all__ = ["Verdict", "label_checker"]
+__all__ = ["Verdict", "label_checker", "why_outside", "why_point_outside"]
 
 
 class Verdict(NamedTuple):
@@ -67,6 +67,26 @@ def label_checker(class_count: int, kpt_shape: tuple[int, int] | None = None) ->
         return _check_text(content, class_count, pose_columns)
 
     return check
+
+
+def why_outside(values: Sequence[float], *, polygon: bool) -> str:
+    """Why trainers drop an image with such an object, or nothing.
+
+    Of a polygon they look at the box around it: a corner may lie outside if that box's centre and size are within
+    their bounds.
+
+    Args:
+        values: In shares: centre x and y, width and height; or a polygon's x and y in turn.
+        polygon: Which of the two.
+    """
+    rounded = _round32(values)
+    return _wrong_box(_bounds(rounded) if polygon else rounded)
+
+
+def why_point_outside(x: float, y: float) -> str:
+    """Why trainers drop an image with a key point at such a place, marked or not, or nothing; in shares."""
+    worst = next((value for value in _round32([x, y]) if not _LEAST <= value <= _MOST), None)
+    return "" if worst is None else f"a coordinate is {worst:.6g} of the image's size"
 
 
 def _ordinary_rows(class_count: int) -> re.Pattern[bytes]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from yolobg.formats.contents import Contents, Item, Kind, Shape
+from yolobg.formats.contents import Contents, Item, Kind, Shape, unmarked_outside
 from yolobg.results import FormatCounts
 
 __all__ = ["Comparison", "Survey", "compare", "survey"]
@@ -29,6 +29,7 @@ class Survey:
         mixed: Images with both polygons and boxes.
         crowd_masks: Crowd regions that are run-length masks.
         crowd_outlines: Crowd regions whose outline has several rings.
+        unmarked_outside: Key points that nobody marked, at a place for which trainers drop the image.
         appearance: Class ids in the order in which they are first met.
     """
 
@@ -37,6 +38,7 @@ class Survey:
     mixed: int = 0
     crowd_masks: int = 0
     crowd_outlines: int = 0
+    unmarked_outside: int = 0
     appearance: tuple[int, ...] = ()
 
 
@@ -56,6 +58,7 @@ class _Sum:
             self.appearance.setdefault(shape.class_id)
             numbers[shape.kind] += 1
             numbers["key_points"] += bool(shape.key_points)
+            numbers["unmarked_outside"] += sum(unmarked_outside(shape))
             numbers["several"] += len(shape.polygons) > 1
             numbers["masks"] += shape.mask is not None
         for shape in item.shapes:
@@ -86,7 +89,7 @@ def survey(contents: Contents) -> Survey:
     n = total.numbers
     counts = total.counts(contents.splits, contents.names)
     crowds = n["crowd_masks"], n["crowd_outlines"]
-    return Survey(counts, n["several"], n["mixed"], *crowds, appearance=tuple(total.appearance))
+    return Survey(counts, n["several"], n["mixed"], *crowds, n["unmarked_outside"], tuple(total.appearance))
 
 
 @dataclass(frozen=True, slots=True)

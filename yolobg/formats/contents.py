@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from yolobg.dataset.label_rules import why_point_outside
 from yolobg.errors import DatasetError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "item_order",
     "size_of",
     "stem_of",
+    "unmarked_outside",
 ]
 
 Kind = Literal["box", "polygon"]
@@ -164,6 +166,15 @@ def box_around(rings: tuple[tuple[float, ...], ...]) -> Box:
     ys = [value for ring in rings for value in ring[1::2]]
     left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+
+
+def unmarked_outside(shape: Shape) -> Iterator[bool]:
+    """For each key point whether nobody marked it, and it is at a place for which trainers drop the image."""
+    points = shape.key_points
+    return (
+        not points[place + 2] and bool(why_point_outside(points[place], points[place + 1]))
+        for place in range(0, len(points), 3)
+    )
 
 
 def size_of(item: Item) -> tuple[int, int]:

@@ -6,7 +6,7 @@ Nothing is seen at the target before every count is right, and nothing that exis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,16 @@ from yolobg.formats.fits import check_held, told_changes
 from yolobg.formats.output_folder import beside, publish
 from yolobg.formats.place_images import Images, Placer
 from yolobg.formats.registry import Format, detect_format, find_dataset_yaml, get_format
-from yolobg.formats.transform import Changed, Crowds, Polygons, Wish, change_names, choose_classes, rename_splits
+from yolobg.formats.transform import (
+    Changed,
+    Crowds,
+    Polygons,
+    Wish,
+    change_names,
+    choose_classes,
+    rename_splits,
+    zeroes_points,
+)
 from yolobg.model import Progress, no_progress
 from yolobg.results import ConvertReport, Renamed
 
@@ -84,24 +93,43 @@ def convert(
     _check_target(place, given)
     wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {})
     contents = open_contents(given, source_format, skip_corrupt=skip_corrupt)
+    task = _Task(given, source_format, place, target_format, wish, images)
+    return _rewrite(contents, task, progress)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is converted to what, and how."""
+
+    source: Path
+    source_format: Format
+    target: Path
+    target_format: Format
+    wish: Wish
+    images: Images
+
+
+def _rewrite(contents: Contents, task: _Task, progress: Progress) -> ConvertReport:
+    wish, target_format = task.wish, task.target_format
     before = survey(_Told(contents, progress, "read"))
     meant, renamed = _plan(contents, wish, target_format)
-    expected = survey(meant) if _alters(wish) else _recounted(before, meant)
-    check_held(expected, meant, target_format, class_order=class_order, images=images)
-    comparison = _write_and_check(meant, expected, place, target_format, images, progress)
-    changes = told_changes(before, expected, wish, contents.splits, meant.splits)
+    altered = _alters(wish) or (before.unmarked_outside and zeroes_points(target_format))
+    expected = survey(meant) if altered else _recounted(before, meant)
+    check_held(expected, meant, target_format, class_order=wish.class_order, images=task.images)
+    comparison = _write_and_check(meant, expected, task.target, target_format, task.images, progress)
+    changes = told_changes(before, expected, wish, target_format, contents.splits, meant.splits)
     return ConvertReport(
-        source=str(given),
-        source_format=source_format.name,
-        target=str(place),
+        source=str(task.source),
+        source_format=task.source_format.name,
+        target=str(task.target),
         target_format=target_format.name,
         before=before.counts,
         after=comparison.counts,
         changes=changes,
         renamed=renamed,
         deviation=comparison.deviation,
-        images=images,
-        warnings=contents.warnings + _warnings(meant, source_format, target_format),
+        images=task.images,
+        warnings=contents.warnings + _warnings(meant, task.source_format, target_format),
     )
 
 

@@ -8,7 +8,7 @@ from yolobg.errors import UsageError
 from yolobg.formats.compare import Survey
 from yolobg.formats.contents import Contents
 from yolobg.formats.registry import Format
-from yolobg.formats.transform import Wish
+from yolobg.formats.transform import Wish, zeroes_points
 
 __all__ = ["check_held", "told_changes"]
 
@@ -104,7 +104,7 @@ def _names(expected: Survey, meant: Contents, target: Format, class_order: str) 
 
 
 def told_changes(
-    before: Survey, after: Survey, wish: Wish, old_splits: Sequence[str], new_splits: Sequence[str]
+    before: Survey, after: Survey, wish: Wish, target: Format, old_splits: Sequence[str], new_splits: Sequence[str]
 ) -> tuple[str, ...]:
     """What was changed because it was asked for, one sentence each."""
     old, new = before.counts, after.counts
@@ -118,6 +118,8 @@ def told_changes(
     said += _told_outlines(before, after, wish)
     if wish.key_points == "drop" and old.key_points:
         said.append(f"the key points of {old.key_points:,} objects were left out")
+    if wish.key_points == "keep" and zeroes_points(target) and before.unmarked_outside:
+        said.append(f"{before.unmarked_outside:,} key points outside their image that nobody marked became 0 0 0")
     if wish.crowds == "drop" and old.crowds:
         said.append(f"{old.crowds:,} crowd regions were left out")
     if wish.crowds == "as-objects" and old.crowds:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from yolobg.errors import DatasetError, UsageError
-from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, stem_of
+from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, stem_of, unmarked_outside
 from yolobg.formats.registry import Format
 from yolobg.formats.run_lengths import join_rings, read_mask, rings_of
 from yolobg.results import Renamed
 from yolobg.safe_names import folded, is_safe, safe_name, safe_part
 
-__all__ = ["Changed", "Crowds", "Polygons", "Wish", "change_names", "choose_classes", "rename_splits"]
+__all__ = ["Changed", "Crowds", "Polygons", "Wish", "change_names", "choose_classes", "rename_splits", "zeroes_points"]
 
 # How splits are called in the wild, for formats that know only some names.
 _SPLITS = {
@@ -110,7 +110,8 @@ class Changed:
 
     def items(self) -> Iterator[Item]:
         """Every image, in the order of the source."""
-        as_they_are = Wish(splits=self.wish.splits) == self.wish
+        points = bool(self.source.meta.kpt_shape) and zeroes_points(self.target)
+        as_they_are = Wish(splits=self.wish.splits) == self.wish and not points
         for item, (split, name) in zip(self.source.items(), self.listing(), strict=True):
             if as_they_are and (split, name) == (item.split, item.name):
                 yield item
@@ -122,8 +123,8 @@ class Changed:
         if shape.class_id not in self.kept or (shape.crowd and self.wish.crowds == "drop"):
             return
         shape = replace(shape, class_id=self.kept[shape.class_id])
-        if self.wish.key_points == "drop" and shape.key_points:
-            shape = replace(shape, key_points=())
+        if shape.key_points:
+            shape = self._pointed(shape)
         if self.wish.crowds == "as-objects" and shape.crowd:
             shape = replace(shape, crowd=False)
         if self.wish.polygons == "to-boxes" and (shape.polygons or shape.mask is not None):
@@ -138,6 +139,17 @@ class Changed:
             return
         yield shape
 
+    def _pointed(self, shape: Shape) -> Shape:
+        """An object with key points that its format can hold."""
+        if self.wish.key_points == "drop":
+            return replace(shape, key_points=())
+        outside = list(unmarked_outside(shape)) if zeroes_points(self.target) else []
+        if not any(outside):
+            return shape
+        # As COCO writes a point that nobody marked; anywhere else outside it makes trainers drop the image.
+        points = [0.0 if outside[place // 3] else value for place, value in enumerate(shape.key_points)]
+        return replace(shape, key_points=tuple(points) if any(points) else ())
+
     def _outlined(self, shape: Shape, item: Item) -> Shape:
         """An object with an outline in place of its mask; a mask without a pixel has none."""
         if shape.mask is not None:
@@ -149,6 +161,11 @@ class Changed:
         if len(shape.polygons) > 1 and not self.target.parts:
             shape = replace(shape, polygons=(join_rings(shape.polygons),))
         return shape
+
+
+def zeroes_points(target: Format) -> bool:
+    """Whether key points that nobody marked become 0 0 0 where trainers would drop the image for them."""
+    return target.trained and target.key_points
 
 
 def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, int]:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from yolobg.dataset.data_yaml import dump_yaml
+from yolobg.dataset.label_rules import why_outside, why_point_outside
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.formats.contents import Contents, Item, Shape, stem_of
@@ -21,7 +22,6 @@ __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 # darknet's own keys; val is called valid there.
 DARKNET_KEYS = {"val": "valid"}
 _DIGITS = 10
-_MOST, _LEAST = 1.01, -0.01
 
 
 def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
@@ -85,14 +85,28 @@ def _write_label(item: Item, kpt_shape: tuple[int, int] | None, label: str, plac
 
 def _row(shape: Shape, kpt_shape: tuple[int, int] | None, item: Item) -> str:
     values = list(shape.polygons[0]) if shape.polygons else list(shape.box)
-    if max(values) > _MOST or min(values) < _LEAST:
-        raise DatasetError(
-            f"{item.split}/{item.name}: an object of class {shape.class_id} lies outside its image "
-            f"({min(values):.4g} to {max(values):.4g} of its size); trainers would drop the image. Fix it first"
-        )
+    if max(values) > 1 or min(values) < 0:
+        why = why_outside(values, polygon=bool(shape.polygons))
+        if why:
+            raise DatasetError(
+                f"{item.split}/{item.name}: an object of class {shape.class_id} lies outside its image: {why}; "
+                "trainers would drop the image. Fix it first"
+            )
     if kpt_shape and not shape.polygons:
+        _check_points(shape, item)
         values += _points(shape, kpt_shape)
     return " ".join([str(shape.class_id), *map(_text, values)]) + "\n"
+
+
+def _check_points(shape: Shape, item: Item) -> None:
+    points = shape.key_points
+    for place in range(0, len(points), 3):
+        if why := why_point_outside(points[place], points[place + 1]):
+            raise DatasetError(
+                f"{item.split}/{item.name}: key point {place // 3 + 1} of an object of class {shape.class_id} lies "
+                f"outside its image: {why}; a pose training would drop the image. Move it, set its visibility to 0, or "
+                "pass --key-points drop"
+            )
 
 
 def _points(shape: Shape, kpt_shape: tuple[int, int]) -> list[float]:
