@@ -19,9 +19,7 @@ def suggested(name: str) -> tuple[str, ...]:
     return match.suggestions
 
 
-@pytest.mark.parametrize(
-    "name", ["qwrtzx", "qwrtz", "xqzzt", "salak", "nadador", "Pear_Forelle", "rabit", "persik", "zzz"]
-)
+@pytest.mark.parametrize("name", ["qwrtzx", "qwrtz", "xqzzt", "nadador", "Pear_Forelle", "rabit", "persick", "zzz"])
 def test_a_name_that_nothing_is_near_to_gets_no_suggestion(name: str) -> None:
     """`rabit` is nearer to rabbit, which COCO has not, than to anything it has."""
     assert suggested(name) == ()

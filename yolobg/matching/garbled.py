@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from yolobg.matching.answers import EXCLUDES, NONE, Answer, Context, union
-from yolobg.matching.languages import by_certain_language, fold, lexicon
+from yolobg.matching.answers import EXCLUDES, NONE, Answer, union
+from yolobg.matching.languages import fold, lexicon, of_word
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import answer
 from yolobg.model import ClassMatch, Reading
@@ -101,4 +101,4 @@ def _fits(name: str) -> Answer:
     parts = [re.escape(fold(part)) for part in _HOLE.split(name)]
     pattern = re.compile("..?".join(parts))
     hits = [word for word in lexicon() if pattern.fullmatch(word)] if max(map(len, parts)) >= SHORTEST_PART else []
-    return union(by_certain_language(word, Context()) or NONE for word in hits)
+    return union(map(of_word, hits))

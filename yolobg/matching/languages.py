@@ -23,6 +23,12 @@ last part is known; English knows the word as something else."""
 ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 """So many names, and that share of the list, make a list one of another language."""
 
+LONGEST_CODE = 4
+"""ASCII names of up to so many letters are as likely codes (`o`, `bo`, `pan`): a language has them only by its list."""
+
+SHORTEST_VOTE = 3
+"""Shorter ASCII names are no vote for a language."""
+
 LANGUAGES = {
     "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch", "pl": "Polish",
     "ru": "Russian", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "tr": "Turkish", "ar": "Arabic",
@@ -39,6 +45,9 @@ PLURALS = ("lar", "ler", "ات", "ين")
 
 SHORTEST_STEM = 4
 SHORTEST_HEAD = 4
+SHORTEST_SYLLABLES = 2
+FIRST_SYLLABLE = "\u3040"
+"""From this character on a script writes syllables or words with one sign."""
 COMPOUNDING = frozenset(("de", "nl", "sv", "da", "no", "fi"))
 """Latin-script languages that write compounds in one word, the head last."""
 LONGEST_ENDING = 3
@@ -63,17 +72,28 @@ class Lexeme:
 def language_of(names: Sequence[str]) -> str:
     """Return the language that most names of a list are words of, if there are enough; empty for English."""
     foreign = [name for name in names if not _is_plain_english(name)]
-    if not _is_enough(foreign, names) or all(_is_english(name) for name in foreign):
+    if not _is_enough(len(foreign), names) or all(is_english(name) for name in foreign):
         return ""
-    hits = [found for found in ({lex.language for lex in _exact(fold(name))} for name in foreign) if found]
-    if not _is_enough(hits, names):
-        return ""
-    votes = Counter(language for found in hits for language in found)
-    return max(sorted(votes), key=lambda language: votes[language])
+    votes = Counter(language for name in foreign for language in _languages(name))
+    winner = max(sorted(votes), key=lambda language: votes[language], default="")
+    return winner if _is_enough(votes[winner], names) else ""
 
 
-def _is_enough(some: Sequence[object], names: Sequence[str]) -> bool:
-    return len(some) >= ENOUGH_NAMES and len(some) >= ENOUGH_SHARE * len(names)
+def _languages(name: str) -> set[str]:
+    """Return the languages that have a word."""
+    word = fold(name)
+    if name.isascii() and len(word) < SHORTEST_VOTE:
+        return set()
+    return {lexeme.language for lexeme in _exact(word)} or {noun.language for noun in nouns_of(word)}
+
+
+def is_code(name: str) -> bool:
+    """Tell whether a name is so short that, without the list's vote, it is no word of another language."""
+    return name.isascii() and len(name.strip()) <= LONGEST_CODE
+
+
+def _is_enough(some: int, names: Sequence[str]) -> bool:
+    return some >= ENOUGH_NAMES and some >= ENOUGH_SHARE * len(names)
 
 
 def _is_plain_english(name: str) -> bool:
@@ -81,7 +101,8 @@ def _is_plain_english(name: str) -> bool:
     return found is not None and found.is_certain
 
 
-def _is_english(name: str) -> bool:
+def is_english(name: str) -> bool:
+    """Tell whether all words of a name are English ones or numbers."""
     return all(wordnet().is_word(word) or word.isdigit() for word in words(clean(name)))
 
 
@@ -99,7 +120,7 @@ def by_language(text: str, context: Context) -> Answer | None:
 def by_certain_language(text: str, _context: Context) -> Answer | None:
     """Return what a name means that another language has as a whole and that cannot be English."""
     name = fold(text)
-    if not _exact(name) or (text.isascii() and any(wordnet().is_word(word) for word in _forms(name))):
+    if not _exact(name) or is_code(text) or (text.isascii() and any(wordnet().is_word(word) for word in _forms(name))):
         return None
     return _read(name, "", LIKELY)
 
@@ -114,13 +135,15 @@ def by_likely_language(text: str, context: Context) -> Answer | None:
 
     A name in the script of the list's own language was read before: parts of it mean something else in others.
     """
-    if context.language and not is_latin(text):
+    if is_code(text) or (context.language and not is_latin(text)):
         return None
     return _read(fold(text), "", LIKELY)
 
 
 def as_hint(text: str) -> Answer | None:
     """Return, as "maybe", what an English word that names nothing means elsewhere; a person is no such guess."""
+    if is_code(text):
+        return None
     found = [lexeme for lexeme in _exact(fold(text)) if all(t.category != "person" for t in lexeme.notion.targets)]
     answer = _answer(text, found, HINT) if found else None
     return answer if answer is not None and answer.exclusions else None
@@ -163,13 +186,31 @@ def _near(name: str) -> Iterator[Lexeme]:
             yield from lexicon().get(name.removesuffix(suffix), ())
     yield from _of_parts(name.split())
     latin = is_latin(name)
-    shortest = SHORTEST_HEAD if latin else 1
-    for at in range(SHORTEST_HEAD if latin else 1, len(name) - shortest + 1):
+    shortest = _shortest_part(name)
+    for at in range(shortest if latin else 1, len(name) - shortest + 1):
         found = lexicon().get(name[at:].strip(), ())
         yield from (lexeme for lexeme in found if not latin or lexeme.language in COMPOUNDING)
     if not name.isascii() and not is_latin(name):
         for end in range(len(name) - 1, shortest - 1, -1):
             yield from lexicon().get(name[:end].strip(), ())
+
+
+def _shortest_part(name: str) -> int:
+    """Return how many letters a part of a name must have to be a word; one Chinese character of a compound is none."""
+    if is_latin(name):
+        return SHORTEST_HEAD
+    return SHORTEST_SYLLABLES if any(c >= FIRST_SYLLABLE for c in name) else SHORTEST_HEAD - 1
+
+
+def by_last_character(text: str) -> Answer | None:
+    """Return what the last character of a Chinese compound means by itself, to suggest it: it may be the head."""
+    name = fold(text)
+    return _answer(text, _exact(name[-1]), HINT) if len(name) > 1 and name[-1] >= FIRST_SYLLABLE else None
+
+
+def of_word(word: str) -> Answer:
+    """Return what a folded word means in all languages that have it."""
+    return _answer(word, _exact(word), LIKELY)
 
 
 def _of_parts(parts: list[str]) -> Iterator[Lexeme]:
@@ -216,6 +257,43 @@ def stems() -> dict[str, tuple[Lexeme, ...]]:
     return table
 
 
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A common noun of one language, the English word for it, and what that means here (empty for nothing)."""
+
+    language: str
+    english: str
+    meaning: str
+
+
+CLASSIFIERS = ("con ", "quả ", "cây ", "củ ", "cái ", "hoa ")
+"""Words that Vietnamese puts before nouns, and class names leave out."""
+
+
+def nouns_of(word: str) -> tuple[Noun, ...]:
+    """Return what a folded word, or its singular, means by common_nouns.tsv; it is read when first asked for."""
+    forms = (word, word.removeprefix("ال"), *(word.removesuffix(end) for end in ("s", "es")))
+    return next((common_nouns()[form] for form in forms if form in common_nouns()), ())
+
+
+@lru_cache(maxsize=1)
+def common_nouns() -> dict[str, tuple[Noun, ...]]:
+    """Return folded word to its meanings, one for each language."""
+    (*_, header), *rows = read_rows("common_nouns.tsv")
+    folded = fold_list("\n".join(cells for *_, cells in rows)).split("\n")
+    prefixes = tuple(map(fold, CLASSIFIERS))
+    table: dict[str, tuple[Noun, ...]] = {}
+    for (english, _, meaning, _), cells in zip(rows, folded, strict=True):
+        for language, cell in zip(header.split("|"), cells.split("|"), strict=True):
+            noun = Noun(language, english, "" if meaning == "-" else meaning or english)
+            for word in filter(None, map(fold_word, cell.split(","))):
+                table[word] = (*table.get(word, ()), noun)
+                start, _, rest = word.partition(" ")
+                if language == "vi" and start in prefixes and rest:
+                    table[rest] = (*table.get(rest, ()), noun)
+    return table
+
+
 def _read_list() -> Iterator[tuple[str, Lexeme]]:
     (_, _, _, header), *rows = read_rows("languages.tsv")
     folded = fold_list("\n".join(cells for *_, cells in rows)).split("\n")
@@ -238,6 +316,12 @@ def fold(text: str) -> str:
     return plain_words if plain_words.isascii() else _bare(plain_words)
 
 
+@lru_cache(maxsize=1)
+def _han() -> dict[int, str]:
+    """Return traditional Chinese character to the simplified one, from han.tsv."""
+    return {ord(form): simple for simple, forms in read_rows("han.tsv") for form in forms}
+
+
 def fold_list(text: str) -> str:
     """Return a whole word list folded as `fold` does its words; `fold_word` finishes each of them."""
     return _bare(unicodedata.normalize("NFKC", text).lower())
@@ -249,7 +333,7 @@ def fold_word(word: str) -> str:
 
 
 def _bare(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.translate(_LETTERS)).translate(_ACCENTS)
+    plain = unicodedata.normalize("NFD", text.translate(_LETTERS).translate(_han())).translate(_ACCENTS)
     return unicodedata.normalize("NFC", plain)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, union, weaken
+from yolobg.matching.common_nouns import by_common_noun, by_noun_of_the_list
 from yolobg.matching.dictionaries import in_hand_lists, says_nothing
 from yolobg.matching.languages import as_hint, by_certain_language, by_language, by_likely_language
 from yolobg.matching.list_context import by_context
@@ -168,7 +169,7 @@ def literal(text: str, _context: Context) -> Answer | None:
 
 
 NAME_RULES: tuple[Callable[[str, Context], Answer | None], ...] = (
-    contextual, by_language, listed, by_certain_language, opaque, bracketed, by_path, alternatives, levels, phrase,
-    after_capitals, by_likely_language, misspelt, literal,
+    contextual, by_noun_of_the_list, by_language, listed, by_certain_language, by_common_noun, opaque, bracketed,
+    by_path, alternatives, levels, phrase, after_capitals, by_likely_language, misspelt, literal,
 )  # fmt: skip
 """The rules for a name, in the order they are asked (the user's own map comes before all of them)."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from yolobg.matching.answers import Answer, Context
 from yolobg.matching.dictionaries import in_hand_lists, is_filler
-from yolobg.matching.languages import by_certain_language
+from yolobg.matching.languages import by_certain_language, by_last_character
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.other_categories import Bridge
 from yolobg.matching.spelling import listed_by_length
@@ -79,6 +79,9 @@ def _meanings(name: str) -> Iterator[Answer]:
         found = in_hand_lists((word,)) or by_certain_language(word, Context())
         if found is not None and found.is_certain:
             yield found
+    head = by_last_character(name)
+    if head is not None:
+        yield head
     for word in dict.fromkeys(("".join(phrase), *phrase)):
         near = _near_listed(word)
         found = in_hand_lists(tuple(near.split())) if near and not _is_almost_a_word(word) else None
