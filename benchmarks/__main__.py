@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.table import Row, format_table
 
 FOLDER = Path(__file__).parent
-PEERS = ("yolobg", "aiohttp", "pycocotools", "requests", "click", "labelformat")
+PEERS = ("yolobg", "urllib3", "pycocotools", "requests", "click", "labelformat")
 ELSEWHERE = {
     "YOLOBG_BENCH_ULTRALYTICS": "ultralytics-opencv-headless",
     "YOLOBG_BENCH_PEERS": "labelformat",

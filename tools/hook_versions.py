@@ -23,7 +23,7 @@ TORCH = ("torch==2.14.1", "torchvision==0.29.1", "opencv-python-headless")
 # What the older releases import and the newest does not bring, and what yolobg itself needs.
 NEEDS = (
     "matplotlib", "pandas", "psutil", "py-cpuinfo", "pyyaml", "requests", "scipy", "seaborn", "tqdm",
-    "ultralytics-thop", "aiohttp", "filelock", "flask", "jinja2", "markupsafe", "msgspec", "pillow", "platformdirs",
+    "ultralytics-thop", "filelock", "flask", "jinja2", "markupsafe", "msgspec", "pillow", "platformdirs",
     "rich", "tenacity", "click",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent

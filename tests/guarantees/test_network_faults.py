@@ -166,7 +166,7 @@ def hops_of(name: str) -> int:
 
 
 def most_requests(images: int) -> int:
-    """In all, for so many images begun: aiohttp repeats a request of its own accord when an old connection breaks."""
+    """In all, for so many images begun: failed connections may use as many requests again."""
     return 2 * QUICK.tries * images
 
 

@@ -112,7 +112,7 @@ def test_attach__warns_where_no_callback_reaches_the_workers(
 def test_import__is_cheap_and_needs_no_ultralytics() -> None:
     code = (
         "import sys, yolobg.ultralytics as u; u.BackgroundHook(ratio=0.2)\n"
-        "heavy = {'ultralytics', 'torch', 'aiohttp', 'requests', 'PIL', 'yaml', 'sqlite3', 'rich'}\n"
+        "heavy = {'ultralytics', 'torch', 'urllib3', 'requests', 'PIL', 'yaml', 'sqlite3', 'rich'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

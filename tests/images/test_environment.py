@@ -12,8 +12,8 @@ from proxy_server import proxy_server
 
 from yolobg.errors import DownloadError, UsageError
 from yolobg.images import fetch_images
-from yolobg.images.session import Proxies
 from yolobg.model import Origin
+from yolobg.net.proxies import Proxies
 
 POOL = records(12)
 

@@ -187,10 +187,10 @@ def test_local__loads_no_http_client(tmp_path: Path) -> None:
     lay(tmp_path / "c", records(3))
     code = (
         "import sys; from pathlib import Path; from yolobg.images import fetch_images; from yolobg.model import *\n"
-        "assert not {'aiohttp', 'PIL'} & set(sys.modules)\n"
+        "assert not {'urllib3', 'requests', 'PIL'} & set(sys.modules)\n"
         f"r = fetch_images([ImageRecord(i, f'{{i:012d}}.jpg', 64, 48) for i in (1, 2, 3)], needed=3, "
         f"origin=Origin('x', folders=(Path({str(tmp_path / 'c')!r}),)), staging=Path({str(tmp_path / 's')!r}))\n"
-        "assert len(r.staged) == 3 and not {'aiohttp', 'PIL', 'asyncio'} & set(sys.modules)"
+        "assert len(r.staged) == 3 and not {'urllib3', 'requests', 'PIL', 'asyncio'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from yolobg.images.hosts import Fault, Hosts
 from yolobg.images.limits import Limits
 from yolobg.images.pace import Pace
+from yolobg.images.turns import Turns
 from yolobg.net.retries import backoff_s, retry_after_s
 
 LIMITS = Limits()
@@ -66,14 +68,11 @@ def simulate(pace: Pace, clock: Clock, *, answers: int, rate: float) -> list[int
     """Let answers come in at the rate that `limit` requests at a time give, at most `rate` per second, 0.1 s each."""
     limits = []
 
-    async def run() -> None:
-        for _ in range(answers):
-            pace._was_full = True
-            clock.now += 1 / min(rate, pace.limit / 0.1)
-            pace.succeeded()
-            limits.append(pace.limit)
-
-    asyncio.run(run())
+    for _ in range(answers):
+        pace.was_full()
+        clock.now += 1 / min(rate, pace.limit / 0.1)
+        pace.succeeded()
+        limits.append(pace.limit)
     return limits
 
 
@@ -112,29 +111,52 @@ def test_pace__a_fixed_number_never_changes() -> None:
     assert set(simulate(pace, clock, answers=100, rate=1e9)) == {3}
 
 
-def test_pace__never_more_than_the_limit_and_nobody_is_forgotten() -> None:
-    async def run() -> tuple[int, int]:
-        pace = Pace(3, limits=LIMITS)
-        open_ = most = done = 0
+def test_turns__never_more_than_the_limit_and_nothing_is_forgotten() -> None:
+    turns: Turns[int] = Turns(Pace(3, limits=LIMITS))
+    done: list[int] = []
+    lock, at_work, most = threading.Lock(), 0, 0
 
-        async def work() -> None:
-            nonlocal open_, most, done
-            await pace.acquire()
-            open_ += 1
-            most = max(most, open_)
-            await asyncio.sleep(0)
-            open_ -= 1
-            done += 1
-            pace.release()
+    def work() -> None:
+        nonlocal at_work, most
+        while (item := turns.take()) is not None:
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            time.sleep(0.001)
+            with lock:
+                at_work -= 1
+                done.append(item)
+            turns.give_back()
+            if item < 20:  # once more, a little later
+                turns.add(item + 100, wait_s=0.01)
 
-        tasks = [asyncio.create_task(work()) for _ in range(50)]
-        await asyncio.sleep(0)
-        for task in tasks[10:20]:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return most, done
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for item in range(50):
+        turns.add(item)
+    until = time.monotonic() + 30
+    while len(done) < 70 and time.monotonic() < until:
+        time.sleep(0.005)
+    turns.close()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(done) == [*range(50), *range(100, 120)]
+    assert most == 3
 
-    assert asyncio.run(run()) == (3, 40)
+
+def test_turns__what_waited_its_time_comes_before_what_is_new() -> None:
+    turns: Turns[str] = Turns(Pace(1, limits=LIMITS))
+    turns.add("second", wait_s=0.002)
+    turns.add("first", wait_s=0.001)
+    turns.add("new")
+    time.sleep(0.01)
+    taken = []
+    for _ in range(3):
+        taken.append(turns.take())
+        turns.give_back()
+    turns.close()
+    assert (*taken, turns.take()) == ("first", "second", "new", None)
 
 
 REFUSED = Fault("connection", "refused")

@@ -57,19 +57,18 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # What may be imported, and where; `*` as in file names. `urllib.parse` is plain string work and free to all.
-HTTP = ("net*", "images*", "sources.archive*")
+HTTP = ("net*", "sources.archive*")
 TERMINAL = ("cli*", "__main__")
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "yaml": ("yaml_text",),
     "sqlite3": ("sources.catalog*", "formats.coco_records"),
     "requests": HTTP,
-    "aiohttp": HTTP,
     "flask": ("review.server*",),
     "werkzeug": ("review.server*",),
     "urllib3": HTTP,
     "urllib.request": HTTP,
     "urllib.error": HTTP,
-    "http": (*HTTP, "review.server*"),
+    "http": (*HTTP, "images.request", "review.server*"),
     "ssl": HTTP,
     "socket": (*HTTP, "review.server*"),
     "click": TERMINAL,
@@ -440,7 +439,7 @@ def test_self__an_import_that_is_not_in_the_table_is_found(name: str, source: st
         ("changes.merge", "import sqlite3", "changes.merge:1 imports sqlite3"),
         ("changes.merge", "from urllib.request import urlopen", "changes.merge:1 imports urllib.request"),
         ("changes.merge", "from urllib import request", "changes.merge:1 imports urllib.request"),
-        ("sources.catalog.catalog", "import aiohttp.web", "sources.catalog.catalog:1 imports aiohttp"),
+        ("sources.catalog.catalog", "import urllib3.util", "sources.catalog.catalog:1 imports urllib3"),
         ("api", "from rich.table import Table", "api:1 imports rich"),
         ("api", "def f():\n    print('done')", "api calls print"),
         ("api", "import sys\nsys.exit(1)", "api calls sys.exit"),
@@ -460,8 +459,8 @@ def test_self__a_use_out_of_place_is_found(name: str, source: str, expected: str
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("images", "import aiohttp"),
-        ("images.session", "import aiohttp"),
+        ("net", "import urllib3"),
+        ("net.client", "import urllib3"),
         ("cli.tables", "from rich.table import Table"),
         ("changes.merge", "from urllib.parse import quote"),
         ("api", "def f():\n    import datumaro"),

@@ -21,7 +21,6 @@ from yolobg import errors, model
 # Anything that a training script should not pay for, or may not have, when it imports yolobg.
 HEAVY = (
     "PIL",
-    "aiohttp",
     "asyncio",
     "datumaro",
     "filelock",
@@ -35,6 +34,7 @@ HEAVY = (
     "torch",
     "click",
     "ultralytics",
+    "urllib3",
     "yaml",
 )
 # What no help text needs: HTTP, SQLite, images and tables.

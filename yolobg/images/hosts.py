@@ -74,7 +74,7 @@ class Host:
 
 
 class Hosts:
-    """The hosts of a run, in order of preference. For one event loop."""
+    """The hosts of a run, in order of preference. For one thread at a time."""
 
     def __init__(self, bases: Sequence[str], *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.all = tuple(Host(base) for base in bases)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 
 from yolobg.images.limits import Limits
@@ -15,7 +13,7 @@ __all__ = ["Pace", "socket_room"]
 _GROWTH = 1.08  # throughput must rise by this factor for more requests to be worth while
 _ROUND_S = 0.04  # shorter rounds measure noise
 _MANY = 1 << 16
-_OTHER_HANDLES = 32  # standard streams, libraries, the event loop, the caller's own files
+_OTHER_HANDLES = 32  # standard streams, libraries, the caller's own files
 _PATIENCE = 6  # rounds without growth before the next try to grow
 
 
@@ -30,11 +28,11 @@ def socket_room() -> int:
 
 
 class Pace:
-    """Slots for requests; their number follows the throughput.
+    """How many requests at a time; the number follows the throughput.
 
     It starts modest, doubles while each doubling pays, then tries a quarter more now and again (and goes back when that
     brings nothing), and halves when the host says that it is too much (429, 503) or answers come too late. A fixed
-    number never changes. For one event loop.
+    number never changes. For one thread at a time.
     """
 
     def __init__(self, fixed: int | None, *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,8 +41,6 @@ class Pace:
         self._floor, self._ceiling = min(limits.floor, room), min(limits.ceiling, room)
         self._limit = min(fixed if fixed is not None else limits.start, room)
         self._clock = clock
-        self._active = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._factor = 2.0
         self._rate = 0.0
         self._before: int | None = None
@@ -57,32 +53,9 @@ class Pace:
         """Requests allowed at a time, now."""
         return self._limit
 
-    async def acquire(self) -> None:
-        """Wait for a slot; first come, first served."""
-        if self._active < self._limit and not self._waiting:
-            self._active += 1
-            return
+    def was_full(self) -> None:
+        """Note that somebody had to wait for a slot."""
         self._was_full = True
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.release()
-            raise
-
-    def release(self) -> None:
-        """Give a slot back."""
-        self._active -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiting and self._active < self._limit:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._active += 1
-                turn.set_result(None)
 
     def succeeded(self) -> None:
         """Count a good answer, and at the end of a round judge whether more at a time would pay."""
@@ -99,7 +72,7 @@ class Pace:
         self._refused += 1
         if self._fixed or (self._halved and self._refused < self._limit):
             return
-        self._set(max(self._floor, self._limit // 2))
+        self._limit = max(self._floor, self._limit // 2)
         self._factor, self._before, self._still = 1.25, None, 0
         self._new_round()
         self._halved = True
@@ -118,15 +91,11 @@ class Pace:
         else:
             # More requests that bring nothing only cost memory, here and at the host.
             self._factor = 1.25
-            self._set(before)
+            self._limit = before
 
     def _grow(self) -> None:
         self._before, self._still = self._limit, 0
-        self._set(min(self._ceiling, max(self._limit + 1, int(self._limit * self._factor))))
-
-    def _set(self, limit: int) -> None:
-        self._limit = limit
-        self._wake()
+        self._limit = min(self._ceiling, max(self._limit + 1, int(self._limit * self._factor)))
 
     def _new_round(self) -> None:
         self._done = self._refused = 0

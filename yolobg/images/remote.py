@@ -1,161 +1,116 @@
-"""Images over HTTP: an event loop in a thread of its own, so that it also works where one is running (notebooks).
+"""Images over HTTP, in threads: as many as the pace allows, each with one request at a time.
 
 Keeps each image's tries, waits and fail-over; `request` makes the single request.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from yolobg.errors import DownloadError
+from yolobg.errors import DownloadError, YolobgError
 from yolobg.images.hosts import Fault, Host, Hosts
 from yolobg.images.limits import Limits
 from yolobg.images.pace import Pace
 from yolobg.images.request import Requester
-from yolobg.images.session import open_session
 from yolobg.images.staging import Outcome
+from yolobg.images.turns import Turns
 from yolobg.model import Failed, ImageRecord, Staged
+from yolobg.net.client import Client
 from yolobg.net.retries import backoff_s
-from yolobg.net.tls import tls_context
 from yolobg.threads import start_thread
 
 __all__ = ["Network"]
 
 _log = logging.getLogger(__name__)
 _WAIT_FOR_HOST_S = 0.05
+_HEADERS = {"User-Agent": "yolobg", "Accept": "image/*,*/*;q=0.5"}
 
 
 class Network:
-    """Fetches images from an origin's hosts; `report` is told one outcome per image, from the loop's thread."""
+    """Fetches images from an origin's hosts; `report` is called with one outcome per image, from any thread."""
 
     def __init__(
         self,
         bases: tuple[str, ...],
         staging: Path,
         *,
-        workers: Executor,
         report: Callable[[int, Outcome, int], None],
         limits: Limits,
         jobs: int | None,
     ) -> None:
         self.hosts = Hosts(bases, limits=limits)
-        self._staging, self._workers, self._report, self._limits = staging, workers, report, limits
+        self._report, self._limits = report, limits
         self._pace = Pace(jobs, limits=limits)
+        self._client = Client(connections=max(limits.ceiling, self._pace.limit), headers=_HEADERS)
+        self._requester = Requester(self._client, staging, limits)
+        self._turns: Turns[tuple[int, _Tries]] = Turns(self._pace)
         self._lock = threading.Lock()
-        self._closed = False
-        self._started: Future[asyncio.AbstractEventLoop] = Future()
-        self._thread: threading.Thread | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rules = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._is_short = self._closed = False
 
     def submit(self, rank: int, record: ImageRecord) -> None:
-        """Begin to fetch an image; its outcome is reported under `rank`."""
+        """Begin to fetch an image; its outcome is reported under `rank`.
+
+        Raises:
+            YolobgError: This machine has no thread for it.
+        """
+        self._turns.add((rank, _Tries(record, self._requester, self.hosts, self._pace, self._limits, self._rules)))
         with self._lock:
-            if self._closed:
+            if self._closed or self._is_short or len(self._threads) >= self._pace.limit:
                 return
-            if self._thread is None:
-                self._thread = start_thread(self._run, name="yolobg-download")
-        loop = self._started.result()
-        loop.call_soon_threadsafe(self._spawn, rank, record)
+            try:
+                self._threads.append(start_thread(self._work, name="yolobg-download"))
+            except YolobgError:
+                # Those that there are fetch all of it as well.
+                self._is_short = True
+                if not self._threads:
+                    raise
 
     def close(self) -> None:
-        """Stop all requests, remove what is incomplete, and end the thread."""
+        """Stop all requests, remove what is incomplete, and end the threads."""
         with self._lock:
             self._closed = True
-        if self._thread is None:
-            return
-        try:
-            loop = self._started.result()
-        except Exception:  # noqa: BLE001 - it was told to whoever submitted
-            return
-        try:
-            loop.call_soon_threadsafe(self._stopped.set)
-        except RuntimeError:
-            _log.debug("the loop had ended already")
-        self._thread.join()
+        self._turns.close()
+        self._client.close()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
-        loop = asyncio.new_event_loop()
-        # The loop waits for its own look-ups at its end, and a silent name server would hold it up.
-        loop.getaddrinfo = partial(_look_up, loop)  # type: ignore[method-assign]
-        try:
-            loop.run_until_complete(self._main())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for outcomes
-            if not self._started.done():
-                self._started.set_exception(error)
-                return
-            self._report(-1, error, 0)
-        finally:
-            loop.close()
-
-    async def _main(self) -> None:
-        self._stopped = asyncio.Event()
-        async with open_session(self._limits, tls_context()) as session:
-            self._requester = Requester(session, self._staging, self._workers, self._limits)
-            self._started.set_result(asyncio.get_running_loop())
-            await self._stopped.wait()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn(self, rank: int, record: ImageRecord) -> None:
-        task = asyncio.get_running_loop().create_task(self._image(rank, record))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _image(self, rank: int, record: ImageRecord) -> None:
-        outcome: Outcome
-        tries = _Tries(record, self._requester, self.hosts, self._pace, self._limits)
-        try:
-            outcome = await tries.run()
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the caller's thread raises it
-            outcome = error
-        self._report(rank, outcome, tries.attempts)
-
-
-async def _look_up(loop: asyncio.AbstractEventLoop, *arguments: Any, **options: Any) -> Any:
-    """`socket.getaddrinfo` in a thread that nobody waits for once its answer is no longer wanted.
-
-    Raises:
-        OSError: There is no such name, or nobody who knows.
-    """
-    answer: Future[Any] = Future()
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = socket.getaddrinfo(*arguments, **options)
-        except BaseException as raised:  # noqa: BLE001 - raised by whoever waits
-            error = raised
-        if not answer.set_running_or_notify_cancel():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)
-
-    start_thread(run, name="yolobg-look-up")
-    return await asyncio.wrap_future(answer, loop=loop)
+    def _work(self) -> None:
+        while (turn := self._turns.take()) is not None:
+            rank, tries = turn
+            outcome: Outcome | float
+            try:
+                outcome = tries.turn()
+            except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
+                outcome = error
+            self._turns.give_back()
+            if isinstance(outcome, float):
+                self._turns.add(turn, wait_s=outcome)
+            elif not self._closed:
+                self._report(rank, outcome, tries.attempts)
 
 
 class _Tries:
     """All that is done to get one image."""
 
-    def __init__(self, record: ImageRecord, requester: Requester, hosts: Hosts, pace: Pace, limits: Limits) -> None:
+    def __init__(
+        self,
+        record: ImageRecord,
+        requester: Requester,
+        hosts: Hosts,
+        pace: Pace,
+        limits: Limits,
+        rules: threading.Lock,
+    ) -> None:
         self._record, self._requester, self._hosts = record, requester, hosts
-        self._pace, self._limits = pace, limits
+        self._pace, self._limits, self._rules = pace, limits, rules
+        self._deadline: float | None = None
         self._attempts = self._connections = 0
         self._gone: set[int] = set()
         self._seen: Counter[str] = Counter()
@@ -166,14 +121,13 @@ class _Tries:
         """Requests made for the image so far."""
         return self._attempts
 
-    async def run(self) -> Staged | Failed:
-        """Ask host after host until one has it, none can have it, or the bounds are reached.
+    def turn(self) -> Staged | Failed | float:
+        """One request, where a host can be asked: what came of the image, or the seconds to wait before the next.
 
         Raises:
             DownloadError: All hosts are down, or staging cannot be written.
         """
-        deadline: float | None = None
-        while True:
+        with self._rules:
             if self._hosts.all_down:
                 raise DownloadError(
                     f"no image host can be reached ({self._hosts.describe()}); check the connection and run again "
@@ -181,17 +135,25 @@ class _Tries:
                 )
             if not self._hosts.has_any(self._gone):
                 return self._failed(self._reason)
-            result = await self._turn()
-            if isinstance(result, Staged):
-                return result
-            now = time.monotonic()
-            deadline = deadline if deadline is not None else now + self._limits.image_s
-            if self._is_exhausted():
-                return self._failed(self._reason)
-            if now + result > deadline:
-                return self._failed(f"not fetched within {self._limits.image_s:.0f} s; last: {self._reason}")
-            if result > 0:
-                await asyncio.sleep(result)
+            host = self._hosts.pick(self._gone, self._attempts)
+        if host is None:
+            return self._wait(_WAIT_FOR_HOST_S)
+        try:
+            return self._ask(host)
+        except Fault as fault:
+            with self._rules:
+                wait_s = self._wait_after(host, fault)
+        return self._wait(wait_s)
+
+    def _wait(self, wait_s: float) -> Failed | float:
+        """How long to wait, or that there is no point in it."""
+        now = time.monotonic()
+        self._deadline = now + self._limits.image_s if self._deadline is None else self._deadline
+        if self._is_exhausted():
+            return self._failed(self._reason)
+        if now + wait_s > self._deadline:
+            return self._failed(f"not fetched within {self._limits.image_s:.0f} s; last: {self._reason}")
+        return wait_s
 
     def _is_exhausted(self) -> bool:
         tries = self._limits.tries
@@ -200,31 +162,18 @@ class _Tries:
     def _failed(self, reason: str) -> Failed:
         return Failed(self._record.id, reason, self._attempts)
 
-    async def _turn(self) -> Staged | float:
-        """One request, when a host can be asked; else, or when it fails, the seconds to wait before the next."""
-        await self._pace.acquire()
-        try:
-            host = self._hosts.pick(self._gone, self._attempts)
-            if host is None:
-                return _WAIT_FOR_HOST_S
-            try:
-                return await self._ask(host)
-            except Fault as fault:
-                return self._wait_after(host, fault)
-        finally:
-            self._pace.release()
-
-    async def _ask(self, host: Host) -> Staged:
+    def _ask(self, host: Host) -> Staged:
         self._attempts += 1
         try:
-            staged = await self._requester.get(host, self._record, seen=self._seen)
+            staged = self._requester.get(host, self._record, seen=self._seen)
         except Fault:
             raise
         except BaseException:
             host.probing = False
             raise
-        self._hosts.answered(host, "good images")
-        self._pace.succeeded()
+        with self._rules:
+            self._hosts.answered(host, "good images")
+            self._pace.succeeded()
         return staged
 
     def _wait_after(self, host: Host, fault: Fault) -> float:

@@ -101,7 +101,7 @@ class Workshop:
             self._report(rank, outcome)
 
     def _over_network(self, rank: int, record: ImageRecord) -> None:
-        """Hand a candidate on; the network is made when first needed, so that folders alone never load aiohttp."""
+        """Hand a candidate on; the network is made when first needed, so that folders alone load no HTTP library."""
         with self._network_lock:
             if self._network is None:
                 from yolobg.images.remote import Network  # noqa: PLC0415 - see above
@@ -109,7 +109,6 @@ class Workshop:
                 self._network = Network(
                     self._origin.bases,
                     self._staging,
-                    workers=self._workers,
                     report=self._report,
                     limits=self._limits,
                     jobs=self._jobs,
