@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 LabelState = Literal["found", "missing", "empty", "corrupt"]
 Status = Literal["mapped", "none", "opaque", "unknown"]
@@ -309,6 +309,14 @@ class Failed:
     source_id: int
     reason: str
     attempts: int
+
+
+class CocoObject(Protocol):
+    """What holds the records of a COCO file as `dataset`: a `pycocotools.coco.COCO`, for example."""
+
+    @property
+    def dataset(self) -> Any:
+        """What `json.load` gives for a COCO file."""
 
 
 class Progress(Protocol):

@@ -168,7 +168,12 @@ def source_of(request: Request) -> Source:
     """The source that the request names."""
     r = request
     return resolve_source(
-        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled, fast=r.fast
+        source=r.source,
+        annotations=r.annotations_place,
+        images=r.images,
+        link=r.link,
+        unlabelled=r.unlabelled,
+        fast=r.fast,
     )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from yolobg.errors import UsageError
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.model import Link
+from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
 from yolobg.sources.location import bare_source, is_url, split_member
 
@@ -83,7 +83,7 @@ class Request:
             "understood."
         ),
     )
-    annotations: str | Path | None = field(
+    annotations: str | Path | CocoObject | None = field(
         default=None,
         metadata=_about(
             "COCO-format instances file instead: .json, .json.gz, file.zip or file.zip!member.json.",
@@ -142,6 +142,7 @@ class Request:
             value = getattr(self, name)
             # A single text is a sequence of letters, which is never what was meant.
             object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
+        object.__setattr__(self, "annotations", _kept(self.annotations))
         pairs = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in dict(self.map).items()}
         object.__setattr__(self, "map", pairs)
 
@@ -149,6 +150,11 @@ class Request:
     def has_target(self) -> bool:
         """Whether a ratio or a count is asked for; without one, `recheck` keeps the number there is."""
         return self.count is not None or self.ratio is not None
+
+    @property
+    def annotations_place(self) -> str | Path | None:
+        """Path or address of the annotations; of a COCO object, the file that its records are kept in."""
+        return self.annotations if isinstance(self.annotations, (str, Path)) else None
 
     def __hash__(self) -> int:
         """Of all fields; the map counts by its pairs."""
@@ -160,7 +166,7 @@ class SourceOptions(TypedDict, total=False):
     """The keyword options that say what the source is and which of its images may come in."""
 
     source: str
-    annotations: str | Path | None
+    annotations: str | Path | CocoObject | None
     fast: bool
     unlabelled: bool
     images: Sequence[str | Path]
@@ -184,6 +190,14 @@ class Options(SourceOptions, total=False):
     exclude: Sequence[str]
     recheck: bool
     report: bool
+
+
+def _kept(annotations: str | Path | CocoObject | None) -> str | Path | None:
+    if annotations is None or isinstance(annotations, (str, Path)):
+        return annotations
+    from yolobg.sources.catalog.coco_object import keep_object  # noqa: PLC0415 - rarely needed
+
+    return keep_object(annotations)
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

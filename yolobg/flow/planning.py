@@ -16,12 +16,13 @@ from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError
+from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.options import Request
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
-from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
+from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
 
 __all__ = ["Plan", "Scan", "make_plan", "recorded"]
@@ -80,6 +81,24 @@ class Plan:
             problems=self.inventory.problems,
             stale=self.checked.stale,
         )
+
+    def to_coco(self, *, progress: Progress = no_progress) -> CocoObject:
+        """The images that the plan would bring in first, as a `pycocotools.coco.COCO`.
+
+        Its annotations say which categories an image contains and no more, since a catalog has no boxes. An image
+        that turns out to be damaged is replaced when the plan is carried out.
+
+        Args:
+            progress: Called with how far each stage is, if the source's catalog has to be made again.
+
+        Returns:
+            A COCO object, indexed. Without pycocotools, an object with the same records as `dataset`. Both are
+            taken as `annotations=` again.
+
+        Raises:
+            YolobgError: The catalog of the source is gone and cannot be made again.
+        """
+        return as_coco(self.choice, self.target.needed, progress=progress)
 
 
 def recorded(dataset: Dataset) -> Manifest:

@@ -17,6 +17,7 @@ from yolobg.changes.manifest import absolute, run_of
 from yolobg.changes.records import Basis, Entry, Manifest, Run
 from yolobg.dataset.dataset import Dataset
 from yolobg.errors import AnnotationsError, YolobgError
+from yolobg.flow.candidates import source_of
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
 from yolobg.flow.options import Request, request_of, stored_options
@@ -30,7 +31,7 @@ from yolobg.model import Category, ClassMatch, Inventory, Origin, Progress, no_p
 from yolobg.results import Stale, StaleBackground, Unchecked
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
-from yolobg.sources.resolve import Source, resolve_source
+from yolobg.sources.resolve import Source
 
 __all__ = ["Checked", "find_stale", "stale_warnings"]
 
@@ -262,10 +263,7 @@ def _open(asked: _Asked, *, fetch: bool, progress: Progress) -> tuple[Catalog, O
 
 
 def _open_source(request: Request, *, fetch: bool, progress: Progress) -> tuple[Catalog, Source]:
-    r = request
-    source = resolve_source(
-        source=r.source, annotations=r.annotations, images=r.images, link=r.link, unlabelled=r.unlabelled, fast=r.fast
-    )
+    source = source_of(request)
     catalog: Catalog | None
     if source.annotations.remote and not fetch:
         catalog = find_catalog(source.annotations) if source.annotations.official else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from yolobg.errors import YolobgError
-from yolobg.files import is_text
+from yolobg.files import is_text, make_real_folder, replace_when_done, step
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "keep_list"]
 
 
 def cache_folder() -> Path:
@@ -30,6 +31,25 @@ def cache_folder() -> Path:
     if folder.parts[:1] == ("~",):
         raise YolobgError(_NO_HOME)
     return _checked(folder)
+
+
+def keep_list(file: Path, content: bytes) -> None:
+    """Write a COCO-format list of images into the cache, unless it is there as it should be.
+
+    Raises:
+        YolobgError: The cache cannot be written.
+    """
+    with contextlib.suppress(OSError):
+        # The catalog made of an unchanged list is found by the file's stamp, without reading it.
+        if file.read_bytes() == content:
+            return
+    try:
+        make_real_folder(file.parent)
+        with replace_when_done(file) as part:
+            step("write", part)
+            part.write_bytes(content)
+    except OSError as error:
+        raise YolobgError(f"{file}: cannot be written: {error.strerror or error}; set YOLOBG_CACHE_DIR") from error
 
 
 def _checked(folder: Path) -> Path:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ import msgspec
 from yolobg.dataset.folder_listing import Folders, Walk
 from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
 from yolobg.dataset.layout import coco_id, label_path
-from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
-from yolobg.files import is_text, make_real_folder, read_ordinary, replace_when_done, step
+from yolobg.errors import AnnotationsError, DatasetError, UsageError
+from yolobg.files import is_text, read_ordinary
 from yolobg.formats.coco_read import CocoContents, find_coco
 from yolobg.formats.contents import Contents, stem_of
 from yolobg.formats.convert import open_contents
@@ -33,6 +32,7 @@ from yolobg.formats.yolo_read import YoloContents
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import opaque as says_nothing
 from yolobg.matching.words import clean
+from yolobg.sources.cache_folder import keep_list
 
 __all__ = ["Pool", "read_pool"]
 
@@ -107,7 +107,7 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
         found = [entry for entry in read.found if is_text(os.path.relpath(entry.image, home))]
         read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
     file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
-    _write(file, read.names, read.found, home)
+    keep_list(file, msgspec.json.encode(_content(read.names, read.found, home)))
     return Pool(file, home, read.plain, read.warnings, read.unclear)
 
 
@@ -339,21 +339,6 @@ def _home(folder: Path, images: list[str]) -> Path:
         return Path(os.path.commonpath([os.path.dirname(image) for image in images]))  # noqa: PTH120
     except ValueError as error:
         raise DatasetError(f"--source {folder}: its images lie on several drives; move them to one") from error
-
-
-def _write(file: Path, names: dict[int, str], found: list[_Found], home: Path) -> None:
-    content = msgspec.json.encode(_content(names, found, home))
-    with suppress(OSError):
-        # The catalog made of an unchanged list is found by the file's stamp, without reading it.
-        if file.read_bytes() == content:
-            return
-    try:
-        make_real_folder(file.parent)
-        with replace_when_done(file) as part:
-            step("write", part)
-            part.write_bytes(content)
-    except OSError as error:
-        raise YolobgError(f"{file}: cannot be written: {error.strerror or error}; set YOLOBG_CACHE_DIR") from error
 
 
 def _content(names: dict[int, str], found: list[_Found], home: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@
     sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
     work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
-    pools/{id}.json                         what is in a folder of the user's own images (`pool` writes it)
+    pools/{id}.json                         what is in a folder of the user's own images (`own_folder` writes it)
+    pools/coco-{digest}.json                the records of a COCO object (`coco_object` writes it)
     used/{key}-{digest}.json                when a catalog was last used (`catalog_use`)
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
@@ -41,7 +42,7 @@ _OURS = {
     "catalogs": re.compile(rf".+-{_HEX}-{_HEX}\.sqlite|{_PART}", re.DOTALL),
     "sources": re.compile(rf"{_HEX}\.json|{_PART}"),
     "locks": re.compile(rf"{_HEX}\.lock"),
-    "pools": re.compile(rf"{_HEX}\.json|{_PART}"),
+    "pools": re.compile(rf"(?:coco-)?{_HEX}\.json|{_PART}"),
     "used": re.compile(rf"{_HEX}-{_HEX}\.json|{_PART}"),
 }
 _WORK_FOLDER = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")

@@ -24,7 +24,7 @@ __all__ = ["UNUSED_DAYS", "clear_unused", "forget_unused", "last_use", "note_use
 UNUSED_DAYS = 90
 _FOLDER = "used"
 _NAME = re.compile(r".+-([0-9a-f]{16}-[0-9a-f]{16})\.sqlite", re.DOTALL)
-_POOL = re.compile(r"[0-9a-f]{16}\.json")
+_POOL = re.compile(r"(?:coco-)?[0-9a-f]{16}\.json")
 _LARGEST_BYTES = 1 << 12
 _DAY_S = 86_400
 
