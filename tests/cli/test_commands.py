@@ -21,6 +21,7 @@ from places import SAMPLE
 import yolobg
 from yolobg.cli import app as app_module
 from yolobg.cli.text import clean, percent
+from yolobg.yaml_text import load_yaml
 
 KEYS = {
     "schema", "dry_run", "dataset", "before", "target", "classes", "source", "added", "failed", "after", "manifest",
@@ -252,6 +253,29 @@ def test_augment__asks_on_a_terminal_and_saves_the_answer(sample: Path, tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("answers", "meant"),
+    [
+        (["none", "y"], ["none", "none", ["traffic light"]]),
+        (["each", "dog", "none", "kite"], [["dog"], "none", ["kite"]]),
+        (["dog,horsee", "y", "dog", "y"], [["dog"], ["dog"], ["traffic light"]]),  # a slip is asked again
+    ],
+)
+def test_augment__asks_for_groups_of_names_on_one_page(
+    sample: Path, tmp_path: Path, answers: list[str], meant: list[object]
+) -> None:
+    data = sample / "dataset" / "data.yaml"
+    data.write_text("train: images/train\nval: images/val\nnames: [A1, dog, trafik lite, A2]\n")
+    saved = tmp_path / "map.yaml"
+    told, code = on_terminal(["augment", str(data), *source(sample)], [*answers, str(saved)])
+    assert code == 0, told
+    assert "2 names (say nothing about what is in the box): 0 'A1', 3 'A2'" in " ".join(told.split())
+    written = load_yaml(saved.read_bytes(), source="map.yaml")
+    assert isinstance(written, dict)
+    assert [written[name] for name in ("A1", "A2", "trafik lite")] == meant
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_augment__no_answer_stops(sample: Path) -> None:
     data = sample / "dataset"
     (data / "data.yaml").write_text((data / "data.yaml").read_text().replace("dog", "qqzzdog"))
@@ -282,7 +306,7 @@ def on_terminal(arguments: list[str], answers: list[str]) -> tuple[str, int]:
             os.write(terminal, waiting.pop(0).encode() + b"\n")
             told += "\n"
     os.close(terminal)
-    return told[-2000:], os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return told[-20_000:], os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 # ---------------------------------------------------------------- hostile texts

@@ -77,3 +77,23 @@ def test_none_is_written_in_several_ways() -> None:
 
 def test_an_empty_file_maps_nothing() -> None:
     assert parse_map(None, source="m") == {}
+
+
+def test_what_is_to_answer_is_one_block_for_each_reason_with_the_suggestion() -> None:
+    text = map_text(match_classes(["dog", "A1", "lorrrry", "A2", "qwrtzx"]))
+    assert [line for line in text.splitlines() if line.startswith("# ")][3:] == [
+        "# To answer (say nothing about what is in the box): say what each is and remove the first #",
+        '# "A1": none',
+        '# "A2": none',
+        "# To answer (are in no word list): say what each is and remove the first #",
+        '# "lorrrry": ["truck"]',
+        "# To answer (are in no word list): say what each is and remove the first #",
+        '# "qwrtzx": none',
+    ]
+
+
+def test_a_name_that_was_answered_in_the_file_is_settled() -> None:
+    names = ["A1", "lorrrry"]
+    text = map_text(match_classes(names)).replace('# "', '"')
+    settled = match_classes(names, user_map=parse_map(yaml.safe_load(text), source="map.yaml"))
+    assert [(m.status, [e.coco for e in m.exclude]) for m in settled] == [("none", []), ("mapped", ["truck"])]

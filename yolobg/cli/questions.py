@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from yolobg.cli.text import clean
 from yolobg.errors import UnresolvedClassError, UsageError
 from yolobg.flow.options import Options, parse_map_options
 from yolobg.matching.map_file import save_map
+from yolobg.matching.questions import Question, listed, questions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from yolobg.model import ClassMatch
 
 __all__ = ["Answers", "plan_with_answers"]
+
+MOST_SHOWN = 40
+"""So many names of a group are listed."""
 
 
 def plan_with_answers(data_yaml: Path, options: Options, *, console: Console, may_ask: bool, quiet: bool) -> Plan:
@@ -93,27 +98,46 @@ class Answers:
         self._fresh.clear()
 
     def _ask_all(self, error: UnresolvedClassError) -> None:
-        self._console.print("Some class names are not known. Images of a class must not become its backgrounds.")
+        """Show all questions as one page, then take one answer for each group of names."""
+        asked = questions(error.matches)
+        self._console.print(
+            "Some class names are not known. Images of a class must not become its backgrounds.\n"
+            "Answer each group with COCO classes separated by commas, or none; "
+            "y takes what is suggested, each asks name by name, Enter stops.\n"
+        )
+        for number, question in enumerate(asked, 1):
+            self._console.print(f" {number}. {_headline(question)}: {clean(listed(question, most=MOST_SHOWN), 2_000)}")
+        self._console.print()
         self._fresh.clear()
-        for match in error.matches:
-            hint = f" (nearest: {', '.join(match.suggestions)})" if match.suggestions else ""
-            self._console.print(f"\n{match.id}: {clean(match.name, 80)!r}{hint}")
-            answer = click.prompt(
-                "  COCO classes separated by commas, 'none', or Enter to stop",
-                default="",
-                show_default=False,
-                err=True,
-            )
-            if not answer.strip():
+        for number, question in enumerate(asked, 1):
+            self._ask(f" {number}. {_headline(question)}", question, error)
+
+    def _ask(self, prompt: str, question: Question, error: UnresolvedClassError) -> None:
+        """Ask until an answer can be read.
+
+        Raises:
+            UnresolvedClassError: The user gave no answer.
+        """
+        hint = f" [y: {question.likely_answer}]" if question.likely_answer else ""
+        while True:
+            answer = click.prompt(f"{prompt}{hint}", default="", show_default=False, err=True).strip()
+            if not answer:
                 raise error
+            if answer == "each" and len(question.matches) > 1:
+                for match in question.matches:
+                    alone = replace(question, matches=(match,))
+                    self._ask(f"    {clean(listed(alone, most=1), 200)}", alone, error)
+                return
+            answer = question.likely_answer or answer if answer == "y" else answer
             try:
-                told = parse_map_options([f"{match.name}={answer}"])
+                told = parse_map_options([f"{match.name}={answer}" for match in question.matches])
             except UsageError as problem:
                 self._console.print(f"  {clean(problem)}")
                 continue
             self._map.update(told)
             self._fresh.update(told)
             self._asked = True
+            return
 
     def _offer_to_save(self, matches: Sequence[ClassMatch]) -> None:
         while True:
@@ -127,3 +151,8 @@ class Answers:
                 self._console.print(f"  {clean(problem)}")
             else:
                 return
+
+
+def _headline(question: Question) -> str:
+    number = len(question.matches)
+    return f"{number:,} name{'s' if number > 1 else ''} ({question.why})"

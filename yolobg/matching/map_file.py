@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from yolobg.errors import UsageError
 from yolobg.files import read_ordinary, write_bytes
+from yolobg.matching.questions import Question, questions
 from yolobg.model import ClassMatch, Exclusion
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
@@ -67,16 +68,25 @@ def _categories(key: object, value: object, source: str) -> tuple[str, ...]:
 def map_text(matches: Sequence[ClassMatch]) -> str:
     """Return the matches as commented YAML which, read back as `user_map`, excludes the same categories.
 
-    Unresolved names are written as comments, so that they stop the next run too. Names that are equal but for case
-    and separators are one key; every string is quoted, so no name can change the file's structure.
+    Unresolved names come first, in groups, as comments, so that they stop the next run too. Names that are equal but
+    for case and separators are one key; every string is quoted, so no name can change the file's structure.
     """
-    return _HEAD + "\n".join(line for match in matches for line in _entry(match)) + "\n"
+    open_ones = [line for question in questions(matches) for line in _asked(question)]
+    return _HEAD + "\n".join([*open_ones, *(line for match in matches for line in _entry(match))]) + "\n"
+
+
+def _asked(question: Question) -> list[str]:
+    """The names of a question as one block to answer."""
+    found = question.likely_answer.split(",") if question.likely_answer else []
+    answer = f"[{', '.join(map(quoted, found))}]" if found else NOTHING
+    lines = [f"# {quoted(match.name)}: {answer}" for match in question.matches]
+    return [f"# To answer ({question.why}): say what each is and remove the first #", *lines, ""]
 
 
 def _entry(match: ClassMatch) -> list[str]:
     name = quoted(match.name)
     if match.status in ("opaque", "unknown"):
-        return [f"# {name}: {NOTHING}  # {match.status}: say what it is and remove the first #"]
+        return []
     found = (*match.exclude, *match.maybe)
     if not found:
         return [f"{name}: {NOTHING}"]

@@ -9,7 +9,7 @@ from yolobg.matching.garbled import LOST, is_lost
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch
 
-__all__ = ["Question", "map_option", "message", "questions"]
+__all__ = ["Question", "listed", "map_option", "message", "questions"]
 
 MOST_LINES = 4
 """For more names than that the message shows no lines to paste but how to answer all of them on one page."""
