@@ -73,7 +73,7 @@ def _of_phrase(words: tuple[str, ...]) -> tuple[Activity, float] | None:
 @lru_cache(maxsize=4096)
 def activity(word: str) -> tuple[Activity, float] | None:
     """Return what a single word says somebody does, and how sure it is."""
-    for base in (word, *_bases(word)):
+    for base in (word, *bases(word)):
         found = table().activities.get(base)
         if found is not None:
             return found, found.confidence(is_ing=word.endswith("ing") and word != base)
@@ -82,10 +82,10 @@ def activity(word: str) -> tuple[Activity, float] | None:
 
 def takes_object(word: str) -> bool:
     """Tell whether a word is a verb with which class lists name an object: `read book`, `using phone`."""
-    return any(base in table().roles["object"] for base in (word, *_bases(word)))
+    return any(base in table().roles["object"] for base in (word, *bases(word)))
 
 
-def _bases(word: str) -> tuple[str, ...]:
+def bases(word: str) -> tuple[str, ...]:
     """Return the base forms that a form may have: `running` run, `lies` lie, `tried` try, `fell` fall."""
     irregular = table().irregular.get(word)
     if irregular:

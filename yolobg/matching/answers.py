@@ -96,10 +96,14 @@ class Context:
 
     Attributes:
         words: All words of all names, in the singular too.
+        names: The names as a whole, in lower case.
         language: The language in which the list is written, or empty for English.
         branches: The starts that several names share where names are written as paths (`Vehicles_Vans_police`).
+        repeated: The words that more than one name starts with.
     """
 
     words: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     language: str = ""
     branches: frozenset[tuple[str, ...]] = frozenset()
+    repeated: frozenset[str] = frozenset()

@@ -40,11 +40,17 @@ def look_up(phrase: Words) -> Answer | None:
 def in_hand_lists(phrase: Words) -> Answer | None:
     """Return what the lists written by hand say of a phrase (WordNet not asked)."""
     for form, _ in forms(phrase):
-        for rule in DICTIONARIES[:-2]:
+        for rule in DICTIONARIES[:-3]:
             entry = rule(form)
             if entry is not None:
                 return entry_answer(phrase, form, entry)
     return None
+
+
+def by_own_name(phrase: Words) -> Answer | None:
+    """Return the category whose own name a phrase is, in any of its spellings."""
+    found = ((form, exact(form)) for form, _ in forms(phrase))
+    return next((entry_answer(phrase, form, entry) for form, entry in found if entry is not None), None)
 
 
 def exact(form: str) -> Entry | None:
@@ -89,6 +95,11 @@ def in_wordnet(form: str) -> Entry | None:
     return wordnet().entry(form) or wordnet().glued_entry(form)
 
 
+def produce(form: str) -> Entry | None:
+    """A fruit, vegetable or nut that no list before has: COCO has none of these."""
+    return Entry((), "produce") if form in fields()["produce"] else None
+
+
 DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
     exact,
     alias,
@@ -98,6 +109,7 @@ DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
     sense,
     twin,
     in_wordnet,
+    produce,
 )
 
 
@@ -160,6 +172,17 @@ LATIN_SHORT = 2
 def roles() -> dict[str, frozenset[str]]:
     """Return role to words: `opaque`, `colour`, `filler`, `negation`, `measure`, `joining`, `privative`."""
     return {role: frozenset(cell.split()) for role, cell in read_rows("words.tsv")}
+
+
+@lru_cache(maxsize=1)
+def fields() -> dict[str, frozenset[str]]:
+    """Return field to the words by which a list shows it, from domains.tsv; `_` stands for a space."""
+    return {field: frozenset(cell.split()) for field, cell in read_rows("domains.tsv")}
+
+
+def is_produce(word: str) -> bool:
+    """Tell whether a word is a fruit, a vegetable or a nut."""
+    return bool({word, *singulars(word)} & fields()["produce"])
 
 
 def says_nothing(phrase: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
-from yolobg.matching.answers import NONE, Answer, Context, mapped
+from yolobg.matching.answers import NONE, Answer, Context, mapped, union
 from yolobg.matching.dictionaries import in_hand_lists
 from yolobg.matching.lexicon import Target, parse_targets, read_rows
 from yolobg.matching.lexicon.wordnet import wordnet
@@ -147,6 +147,23 @@ def as_hint(text: str) -> Answer | None:
     found = [lexeme for lexeme in _exact(fold(text)) if all(t.category != "person" for t in lexeme.notion.targets)]
     answer = _answer(text, found, HINT) if found else None
     return answer if answer is not None and answer.exclusions else None
+
+
+SHORTEST_CERTAIN = 5
+"""Words of fewer letters mean too many things in 22 languages."""
+
+
+def by_any_word(text: str) -> Answer | None:
+    """Return what a word of a phrase means in another language, whatever English makes of the last one.
+
+    `persona local` is no English local: "maybe" where English has the word too.
+    """
+    found: list[Answer] = []
+    for word in fold(text).split():
+        lexemes = [x for x in _exact(word) if x.notion.targets and x.notion.english != word]
+        if lexemes and len(word) >= SHORTEST_CERTAIN:
+            found.append(_answer(word, lexemes, HINT if wordnet().is_word(word) else LIKELY))
+    return union(found) if found else None
 
 
 def _read(name: str, language: str, sure: float) -> Answer | None:

@@ -6,15 +6,25 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, union, weaken
+from yolobg.matching.activities import bases
+from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, mapped, union, weaken
 from yolobg.matching.common_nouns import by_common_noun, by_noun_of_the_list
-from yolobg.matching.dictionaries import in_hand_lists, says_nothing
-from yolobg.matching.languages import as_hint, by_certain_language, by_language, by_likely_language
-from yolobg.matching.list_context import by_context
+from yolobg.matching.dictionaries import (
+    LATIN_SHORT,
+    by_own_name,
+    in_hand_lists,
+    is_filler,
+    look_up,
+    roles,
+    says_nothing,
+)
+from yolobg.matching.languages import as_hint, by_any_word, by_certain_language, by_language, by_likely_language
+from yolobg.matching.lexicon.wordnet import wordnet
+from yolobg.matching.list_context import by_context, by_sign_code, by_variety
 from yolobg.matching.paths import by_path
 from yolobg.matching.phrase_rules import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve
 from yolobg.matching.spelling import by_spelling
-from yolobg.matching.words import clean, words
+from yolobg.matching.words import clean, singulars, words
 
 _BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]?")
 _ALTERNATIVES = re.compile(r"[/,;&+|]")
@@ -23,25 +33,41 @@ _CAPITALS = re.compile(r"\b([A-Z]{2,})(?=[a-z]{3})")
 _SHORT_WITH = re.compile(r"\bw/o?\b|\bw/(?=\w)", re.IGNORECASE)
 
 
+PIECES = ("pcs", "pc", "pieces", "units", "px")
+
+
 def answer(name: str, context: Context) -> Answer:
-    """Return what the first rule that understands the name says; `unknown` where none does."""
+    """Return what the first rule that understands the name says; `unknown` where none does.
+
+    What COCO has by that very name is a "maybe" at least.
+    """
     text = _SHORT_WITH.sub(lambda m: " without " if m[0].lower() == "w/o" else " with ", clean(name))
-    for rule in NAME_RULES:
-        found = rule(text, context)
-        if found is not None:
-            return found
-    return UNKNOWN
+    found = next((said for rule in NAME_RULES if (said := rule(text, context)) is not None), UNKNOWN)
+    own = by_own_name(words(text))
+    return (
+        found
+        if own is None or {e.coco for e in own.exclusions} & {e.coco for e in found.exclusions}
+        else _with(found, weaken(own, cap=HINT, why="read otherwise in this list"))
+    )
+
+
+def _with(found: Answer, more: Answer) -> Answer:
+    return replace(mapped((*found.exclusions, *more.exclusions)), warnings=found.warnings)
 
 
 def contextual(text: str, context: Context) -> Answer | None:
-    """A word whose meaning the other names of the list decide."""
-    return by_context(words(text), context)
+    """A word whose meaning the other names of the list decide; a variety of what they start with too."""
+    rules = (by_context, by_sign_code, by_variety)
+    return next((found for rule in rules if (found := rule(words(text), context)) is not None), None)
 
 
 def opaque(text: str, _context: Context) -> Answer | None:
     """Numbers, letters, placeholders, bare colours and sizes say nothing, unless a list has them."""
     phrase = words(text)
     if says_nothing(phrase) and (not phrase or in_hand_lists(phrase) is None):
+        return OPAQUE
+    # `t1_2pcs` counts pieces.
+    if phrase[-1:] and phrase[-1] in PIECES and phrase[-2:-1] and phrase[-2].isdigit() and says_nothing(phrase[:-1]):
         return OPAQUE
     # `cat_0` is as often the first category as the first cat; only its owner knows.
     if phrase[:1] == ("cat",) and "".join(phrase[1:]).isdigit():
@@ -145,10 +171,33 @@ def _is_superset(found: Answer) -> bool:
     return any(e.relation == "superset" for e in found.exclusions)
 
 
-def phrase(text: str, _context: Context) -> Answer | None:
-    """The rules for words and compounds."""
+def phrase(text: str, context: Context) -> Answer | None:
+    """The rules for words and compounds; a name with a word that nobody knows is no `none`."""
     found = resolve(words(text))
-    return (as_hint(text) or found) if found is not None and found.status == "none" else found
+    if found is None or found.status != "none":
+        return found
+    return as_hint(text) or by_any_word(text) or (None if has_strange_word(words(text), context) else found)
+
+
+SHORT_HEAD = 5
+"""Heads of up to this many letters are often syllables of another language: dishes in -tang and -fan."""
+
+
+def has_strange_word(phrase: tuple[str, ...], context: Context) -> bool:
+    """Tell whether a word before a short last one is in no list: `jidan tang` is no English tang.
+
+    What several names of the list start with is a code of theirs (`prio_give_way`).
+    """
+    before = phrase[1:-1] if phrase[:1] and phrase[0] in context.repeated else phrase[:-1]
+    return bool(before) and len(phrase[-1]) <= SHORT_HEAD and any(map(_is_strange, before))
+
+
+def _is_strange(word: str) -> bool:
+    if len(word) <= LATIN_SHORT or not word.isalpha() or is_filler(word):
+        return False
+    forms = (word, *singulars(word), *bases(word))
+    has_role = any(word in listed for listed in roles().values())
+    return not has_role and not any(wordnet().is_word(form) or look_up((form,)) is not None for form in forms)
 
 
 def after_capitals(text: str, _context: Context) -> Answer | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from yolobg.matching.activities import by_activity, takes_object
 from yolobg.matching.answers import NONE, OPAQUE, Answer, mapped, union, weaken
-from yolobg.matching.dictionaries import Words, entry_answer, in_hand_lists, is_filler, look_up, roles
+from yolobg.matching.dictionaries import Words, entry_answer, in_hand_lists, is_filler, is_produce, look_up, roles
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.spelling import own_name_near, unglue
 from yolobg.matching.words import is_abstract, is_form_of_verb, singulars
@@ -27,6 +27,9 @@ SUFFIX = 0.6
 
 HINT = 0.45
 """Confidence of a mere mention ("maybe")."""
+
+SHORTEST_KNOWN = 4
+"""A word whose last part is shorter and names nothing is a word that nobody knows (`fadult`: fad, ult)."""
 
 MAX_WORDS = 12
 
@@ -219,6 +222,8 @@ def _is_group(found: Answer) -> bool:
 def _of_group(modifier: Words, head: Words, found: Answer) -> Answer:
     """`chicken animal` is what its modifier says; `cat food` and `fig fruit` are not the whole group."""
     narrower = look_up(modifier)
+    if narrower is None and any(look_up((word,)) == NONE and is_produce(word) for word in modifier):
+        return NONE
     why = f"{' '.join((*modifier, *head))} is a kind of {' '.join(head)}"
     if narrower is None:
         return weaken(found, cap=HEAD, why=why, rule="head noun")
@@ -302,7 +307,9 @@ def in_one_word(phrase: Words) -> Answer | None:
     if not parts:
         return None
     found = resolve((*phrase[:-1], *parts))
-    return found and weaken(found, cap=PART, why=f"read as {' '.join(parts)}")
+    if found is None or (not found.exclusions and len(parts[-1]) < SHORTEST_KNOWN):
+        return None
+    return weaken(found, cap=PART, why=f"read as {' '.join(parts)}")
 
 
 def only_words(phrase: Words) -> Answer | None:
