@@ -264,6 +264,7 @@ class Eligibility:
         by_caption: Of the rest, left out because a caption names a class.
         by_license: Of the rest, left out by the licence filter.
         unusable: Of the rest, left out because the record cannot be used (too small, unsafe file name, no image).
+        unusable_ids: Their ids.
         captions: Class name to the number of images that its caption terms alone would leave out.
         few_classes_share: Share (0-1) of the eligible images with at most two annotated categories.
     """
@@ -276,6 +277,7 @@ class Eligibility:
     unusable: int
     captions: Mapping[str, int] = field(default_factory=dict)
     few_classes_share: float = 0.0
+    unusable_ids: tuple[int, ...] = ()
 
 
 # ---------------------------------------------------------------- outcomes
@@ -304,11 +306,23 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An image that could not be fetched or used; another candidate took its place."""
+    """An image that could not be fetched or used; another candidate took its place.
+
+    Attributes:
+        source_id: Its id in the source.
+        reason: Why.
+        attempts: How often it was tried.
+        file_name: Its name in the source.
+    """
 
     source_id: int
     reason: str
     attempts: int
+    file_name: str = ""
+
+    def __str__(self) -> str:
+        """The name that a person knows it by, and the reason."""
+        return f"{ascii(self.file_name)[1:-1] if self.file_name else f'image {self.source_id}'}: {self.reason}"
 
 
 class CocoObject(Protocol):

@@ -13,6 +13,7 @@ from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.duplicates import Known
 from yolobg.flow.options import Request
+from yolobg.flow.presence import check_there
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.selection import rank_images
 from yolobg.matching.contamination import expected_contamination
@@ -138,7 +139,8 @@ def choose(
         ranked = rank_images((image_id for image_id in left if image_id not in same), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
-            raise _too_few(judged.eligibility, len(ranked), needed, request)
+            raise _too_few(judged.eligibility, len(ranked), needed, request, catalog)
+        check_there(catalog.records(ranked), source.origin, needed)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
         non_commercial = count_non_commercial(catalog.records(ranked[:needed]), licenses)
         info = replace(judged.info(in_dataset=len(ids) - len(ranked)), non_commercial=non_commercial)
@@ -224,16 +226,19 @@ def judge(
     return Judged(source, matches, criteria, eligibility, overall, warnings)
 
 
-def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request) -> PoolError:
+def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request, catalog: Catalog) -> PoolError:
+    why = catalog.why_unusable(frozenset(eligibility.unusable_ids)) if eligibility.unusable else {}
+    unusable = "; ".join(f"{len(names):,} because {reason}: {names[0]!a}" for reason, names in why.items())
     reasons = [
         f"{eligibility.by_class:,} contain an excluded class",
         f"{eligibility.by_caption:,} have a caption that names one",
         f"{eligibility.by_license:,} are outside --license {request.license}",
         f"{len(eligibility.ids) - left:,} are in the dataset already or were rejected in a review",
-        f"{eligibility.unusable:,} cannot be used",
+        f"{eligibility.unusable:,} cannot be used" + (f" ({unusable})" if unusable else ""),
     ]
+    licences = "allow more licences, " if eligibility.by_license else ""
     return PoolError(
         f"{needed:,} backgrounds are needed, and only {left:,} of the source's {eligibility.images:,} images are "
-        f"eligible: {', '.join(reasons)}. Ask for a smaller --ratio or --count, allow more licences, or give a larger "
+        f"eligible: {', '.join(reasons)}. Ask for a smaller --ratio or --count, {licences}or give a larger "
         "source. `yolobg classes` shows what each name costs."
     )

@@ -206,11 +206,12 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
             f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
             "source."
         )
-    reasons = "; ".join(f"{failed.source_id}: {failed.reason}" for failed in fetched.failed[:3])
+    reasons = "; ".join(map(str, fetched.failed[:3]))
+    remote = bool(choice.source.origin.bases)
+    verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
     return DownloadError(
-        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be downloaded, {len(fetched.failed):,} "
-        f"failed ({reasons}). Nothing was added. Check --images and the network and run again: what was "
-        "fetched is kept for that."
+        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be {verb}, {len(fetched.failed):,} "
+        f"failed ({reasons}). Nothing was added. Check {check} and run again: what was fetched is kept for that."
     )
 
 

@@ -177,7 +177,7 @@ class _Run:
         self._check_records([*self._failed, *arrived])
         raise DownloadError(
             f"{self._lost} images could not be downloaded, the last {self._consecutive_failures} in a row "
-            f"({self._workshop.hosts_said()}; image {last.source_id}: {last.reason}); check the address of the images, "
+            f"({self._workshop.hosts_said()}; {last}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
         )
 
@@ -185,7 +185,7 @@ class _Run:
         """Raise an error about the records where nothing can be used and all of it is their fault."""
         if self._staged or self._good_waiting or not failed or not all(map(is_records_fault, failed)):
             return
-        told = "; ".join(f"image {one.source_id}: {one.reason}" for one in failed[:3])
+        told = "; ".join(map(str, failed[:3]))
         raise AnnotationsError(
             f"{len(failed):,} images were tried, and none matches its record ({told}); check that the annotations "
             "belong to these images, and that every file_name is a plain path below their folder"
@@ -209,4 +209,4 @@ class _Run:
             with write_guard(refused.parent):
                 step("unlink", refused)
                 refused.unlink(missing_ok=True)
-            self._failed.append(Failed(outcome.record.id, reason, attempts))
+            self._failed.append(Failed(outcome.record.id, reason, attempts, outcome.record.file_name))

@@ -59,6 +59,28 @@ class LocalFolders:
                 return path
         return None
 
+    def why_absent(self, record: ImageRecord) -> str:
+        """Where a record that `find` does not find was looked for, and where a file of its name is instead."""
+        parts = safe_parts(record.file_name)
+        if parts is None or not self._places:
+            return "its file_name is no path below a folder of the images"
+        others = [str(place.relative_to(self._places[0])) for place in self._below()]
+        looked = f"{self._places[0].joinpath(*parts)} is not there" + (
+            f", nor below {', '.join(others)}" if others else ""
+        )
+        for place in self._places:
+            for start in range(1, len(parts)):
+                if place.joinpath(*parts[start:]).is_file():
+                    return (
+                        f"{looked}; but {place.joinpath(*parts[start:])} is, so the file_name has "
+                        f"'{'/'.join(parts[:start])}/' too much: correct the annotations, or lay the images into such "
+                        "a folder"
+                    )
+        return looked
+
+    def _below(self) -> list[Path]:
+        return [place for place in self._places[1:] if place.is_relative_to(self._places[0])]
+
     def _check_inside(self, place: Path, path: Path, *, is_link: bool) -> None:
         key = str(path) if is_link else str(path.parent)
         inside = self._inside.get(key)

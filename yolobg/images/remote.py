@@ -160,7 +160,7 @@ class _Tries:
         return self._attempts - self._connections >= tries or self._attempts >= 2 * tries
 
     def _failed(self, reason: str) -> Failed:
-        return Failed(self._record.id, reason, self._attempts)
+        return Failed(self._record.id, reason, self._attempts, self._record.file_name)
 
     def _ask(self, host: Host) -> Staged:
         self._attempts += 1

@@ -58,7 +58,7 @@ class Workshop:
             reason = "its name has no image suffix that trainers read"
         self._seen.add(record.id)
         if reason is not None:
-            self._report(rank, Failed(record.id, reason, 0))
+            self._report(rank, Failed(record.id, reason, 0, record.file_name))
         elif self._origin.folders or staged_path(self._staging, record.id).name in self._left_over:
             self._batch.append((rank, record))
         else:
@@ -127,12 +127,12 @@ class Workshop:
             if source is not None:
                 return self._folders.bring(record, source)
         except BadImageError as error:
-            return Failed(record.id, str(error), 1)
+            return Failed(record.id, str(error), 1, record.file_name)
         if is_left_over:
             kept = reuse(self._staging, record, self._first_address(record))
             if kept is not None:
                 return kept
-        return Failed(record.id, "none of the given folders has it", 1)
+        return Failed(record.id, self._folders.why_absent(record), 1, record.file_name)
 
     def _first_address(self, record: ImageRecord) -> str:
         parts = safe_parts(record.file_name) or ()

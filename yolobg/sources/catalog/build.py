@@ -22,12 +22,12 @@ import msgspec
 
 from yolobg.errors import YolobgError
 from yolobg.files import step
-from yolobg.model import IMAGE_SUFFIXES, Progress, no_progress
+from yolobg.model import IMAGE_SUFFIXES, ImageRecord, Progress, no_progress
 from yolobg.sources.annotations.read import Captions, ImageRow, Instances, LicenseRow
 from yolobg.sources.catalog.sqlite_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
 from yolobg.threads import Pool
 
-__all__ = ["build_catalog", "caption_blocks", "index_captions", "is_commercial"]
+__all__ = ["build_catalog", "caption_blocks", "index_captions", "is_commercial", "why_unusable"]
 
 MIN_SIDE_PX = 10
 # As `Eligibility.few_classes_share` has it.
@@ -186,9 +186,14 @@ def _mask_rows(instances: Instances) -> list[tuple[str, bytes]]:
 
 
 def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
-    """Positions of records that can be fetched and trusted.
+    """Positions of records that can be fetched and trusted."""
+    return (position for position, reason in enumerate(why_unusable(images)) if not reason)
 
-    A file that two records share is not: what the one says is absent the other may say is there.
+
+def why_unusable(images: Sequence[ImageRow | ImageRecord]) -> Iterator[str]:
+    """For each record of a source why it cannot be fetched or trusted; nothing where it can.
+
+    A file that two records share is not to be trusted: what the one says is absent the other may say is there.
     """
     written = [record.file_name.replace("\\", "/").casefold() for record in images]
     names = list(map(_one_spelling, written))
@@ -198,10 +203,26 @@ def _usable(images: Sequence[ImageRow]) -> Iterator[int]:
         # A folder of images is searched in COCO's own layouts, so this may be the file of the shorter name as well.
         shorter = {name[len(layout) :] for layout in _LAYOUTS if name.startswith(layout)} if "/" in name else ()
         shared.update(pair for other in shorter if other in uses for pair in (name, other))
-    for position, (text, name, record) in enumerate(zip(written, names, images, strict=True)):
+    for text, name, record in zip(written, names, images, strict=True):
         wide, high = record.width or MIN_SIDE_PX, record.height or MIN_SIDE_PX
-        if wide >= MIN_SIDE_PX and high >= MIN_SIDE_PX and name not in shared and _IMAGE_NAME.match(text):
-            yield position
+        if wide < MIN_SIDE_PX or high < MIN_SIDE_PX:
+            yield f"smaller than {MIN_SIDE_PX} px a side"
+        elif name in shared:
+            yield "several records have this file_name"
+        else:
+            yield "" if _IMAGE_NAME.match(text) else _wrong_name(text)
+
+
+def _wrong_name(text: str) -> str:
+    if not text.strip():
+        return "the file_name is empty"
+    if re.match(r"/|[a-z]:", text):
+        return "the file_name is an absolute path; expected a path below the folder of the images"
+    if ".." in text.split("/"):
+        return "the file_name leads out of the folder of the images (..)"
+    if not text.endswith(tuple(IMAGE_SUFFIXES)):
+        return "the file_name has no image suffix that trainers read"
+    return "the file_name has control characters"
 
 
 def _one_spelling(name: str) -> str:

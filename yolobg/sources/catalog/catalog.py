@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.model import CaptionTerms, Category, Eligibility, ImageRecord, License
+from yolobg.sources.catalog.build import why_unusable
 from yolobg.sources.catalog.sqlite_file import DAMAGE, CatalogFile
 
 __all__ = ["Catalog", "parse_license"]
@@ -157,6 +158,15 @@ class Catalog:
         """
         return self._ask(lambda file: file.file_names(ids))
 
+    def why_unusable(self, ids: Collection[int]) -> dict[str, list[str]]:
+        """The reasons why records cannot be used, each with the file names of these records; reads all records."""
+        everyone = list(self.records(self._ask(lambda file: file.ids_of(file.everyone))))
+        reasons: dict[str, list[str]] = {}
+        for record, reason in zip(everyone, why_unusable(everyone), strict=True):
+            if reason and record.id in ids:
+                reasons.setdefault(reason, []).append(record.file_name)
+        return reasons
+
     def contains(self, image_id: int) -> tuple[str, ...]:
         """Names of the categories an image holds, in ascending category id order.
 
@@ -200,6 +210,7 @@ def _eligible(
         unusable=unusable.bit_count(),
         captions={name: images.bit_count() for name, images in naming.items()},
         few_classes_share=(left & file.mask("few_classes")).bit_count() / len(ids) if ids else 0.0,
+        unusable_ids=file.ids_of(unusable),
     )
 
 
