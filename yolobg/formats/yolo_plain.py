@@ -88,11 +88,17 @@ def read_darknet(folder: Path) -> YoloContents:
     config = _config(folder / "obj.data")
     names_file = _below(folder, config.get("names", "obj.names"))
     names = dict(enumerate(line.strip() for line in _lines(names_file)))
-    lists = {key: value for key, value in config.items() if key not in ("classes", "names", "backup")}
+    named = {key: value for key, value in config.items() if key not in ("classes", "names", "backup")}
+    lists = {key: value for key, value in named.items() if os.path.exists(_below(folder, value))} or named  # noqa: PTH110
+    missing = tuple(
+        f"obj.data: '{key}' names {value}, which does not exist: the split was left out"
+        for key, value in named.items()
+        if key not in lists
+    )
     ordered = sorted(lists, key=_split_name)
     listed = pack(Listed, itertools.chain.from_iterable(_darknet_split(folder, key, lists[key]) for key in ordered))
     check_labels(listed, len(names))
-    return YoloContents(names, tuple(_split_name(split) for split in lists), listed)
+    return YoloContents(names, tuple(_split_name(split) for split in lists), listed, warnings=missing)
 
 
 def _darknet_split(folder: Path, split: str, place: str) -> Iterator[Listed]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.inventory import SplitScan
 from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
 from yolobg.dataset.label_rules import label_checker
+from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.contents import Item, Meta, Shape, box_around, stem_of
@@ -99,8 +100,8 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
     Raises:
         DatasetError: It cannot be read, or has corrupt labels and `skip_corrupt` was not asked for.
     """
-    data = read_data_yaml(data_yaml)
-    warnings = list(data.warnings)
+    data, missing = _without_missing(read_data_yaml(data_yaml))
+    warnings = [*data.warnings, *missing]
     problems: list[LabelProblem] = []
     # In the order of the splits' names, so that the list comes in order.
     entries = (_listed(data, split, warnings, problems) for split in sorted(data.splits))
@@ -114,6 +115,28 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
     if problems:
         warnings.append(f"{len(problems):,} images with corrupt labels were left out, as requested")
     return YoloContents(data.names, tuple(data.splits), listed, _read_meta(data), tuple(warnings))
+
+
+def _without_missing(data: DataYaml) -> tuple[DataYaml, list[str]]:
+    """The dataset without the splits whose images are not there, as long as one is; and what to say of each."""
+    there = {split: entries for split, entries in data.splits.items() if _has_images(entries)}
+    if not there or len(there) == len(data.splits):
+        return data, []
+    said = [
+        f"{data.file.name}: key '{split}' names {', '.join(entries)}, where no image is: the split was left out"
+        for split, entries in data.splits.items()
+        if split not in there
+    ]
+    return replace(data, splits=there), said
+
+
+def _has_images(entries: Sequence[str]) -> bool:
+    """Whether a split has more than folders that are missing or hold no image; lists are looked into later."""
+    return any(
+        os.path.isfile(entry) or any(map(is_image, files))  # noqa: PTH113
+        for entry in entries
+        for files in ([], *(files for _, _, files in os.walk(entry, followlinks=True)))
+    )
 
 
 def _listed(data: DataYaml, split: str, warnings: list[str], problems: list[LabelProblem]) -> Iterator[Listed]:
