@@ -15,6 +15,7 @@ from yolobg.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from yolobg.formats.place_images import Images
     from yolobg.formats.transform import Crowds, Polygons
     from yolobg.results import ConvertReport
 
@@ -48,8 +49,8 @@ def _what_to_do(name: str, choices: tuple[str, ...], help_: str) -> Callable[[F]
 @click.option("--to", metavar="FORMAT", required=True, help="The format to write.")
 @click.option("--from", "from_", metavar="FORMAT", show_default="detected", help="The source's format.")
 @click.option(
-    "--images", type=click.Choice(("copy", "hard", "symlink", "none")), default="copy", show_default=True,
-    help="How to place the images.",
+    "--images", metavar="HOW|DIR", multiple=True, show_default="copy",
+    help="How to place the images: copy, hard, symlink or none; or the folder that they lie in. Repeatable.",
 )  # fmt: skip
 @click.option("--classes", metavar="NAME[,NAME]", multiple=True, help="Keep only these. Repeatable.")
 @_what_to_do(
@@ -61,6 +62,7 @@ def _what_to_do(name: str, choices: tuple[str, ...], help_: str) -> Callable[[F]
 @_what_to_do("--crowds", ("keep", "drop", "as-objects"), "Keep crowd regions, leave them out, or make each an object.")
 @_what_to_do("--class-order", ("keep", "lose"), "What to do if the format can't keep class ids.")
 @click.option("--split", metavar="OLD=NEW", multiple=True, help="Rename a split. Repeatable.")
+@click.option("--drop-unused", is_flag=True, help="Leave out classes without an object.")
 @click.option("--skip-corrupt", is_flag=True, help="Leave out images with corrupt labels instead of stopping.")
 @click.option(
     "--formats", is_flag=True, is_eager=True, expose_value=False, callback=_list_formats, help="List the formats."
@@ -73,13 +75,14 @@ def convert(
     *,
     to: str,
     from_: str | None,
-    images: Literal["copy", "hard", "symlink", "none"],
+    images: tuple[str, ...],
     classes: tuple[str, ...],
     polygons: Polygons,
     key_points: Literal["keep", "drop"],
     crowds: Crowds,
     class_order: Literal["keep", "lose"],
     split: tuple[str, ...],
+    drop_unused: bool,
     skip_corrupt: bool,
     json_: bool,
     quiet: bool,
@@ -91,11 +94,12 @@ def convert(
     from yolobg.cli.progress import bars
     from yolobg.formats.convert import convert as rewrite
 
+    how, folders = _images(images)
     with bars(stderr_console(), wanted=not quiet) as progress:
         report = rewrite(
-            source, target, to=to, from_=from_, images=images, classes=names_of(classes), polygons=polygons,
+            source, target, to=to, from_=from_, images=how, classes=names_of(classes), polygons=polygons,
             key_points=key_points, crowds=crowds, class_order=class_order, splits=_pairs(split),
-            skip_corrupt=skip_corrupt, progress=progress,
+            drop_unused=drop_unused, images_in=folders, skip_corrupt=skip_corrupt, progress=progress,
         )  # fmt: skip
     show(report, convert_text, json_=json_, quiet=quiet)
 
@@ -131,6 +135,15 @@ def _splits(splits: dict[str, int]) -> str:
     from yolobg.cli.text import clean
 
     return ", ".join(f"{clean(name)} {count:,}" for name, count in splits.items())
+
+
+def _images(options: Sequence[str]) -> tuple[Images, tuple[str, ...]]:
+    """How to place the images, and the folders that they lie in."""
+    ways: tuple[Images, ...] = ("copy", "hard", "symlink", "none")
+    asked = [way for way in ways if way in options]
+    if len(asked) > 1:
+        raise UsageError(f"--images {asked[0]} and --images {asked[1]}: choose one; the other may be a folder")
+    return asked[0] if asked else "copy", tuple(option for option in options if option not in ways)
 
 
 def _pairs(options: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
 from yolobg.formats.coco_records import Category, Record, Store, read_store
 from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size
+from yolobg.formats.elsewhere import Elsewhere
 from yolobg.formats.run_lengths import box_of, read_mask
 from yolobg.safe_names import inner_parts
 
@@ -51,6 +52,7 @@ class _Split:
     file: Path
     folders: tuple[Path, ...]
     store: Store
+    elsewhere: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,12 @@ class CocoContents:
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
         class_ids = {number: class_id for class_id, number in self.meta.category_ids.items()}
+        find_elsewhere = Elsewhere()
         for part in self.parts:
+            elsewhere = [str(folder) for folder in part.elsewhere if folder.is_dir()]
             folders = [str(folder) for folder in part.folders if folder.is_dir()]
             for record in part.store.records():
-                image = _find(folders, record.name)
+                image = find_elsewhere(elsewhere, part.name, record.name) or _find(folders, record.name)
                 size = (record.width, record.height) if record.width and record.height else None
                 if record.annotations and size is None:
                     size = _measured(part, record, image)
@@ -150,8 +154,12 @@ def _has_arrays(file: Path) -> bool:
     return not wanted
 
 
-def read_coco(place: Path) -> CocoContents:
+def read_coco(place: Path, images_in: Sequence[Path] = ()) -> CocoContents:
     """Open a COCO dataset.
+
+    Args:
+        place: Its folder or annotations file.
+        images_in: Folders to look for its images in first.
 
     Raises:
         DatasetError: A file is not COCO, or the files disagree about the categories.
@@ -161,7 +169,7 @@ def read_coco(place: Path) -> CocoContents:
     parts: list[_Split] = []
     categories: dict[int, Category] = {}
     for split, file in files.items():
-        part = _open(split, file, root)
+        part = _open(split, file, root, images_in)
         for category in part.store.categories:
             other = categories.setdefault(category.id, category)
             if other.name != category.name:
@@ -171,13 +179,23 @@ def read_coco(place: Path) -> CocoContents:
         parts.append(part)
     numbers = sorted(categories)
     most = max((len(category.keypoints or ()) for category in categories.values()), default=0)
-    meta = Meta(dict(enumerate(numbers)), (most, 3) if most else None)
+    above = tuple(i for i, number in enumerate(numbers) if _is_above(categories[number], categories.values()))
+    meta = Meta(dict(enumerate(numbers)), (most, 3) if most else None, above=above)
     return CocoContents({i: categories[number].name for i, number in enumerate(numbers)}, meta, parts)
 
 
-def _open(split: str, file: Path, root: Path) -> _Split:
+def _is_above(category: Category, others: Iterable[Category]) -> bool:
+    """Whether others name a category as the one above them; Roboflow writes such a one as number 0."""
+    if category.supercategory == category.name:
+        return False
+    roboflow = category.id == 0 and category.supercategory == "none"
+    return roboflow or any(other.supercategory == category.name for other in others)
+
+
+def _open(split: str, file: Path, root: Path, images_in: Sequence[Path]) -> _Split:
+    elsewhere = tuple(folder for given in images_in for folder in (given / split, given))
     folders = (root / "images" / split, root / split, root / "images", root / "data", file.parent, root)
-    return _Split(split, file, folders, read_store(file))
+    return _Split(split, file, folders, read_store(file), elsewhere)
 
 
 def _split_of(file: Path) -> str:

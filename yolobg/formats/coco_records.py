@@ -12,7 +12,7 @@ import weakref
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,7 @@ class Category(msgspec.Struct):
     id: int
     name: str
     keypoints: list[str] | None = None
+    supercategory: Any = None
 
 
 class Record(NamedTuple):

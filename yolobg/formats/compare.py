@@ -30,7 +30,10 @@ class Survey:
         crowd_masks: Crowd regions that are run-length masks.
         crowd_outlines: Crowd regions whose outline has several rings.
         unmarked_outside: Key points that nobody marked, at a place for which trainers drop the image.
+        flat: Objects without width or height.
+        first_flat: The first image with one, as split and name.
         appearance: Class ids in the order in which they are first met.
+        used: Class ids that objects or crowd regions have.
     """
 
     counts: FormatCounts
@@ -39,7 +42,10 @@ class Survey:
     crowd_masks: int = 0
     crowd_outlines: int = 0
     unmarked_outside: int = 0
+    flat: int = 0
+    first_flat: str = ""
     appearance: tuple[int, ...] = ()
+    used: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -47,6 +53,8 @@ class _Sum:
     numbers: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     appearance: dict[int, None] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
+    first_flat: str = ""
 
     def add(self, item: Item) -> None:
         numbers, objects = self.numbers, [shape for shape in item.shapes if not shape.crowd]
@@ -62,6 +70,10 @@ class _Sum:
             numbers["several"] += len(shape.polygons) > 1
             numbers["masks"] += shape.mask is not None
         for shape in item.shapes:
+            self.used.add(shape.class_id)
+            if not shape.crowd and min(shape.box[2:]) <= 0:
+                numbers["flat"] += 1
+                self.first_flat = self.first_flat or f"{item.split}/{item.name}"
             numbers["crowd_masks"] += shape.crowd and shape.mask is not None
             numbers["crowd_outlines"] += shape.crowd and len(shape.polygons) > 1
         numbers["mixed"] += len({shape.kind for shape in objects}) > 1
@@ -88,8 +100,18 @@ def survey(contents: Contents) -> Survey:
         total.add(item)
     n = total.numbers
     counts = total.counts(contents.splits, contents.names)
-    crowds = n["crowd_masks"], n["crowd_outlines"]
-    return Survey(counts, n["several"], n["mixed"], *crowds, n["unmarked_outside"], tuple(total.appearance))
+    return Survey(
+        counts,
+        several=n["several"],
+        mixed=n["mixed"],
+        crowd_masks=n["crowd_masks"],
+        crowd_outlines=n["crowd_outlines"],
+        unmarked_outside=n["unmarked_outside"],
+        flat=n["flat"],
+        first_flat=total.first_flat,
+        appearance=tuple(total.appearance),
+        used=frozenset(total.used),
+    )
 
 
 @dataclass(frozen=True, slots=True)

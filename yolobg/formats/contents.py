@@ -1,6 +1,6 @@
 """What readers give and writers take: images with their objects, in shares of the image's size.
 
-Nothing here touches the disk but `image_size`, which reads one header.
+Nothing here touches the disk but what reads the header of one image.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from yolobg.dataset.label_rules import why_point_outside
 from yolobg.errors import DatasetError
 
 __all__ = [
+    "EXIF_SIDEWAYS",
     "Box",
     "Contents",
     "Item",
@@ -23,8 +24,10 @@ __all__ = [
     "box_around",
     "image_size",
     "item_order",
+    "noted_turn",
     "size_of",
     "stem_of",
+    "stored_size",
     "unmarked_outside",
 ]
 
@@ -32,7 +35,10 @@ Kind = Literal["box", "polygon"]
 Box = tuple[float, float, float, float]
 
 _EXIF_ORIENTATION = 0x0112
-_EXIF_TURNED = (5, 6, 7, 8)
+EXIF_SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations whose image is shown with its sides swapped."""
+_TIFF_SIZE = (256, 257)
+_APP1, _START_OF_SCAN = 0xE1, 0xDA
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +103,13 @@ class Meta:
         category_ids: Class id to the source's own number, where it has one.
         kpt_shape: Number of key points and their dimensions (2 or 3), where objects have them.
         flip_idx: Key points after a mirror image, as YOLO pose datasets say it.
+        above: Class ids whose name is what other classes name as the one above them.
     """
 
     category_ids: Mapping[int, int] = field(default_factory=dict)
     kpt_shape: tuple[int, int] | None = None
     flip_idx: tuple[int, ...] = ()
+    above: tuple[int, ...] = ()
 
 
 class Contents(Protocol):
@@ -200,18 +208,56 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         DatasetError: It cannot be read.
     """
+    (width, height), turn = _read_header(path)
+    return (height, width) if turn in EXIF_SIDEWAYS else (width, height)
+
+
+def stored_size(path: Path) -> tuple[int, int]:
+    """The same as stored, so before that turn.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    return _read_header(path)[0]
+
+
+def noted_turn(path: Path) -> int:
+    """The EXIF orientation of an image, 1 to 8; 1 where none is noted or the file cannot be read."""
+    try:
+        return _read_header(path)[1] if _may_be_turned(path) else 1
+    except (DatasetError, OSError):
+        return 1
+
+
+def _read_header(path: Path) -> tuple[tuple[int, int], int]:
+    """The size of an image as stored, and its EXIF orientation."""
     from PIL import Image  # noqa: PLC0415 - only conversions that need sizes pay for it
+    from PIL.TiffImagePlugin import TiffImageFile  # noqa: PLC0415 - as above
 
     try:
         with Image.open(path) as image:
-            width, height = image.size
             # Pillow decodes a whole PNG to look behind its pixels; what stands before them it has read.
             quick = image.format == "PNG" and not _has_exif(path)
             exif = Image.Image.getexif(image) if quick else image.getexif()
             turn = exif.get(_EXIF_ORIENTATION)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+            # Pillow gives a TIFF's size as shown.
+            size = tuple(image.tag_v2[tag] for tag in _TIFF_SIZE) if isinstance(image, TiffImageFile) else image.size
+            return (size[0], size[1]), turn if isinstance(turn, int) and turn in range(1, 9) else 1
+    except (OSError, KeyError, TypeError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise DatasetError(f"{path}: its size cannot be read: {error}; replace the image or take it out") from error
-    return (height, width) if turn in _EXIF_TURNED else (width, height)
+
+
+def _may_be_turned(path: Path) -> bool:
+    """Whether an image may have EXIF data. Of a JPEG, the headers of its segments say so without Pillow."""
+    with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return True
+        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _START_OF_SCAN:  # noqa: PLR2004 - marker, length
+            if head[1] == _APP1:
+                return True
+            file.seek(int.from_bytes(head[2:], "big") - 2, 1)
+    # Laid out in a way that only Pillow may understand.
+    return len(head) < 4 or head[0] != 0xFF or head[1] != _START_OF_SCAN  # noqa: PLR2004
 
 
 def _has_exif(png: Path) -> bool:

@@ -18,7 +18,7 @@ from yolobg.formats.contents import Contents, Item, Suffixed
 from yolobg.formats.fits import check_held, told_changes
 from yolobg.formats.output_folder import beside, publish
 from yolobg.formats.place_images import Images, Placer
-from yolobg.formats.registry import Format, detect_format, find_dataset_yaml, get_format
+from yolobg.formats.registry import Format, all_formats, detect_format, find_dataset_yaml, get_format
 from yolobg.formats.transform import (
     Changed,
     Crowds,
@@ -29,6 +29,7 @@ from yolobg.formats.transform import (
     rename_splits,
     zeroes_points,
 )
+from yolobg.formats.upright import Upright
 from yolobg.model import Progress, no_progress
 from yolobg.results import ConvertReport, Renamed
 
@@ -58,6 +59,8 @@ def convert(
     crowds: Crowds = "keep",
     class_order: Literal["keep", "lose"] = "keep",
     splits: Mapping[str, str] | None = None,
+    drop_unused: bool = False,
+    images_in: Sequence[str | Path] = (),
     skip_corrupt: bool = False,
     progress: Progress = no_progress,
 ) -> ConvertReport:
@@ -80,6 +83,8 @@ def convert(
         crowds: `drop` leaves crowd regions out; `as-objects` makes each an object.
         class_order: `lose` lets a format without a list of classes forget ids and unused classes.
         splits: New names of splits, by old.
+        drop_unused: Leave out classes without an object.
+        images_in: Folders to look for the images in, for annotations that lie apart from them (COCO, VOC).
         skip_corrupt: Leave out images whose labels are corrupt, rather than stop.
         progress: Told about the stages `read`, `write` and `check`, in images.
 
@@ -91,8 +96,11 @@ def convert(
     given, place = Path(source).expanduser(), Path(target).expanduser().absolute()
     source_format, target_format = _formats(given, from_, to)
     _check_target(place, given)
-    wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {})
-    contents = open_contents(given, source_format, skip_corrupt=skip_corrupt)
+    wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {}, drop_unused)
+    folders = _image_folders(images_in, source_format)
+    contents = open_contents(given, source_format, skip_corrupt=skip_corrupt, images_in=folders)
+    if source_format.in_pixels:
+        contents = Upright(contents)
     task = _Task(given, source_format, place, target_format, wish, images)
     return _rewrite(contents, task, progress)
 
@@ -112,7 +120,7 @@ class _Task:
 def _rewrite(contents: Contents, task: _Task, progress: Progress) -> ConvertReport:
     wish, target_format = task.wish, task.target_format
     before = survey(_Told(contents, progress, "read"))
-    meant, renamed = _plan(contents, wish, target_format)
+    meant, renamed = _plan(contents, wish, target_format, before)
     altered = _alters(wish) or (before.unmarked_outside and zeroes_points(target_format))
     expected = survey(meant) if altered else _recounted(before, meant)
     check_held(expected, meant, target_format, class_order=wish.class_order, images=task.images)
@@ -129,11 +137,30 @@ def _rewrite(contents: Contents, task: _Task, progress: Progress) -> ConvertRepo
         renamed=renamed,
         deviation=comparison.deviation,
         images=task.images,
-        warnings=contents.warnings + _warnings(meant, task.source_format, target_format),
+        warnings=contents.warnings
+        + _told_objects(before, contents, wish)
+        + _warnings(meant, task.source_format, target_format),
     )
 
 
-def open_contents(source: Path, format_: Format, *, skip_corrupt: bool = False) -> Contents:
+def _image_folders(images_in: Sequence[str | Path], source: Format) -> tuple[Path, ...]:
+    folders = [
+        Path(folder).expanduser() for folder in ([images_in] if isinstance(images_in, (str, Path)) else images_in)
+    ]
+    if folders and not source.in_pixels:
+        known = ", ".join(name for name, format_ in all_formats().items() if format_.in_pixels)
+        raise UsageError(f"--images {folders[0]}: {source.name} says itself where its images lie; only for {known}")
+    missing = next((folder for folder in folders if not folder.is_dir()), None)
+    if missing is not None:
+        raise UsageError(
+            f"--images {missing}: no such folder; expected copy, hard, symlink, none, or the folder with the images"
+        )
+    return tuple(folders)
+
+
+def open_contents(
+    source: Path, format_: Format, *, skip_corrupt: bool = False, images_in: Sequence[Path] = ()
+) -> Contents:
     """Open a dataset in a known format.
 
     Raises:
@@ -151,9 +178,9 @@ def open_contents(source: Path, format_: Format, *, skip_corrupt: bool = False) 
         case "yolo_darknet":
             return yolo_folders.read_darknet(folder)
         case "coco":
-            return coco_read.read_coco(source)
+            return coco_read.read_coco(source, images_in)
         case "voc":
-            return voc.read_voc(source)
+            return voc.read_voc(source, images_in)
         case name:
             from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where it is needed
 
@@ -165,8 +192,9 @@ def _formats(source: Path, from_: str | None, to: str) -> tuple[Format, Format]:
     return get_format(from_, "--from") if from_ else detect_format(source), target
 
 
-def _plan(contents: Contents, wish: Wish, target: Format) -> tuple[Changed, tuple[Renamed, ...]]:
-    kept = choose_classes(contents.names, wish.classes)
+def _plan(contents: Contents, wish: Wish, target: Format, before: Survey) -> tuple[Changed, tuple[Renamed, ...]]:
+    unused = contents.names.keys() - before.used if wish.drop_unused else ()
+    kept = choose_classes(contents.names, wish.classes, unused)
     split_names = rename_splits(contents.splits, target, wish.splits)
     renamed = change_names(contents, split_names, target)
     new_names = {(change.split, change.name): change.to for change in renamed}
@@ -274,6 +302,22 @@ class _Told:
             done += 1
             yield item
         self._progress(self._stage, done, self._total or done)
+
+
+def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, ...]:
+    """What is odd about the source's objects and classes, and is written as it is."""
+    above = [f"{i} '{contents.names[i]}'" for i in contents.meta.above if i not in before.used]
+    said = []
+    if above and not wish.drop_unused and not wish.classes:
+        said.append(
+            f"class {', '.join(above)} has no object and only stands above the others, as Roboflow exports it; it "
+            "keeps its place in the list of classes, --drop-unused leaves it out"
+        )
+    if before.flat:
+        said.append(
+            f"{before.flat:,} objects have no width or no height, e.g. in {before.first_flat}; kept as they are"
+        )
+    return tuple(said)
 
 
 def _warnings(meant: Contents, source: Format, target: Format) -> tuple[str, ...]:

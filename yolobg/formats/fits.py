@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from yolobg.errors import UsageError
@@ -96,6 +97,14 @@ def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
 def _names(expected: Survey, meant: Contents, target: Format, class_order: str) -> Iterator[tuple[str, str]]:
     if target.trained and not meant.names:
         yield "no class at all, which trainers refuse", "name the classes in the source first"
+    counted = Counter(meant.names.values())
+    double = next((name for name, count in counted.items() if count > 1), None) if target.named else None
+    if double is not None:
+        ids = [i for i, name in meant.names.items() if name == double]
+        remedy = "rename them in the source first"
+        if sum(i in expected.used for i in ids) <= 1:
+            remedy = "--drop-unused leaves out those without an object"
+        yield f"{len(ids)} classes called '{double}' (ids {', '.join(map(str, ids))}), which it knows by name", remedy
     if not target.classes and class_order != "lose" and expected.appearance != tuple(meant.names):
         yield (
             "class ids, and classes without an object: it has no list of classes",
@@ -109,6 +118,10 @@ def told_changes(
     """What was changed because it was asked for, one sentence each."""
     old, new = before.counts, after.counts
     said = []
+    if wish.drop_unused:
+        unused = [name for i, name in old.classes.items() if i not in before.used]
+        shown = ", ".join(unused[:5]) + (" and more" if len(unused) > 5 else "")  # noqa: PLR2004
+        said += [f"{len(unused):,} classes without an object were left out: {shown}"] if unused else []
     if wish.classes:
         objects = [count.boxes + count.polygons for count in (old, new)]
         said.append(

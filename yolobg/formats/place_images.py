@@ -73,8 +73,8 @@ class Placer:
             return
         if item.image is None:
             raise DatasetError(
-                f"{item.split}/{item.name}: its image is missing; give the images, or pass --images none to "
-                "convert the annotations only"
+                f"{item.split}/{item.name}: its image is missing; name the folder with --images DIR, or pass "
+                "--images none to convert the annotations only"
             )
         self._home(destination)
         if self.mode != "copy":

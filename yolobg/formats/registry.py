@@ -39,6 +39,7 @@ class Format:
         key_points: Whether it holds key points.
         crowds: Whether it holds crowd regions.
         classes: Whether it has a list of classes, so that ids and unused classes are kept.
+        named: Whether an object's class is known by its name, so that no two classes may share one.
         unique: Where an image's name must be the only one of its kind.
         suffixes: Whether `a.jpg` and `a.png` are two names there.
         splits: The split names it knows; empty for any.
@@ -46,6 +47,8 @@ class Format:
         nested: Whether names may have folders.
         bare: Whether it can be read without its images.
         trained: Whether trainers read it as it is, who want at least one class.
+        in_pixels: Whether its records are in pixels and read here, so that they may be of the stored image, and lie
+            apart from the images.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Format:
     key_points: bool = False
     crowds: bool = False
     classes: bool = True
+    named: bool = False
     unique: Literal["split", "dataset"] = "split"
     suffixes: bool = False
     splits: tuple[str, ...] = ()
@@ -64,6 +68,7 @@ class Format:
     nested: bool = True
     bare: bool = True
     trained: bool = False
+    in_pixels: bool = False
 
 
 OWN = {
@@ -72,8 +77,8 @@ OWN = {
         Format("yolo", mixed=False, key_points=True, splits=(*_YOLO_SPLITS, "minival"), trained=True),
         Format("yolo_plain", mixed=False, splits=_YOLO_SPLITS, trained=True),
         Format("yolo_darknet", polygons=False, splits=_YOLO_SPLITS),
-        Format("coco", masks=True, parts=True, key_points=True, crowds=True, suffixes=True),
-        Format("voc", polygons=False, unique="dataset"),
+        Format("coco", masks=True, parts=True, key_points=True, crowds=True, suffixes=True, in_pixels=True),
+        Format("voc", polygons=False, named=True, unique="dataset", in_pixels=True),
     )
 }
 
@@ -82,7 +87,7 @@ OWN = {
 def all_formats() -> dict[str, Format]:
     """Every format by name, our own first."""
     table = json.loads(files("yolobg.formats").joinpath("datumaro_formats.json").read_text(encoding="utf-8"))
-    probed = {name: Format(name, own=False, **held) for name, held in sorted(table["formats"].items())}
+    probed = {name: Format(name, own=False, named=True, **held) for name, held in sorted(table["formats"].items())}
     return OWN | probed
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -48,6 +48,7 @@ class Wish:
         crowds: `drop` leaves crowd regions out; `as-objects` makes each an object.
         class_order: `lose` lets a format without a list of classes forget ids and unused classes.
         splits: New names of splits, by old.
+        drop_unused: Whether classes without an object are left out.
     """
 
     classes: Sequence[str] = ()
@@ -56,6 +57,7 @@ class Wish:
     crowds: Crowds = "keep"
     class_order: Literal["keep", "lose"] = "keep"
     splits: Mapping[str, str] = field(default_factory=dict)
+    drop_unused: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,18 +170,21 @@ def zeroes_points(target: Format) -> bool:
     return target.trained and target.key_points
 
 
-def choose_classes(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, int]:
+def choose_classes(names: Mapping[int, str], wanted: Sequence[str], dropped: Container[int] = ()) -> dict[int, int]:
     """Old class id to new for the classes to keep, in the dataset's own order.
+
+    Args:
+        names: The classes there are.
+        wanted: Those to keep, by name; all when empty.
+        dropped: Those to leave out in any case, by id.
 
     Raises:
         UsageError: A name is no class of the dataset.
     """
-    if not wanted:
-        return {class_id: class_id for class_id in names}
     unknown = [name for name in wanted if name not in names.values()]
     if unknown:
         raise UsageError(f"--classes {unknown[0]}: the dataset has no such class; it has {', '.join(names.values())}")
-    kept = [class_id for class_id, name in names.items() if name in wanted]
+    kept = [i for i, name in names.items() if (not wanted or name in wanted) and i not in dropped]
     return {old: new for new, old in enumerate(kept)}
 
 

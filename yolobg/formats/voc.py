@@ -8,6 +8,7 @@ name is kept, by a comment in labelmap.txt.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import re
@@ -67,8 +68,12 @@ class VocContents:
             yield Item(split, name, image or None, shapes, size)
 
 
-def read_voc(root: Path) -> VocContents:
+def read_voc(root: Path, images_in: Sequence[Path] = ()) -> VocContents:
     """Open a VOC dataset.
+
+    Args:
+        root: Its folder.
+        images_in: Folders to look for its images in first.
 
     Raises:
         DatasetError: It is none, or an annotation file cannot be read.
@@ -81,19 +86,18 @@ def read_voc(root: Path) -> VocContents:
         plain.pop("trainval", None)
     if not plain:
         raise DatasetError(f"{root}: no lists in ImageSets/Main; expected train.txt, val.txt or the like")
-    suffixes = _suffixes(root / "JPEGImages")
-    listed = pack(
-        _Listed, (entry for split in sorted(plain) for entry in _entries(root, split, plain[split], suffixes))
-    )
+    homes = [str(folder) for folder in (*images_in, root / "JPEGImages")]
+    place = _Places(root, homes, _suffixes(homes))
+    listed = pack(_Listed, (entry for split in sorted(plain) for entry in _entries(place, split, plain[split])))
     return VocContents(root, _read_names(root, listed), tuple(plain), listed)
 
 
-def _entries(root: Path, split: str, file: Path, suffixes: Sequence[str]) -> Iterator[_Listed]:
+def _entries(place: _Places, split: str, file: Path) -> Iterator[_Listed]:
     """The images of a list. A second column, where there is one, is -1, 0 or 1; but names may end so as well."""
     for line in sorted(filter(None, map(str.strip, _lines(file)))):
-        stem, image, xml = _look(root, line, suffixes)
+        stem, image, xml = place.look(line)
         if not image and not xml:
-            stem, image, xml = _look(root, _COLUMN.sub("", line), suffixes)
+            stem, image, xml = place.look(_COLUMN.sub("", line))
         yield _Listed(split, stem + (os.path.splitext(image)[1] if image else _suffix(xml)), image)  # noqa: PTH122
 
 
@@ -104,18 +108,26 @@ def _lines(file: Path) -> list[str]:
         raise DatasetError(f"{file}: cannot be read: {error}") from error
 
 
-def _look(root: Path, stem: str, suffixes: Sequence[str]) -> tuple[str, str, str]:
-    """A stem with its image and its annotation file; empty where there is none."""
-    home, parts = os.path.join(root, "JPEGImages"), stem.split("/")  # noqa: PTH118 - plain strings, by the thousand
-    paths = (os.path.join(home, *parts) + suffix for suffix in suffixes)  # noqa: PTH118
-    xml = os.path.join(root, "Annotations", *parts) + ".xml"  # noqa: PTH118
-    return stem, next(filter(os.path.isfile, paths), ""), xml if os.path.isfile(xml) else ""  # noqa: PTH113
+class _Places(NamedTuple):
+    """Where images and annotation files are looked for."""
+
+    root: Path
+    homes: Sequence[str]
+    suffixes: Sequence[str]
+
+    def look(self, stem: str) -> tuple[str, str, str]:
+        """A stem with its image and its annotation file; empty where there is none."""
+        parts = stem.split("/")
+        bases = (os.path.join(home, *parts) for home in self.homes)  # noqa: PTH118 - plain strings, by the thousand
+        paths = (base + suffix for base in bases for suffix in self.suffixes)
+        xml = os.path.join(self.root, "Annotations", *parts) + ".xml"  # noqa: PTH118
+        return stem, next(filter(os.path.isfile, paths), ""), xml if os.path.isfile(xml) else ""  # noqa: PTH113
 
 
-def _suffixes(folder: Path) -> tuple[str, ...]:
-    """The suffixes that the images below a folder have, the most frequent one first."""
+def _suffixes(folders: Iterable[str]) -> tuple[str, ...]:
+    """The suffixes that the images below some folders have, the most frequent one first."""
     found = Counter[str]()
-    for _, _, files in os.walk(folder):
+    for _, _, files in itertools.chain.from_iterable(map(os.walk, folders)):
         found.update(os.path.splitext(file)[1] for file in files if is_image(file))  # noqa: PTH122
     return tuple(suffix for suffix, _ in found.most_common())
 
