@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from yolobg.version import __version__
 
 if TYPE_CHECKING:
-    from yolobg.api import augment, carry_out, classes, download, plan, remove, status
+    from yolobg.api import augment, carry_out, classes, download, evaluate, plan, remove, status
     from yolobg.errors import (
         AnnotationsError,
         DatasetError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
         YolobgError,
     )
+    from yolobg.evaluation_results import Evaluation
     from yolobg.flow.options import Options
     from yolobg.flow.planning import Plan
     from yolobg.formats.convert import convert
@@ -37,6 +38,7 @@ _HOMES = {
     "ConvertReport": "yolobg.results",
     "DatasetError": "yolobg.errors",
     "DownloadError": "yolobg.errors",
+    "Evaluation": "yolobg.evaluation_results",
     "LockedError": "yolobg.errors",
     "MergeError": "yolobg.errors",
     "NoAnswerError": "yolobg.errors",
@@ -53,6 +55,7 @@ _HOMES = {
     "classes": "yolobg.api",
     "convert": "yolobg.formats.convert",
     "download": "yolobg.api",
+    "evaluate": "yolobg.api",
     "match_classes": "yolobg.matching.matcher",
     "plan": "yolobg.api",
     "remove": "yolobg.api",
@@ -65,6 +68,7 @@ __all__ = [
     "ConvertReport",
     "DatasetError",
     "DownloadError",
+    "Evaluation",
     "LockedError",
     "MergeError",
     "NoAnswerError",
@@ -82,6 +86,7 @@ __all__ = [
     "classes",
     "convert",
     "download",
+    "evaluate",
     "match_classes",
     "plan",
     "remove",

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+SCHEMA = 1
+"""The version of what `--json` prints."""
+
 LabelState = Literal["found", "missing", "empty", "corrupt"]
 Status = Literal["mapped", "none", "opaque", "unknown"]
 Relation = Literal["same", "is_a", "superset", "part_or_worn", "overlap", "confusable", "user"]

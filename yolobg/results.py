@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from yolobg.model import ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
-
-SCHEMA = 1
+from yolobg.evaluation_results import Evaluation
+from yolobg.model import SCHEMA, ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +254,7 @@ class ConvertReport:
     schema: int = SCHEMA
 
 
-def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -> dict[str, Any]:
+def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
     built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):
@@ -263,6 +262,8 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport) -
         unasked = [*(["parts"] if not report.parts else []), *(["files"] if report.files is None else [])]
         for name in unasked:
             del built[name]
+    if isinstance(report, Evaluation) and report.predict_on is None:
+        del built["predict_on"]
     source = built.get("source")
     if source and not isinstance(report, ConvertReport):
         # `class` is no name for a Python attribute.

@@ -27,6 +27,8 @@ HEAVY = (
     "flask",
     "jinja2",
     "msgspec",
+    "numpy",
+    "pycocotools",
     "requests",
     "rich",
     "sqlite3",
@@ -40,7 +42,7 @@ HEAVY = (
 # What no help text needs: HTTP, SQLite, images and tables.
 UNUSED_BY_HELP = (set(HEAVY) | {"http", "socket", "ssl", "urllib3"}) - {"click", "msgspec"}
 # What the command-line contract lists; names are added here when they come to be.
-PROMISED = {"augment", "convert", "download", "match_classes", "plan", "remove", "status"}
+PROMISED = {"augment", "convert", "download", "evaluate", "match_classes", "plan", "remove", "status"}
 FUNCTIONS = sorted(name for name in yolobg.__all__ if name.islower() and not name.startswith("_"))
 
 
@@ -73,10 +75,10 @@ def test_all__each_name_is_the_documented_object_that_type_checkers_see(name: st
 
 
 def test_all__a_sub_package_never_takes_the_place_of_the_function_of_its_name() -> None:
-    code = "import yolobg.matching.matcher, yolobg.images, yolobg.formats.convert, yolobg\n"
-    code += "print(*(type(getattr(yolobg, name)).__name__ for name in ('classes', 'download', 'convert')))"
+    code = "import yolobg.matching.matcher, yolobg.images, yolobg.evaluation, yolobg.formats.convert, yolobg\n"
+    code += "print(*(type(getattr(yolobg, name)).__name__ for name in ('classes', 'download', 'convert', 'evaluate')))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert run.stdout.split() == ["function"] * 3
+    assert run.stdout.split() == ["function"] * 4
 
 
 def test_all__an_unknown_name_is_an_attribute_error() -> None:
@@ -109,7 +111,7 @@ def dataclasses_of(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-VALUE_MODULES = [model, importlib.import_module("yolobg.results")]
+VALUE_MODULES = [model, *map(importlib.import_module, ("yolobg.results", "yolobg.evaluation_results"))]
 
 
 @pytest.mark.parametrize(

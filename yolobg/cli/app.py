@@ -26,6 +26,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Training": {
         "train": ("train", "Add background images, then train with Ultralytics."),
     },
+    "Measuring": {
+        "evaluate": ("evaluate", "Did the backgrounds help? Compare models at equal false-alarm rates."),
+    },
     "Without a dataset of your own": {
         "demo": ("demo", "Try it offline on a sample dataset and source."),
         "download": ("download", "Put background images and blank labels into a folder."),

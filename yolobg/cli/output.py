@@ -17,6 +17,7 @@ from yolobg.errors import UsageError, YolobgError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from yolobg.evaluation_results import Evaluation
     from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
 
 __all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "stderr_console"]
@@ -116,7 +117,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def show(
-    report: Report | RemoveReport | ClassesReport | ConvertReport,
+    report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation,
     text: Callable[[Any], RenderableType],
     *,
     json_: bool,

@@ -1,0 +1,340 @@
+"""`evaluate` from predictions: what it reports, what it promises of the backgrounds, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import run
+from evaluating import found_in, write_dataset, write_images, write_predictions
+from merging import tree
+from places import SAMPLE
+
+import yolobg
+from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
+
+VAL = 20
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "animals", val=VAL)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """A folder of 20 backgrounds."""
+    write_images(tmp_path / "frames", [f"f{number}.png" for number in range(20)], first=20_000)
+    return tmp_path / "frames"
+
+
+def positives(score: float = 0.9) -> list[dict[str, Any]]:
+    """The object of each labelled image is found; the last one as well by the second class."""
+    found = [found_in(f"v{number}.png", score) for number in range(VAL)]
+    return [*found, found_in(f"v{VAL - 1}.png", 0.01, category=1)]
+
+
+def alarms(score: float, count: int = 20) -> list[dict[str, Any]]:
+    return [found_in(f"f{number}.png", score) for number in range(count)]
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> tuple[Path, Path]:
+    """A model that fires on every background, below all that it finds; and one that fires on none above 0.01."""
+    return (
+        write_predictions(tmp_path / "noisy.json", positives() + alarms(0.6)),
+        write_predictions(tmp_path / "quiet.json", positives() + alarms(0.01)),
+    )
+
+
+def test_toy__ap_is_blind_and_the_report_is_not(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    found = yolobg.evaluate(data, before=[toy[0]], after=[toy[1]], backgrounds=frames, bootstrap=200)
+    before, after = found.models
+    assert before.ap50 == after.ap50 == pytest.approx(1.0)
+    assert before.ap50_95 == after.ap50_95
+    assert (before.at_confidence["0.25"].false_alarms, after.at_confidence["0.25"].false_alarms) == (20, 0)
+    assert (before.at_confidence["0.5"].false_alarm_rate, after.at_confidence["0.5"].false_alarm_rate) == (1.0, 0.0)
+    assert before.at_confidence["0.25"].recall == after.at_confidence["0.25"].recall == 1.0
+    assert [test.only_before for test in found.pair_tests] == [20, 20]
+    assert all(test.p < 1e-5 for test in found.pair_tests)
+    assert found.verdict == "single_runs"
+
+
+def test_json__has_the_keys_of_the_contract(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    done = run("evaluate", data, "--before", toy[0], "--after", toy[1], "--backgrounds", frames, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert next(iter(told)) == "schema"
+    assert told["schema"] == 1
+    assert {model["side"]: model["runs"] for model in told["models"]} == {"before": 1, "after": 1}
+    assert told["models"][0].keys() >= {
+        "name", "side", "runs", "recall_at_false_alarm_rate", "mean_recall_at_false_alarm_rate", "at_confidence",
+        "ap50", "ap50_95",
+    }  # fmt: skip
+    assert told["models"][0]["at_confidence"]["0.25"].keys() >= {
+        "false_alarm_rate", "false_alarms", "backgrounds", "recall", "precision",
+    }  # fmt: skip
+    assert told["difference"].keys() == {"mean_recall_at_false_alarm_rate", "ap50"}
+    assert told["difference"]["ap50"].keys() == {"point", "low", "high"}
+    assert told["verdict"] == "single_runs"
+    assert "predict_on" not in told
+    assert [len(curve["recall"]) for curve in told["curves"]] == [len(told["curves"][0]["false_alarm_rate"])] * 2
+
+
+def test_one_side__has_figures_and_no_words(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    found = yolobg.evaluate(data, before=toy[0], backgrounds=frames, bootstrap=100)
+    assert (found.verdict, found.words, found.difference) == ("one_side", "", None)
+    assert len(found.models) == 1
+    assert found.pair_tests == ()
+
+
+def test_text__the_table_is_on_stdout_and_the_rest_is_not(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    done = run("evaluate", data, "--before", toy[0], "--after", toy[1], "--backgrounds", frames)
+    assert done.returncode == 0, done.stderr
+    assert "backgrounds flagged" in done.stdout
+    assert "at this setting only" in done.stdout
+    assert "20 labelled images" in done.stderr
+    assert "20 backgrounds are few" in done.stderr
+    assert run("evaluate", data, "--before", toy[0], "--backgrounds", frames, "-q").stdout == ""
+
+
+def many(tmp_path: Path, *, shift: float, runs: int) -> list[Path]:
+    """Runs of a model: the objects found at rising scores, the backgrounds flagged at rising scores less a shift."""
+    files = []
+    for number in range(runs):
+        found = [found_in(f"v{at}.png", 0.3 + 0.6 * at / VAL + 0.001 * number) for at in range(VAL)]
+        found += [found_in(f"b{at}.png", max(0.001, 0.05 + 0.85 * at / 100 - shift)) for at in range(100)]
+        files.append(
+            write_predictions(tmp_path / f"{shift}-{number}.json", [*found, found_in("v0.png", 0, category=1)])
+        )
+    return files
+
+
+@pytest.fixture
+def hundred(tmp_path: Path) -> Path:
+    write_images(tmp_path / "hundred", [f"b{number}.png" for number in range(100)], first=30_000)
+    return tmp_path / "hundred"
+
+
+def test_three_runs_a_side__a_difference_is_shown_and_its_reverse_is_not(
+    data: Path, hundred: Path, tmp_path: Path
+) -> None:
+    worse, better = many(tmp_path, shift=0, runs=3), many(tmp_path, shift=0.05, runs=3)
+    found = yolobg.evaluate(data, before=worse, after=better, backgrounds=hundred)
+    assert found.difference is not None
+    change = found.difference.mean_recall_at_false_alarm_rate
+    assert change is not None
+    assert change.low > 0
+    assert found.verdict == "shown"
+    assert found.words.startswith("Fewer false alarms at the same recall")
+    reverse = yolobg.evaluate(data, before=better, after=worse, backgrounds=hundred)
+    assert reverse.verdict == "not_shown"
+    assert reverse.words.startswith("Not shown")
+
+
+def test_recall_at_false_alarm_rate__is_counted_by_hand(data: Path, hundred: Path, tmp_path: Path) -> None:
+    """At 5 % the sixth background, with 0.05 + 0.85 * 94 / 100 = 0.849, sets the threshold: one object is above it."""
+    found = yolobg.evaluate(data, before=many(tmp_path, shift=0, runs=1), backgrounds=hundred, bootstrap=100)
+    assert found.models[0].recall_at_false_alarm_rate == {"0.05": 0.05, "0.1": 0.15, "0.2": 0.25}
+
+
+def test_same_files__the_same_figures(data: Path, hundred: Path, tmp_path: Path) -> None:
+    files = many(tmp_path, shift=0, runs=2), many(tmp_path, shift=0.1, runs=2)
+    first, second = (yolobg.evaluate(data, before=files[0], after=files[1], backgrounds=hundred) for _ in range(2))
+    assert first == second
+
+
+# ---------------------------------------------------------------- the backgrounds
+
+
+def test_backgrounds__never_an_image_of_a_split_or_one_with_objects(data: Path, frames: Path, tmp_path: Path) -> None:
+    shutil.copy(data.parent / "images/train/a.png", frames / "other-name.png")
+    shutil.copy(frames / "f0.png", frames / "twice.png")
+    write_images(frames, ["labelled.png"], first=40_000)
+    (frames / "labelled.txt").write_text("0 0.5 0.5 0.1 0.1\n", "utf-8")
+    found = yolobg.evaluate(data, backgrounds=frames, dry_run=True)
+    assert found.backgrounds.images == 20
+    assert found.backgrounds.left_out == {"labelled": 1, "in_dataset": 1, "repeated": 1}
+    assert found.predict_on is not None
+    assert len(found.predict_on) == VAL + 20
+
+
+def test_backgrounds__never_one_of_the_manifest_or_a_rejected_one(tmp_path: Path) -> None:
+    sample = Path(shutil.copytree(SAMPLE, tmp_path / "sample"))
+    source = sample / "source"
+    added = yolobg.augment(
+        sample / "dataset", annotations=source / "annotations/instances_sample.json", images=(source / "images",)
+    ).added
+    held = tmp_path / "held"
+    held.mkdir()
+    for number, one in enumerate(added):
+        shutil.copy(sample / "dataset" / one.image, held / f"copy{number}.jpg")
+    # Taken out by hand, so that only the manifest knows of the first.
+    (sample / "dataset" / added[0].image).unlink()
+    write_images(held, ["new.png"], first=50_000)
+    found = yolobg.evaluate(sample / "dataset", backgrounds=held, dry_run=True)
+    assert found.backgrounds.images == 1
+    assert found.backgrounds.left_out["in_dataset"] == len(added)
+
+
+def test_backgrounds__of_a_list_are_known_by_number_where_the_files_are_elsewhere(data: Path, tmp_path: Path) -> None:
+    write_images(data.parent / "images/train", ["bg_coco2017_000000000139.png"], first=60_000)
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps(["x/000000000139.jpg", "x/000000000285.jpg"]), "utf-8")
+    found = yolobg.evaluate(data, backgrounds=listed, dry_run=True)
+    assert found.predict_on is not None
+    assert [Path(path).name for path in found.predict_on[VAL:]] == ["000000000285.jpg"]
+
+
+def test_backgrounds__of_a_coco_file_are_its_images_without_annotations(data: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "instances.json"
+    images = [{"id": 7, "file_name": "seven.jpg"}, {"id": 8, "file_name": "eight.jpg"}]
+    listed.write_text(json.dumps({"images": images, "annotations": [{"image_id": 8, "id": 1}]}), "utf-8")
+    by_id = write_predictions(tmp_path / "p.json", [*positives(), {**found_in("x.png", 0.7), "image_id": 7}])
+    rows = json.loads(by_id.read_text("utf-8"))
+    del rows[-1]["file_name"]
+    by_id.write_text(json.dumps(rows), "utf-8")
+    found = yolobg.evaluate(data, before=by_id, backgrounds=listed, bootstrap=100)
+    assert found.backgrounds.left_out["labelled"] == 1
+    assert found.models[0].at_confidence["0.5"].false_alarms == 1
+
+
+def test_backgrounds__more_images_keep_those_chosen_before(data: Path, hundred: Path) -> None:
+    few, more, other = (
+        set(yolobg.evaluate(data, backgrounds=hundred, dry_run=True, images=n, seed=s).predict_on or ())
+        for n, s in ((10, 0), (30, 0), (10, 1))
+    )
+    assert len(few) == VAL + 10
+    assert few < more
+    assert few != other
+
+
+def test_dry_run__lists_what_to_predict_on_and_writes_nothing(data: Path, frames: Path) -> None:
+    before = tree(data.parent)
+    done = run("evaluate", data, "--backgrounds", frames, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    paths = [Path(line) for line in done.stdout.splitlines()]
+    assert len(paths) == VAL + 20
+    assert all(path.is_file() for path in paths)
+    assert tree(data.parent) == before
+
+
+# ---------------------------------------------------------------- what is wrong is said
+
+
+def warned(data: Path, frames: Path, file: Path) -> str:
+    return " ".join(yolobg.evaluate(data, before=file, backgrounds=frames, bootstrap=100).warnings)
+
+
+def test_warnings__predictions_that_cannot_show_false_alarms(data: Path, frames: Path, tmp_path: Path) -> None:
+    assert "no prediction on any" in warned(data, frames, write_predictions(tmp_path / "a.json", positives()))
+    cut = [*(found_in(f"v{at}.png", 0.9, category=at % 2) for at in range(VAL)), *alarms(0.3)]
+    assert "lowest score is 0.300" in warned(data, frames, write_predictions(tmp_path / "b.json", cut))
+    more = write_predictions(tmp_path / "c.json", [*positives(), *alarms(0.01), found_in("elsewhere.png", 0.5)])
+    assert "1 predictions are about images that are not evaluated" in warned(data, frames, more)
+
+
+BAD: dict[str, tuple[str, str, type[YolobgError]]] = {
+    "no JSON": ("{", "not predictions", AnnotationsError),
+    "an object": ('{"annotations": []}', "not predictions", AnnotationsError),
+    "no score": ('[{"image_id": 1, "category_id": 0, "bbox": [0, 0, 1, 1]}]', "not predictions", AnnotationsError),
+    "two numbers": ('[{"image_id": 1, "category_id": 0, "bbox": [0, 0], "score": 1}]', "bbox", AnnotationsError),
+    "negative size": (
+        '[{"image_id": 1, "category_id": 0, "bbox": [0, 0, -1, 1], "score": 1}]', "bbox", AnnotationsError,
+    ),
+    "per cent": ('[{"image_id": 1, "category_id": 0, "bbox": [0, 0, 1, 1], "score": 90}]', "score", AnnotationsError),
+    "no image": ('[{"category_id": 0, "bbox": [0, 0, 1, 1], "score": 1}]', "image_id", AnnotationsError),
+    "other classes": (
+        '[{"image_id": "v0", "category_id": 0, "bbox": [0, 0, 1, 1], "score": 1},'
+        ' {"image_id": "v0", "category_id": 17, "bbox": [0, 0, 1, 1], "score": 1}]',
+        "category_id 17 is not one of 0 to 1", AnnotationsError,
+    ),
+    "either base": (
+        '[{"image_id": "v0", "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}]', "--categories", AnnotationsError,
+    ),
+    "of no image here": (
+        '[{"image_id": "f0", "category_id": 0, "bbox": [0, 0, 1, 1], "score": 1}]', "none of its", AnnotationsError,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(BAD))
+def test_predictions__that_cannot_be_used_are_refused_by_name(
+    kind: str, data: Path, frames: Path, tmp_path: Path
+) -> None:
+    text, said, error = BAD[kind]
+    if kind == "either base":
+        data.write_text(data.read_text("utf-8").replace("kangaroo]", "kangaroo, koala]"), "utf-8")
+    file = tmp_path / "predictions.json"
+    file.write_text(text, "utf-8")
+    with pytest.raises(error, match=said) as caught:
+        yolobg.evaluate(data, before=file, backgrounds=frames)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "--before"),
+        ({"before": "a.pth"}, "a.pth"),
+        ({"before": "a.json", "conf": (25,)}, "conf"),
+        ({"before": "a.json", "conf": ()}, "conf"),
+        ({"before": "a.json", "images": 0}, "images"),
+        ({"before": "a.json", "bootstrap": 1}, "bootstrap"),
+        ({"before": "a.json", "seed": -1}, "seed"),
+        ({"before": "a.json", "categories": 2}, "categories"),
+    ],
+)
+def test_options__out_of_range_are_refused_before_anything_is_read(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        yolobg.evaluate("nowhere.yaml", backgrounds="frames", **arguments)
+
+
+def test_inputs__that_are_not_there(data: Path, frames: Path, tmp_path: Path, toy: tuple[Path, Path]) -> None:
+    with pytest.raises(AnnotationsError, match=r"gone\.json: cannot be read"):
+        yolobg.evaluate(data, before=tmp_path / "gone.json", backgrounds=frames)
+    with pytest.raises(UsageError, match="give held-out backgrounds"):
+        yolobg.evaluate(data, before=toy[0])
+    with pytest.raises(UsageError, match="give a folder of images"):
+        yolobg.evaluate(data, before=toy[0], backgrounds=tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AnnotationsError, match="no background to evaluate on: it has no images"):
+        yolobg.evaluate(data, before=toy[0], backgrounds=tmp_path / "empty")
+    with pytest.raises(DatasetError, match="no split 'test'"):
+        yolobg.evaluate(data, before=toy[0], backgrounds=frames, split="test")
+    for label in (data.parent / "labels/val").iterdir():
+        label.write_text("", "utf-8")
+    with pytest.raises(DatasetError, match="no labelled image"):
+        yolobg.evaluate(data, before=toy[0], backgrounds=frames)
+
+
+# ---------------------------------------------------------------- what it needs
+
+
+def test_works_without_torch_and_ultralytics(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    code = (
+        "import sys, yolobg\n"
+        "assert 'numpy' not in sys.modules\n"
+        f"found = yolobg.evaluate({str(data)!r}, before={str(toy[0])!r}, backgrounds={str(frames)!r}, bootstrap=100)\n"
+        "assert found.models[0].ap50 > 0.99\n"
+        "assert not {'torch', 'ultralytics', 'cv2', 'onnxruntime'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_extra__its_absence_is_said_with_the_command_that_installs_it(data: Path, frames: Path) -> None:
+    code = (
+        "import sys, yolobg\n"
+        "sys.modules['pycocotools'] = None\n"
+        "try:\n"
+        f"    yolobg.evaluate({str(data)!r}, before='a.json', backgrounds={str(frames)!r})\n"
+        "except yolobg.UsageError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=100, capture_output=True, text=True)
+    assert "pip install 'yolobg[evaluate]'" in done.stdout

@@ -1,0 +1,128 @@
+"""`yolobg evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from yolobg.cli.options import PATH, data_yaml_argument, json_option, quiet_option
+from yolobg.cli.output import command, show, stderr_console
+from yolobg.errors import UsageError
+
+if TYPE_CHECKING:
+    from yolobg.evaluation_results import Evaluation
+
+__all__ = ["evaluate"]
+
+
+@command(
+    example="yolobg evaluate data.yaml --before plain.json --after with_backgrounds.json --backgrounds site_photos/"
+)
+@data_yaml_argument
+@click.option(
+    "--before", metavar="FILE.json", type=PATH, multiple=True,
+    help="Predictions of the model without the backgrounds, in COCO's results format. Repeatable, for seeds.",
+)  # fmt: skip
+@click.option(
+    "--after", metavar="FILE.json", type=PATH, multiple=True,
+    help="Predictions of the model with them. Repeatable; without it, only the first side is measured.",
+)  # fmt: skip
+@click.option(
+    "--backgrounds", metavar="DIR|FILE.json", type=str,
+    help="Held-out images without your objects: a folder, best with images from where the model will work, or a list.",
+)  # fmt: skip
+@click.option(
+    "--split", metavar="NAME", default="val", show_default=True, help="The split whose labelled images give recall."
+)
+@click.option(
+    "--images", metavar="N", type=int, default=1000, show_default=True, help="How many backgrounds to use at most."
+)
+@click.option(
+    "--seed", metavar="N", type=int, default=0, show_default=True, help="Which backgrounds, and the draws of intervals."
+)
+@click.option(
+    "--conf", metavar="C[,C]", default="0.25,0.5", show_default=True, help="Confidences for the figures at one setting."
+)
+@click.option(
+    "--bootstrap", metavar="N", type=int, default=2000, show_default=True, help="Draws that the intervals rest on."
+)
+@click.option(
+    "--categories", type=click.Choice(["0", "1"]),
+    help="Number of the first class in the predictions, where that can't be known.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only list the images to predict on, one path a line, on stdout.")
+@json_option
+@quiet_option
+def evaluate(
+    data_yaml: Path,
+    *,
+    before: tuple[Path, ...],
+    after: tuple[Path, ...],
+    backgrounds: str | None,
+    split: str,
+    images: int,
+    seed: int,
+    conf: str,
+    bootstrap: int,
+    categories: str | None,
+    dry_run: bool,
+    json_: bool,
+    quiet: bool,
+) -> None:
+    """Did the backgrounds help? Compare models at equal false-alarm rates.
+
+    Shows recall at equal image false-alarm rates on held-out backgrounds, which mAP cannot see, with intervals.
+
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
+    from yolobg.api import evaluate as measure
+    from yolobg.cli.progress import bars
+
+    with bars(stderr_console(), wanted=not quiet) as progress:
+        found = measure(
+            data_yaml,
+            before=before,
+            after=after,
+            backgrounds=backgrounds,
+            split=split,
+            images=images,
+            seed=seed,
+            conf=_confidences(conf),
+            bootstrap=bootstrap,
+            categories=None if categories is None else int(categories),
+            dry_run=dry_run,
+            progress=progress,
+        )
+    _show(found, json_=json_, quiet=quiet)
+
+
+def _confidences(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"--conf {text}: give numbers between 0 and 1 with commas between, as 0.25,0.5") from error
+
+
+def _show(found: Evaluation, *, json_: bool, quiet: bool) -> None:
+    from yolobg.cli.evaluate_text import evaluation_notes, evaluation_text
+
+    if json_:
+        show(found, evaluation_text, json_=True)
+        return
+    if not quiet:
+        stderr_console().print(evaluation_notes(found), crop=False)
+    if found.predict_on is not None:
+        click.echo("\n".join(found.predict_on))
+    elif not quiet:
+        show_result(found)
+
+
+def show_result(found: Evaluation) -> None:
+    """The table, which is what was asked for, on standard output."""
+    from rich.console import Console
+
+    from yolobg.cli.evaluate_text import evaluation_text
+
+    Console(highlight=False, emoji=False, markup=False).print(evaluation_text(found), crop=False)

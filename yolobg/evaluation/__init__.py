@@ -1,0 +1,1 @@
+"""Compare models at equal false-alarm rates: matching, curves, intervals, and what may be said of them."""

@@ -1,0 +1,57 @@
+"""What may be said of a comparison: rules, not taste."""
+
+from __future__ import annotations
+
+from yolobg.evaluation.bootstrap import RUNS_FOR_NOISE
+from yolobg.evaluation_results import Estimate, Verdict
+
+__all__ = ["AP_MAY_FALL", "judge", "words"]
+
+AP_MAY_FALL = 0.01
+"""AP at IoU 0.5 may be this much lower; more means that backgrounds cost objects."""
+
+
+def judge(recall: Estimate | None, ap50: Estimate | None, *, before: int, after: int) -> Verdict:
+    """The verdict on a comparison.
+
+    Args:
+        recall: Difference of the mean recall at equal image false-alarm rates; None where there are too few
+            backgrounds for one.
+        ap50: Difference of AP at IoU 0.5.
+        before: Runs of the first side.
+        after: Runs of the second side; 0 where there is none.
+    """
+    if not after:
+        return "one_side"
+    if min(before, after) < RUNS_FOR_NOISE:
+        return "single_runs"
+    better = recall is not None and recall.low > 0
+    return "shown" if better and ap50 is not None and ap50.point >= -AP_MAY_FALL else "not_shown"
+
+
+def words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None) -> str:
+    """The sentence for a verdict; nothing for one side.
+
+    Args:
+        verdict: What `judge` gave.
+        recall: As there.
+        ap50: As there.
+    """
+    if verdict == "one_side":
+        return ""
+    if recall is None:
+        return "Not shown: too few backgrounds to compare recall at equal false-alarm rates."
+    change = (
+        f"recall at equal false-alarm rates {recall.point * 100:+.1f} points "
+        f"(95 % interval {recall.low * 100:+.1f} to {recall.high * 100:+.1f})"
+    )
+    fallen = ap50 is not None and ap50.point < -AP_MAY_FALL
+    note = f"; AP50 fell by {-ap50.point * 100:.1f} points" if ap50 is not None and fallen else ""
+    if verdict == "shown":
+        return f"Fewer false alarms at the same recall: {change}."
+    if verdict == "single_runs":
+        return (
+            f"On these weights: {change}{note}; run-to-run noise not measured. Give at least {RUNS_FOR_NOISE} runs "
+            "(seeds) a side to measure it."
+        )
+    return f"Not shown: {change}{note}."

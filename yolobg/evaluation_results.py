@@ -1,0 +1,216 @@
+"""What `evaluate` answers: the frozen dataclasses whose field names are the keys of its `--json`, schema 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from yolobg.model import SCHEMA
+
+__all__ = [
+    "AtConfidence",
+    "BackgroundSet",
+    "Curve",
+    "Difference",
+    "EqualRecall",
+    "Estimate",
+    "Evaluation",
+    "ModelFigures",
+    "ModelRun",
+    "PairTest",
+    "Verdict",
+    "WorstImage",
+]
+
+Verdict = Literal["shown", "not_shown", "single_runs", "one_side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A difference with its 95 % interval from the paired bootstrap; shares, so 0.05 is five points."""
+
+    point: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtConfidence:
+    """What happens at one confidence setting: on the backgrounds, and on the split.
+
+    Attributes:
+        false_alarm_rate: Share of the backgrounds with a detection of at least this confidence.
+        low: Lower end of its 95 % interval (Wilson).
+        high: Upper end.
+        false_alarms: How many backgrounds that are; the mean where there are several runs.
+        backgrounds: Of how many.
+        false_positives_per_image: Detections on backgrounds, per background.
+        recall: Share of the split's objects that are found.
+        precision: Share of the detections on the split's labelled images that find an object; None without one.
+    """
+
+    false_alarm_rate: float
+    low: float
+    high: float
+    false_alarms: float
+    backgrounds: int
+    false_positives_per_image: float
+    recall: float
+    precision: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """One model file of a side, with its own figures; keys as in `ModelFigures`."""
+
+    name: str
+    file: str
+    sha256: str
+    recall_at_false_alarm_rate: dict[str, float]
+    mean_recall_at_false_alarm_rate: float | None
+    at_confidence: dict[str, AtConfidence]
+    ap50: float
+    ap50_95: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFigures:
+    """The figures of one side: means over its runs.
+
+    Attributes:
+        name: What to call it.
+        side: Which side it is.
+        runs: How many model files (seeds) it has.
+        recall_at_false_alarm_rate: Image false-alarm rate to the recall at the lowest threshold that keeps to it.
+        mean_recall_at_false_alarm_rate: The mean of these; None with too few backgrounds.
+        at_confidence: Confidence to what happens there.
+        ap50: COCO's AP at IoU 0.5 on the labelled images of the split.
+        ap50_95: COCO's AP from IoU 0.5 to 0.95.
+        false_alarm_rate_at_recall: Image false-alarm rate at the recall in `EqualRecall`.
+        each: The figures of each run.
+    """
+
+    name: str
+    side: Literal["before", "after"]
+    runs: int
+    recall_at_false_alarm_rate: dict[str, float]
+    mean_recall_at_false_alarm_rate: float | None
+    at_confidence: dict[str, AtConfidence]
+    ap50: float
+    ap50_95: float
+    false_alarm_rate_at_recall: float
+    each: tuple[ModelRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EqualRecall:
+    """The recall at which false-alarm rates are compared: the lowest at confidence 0.25, less five points.
+
+    `enough_objects` is false where the split has so few objects that the threshold is mostly chance. `difference` is
+    after minus before; None without a second side.
+    """
+
+    recall: float
+    enough_objects: bool
+    difference: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """After minus before. `mean_recall_at_false_alarm_rate` is None with too few backgrounds."""
+
+    mean_recall_at_false_alarm_rate: Estimate | None
+    ap50: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class PairTest:
+    """One run before and one after on the same backgrounds at one confidence: McNemar's exact test.
+
+    `only_before` and `only_after` count the backgrounds that only one of them flags; `p` is two-sided.
+    """
+
+    before: str
+    after: str
+    confidence: float
+    only_before: int
+    only_after: int
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Recall against image false-alarm rate, mean over the runs of a side, with the 95 % band."""
+
+    side: Literal["before", "after"]
+    false_alarm_rate: tuple[float, ...]
+    recall: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorstImage:
+    """A background that fires: the highest score on it of each side, mean over the runs; `after` None without one."""
+
+    image: str
+    before: float
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundSet:
+    """The held-out backgrounds: where they come from, how many, and why others were left out."""
+
+    source: str
+    images: int
+    found: int
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What `evaluate` measured; `--json` prints exactly this.
+
+    Attributes:
+        dry_run: Whether nothing was measured; then `predict_on` lists the images, and the figures are missing.
+        data_yaml: The dataset.
+        split: The split whose labelled images give recall and AP.
+        images: How many labelled images it has.
+        objects: How many objects.
+        backgrounds: The held-out backgrounds.
+        models: The figures of each side.
+        difference: After minus before; None without a second side.
+        verdict: What may be said; None in a dry run.
+        words: The sentence for that; empty for one side.
+        equal_recall: The comparison at equal recall; None in a dry run.
+        pair_tests: Exact tests at fixed confidences, where both sides have as many runs.
+        curves: A curve a side.
+        worst: The backgrounds with the highest scores.
+        differ: The backgrounds on which the sides differ most.
+        settings: Seed, draws and intersection over union.
+        versions: What computed it.
+        warnings: For a person to read.
+        predict_on: The images to predict on; in a dry run only.
+    """
+
+    dry_run: bool
+    data_yaml: str
+    split: str
+    images: int
+    objects: int
+    backgrounds: BackgroundSet
+    models: tuple[ModelFigures, ...]
+    difference: Difference | None
+    verdict: Verdict | None
+    words: str
+    equal_recall: EqualRecall | None
+    pair_tests: tuple[PairTest, ...]
+    curves: tuple[Curve, ...]
+    worst: tuple[WorstImage, ...]
+    differ: tuple[WorstImage, ...]
+    settings: dict[str, float]
+    versions: dict[str, str]
+    warnings: tuple[str, ...] = ()
+    predict_on: tuple[str, ...] | None = None
+    schema: int = SCHEMA

@@ -1,0 +1,1 @@
+"""Models → detections: what a trained model finds in a list of images."""
