@@ -108,21 +108,9 @@ def _confidences(text: str) -> tuple[float, ...]:
 def _show(found: Evaluation, *, json_: bool, quiet: bool) -> None:
     from yolobg.cli.evaluate_text import evaluation_notes, evaluation_text
 
-    if json_:
-        show(found, evaluation_text, json_=True)
-        return
-    if not quiet:
+    if not (json_ or quiet):
         stderr_console().print(evaluation_notes(found), crop=False)
-    if found.predict_on is not None:
+    if found.predict_on is not None and not json_:
         click.echo("\n".join(found.predict_on))
-    elif not quiet:
-        show_result(found)
-
-
-def show_result(found: Evaluation) -> None:
-    """The table, which is what was asked for, on standard output."""
-    from rich.console import Console
-
-    from yolobg.cli.evaluate_text import evaluation_text
-
-    Console(highlight=False, emoji=False, markup=False).print(evaluation_text(found), crop=False)
+    else:
+        show(found, evaluation_text, json_=json_, quiet=quiet)
