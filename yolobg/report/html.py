@@ -47,7 +47,10 @@ def style_hash(style: str) -> str:
 
 
 def _without_unfit(shown: object) -> object:
-    return _UNFIT.sub("�", shown) if isinstance(shown, str) and not isinstance(shown, Markup) else shown
+    # `isprintable` first: it is quick, and true of nearly all texts.
+    if not isinstance(shown, str) or isinstance(shown, Markup) or shown.isprintable():
+        return shown
+    return _UNFIT.sub("�", shown)
 
 
 def _percent(share: float) -> str:

@@ -179,7 +179,7 @@ def _meaning(data: DataYaml, runs: Sequence[Run]) -> Meaning:
     return Meaning(judged.matches, judged.info())
 
 
-EMBEDDED = 100
+EMBEDDED = 60
 """How many pictures the page holds itself; making them all would take longer than fetching the images did."""
 
 EDGE_PX = 320
