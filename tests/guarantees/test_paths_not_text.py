@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from format_data import make_yolo
 from hostile import World, make_world, photograph
 
 import yolobg
 from yolobg.errors import MergeError, UsageError, YolobgError
+from yolobg.formats.convert import convert
+from yolobg.formats.registry import OWN
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are for Linux alone")
 ODD = os.fsdecode(b"odd\xff\xe9")
@@ -82,6 +88,45 @@ def test_split__that_really_lies_where_no_text_leads_is_refused(world: World) ->
     with pytest.raises(MergeError, match="not UTF-8 text"):
         yolobg.augment(world.dataset, count=3, **images)  # type: ignore[arg-type]
     assert photograph(world.top / ODD) == before
+
+
+@pytest.mark.parametrize("to", [*OWN])
+@pytest.mark.parametrize("what", ["name", "folder", "dataset", "target"])
+@pytest.mark.parametrize("images", ["copy", "hard", "none"])
+def test_convert__carries_images_whose_names_are_no_text(
+    tmp_path: Path, to: str, what: str, images: Literal["copy", "hard", "none"]
+) -> None:
+    truths = make_yolo(tmp_path / "source", polygons=False)
+    source, target = tmp_path / "source", tmp_path / (ODD if what == "target" else "out")
+    for kind, suffix in (("images", ".jpg"), ("labels", ".txt")):
+        folder = source / kind / "train"
+        if what == "name":
+            (folder / f"a{suffix}").rename(folder / f"{ODD}{suffix}")
+        elif what == "folder":
+            (folder / "sub").rename(folder / ODD)
+    if what == "dataset":
+        source = source.rename(tmp_path / ODD)
+    before = photograph(source)
+    report = convert(source, target, to=to, images=images)
+    assert (report.after.images, report.after.backgrounds) == (len(truths), 3)
+    assert {change.name.encode("utf-8", "surrogateescape") for change in report.renamed} == {
+        "name": {b"odd\xff\xe9.jpg"},
+        "folder": {b"odd\xff\xe9/deep/c.jpg", b"odd\xff\xe9/newline only.png"},
+    }.get(what, set()) | ({b"same.jpg"} if to == "voc" else set())
+    assert all(path.name.isprintable() for path in target.rglob("*"))
+    assert photograph(source) == before
+
+
+def test_command__convert_shows_such_names_and_prints_them_as_json(tmp_path: Path) -> None:
+    make_yolo(tmp_path / "source", polygons=False)
+    (tmp_path / "source/images/train/a.jpg").rename(tmp_path / "source/images/train" / f"{ODD}.jpg")
+    command: list[str | Path] = [sys.executable, "-m", "yolobg", "convert", tmp_path / "source", "--to", "coco"]
+    plain, told = (
+        subprocess.run([*command, tmp_path / f"out{i}", *more], capture_output=True, check=False, timeout=60)
+        for i, more in enumerate(([], ["--json"]))
+    )
+    assert (plain.returncode, told.returncode) == (0, 0), plain.stderr + told.stderr
+    assert [change["to"] for change in json.loads(told.stdout)["renamed"]] == ["odd__.jpg"]
 
 
 def test_cache__whose_path_is_no_text_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
