@@ -12,19 +12,17 @@ import io
 import json
 import zipfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolobg.errors import AnnotationsError, DownloadError
+from yolobg.errors import AnnotationsError
+from yolobg.files import step
 from yolobg.model import Progress, no_progress
-from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.ranges import Stretch, fetch_stretches
 from yolobg.sources.archive.remote import GoneError, Remote, ResponseHead, TransientError
-from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import JsonFile, inflate, require_space
 from yolobg.sources.archive.whole_file import (
-    TRIES,
     WHOLE,
     UnchangedError,
     ask,
@@ -39,7 +37,6 @@ __all__ = [
     "Fetched",
     "GoneError",
     "Remote",
-    "Stretches",
     "UnchangedError",
     "fetch_file",
     "fetch_members",
@@ -53,13 +50,6 @@ _DAMAGE = (*DAMAGE, FileNotFoundError)
 
 class _OtherFileError(Exception):
     """A host has something, but not the file expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tail:
-    total: int
-    start: int
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,80 +87,98 @@ def fetch_members(
         AnnotationsError: It does not hold the members needed.
         YolobgError: The disk has too little room.
     """
+    part = (parts or folder) / "archive.part"
+    whole, doubted = part.with_name("whole.part"), set[str]()
     with contextlib.closing(remote):
-        return _fetch_members(remote, choose, folder, (parts or folder) / "archive.part", pins or {}, known, progress)
-
-
-def _fetch_members(
-    remote: Remote,
-    choose: Callable[[Sequence[str]], Sequence[str]],
-    folder: Path,
-    part: Path,
-    pins: Mapping[str, Pin],
-    known: Mapping[str, str] | None,
-    progress: Progress,
-) -> Fetched:
-    doubted, whole = set[str](), part.with_name("whole.part")
-    while True:
-        answer, is_directory_good = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known), False
-        try:
-            with _open_tail(remote, answer, whole, progress) as (archive, tail):
-                infos = _choose(archive, choose, pins)
-                needed = [] if tail is None else _stretches(archive, infos, tail)
-            is_directory_good = True
-            _check_space(folder, infos, needed)
-            held = whole if tail is None else part
-            files = _extract(remote, infos, tail, needed, held, folder, progress)
-            _check_digests(files, pins)
-        except (_OtherFileError, AnnotationsError, *_DAMAGE) as error:
-            remove_part(whole)
-            if is_directory_good:  # else the part of an earlier run is not to blame
+        while True:
+            answer, zip_ = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known), None
+            try:
+                zip_ = _read_directory(
+                    remote, answer, whole, progress, lambda opened: _choose(opened, choose, pins or {})
+                )
+                files = _bring(remote, zip_, part if zip_.end else whole, folder, progress)
+                _check_digests(files, pins or {})
+            except (_OtherFileError, AnnotationsError, *_DAMAGE) as error:
+                remove_part(whole)
+                if zip_:  # else the part of an earlier run is not to blame
+                    remove_part(part)
+                # Once may be a bad transfer, or a part that was noted down but never reached the disk in a power cut.
+                if answer.url in doubted or (zip_ and isinstance(error, _OtherFileError)):
+                    if isinstance(error, AnnotationsError):
+                        raise
+                    remote.exclude(answer.url, f"not the file expected: {error}")
+                doubted.add(answer.url)
+            else:
                 remove_part(part)
-            # Once may be a bad transfer, or a part that was noted down but never reached the disk before a power cut.
-            if answer.url in doubted or (is_directory_good and isinstance(error, _OtherFileError)):
-                if isinstance(error, AnnotationsError):
-                    raise
-                remote.exclude(answer.url, f"not the file expected: {error}")
-            doubted.add(answer.url)
-        else:
-            remove_part(part)
-            remove_part(whole)
-            return Fetched(files, answer.validators)
+                remove_part(whole)
+                return Fetched(files, answer.validators)
 
 
-@contextlib.contextmanager
-def _open_tail(
-    remote: Remote, answer: ResponseHead, whole: Path, progress: Progress
-) -> Iterator[tuple[zipfile.ZipFile, _Tail | None]]:
-    """Open the zip's directory from its last bytes; where there is no Range, fetch the whole zip into `whole`."""
+class _End(io.BytesIO):
+    """The last bytes of a file of `total` bytes, to be read at their own places.
+
+    Raises:
+        EOFError: When a place before them is looked for.
+        ValueError: When that lies before the file, as damaged directories have it.
+    """
+
+    def __init__(self, data: bytes, total: int) -> None:
+        super().__init__(data)
+        self.start, self.total = total - len(data), total
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.total}[whence]
+        if 0 <= at < self.start:
+            raise EOFError(f"byte {at} of the archive was not fetched")
+        return super().seek(at - self.start) + self.start
+
+    def tell(self) -> int:
+        return super().tell() + self.start
+
+
+@dataclass(frozen=True, slots=True)
+class _Zip:
+    """The members wanted of a zip, where they lie, and its end; None where the whole zip is here."""
+
+    infos: Sequence[zipfile.ZipInfo]
+    stretches: Sequence[Stretch]
+    end: _End | None
+
+
+def _read_directory(
+    remote: Remote,
+    answer: ResponseHead,
+    whole: Path,
+    progress: Progress,
+    choose: Callable[[zipfile.ZipFile], Sequence[zipfile.ZipInfo]],
+) -> _Zip:
+    """Read a zip's directory from its last bytes; where there is no Range, fetch the whole zip into `whole`."""
     if answer.status == WHOLE:
         fetch_whole(remote, answer, whole, progress)
         with open_zip(whole) as archive:
-            yield archive, None
-        return
+            return _Zip(choose(archive), (), None)
     for size in TAILS:
         if size != TAILS[0]:
             answer = remote.get({"Range": f"bytes=-{size}"})
-        data = _read_all(remote, answer, size)
-        tail = _Tail(answer.total or 0, answer.start, data)
-        with contextlib.suppress(EOFError):
-            with zipfile.ZipFile(Stretches(tail.total, [(tail.start, data)], None)) as archive:
-                yield archive, tail
-            return
+        end = _read_end(remote, answer, size)
+        with contextlib.suppress(EOFError), zipfile.ZipFile(end) as archive:
+            infos = choose(archive)
+            # From each local header to the next one, or to the directory.
+            ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
+            starts = sorted(info.header_offset for info in infos)
+            return _Zip(infos, [(start, ends[bisect_right(ends, start)]) for start in starts if start < end.start], end)
     raise _OtherFileError(f"its directory is longer than {TAILS[-1]} bytes")
 
 
-def _read_all(remote: Remote, answer: ResponseHead, size: int) -> bytes:
-    for tried in range(1, TRIES + 1):
-        with contextlib.suppress(TransientError):
-            data = b"".join(remote.body(answer))
-            if answer.status == _RANGE and answer.total == answer.start + len(data):
-                return data
+def _read_end(remote: Remote, answer: ResponseHead, size: int) -> _End:
+    def take(answer: ResponseHead) -> _End:
+        data = b"".join(remote.body(answer))
+        if answer.status != _RANGE or answer.total != answer.start + len(data):
             remote.deprioritize(answer.url, f"HTTP {answer.status} with other bytes than the last {size} requested")
-        if tried < TRIES:
-            remote.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
-            answer = remote.get({"Range": f"bytes=-{size}"})
-    raise DownloadError(remote.failure_summary())
+            raise TransientError("other bytes")
+        return _End(data, answer.total)
+
+    return remote.read(answer, {"Range": f"bytes=-{size}"}, take)
 
 
 def _choose(
@@ -190,38 +198,21 @@ def _choose(
     return infos
 
 
-def _stretches(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], tail: _Tail) -> list[Stretch]:
-    """Where the members lie: from each local header to the next one, or to the directory."""
-    ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
-    starts = sorted(info.header_offset for info in infos if info.header_offset < tail.start)
-    return [(start, ends[bisect_right(ends, start)]) for start in starts]
-
-
-def _check_space(folder: Path, infos: Sequence[zipfile.ZipInfo], needed: Sequence[Stretch]) -> None:
-    packed = sum(stop - start for start, stop in needed)
-    require_space(folder, packed + sum(info.file_size for info in infos), "fetching and unpacking the annotations")
-
-
-def _extract(
-    remote: Remote,
-    infos: Sequence[zipfile.ZipInfo],
-    tail: _Tail | None,
-    needed: Sequence[Stretch],
-    part: Path,
-    folder: Path,
-    progress: Progress,
-) -> dict[str, JsonFile]:
-    if tail is None:
-        with open_zip(part) as archive:
-            return _inflate(archive, infos, folder, progress)
-    if needed:
+def _bring(remote: Remote, zip_: _Zip, part: Path, folder: Path, progress: Progress) -> dict[str, JsonFile]:
+    """Fetch what is wanted of a zip to its place in `part`, and unpack it."""
+    end, infos = zip_.end, zip_.infos
+    # Where a file system keeps no holes, the part takes as much room as the zip.
+    room = sum(info.file_size for info in infos) + (end.total if end else 0)
+    require_space(folder, room, "fetching and unpacking the annotations")
+    if end is not None:
         # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
-        identity = json.dumps([tail.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
-        fetch_stretches(remote, needed, tail.total, part, identity=identity, progress=progress)
-    with contextlib.ExitStack() as stack:
-        local = (stack.enter_context(part.open("rb")), needed) if needed else None
-        view = Stretches(tail.total, [(tail.start, tail.data)], local)
-        archive = stack.enter_context(zipfile.ZipFile(io.BufferedReader(view, 1 << 20)))
+        identity = json.dumps([end.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
+        fetch_stretches(remote, zip_.stretches, end.total, part, identity=identity, progress=progress)
+        with part.open("r+b") as out:
+            step("write", part)
+            out.seek(end.start)
+            out.write(end.getbuffer())
+    with open_zip(part) as archive:
         return _inflate(archive, infos, folder, progress)
 
 
@@ -248,66 +239,3 @@ def _check_digests(files: Mapping[str, JsonFile], pins: Mapping[str, Pin]) -> No
         pin = pins.get(name)
         if pin and pin.sha256 not in (None, file.sha256):
             raise _OtherFileError(f"its {name} has SHA-256 {file.sha256}, the official one {pin.sha256}")
-
-
-class Stretches(io.RawIOBase):
-    """A read-only view of the whole remote file, of which only some stretches are here.
-
-    Args:
-        total: The file's size.
-        pieces: (start, bytes) held in memory, looked at first.
-        part: The part file, if any, with its stretches.
-    """
-
-    def __init__(
-        self, total: int, pieces: Sequence[tuple[int, bytes]], part: tuple[io.BufferedReader, Sequence[Stretch]] | None
-    ) -> None:
-        super().__init__()
-        self._total, self._pieces, self._part, self._at = total, pieces, part, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go somewhere; nothing is fetched.
-
-        Raises:
-            ValueError: The place lies before the file, as damaged directories have it.
-        """
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._total}[whence]
-        if at < 0:
-            raise ValueError(f"no byte {at}")
-        self._at = at
-        return at
-
-    def tell(self) -> int:
-        """Where reading goes on."""
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read what is here; 0 at the end of the file.
-
-        Raises:
-            EOFError: These bytes were not fetched.
-        """
-        data = self._look(len(buffer)) if self._at < self._total else b""
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def _look(self, size: int) -> bytes:
-        for start, data in self._pieces:
-            if start <= self._at < start + len(data):
-                return data[self._at - start : self._at - start + size]
-        before = 0
-        for start, stop in self._part[1] if self._part else ():
-            if self._part and start <= self._at < stop:
-                self._part[0].seek(before + self._at - start)
-                return self._part[0].read(min(size, stop - self._at))
-            before += stop - start
-        raise EOFError(f"byte {self._at} of the archive was not fetched")

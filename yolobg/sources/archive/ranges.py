@@ -1,8 +1,8 @@
 """Stretches of a remote file, fetched over several connections at once and resumable after a kill at any byte.
 
-The bytes go into one `.part` file, packed stretch after stretch. A `.journal` beside it names what has arrived; a line
-is written only after its bytes were. The two are used again when the journal's first line says that they belong to the
-same file, so nothing is trusted that the caller's checksum would not confirm.
+The bytes lie at their own places in a `.part` file as long as the remote one, with holes for the rest. A `.journal`
+beside it names what has arrived; a line is written only after its bytes were. The two are used again when the journal's
+first line says that they belong to the same file, so nothing is trusted that the caller's checksum would not confirm.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from yolobg.threads import start_thread
 
 __all__ = ["Stretch", "fetch_stretches"]
 
+Stretch = tuple[int, int]
 MIN_PIECE = 256 << 10
 MAX_PIECE = 8 << 20
 # At most so many bytes of a connection are fetched twice after a kill.
 JOURNAL_EVERY = 256 << 10
 _DIGITS = 20
+_RANGE = 206
 # A try that brings less counts as failed: a host that cuts after each byte must not be asked a million times.
 ENOUGH = 64 << 10
 # Answers about another version of the file after which it counts as changed.
@@ -41,52 +43,42 @@ class _Job:
     """What the connections share; every field but `remote` only under `lock`."""
 
     remote: Remote
-    stretches: Sequence[Stretch]
     total: int
     part: Path
-    journal: Path
     progress: Progress
-    missing: list[Stretch]
-    done: int
     first: ResponseHead | None
+    missing: list[Stretch]
+    wanted: int
+    done: int
     lock: threading.Lock = field(default_factory=threading.Lock)
     changes: int = 0
     error: BaseException | None = None
-
-    def place(self, offset: int) -> int:
-        """Where the byte at `offset` of the file lies in the part file."""
-        before = 0
-        for start, stop in self.stretches:
-            if start <= offset < stop:
-                return before + offset - start
-            before += stop - start
-        raise ValueError(offset)
 
     def take(self) -> Stretch | None:
         """The next piece: large at first, small towards the end so that no connection is left working alone."""
         with self.lock:
             if not self.missing or self.error:
                 return None
-            start, stop = self.missing[0]
-            left = sum(b - a for a, b in self.missing)
+            start, stop = self.missing.pop(0)
+            left = stop - start + _size_of(self.missing)
             size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.remote.connections)))
-            if stop - start <= size + MIN_PIECE // 2:
-                self.missing.pop(0)
-                return start, stop
-            self.missing[0] = (start + size, stop)
-            return start, start + size
+            if stop - start > size + MIN_PIECE // 2:
+                self.missing.insert(0, (start + size, stop))
+                stop = start + size
+            return start, stop
 
-    def arrived(self, start: int, stop: int) -> None:
+    def note(self, start: int, stop: int) -> None:
         """Note down bytes that are in the part file."""
-        step("write", self.journal)
-        with self.lock, self.journal.open("ab") as handle:
+        journal = self.part.with_suffix(".journal")
+        step("write", journal)
+        with self.lock, journal.open("ab") as handle:
             handle.write(f"{start} {stop}\n".encode())
 
     def count(self, size: int) -> None:
         """Report bytes that arrived."""
         with self.lock:
             self.done += size
-            self.progress("annotations", self.done, sum(b - a for a, b in self.stretches))
+            self.progress("annotations", self.done, self.wanted)
 
     def check(self, answer: ResponseHead) -> None:
         """Refuse an answer that is not about the file whose bytes are here.
@@ -100,7 +92,7 @@ class _Job:
         same = _version_of(known) == _version_of(answer)
         with self.lock:
             self.changes = 0 if same else self.changes + 1
-        if same and answer.status == 206 and answer.total == self.total:  # noqa: PLR2004  # "Partial Content"
+        if same and answer.status == _RANGE and answer.total == self.total:
             return
         answer.response.close()
         if self.changes >= CHANGES:
@@ -126,7 +118,7 @@ def fetch_stretches(
     progress: Progress,
     first: ResponseHead | None = None,
 ) -> None:
-    """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes into `part`.
+    """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes to their places in `part`.
 
     Args:
         remote: The file; its hosts must honour Range.
@@ -141,13 +133,11 @@ def fetch_stretches(
     Raises:
         DownloadError: No host could deliver; what arrived stays for the next run.
     """
-    journal = part.with_suffix(".journal")
-    have = _resume(part, journal, stretches, identity)
+    have = _resume(part, total, identity)
     missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
-    wanted = sum(stop - start for start, stop in stretches)
-    done = wanted - sum(stop - start for start, stop in missing)
-    job = _Job(remote, stretches, total, part, journal, progress, missing, done, first)
-    progress("annotations", done, wanted)
+    wanted = _size_of(stretches)
+    job = _Job(remote, total, part, progress, first, missing, wanted, wanted - _size_of(missing))
+    progress("annotations", job.done, wanted)
     # Daemons: after Ctrl-C the process must not wait for a silent host.
     threads = _start_all(job, remote.connections if missing else 0)
     try:
@@ -207,7 +197,7 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
     answer = job.remote.get({"Range": f"bytes={start}-{stop - 1}"})
     job.check(answer)
     noted = at = start
-    out.seek(job.place(start))
+    out.seek(start)
     try:
         for chunk in job.remote.body(answer):
             data = chunk[: stop - at]
@@ -216,14 +206,14 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
             at += len(data)
             job.count(len(data))
             if at - noted >= JOURNAL_EVERY:
-                job.arrived(noted, at)
+                job.note(noted, at)
                 noted = at
             yield at
             if job.error:
                 return
     finally:
         if at > noted:
-            job.arrived(noted, at)
+            job.note(noted, at)
     if at < stop:
         job.remote.deprioritize(answer.url, "the connection was cut")
         raise TransientError("the connection was cut")
@@ -232,18 +222,18 @@ def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
 # ---------------------------------------------------------------- what is already there
 
 
-def _resume(part: Path, journal: Path, stretches: Sequence[Stretch], identity: str) -> list[Stretch]:
+def _resume(part: Path, total: int, identity: str) -> list[Stretch]:
     """Merge what an earlier run has noted, and restart the journal with it."""
-    size = sum(stop - start for start, stop in stretches)
+    journal = part.with_suffix(".journal")
     have: list[Stretch] = []
     with contextlib.suppress(OSError):
         lines = journal.read_bytes().split(b"\n")
-        if part.stat().st_size == size and lines[0] == identity.encode():
+        if part.stat().st_size == total and lines[0] == identity.encode():
             have = _merge(_parse_lines(lines[1:-1]))  # the last line has no end: it was cut by a kill, or is empty
     if not have:
         step("create", part)
         with part.open("wb") as handle:
-            handle.truncate(size)
+            handle.truncate(total)
     text = "".join(f"{start} {stop}\n" for start, stop in have)
     write_bytes(journal, f"{identity}\n{text}".encode())
     return have
@@ -277,4 +267,5 @@ def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
         yield at, end
 
 
-Stretch = tuple[int, int]
+def _size_of(stretches: Sequence[Stretch]) -> int:
+    return sum(stop - start for start, stop in stretches)

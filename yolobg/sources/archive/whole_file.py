@@ -14,17 +14,14 @@ from yolobg.errors import DownloadError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
 from yolobg.net.addresses import shown_url
-from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.ranges import fetch_stretches
 from yolobg.sources.archive.remote import Remote, ResponseHead, TransientError
-from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
 from yolobg.sources.archive.unpack import require_space
 
-__all__ = ["TRIES", "WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
+__all__ = ["WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
 
-# Users see 50 to 280 kB/s for each connection; 16 make that 0.8 to 4.5 MB/s and are no burden for S3.
-TRIES = 4
 WHOLE = 200
+_NOT_MODIFIED = 304
 # How often a plain file that comes damaged is fetched.
 COPIES = 3
 _FIRST = 64 << 10
@@ -55,33 +52,27 @@ def fetch_file(
         DownloadError: It cannot be fetched.
         YolobgError: The disk has too little room.
     """
-    with contextlib.closing(remote):
-        return _fetch_file(remote, folder, parts or folder, known, progress)
-
-
-def _fetch_file(
-    remote: Remote, folder: Path, parts: Path, known: Mapping[str, str] | None, progress: Progress
-) -> tuple[Path, Mapping[str, str]]:
     name = hashlib.sha256(remote.urls[0].encode()).hexdigest()[:16]
-    part, done = parts / f"{name}.part", folder / f"{name}.json"
+    part, done = (parts or folder) / f"{name}.part", folder / f"{name}.json"
     seen = set[str]()
-    for _ in range(COPIES):
-        answer = ask(remote, {"Range": f"bytes=0-{_FIRST - 1}"}, known)
-        if answer.status == WHOLE:
-            fetch_whole(remote, answer, part, progress)
-        else:
-            _fetch_ranges(remote, answer, part, progress)
-        md5 = _promised_md5(answer)
-        found = _md5_of(part) if md5 else None
-        # The same content twice is no damage: there are servers whose ETags only look like an MD5.
-        if found == md5 or found in seen:
-            step("rename", done)
-            part.replace(done)
+    with contextlib.closing(remote):
+        for _ in range(COPIES):
+            answer = ask(remote, {"Range": f"bytes=0-{_FIRST - 1}"}, known)
+            if answer.status == WHOLE:
+                fetch_whole(remote, answer, part, progress)
+            else:
+                _fetch_ranges(remote, answer, part, progress)
+            md5 = _promised_md5(answer)
+            found = _md5_of(part) if md5 else None
+            # The same content twice is no damage: there are servers whose ETags only look like an MD5.
+            if found == md5 or found in seen:
+                step("rename", done)
+                part.replace(done)
+                remove_part(part)
+                return done, answer.validators
+            seen.add(found or "")
             remove_part(part)
-            return done, answer.validators
-        seen.add(found or "")
-        remove_part(part)
-        remote.deprioritize(answer.url, "damaged on the way: its MD5 is not what the server's ETag says")
+            remote.deprioritize(answer.url, "damaged on the way: its MD5 is not what the server's ETag says")
     raise DownloadError(remote.failure_summary())
 
 
@@ -92,8 +83,7 @@ def _fetch_ranges(remote: Remote, answer: ResponseHead, part: Path, progress: Pr
     # Without a validator nothing says that a later answer is about the same bytes, so nothing is continued.
     proof = answer.validators or {"run": uuid.uuid4().hex}
     identity = json.dumps([total, sorted(proof.items())])
-    whole = [(0, total)]
-    fetch_stretches(remote, whole, total, part, identity=identity, progress=progress, first=answer)
+    fetch_stretches(remote, [(0, total)], total, part, identity=identity, progress=progress, first=answer)
 
 
 def _promised_md5(answer: ResponseHead) -> str | None:
@@ -125,8 +115,7 @@ def ask(remote: Remote, headers: Mapping[str, str], known: Mapping[str, str] | N
     elif known and "Last-Modified" in known:
         conditions["If-Modified-Since"] = known["Last-Modified"]
     answer = remote.get({**headers, **conditions})
-    same = bool(conditions) and answer.validators == known
-    if answer.status == 304 or same:  # noqa: PLR2004  # "Not Modified"
+    if answer.status == _NOT_MODIFIED or (conditions and answer.validators == known):
         answer.response.close()
         raise UnchangedError
     return answer
@@ -139,24 +128,23 @@ def fetch_whole(remote: Remote, answer: ResponseHead, part: Path, progress: Prog
         DownloadError: No transfer came to its end.
         YolobgError: The disk has too little room.
     """
-    for tried in range(1, TRIES + 1):
+
+    def take(answer: ResponseHead) -> None:
         if answer.total is not None:
             require_space(part.parent, answer.total, "fetching the archive")
         step("create", part)
-        with contextlib.suppress(TransientError), part.open("wb") as out:
-            done = 0
+        done = 0
+        with part.open("wb") as out:
             for chunk in remote.body(answer):
                 step("write", part)
                 out.write(chunk)
                 done += len(chunk)
                 progress("annotations", done, answer.total)
-            if answer.status == WHOLE and answer.total in (None, done):
-                return
+        if answer.status != WHOLE or answer.total not in (None, done):
             remote.deprioritize(answer.url, f"HTTP {answer.status} with {done} of {answer.total} bytes")
-        if tried < TRIES:
-            remote.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
-            answer = remote.get()
-    raise DownloadError(remote.failure_summary())
+            raise TransientError("not the whole file")
+
+    remote.read(answer, {}, take)
 
 
 def remove_part(part: Path) -> None:
