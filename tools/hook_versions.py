@@ -24,7 +24,7 @@ TORCH = ("torch==2.14.1", "torchvision==0.29.1", "opencv-python-headless")
 NEEDS = (
     "matplotlib", "pandas", "psutil", "py-cpuinfo", "pyyaml", "requests", "scipy", "seaborn", "tqdm",
     "ultralytics-thop", "filelock", "flask", "jinja2", "markupsafe", "msgspec", "pillow", "platformdirs",
-    "rich", "tenacity", "click",
+    "rich", "click",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ("tests/hook/test_training.py", "tests/hook/test_workers.py")

@@ -66,7 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # What may be imported, and where; `*` as in file names. `urllib.parse` is plain string work and free to all.
-HTTP = ("net*", "sources.archive*")
+HTTP = ("net*",)
 TERMINAL = ("cli*", "__main__")
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "yaml": ("yaml_text",),

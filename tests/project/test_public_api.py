@@ -32,7 +32,6 @@ HEAVY = (
     "requests",
     "rich",
     "sqlite3",
-    "tenacity",
     "torch",
     "click",
     "ultralytics",
