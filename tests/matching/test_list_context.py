@@ -109,5 +109,26 @@ def test_a_word_of_another_language_beats_an_english_last_word() -> None:
 
 def test_every_field_is_one_that_a_rule_names() -> None:
     named = {part[1:] for row in read_rows("context.tsv") for part in row[2].split() if part.startswith("@")}
-    by_code = {"produce", "plant", "sign_code", "road_sign", "sign_language"}
+    by_code = {"produce", "plant", "sign_code", "road_sign", "sign_language", "gesture"}
     assert {row[0] for row in read_rows("domains.tsv")} == named | by_code
+
+
+PLACEHOLDERS = [
+    "other", "unknown", "object", "obstacle", "obstacles", "foreground", "device", "moving object", "unknown device",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACEHOLDERS)
+def test_a_placeholder_is_asked_and_offered_what_stands_beside_it(name: str) -> None:
+    match = match_classes([name, "car", "pedestrian", "pothole"])[0]
+    assert (match.status, match.exclude, match.maybe) == ("opaque", (), ())
+    assert set(match.suggestions) == {"car", "person"}
+    assert match_classes([name])[0].suggestions == ()
+    assert match_classes([name], user_map={name: []})[0].status == "none"
+
+
+def test_words_of_a_sign_language_and_gestures_are_shown_by_a_person() -> None:
+    for names in (["hello", "thanks", "please", "lunch", "very"], ["like", "dislike", "fist", "mute", "grip"]):
+        assert {e.coco for match in match_classes(names) for e in match.exclude} == {"person"}
+        assert all(match.exclude for match in match_classes(names))
+    assert [m.status for m in match_classes(["yes", "no", "good", "very"])] == ["opaque"] * 4

@@ -85,6 +85,11 @@ def takes_object(word: str) -> bool:
     return any(base in table().roles["object"] for base in (word, *bases(word)))
 
 
+def is_handling(word: str) -> bool:
+    """Tell whether a word is the -ing form of what is done with things by hand: `holding` anything takes a person."""
+    return word.endswith("ing") and any(base in table().roles["handling"] for base in bases(word))
+
+
 def bases(word: str) -> tuple[str, ...]:
     """Return the base forms that a form may have: `running` run, `lies` lie, `tried` try, `fell` fall."""
     irregular = table().irregular.get(word)

@@ -28,12 +28,14 @@ class Answer:
         exclusions: The categories with their confidence; image counts are filled in later.
         warnings: For a person to read.
         offered: What to suggest as the answer where the name is asked about.
+        is_placeholder: Whether the name stands for whatever else there is (`other`, `obstacle`).
     """
 
     status: Status
     exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
     offered: tuple[Exclusion, ...] = ()
+    is_placeholder: bool = False
 
     @property
     def is_certain(self) -> bool:
@@ -48,6 +50,7 @@ class Answer:
 
 NONE = Answer("none")
 OPAQUE = Answer("opaque")
+PLACEHOLDER = Answer("opaque", is_placeholder=True)
 UNKNOWN = Answer("unknown")
 
 

@@ -190,6 +190,13 @@ def says_nothing(phrase: tuple[str, ...]) -> bool:
     return all(_is_empty(word) for word in phrase)
 
 
+def is_placeholder(phrase: Words) -> bool:
+    """Tell whether a name stands for whatever else there is: `other`, `obstacle`, `moving object`, `unknown device`."""
+    ends = {phrase[-1], *singulars(phrase[-1])} if phrase else set()
+    rest_says_nothing = all(is_filler(word) or word in roles()["opaque"] for word in phrase[:-1])
+    return bool(ends & roles()["placeholder"]) and rest_says_nothing
+
+
 def _is_empty(word: str) -> bool:
     if len(word) <= LATIN_SHORT and word.isascii():
         return True

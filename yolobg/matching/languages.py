@@ -156,12 +156,14 @@ SHORTEST_CERTAIN = 5
 def by_any_word(text: str) -> Answer | None:
     """Return what a word of a phrase means in another language, whatever English makes of the last one.
 
-    `persona local` is no English local: "maybe" where English has the word too.
+    `persona local` is no English local. A word that English has too counts, as "maybe", where it names something there.
     """
     found: list[Answer] = []
     for word in fold(text).split():
         lexemes = [x for x in _exact(word) if x.notion.targets and x.notion.english != word]
-        if lexemes and len(word) >= SHORTEST_CERTAIN:
+        known = in_hand_lists((word,)) if wordnet().is_word(word) else None
+        is_english = wordnet().is_word(word) and (known is None or not known.certain)
+        if lexemes and len(word) >= SHORTEST_CERTAIN and not is_english:
             found.append(_answer(word, lexemes, HINT if wordnet().is_word(word) else LIKELY))
     return union(found) if found else None
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from yolobg.matching.activities import bases
-from yolobg.matching.answers import NONE, OPAQUE, UNKNOWN, Answer, Context, mapped, union, weaken
+from yolobg.matching.answers import NONE, OPAQUE, PLACEHOLDER, UNKNOWN, Answer, Context, mapped, union, weaken
 from yolobg.matching.common_nouns import by_common_noun, by_noun_of_the_list
 from yolobg.matching.dictionaries import (
     LATIN_SHORT,
     by_own_name,
     in_hand_lists,
     is_filler,
+    is_placeholder,
     look_up,
     roles,
     says_nothing,
@@ -64,6 +65,8 @@ def contextual(text: str, context: Context) -> Answer | None:
 def opaque(text: str, _context: Context) -> Answer | None:
     """Numbers, letters, placeholders, bare colours and sizes say nothing, unless a list has them."""
     phrase = words(text)
+    if is_placeholder(phrase) and in_hand_lists(phrase) is None:
+        return PLACEHOLDER
     if says_nothing(phrase) and (not phrase or in_hand_lists(phrase) is None):
         return OPAQUE
     # `t1_2pcs` counts pieces.

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from yolobg.matching.activities import by_activity, takes_object
-from yolobg.matching.answers import NONE, OPAQUE, Answer, mapped, union, weaken
+from yolobg.matching.activities import by_activity, is_handling, takes_object
+from yolobg.matching.answers import NONE, OPAQUE, Answer, change, mapped, union, weaken
 from yolobg.matching.dictionaries import Words, entry_answer, in_hand_lists, is_filler, is_produce, look_up, roles
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.spelling import own_name_near, unglue
@@ -57,16 +57,32 @@ def doing(phrase: Words) -> Answer | None:
         return found
     if len(phrase) == 1 or known is not None:
         return None
-    return _with_object(phrase) or _with_doer(phrase)
+    return _with_object(phrase) or _with_preposition(phrase) or _with_doer(phrase)
 
 
 def _with_object(phrase: Words) -> Answer | None:
-    """`read a book`, `using phone`: the doer, and the object if COCO has it; `cut mark` is no activity."""
+    """`read a book`, `holding cigarette`: the doer, and the object if COCO has it; `cut mark` is no activity."""
     doer = by_activity(phrase[:1])
-    if doer is None or not takes_object(phrase[0]):
+    if doer is None or not (takes_object(phrase[0]) or is_handling(phrase[0])):
         return None
-    thing = resolve(tuple(word for word in phrase[1:] if word not in ("a", "the", "on")))
-    return union((doer, thing)) if thing is not None and thing.is_certain else None
+    thing = resolve(tuple(word for word in phrase[1:] if word not in ("a", "the", "on"))) or NONE
+    if thing.is_certain:
+        return union((doer, thing))
+    return weaken(doer, cap=SUFFIX, why=" ".join(phrase)) if is_handling(phrase[0]) and doer.is_certain else None
+
+
+ARTICLES = frozenset(("the", "a", "an"))
+PREPOSITIONS = frozenset(("to", "with", "on", "over", "behind", "at", "from", "into", "through"))
+
+
+def _with_preposition(phrase: Words) -> Answer | None:
+    """`operating the radio`, `talking to passenger`: no compound goes on like that behind its first word."""
+    doer = by_activity(phrase[:1]) if phrase[0].endswith("ing") else None
+    if doer is None or not (phrase[1] in ARTICLES or (doer.is_certain and phrase[1] in PREPOSITIONS)):
+        return None
+    sure = change(doer, lambda e: replace(e, confidence=max(e.confidence, SUFFIX)))
+    rest = resolve(tuple(word for word in phrase[1:] if word not in ARTICLES | PREPOSITIONS))
+    return union((sure, rest if rest is not None else NONE))
 
 
 def _with_doer(phrase: Words) -> Answer | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from yolobg.matching.activities import RULES, with_doers
 from yolobg.matching.answers import EXCLUDES, RARE, Answer, Context, change, mapped
+from yolobg.matching.dictionaries import fields
 from yolobg.matching.lexicon import CONFIDENCE, read_rows
 from yolobg.model import Exclusion
 
@@ -33,7 +34,31 @@ def agreed(answers: Sequence[Answer], context: Context) -> list[Answer]:
     enough = max(ENOUGH, SHARE * len(answers))
     common = frozenset(name for name, count in kinds.items() if count > enough)
     lifted = [_lift(answer, common) if common and not answer.is_certain else answer for answer in answers]
-    return without_rare(lifted)
+    return with_offers(with_signs(without_rare(lifted), context))
+
+
+MOST_OFFERED = 12
+"""More categories than so many are no answer that a person would check."""
+
+
+def with_offers(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers, placeholders with what the other names are as the answer to offer: `other` beside cars."""
+    certain = mapped(e for answer in answers for e in answer.exclusions if e.confidence >= EXCLUDES)
+    offered = certain.exclusions if len(certain.exclusions) <= MOST_OFFERED else ()
+    return [replace(answer, offered=offered) if answer.is_placeholder else answer for answer in answers]
+
+
+SIGNS = 3
+"""So many words that sign languages start with, or gestures, make a list one of signs."""
+
+
+def with_signs(answers: Sequence[Answer], context: Context) -> list[Answer]:
+    """Return the answers; in a list of signs or gestures, whatever else a name says is shown by a person."""
+    names = {name.replace(" ", "_") for name in context.names}
+    if all(len(names & fields()[field]) < SIGNS for field in ("sign_language", "gesture")):
+        return list(answers)
+    sign = Exclusion("person", "part_or_worn", LIFTED, "context", "a sign or gesture is shown by a person")
+    return [a if a.is_certain or a.is_placeholder else mapped((sign, *a.exclusions)) for a in answers]
 
 
 UNDERSTOOD, ENOUGH_SHARE = 3, 0.15
