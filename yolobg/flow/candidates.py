@@ -16,6 +16,7 @@ from yolobg.flow.options import Request
 from yolobg.flow.presence import check_there
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.selection import rank_images
+from yolobg.flow.source_basis import is_coco, nothing_known
 from yolobg.matching.contamination import expected_contamination
 from yolobg.matching.matcher import check_resolved, match_classes
 from yolobg.model import (
@@ -218,11 +219,15 @@ def judge(
     )
     license_ids = parse_license(request.license, catalog.licenses)
     eligibility = catalog.eligible(criteria.excluded, vetoes=criteria.vetoes, license_ids=license_ids)
-    with_figures, overall = expected_contamination(
-        matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
+    overall: Contamination | None = None
+    if is_coco(source, catalog, eligibility.ids):
+        matches, overall = expected_contamination(
+            matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
+        )
+    matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in matches)
+    warnings = nothing_known(source, catalog) + source_warnings(
+        source, matches, catalog.categories, answered=request.map
     )
-    matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in with_figures)
-    warnings = source_warnings(source, matches, catalog.categories, answered=request.map)
     return Judged(source, matches, criteria, eligibility, overall, warnings)
 
 

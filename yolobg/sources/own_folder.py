@@ -52,6 +52,7 @@ class Pool:
         plain: Whether the classes have no names, so that any object rules an image out.
         warnings: For a person to read.
         unclear: Classes whose names say nothing, so that an image with one may show anything.
+        silent: Whether nothing says what its images show: no records, and not even blank label files.
     """
 
     annotations: Path
@@ -59,6 +60,7 @@ class Pool:
     plain: bool
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class _Read:
     plain: bool = False
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    silent: bool = False
 
 
 def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
@@ -108,7 +111,7 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
         read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
     file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
     keep_list(file, msgspec.json.encode(_content(read.names, read.found, home)))
-    return Pool(file, home, read.plain, read.warnings, read.unclear)
+    return Pool(file, home, read.plain, read.warnings, read.unclear, read.silent)
 
 
 def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
@@ -123,7 +126,11 @@ def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
     _stop_at(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks]
-    return _Read({0: _ANY}, found, plain=True, warnings=_doubts(folder, found, why_not) + _remarks(folder, unread))
+    warnings = _doubts(folder, found, why_not) + _remarks(folder, unread)
+    there = Folders()
+    recorded = unread.strays or unread.captions
+    nothing_said = not recorded and not any(map(there.has_file, _labels_of(entry.image for entry in found)))
+    return _Read({0: _ANY}, found, plain=True, warnings=warnings, silent=nothing_said)
 
 
 def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read | None:

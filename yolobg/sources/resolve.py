@@ -42,6 +42,7 @@ class Source:
         plain: Its classes have no names: any object rules an image out.
         warnings: For a person to read.
         unclear: Classes whose names say nothing; images with one of them are left out.
+        silent: Whether nothing says what its images show; None where only its catalog knows.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     plain: bool = False
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    silent: bool | None = None
 
 
 def resolve_source(
@@ -152,7 +154,7 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
     name = source_slug(folder.resolve().name)
     annotations = AnnotationSource(name, str(pool.annotations), captions=None)
     origin = Origin(name, (pool.images,), (), link)
-    return Source(name, annotations, origin, pool.plain, pool.warnings, pool.unclear)
+    return Source(name, annotations, origin, pool.plain, pool.warnings, pool.unclear, pool.silent)
 
 
 def _is_url(place: str | Path) -> bool:

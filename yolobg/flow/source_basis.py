@@ -1,0 +1,44 @@
+"""On what the choice of images rests: does anything say what they show, and do the figures of COCO hold for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yolobg.dataset.layout import coco_id
+from yolobg.matching.lexicon import coco_categories
+from yolobg.sources.catalog.catalog import Catalog
+from yolobg.sources.resolve import Source
+
+__all__ = ["is_coco", "nothing_known"]
+
+_LOOKED_AT = 50
+
+
+def is_coco(source: Source, catalog: Catalog, ids: Sequence[int]) -> bool:
+    """Whether the images are COCO's, so that the figures of its human re-checks hold for them.
+
+    They are if the source is COCO's own, or if its categories are COCO's and its files have COCO's names, as in a part
+    of it or a copy. Another's annotations may be better or worse, whatever their categories are called.
+    """
+    if source.annotations.official:
+        return True
+    names = {category.name for category in catalog.categories}
+    if source.plain or not names or not names <= {category.name for category in coco_categories()}:
+        return False
+    files = catalog.file_names(ids[:_LOOKED_AT])
+    return bool(files) and all(coco_id(_stem(name)) is not None for name in files)
+
+
+def _stem(file_name: str) -> str:
+    return file_name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+
+
+def nothing_known(source: Source, catalog: Catalog) -> tuple[str, ...]:
+    """What to say first of a source in which nothing says what its images show."""
+    silent = source.silent if source.silent is not None else not any(c.images for c in catalog.categories)
+    if not silent or not catalog.images or (source.silent is None and catalog.has_captions):
+        return ()
+    return (
+        f"{source.name}: none of its {catalog.images:,} images has an annotation, so nothing is known of what they "
+        "show and none is left out for it. Review the added images (yolobg review)",
+    )
