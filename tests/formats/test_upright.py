@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from yolobg.formats.contents import image_size, noted_turn, stored_size
 from yolobg.formats.convert import convert
+from yolobg.formats.registry import all_formats
 
 STORED = (96, 64)
 MARKED = (8, 12, 40, 28)
@@ -143,6 +144,34 @@ def test_voc__objects_of_the_stored_picture_are_turned_with_it(tmp_path: Path, o
     width, height = image_size(image)
     meant = [(left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height]
     assert row == pytest.approx(meant)
+    assert any("shown turned" in warning for warning in report.warnings)
+
+
+@pytest.mark.datumaro
+@pytest.mark.parametrize("name", [name for name, format_ in all_formats().items() if not format_.own])
+@pytest.mark.parametrize("orientation", SIDEWAYS)
+def test_datumaro__objects_of_the_stored_picture_are_turned_with_it(
+    tmp_path: Path, name: str, orientation: int
+) -> None:
+    left, top, right, bottom = MARKED
+    source = tmp_path / "source"
+    picture(source / "images" / "train" / "a.jpg", 1)
+    told = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": STORED[0], "height": STORED[1]}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [left, top, right - left, bottom - top], "iscrowd": 0}
+        ],
+        "categories": [{"id": 1, "name": "red"}],
+    }
+    (source / "instances_train.json").write_text(json.dumps(told))
+    convert(source, tmp_path / "there", to=name, class_order="keep" if all_formats()[name].classes else "lose")
+    # A tool that goes by the stored picture leaves the same records.
+    (image,) = (file for file in (tmp_path / "there").rglob("a.jpg") if file.is_file())
+    picture(image, orientation)
+    report = convert(tmp_path / "there", tmp_path / "back", to="coco", from_=name)
+    left, top, right, bottom = red_part(image)
+    (found,) = read(tmp_path / "back")[1]
+    assert found["bbox"] == pytest.approx([left, top, right - left, bottom - top], abs=0.02)
     assert any("shown turned" in warning for warning in report.warnings)
 
 

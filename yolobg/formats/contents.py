@@ -39,6 +39,7 @@ EXIF_SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations whose image is shown with its sides swapped."""
 _TIFF_SIZE = (256, 257)
 _APP1, _START_OF_SCAN = 0xE1, 0xDA
+_HEAD_BYTES = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +249,15 @@ def _read_header(path: Path) -> tuple[tuple[int, int], int]:
 
 
 def _may_be_turned(path: Path) -> bool:
-    """Whether an image may have EXIF data. Of a JPEG, the headers of its segments say so without Pillow."""
-    with path.open("rb") as file:
-        if file.read(2) != b"\xff\xd8":
-            return True
-        while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != _START_OF_SCAN:  # noqa: PLR2004 - marker, length
-            if head[1] == _APP1:
-                return True
-            file.seek(int.from_bytes(head[2:], "big") - 2, 1)
-    # Laid out in a way that only Pillow may understand.
-    return len(head) < 4 or head[0] != 0xFF or head[1] != _START_OF_SCAN  # noqa: PLR2004
+    """Whether an image may have EXIF data. Of an ordinary JPEG, the headers of its segments say so without Pillow."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - for every image of a dataset
+        head = file.read(_HEAD_BYTES)
+    place = 2
+    while head[:2] == b"\xff\xd8" and place + 4 <= len(head) and head[place] == 0xFF and head[place + 1] != _APP1:  # noqa: PLR2004 - a marker
+        if head[place + 1] == _START_OF_SCAN:
+            return False
+        place += 2 + int.from_bytes(head[place + 2 : place + 4], "big")
+    return True
 
 
 def _has_exif(png: Path) -> bool:

@@ -99,7 +99,7 @@ def convert(
     wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {}, drop_unused)
     folders = _image_folders(images_in, source_format)
     contents = open_contents(given, source_format, skip_corrupt=skip_corrupt, images_in=folders)
-    if source_format.in_pixels:
+    if source_format.in_pixels or not source_format.own:
         contents = Upright(contents)
     task = _Task(given, source_format, place, target_format, wish, images)
     return _rewrite(contents, task, progress)

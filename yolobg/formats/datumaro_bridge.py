@@ -234,12 +234,11 @@ def _item(item: Any, classes: int) -> Item:
 
 
 def _size(item: Any, image: str | None) -> tuple[int, int] | None:
-    if image is not None and item.annotations:
-        return image_size(Path(image))
-    if image is not None or not item.media or not getattr(item.media, "has_size", False):
-        return None
-    height, width = item.media.size
-    return int(width), int(height)
+    """The size that the record is in: of the stored image, the shown one or a copy; else that of the file."""
+    if item.media and getattr(item.media, "has_size", False):
+        height, width = item.media.size
+        return int(width), int(height)
+    return image_size(Path(image)) if image is not None and item.annotations else None
 
 
 def _shapes(annotations: Sequence[Any], size: tuple[int, int], classes: int) -> Iterator[Shape]:
