@@ -434,6 +434,21 @@ def test_catalog__damage_is_an_annotations_error_or_a_rebuild(tmp_path: Path) ->
     assert outcomes["error"] > 3
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_catalog__no_damaged_bit_gives_another_answer(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    names = {n: f"c{n}" for n in range(1, 30)}
+    with make(tmp_path, coco({i: rng.sample(sorted(names), 3) for i in range(400)}, names)) as catalog:
+        good = catalog.path.read_bytes()
+        right = catalog.eligible(["c1"]).ids
+    for place in rng.sample(range(len(good)), 300):
+        bad = bytearray(good)
+        bad[place] ^= 1 << rng.randrange(8)
+        (tmp_path / "bad.sqlite").write_bytes(bad)
+        with contextlib.suppress(AnnotationsError), Catalog(tmp_path / "bad.sqlite") as catalog:
+            assert catalog.eligible(["c1"]).ids == right
+
+
 def test_catalog__of_another_version_is_refused(tmp_path: Path) -> None:
     with make(tmp_path, coco({1: []}, NAMES)) as catalog:
         path = catalog.path

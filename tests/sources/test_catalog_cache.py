@@ -228,7 +228,7 @@ def test_open__nonsense_in_the_cache_folder_is_overcome(tmp_path: Path) -> None:
     source = parse_source(str(path))
     work(source)
     [note] = (cache_folder() / "sources").iterdir()
-    for text in ("", "[]", "{}", '{"stamps": 3}', '{"stamps": [["a"]]}', "\x00"):
+    for text in ("", "[]", "{}", "[" * 100_000, "\ufeff{", '{"stamps": 3}', '{"stamps": [["a"]]}', "\x00"):
         note.write_text(text, encoding="utf-8")
         assert work(source) == []
     note.write_text(json.dumps({**json.loads(note.read_text("utf-8")), "catalog": "../../../etc/passwd"}), "utf-8")

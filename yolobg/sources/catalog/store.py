@@ -18,16 +18,26 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from yolobg.errors import YolobgError
-from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, sweep_parts, write_bytes
+from yolobg.files import (
+    hash_file,
+    make_real_folder,
+    read_ordinary,
+    refuse_links,
+    replace_when_done,
+    step,
+    sweep_parts,
+    write_bytes,
+)
 from yolobg.sources.catalog.sqlite_file import VERSION
 from yolobg.sources.location import AnnotationSource, bare_source
 
@@ -48,14 +58,14 @@ _OURS = {
 _WORK_FOLDER = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 _WORK_FILE = re.compile(r".+\.(?:json|unpacked|part|journal|sqlite|sqlite-journal)", re.DOTALL)
 _STALE_S = 7 * 86_400
+_LARGEST_NOTE_BYTES = 1 << 20
 # A file changed twice within one tick of its clock looks unchanged (FAT ticks in 2 s), so younger stamps prove nothing.
 _TICK_NS = 2_000_000_000
 
 Stamp = tuple[str, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """What was true of a source when its catalog was last found.
 
     Attributes:
@@ -74,7 +84,7 @@ class Note:
     stamps: tuple[Stamp, ...] = ()
     absent: tuple[str, ...] = ()
     settled: bool = False
-    validators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    validators: Mapping[str, Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +167,10 @@ class Store:
             with contextlib.suppress(OSError):  # Windows refuses while a process reads it
                 step("unlink", self.catalogs / before.catalog)
                 (self.catalogs / before.catalog).unlink()
-        noted = asdict(note) | {"source": bare_source(note.source)}
+        noted = msgspec.structs.replace(note, source=bare_source(note.source))
         with self.writing():
             make_real_folder(self.sources)
-            write_bytes(self.sources / f"{self.source_id(source)}.json", json.dumps(noted).encode())
+            write_bytes(self.sources / f"{self.source_id(source)}.json", msgspec.json.encode(noted))
 
     def _notes(self) -> list[Note]:
         return [note for note in map(note_in, sorted(self.sources.glob("*.json"))) if note]
@@ -277,25 +287,10 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _read_stamp(raw: Sequence[object]) -> Stamp:
-    name, size, modified, inode = raw
-    return (str(name), int(str(size)), int(str(modified)), int(str(inode)))
-
-
 def note_in(path: Path) -> Note | None:
     """The note in a file; None where there is none or it makes no sense."""
     try:
-        raw = json.loads(path.read_bytes())
-        stamps = tuple(map(_read_stamp, raw["stamps"]))
-        validators = {str(url): {str(k): str(v) for k, v in said.items()} for url, said in raw["validators"].items()}
-        return Note(
-            str(raw["source"]),
-            Path(str(raw["catalog"])).name,
-            _read_stamp(raw["catalog_stamp"]),
-            stamps,
-            tuple(map(str, raw["absent"])),
-            raw["settled"] is True,
-            validators,
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        note = msgspec.json.decode(read_ordinary(path, _LARGEST_NOTE_BYTES), type=Note)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return note if Path(note.catalog).name == note.catalog else None

@@ -10,11 +10,11 @@ that is in use has been used in between.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import msgspec
 
 from yolobg.files import make_real_folder, read_ordinary, step, write_bytes
 from yolobg.sources.catalog.store import Store, note_in
@@ -29,8 +29,7 @@ _LARGEST_BYTES = 1 << 12
 _DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(msgspec.Struct, frozen=True):
     """Days since 1970: of the last use, and when the catalog first seemed unused for long (0 for never)."""
 
     day: int
@@ -92,9 +91,8 @@ def _place(store: Store, catalog: Path) -> Path | None:
 def _read(store: Store, catalog: Path) -> _Use | None:
     place = _place(store, catalog)
     try:
-        use = json.loads(read_ordinary(place, _LARGEST_BYTES)) if place else None
-        return _Use(int(use["day"]), int(use["doubted"])) if use else None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return msgspec.json.decode(read_ordinary(place, _LARGEST_BYTES), type=_Use) if place else None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -104,7 +102,7 @@ def _write(store: Store, catalog: Path, use: _Use) -> None:
         return
     with contextlib.suppress(OSError):
         make_real_folder(place.parent)
-        write_bytes(place, json.dumps(asdict(use)).encode())
+        write_bytes(place, msgspec.json.encode(use))
 
 
 def _forget(store: Store, catalog: Path) -> int:
