@@ -35,6 +35,7 @@ def test_coco__is_read_after_a_byte_order_mark_and_blanks(tmp_path: Path, before
         ({"annotations": [*FILE["annotations"], {"image_id": 2**64}]}, "not a COCO annotations file"),
         ({"annotations": [*FILE["annotations"], {"image_id": None}]}, "not a COCO annotations file"),
         ({"annotations": [*FILE["annotations"], 5]}, "not a COCO annotations file"),
+        ({"annotations": [{**FILE["annotations"][0], "keypoints": [1, 2, 2, 3]}]}, "key points are not x, y and"),
         ({"annotations": None}, "not a COCO annotations file"),
     ],
 )
@@ -42,5 +43,5 @@ def test_coco__says_what_is_wrong_with_a_file(tmp_path: Path, changed: dict[str,
     file = tmp_path / "instances_train.json"
     file.write_text(json.dumps({**FILE, **changed}), encoding="utf-8")
     with pytest.raises(DatasetError, match=said):
-        read_coco(file)
+        list(read_coco(file).items())
     file.unlink()

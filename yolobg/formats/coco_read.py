@@ -21,6 +21,7 @@ from yolobg.safe_names import inner_parts
 
 __all__ = ["COCO_NAMES", "CocoContents", "find_coco", "read_coco"]
 
+_POINT = 3
 _KINDS = ("instances", "person_keypoints")
 COCO_NAMES = (*(f"{kind}_" for kind in _KINDS), "_annotations.coco")
 """How the names of COCO files begin that are known by their names."""
@@ -229,6 +230,8 @@ def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
         box = box_of(read_mask(mask))
     else:
         raise ValueError("it has neither a bbox nor a polygon nor a mask")
+    if len(read.keypoints or ()) % _POINT:
+        raise ValueError("its key points are not x, y and visibility for each point")
     points = tuple((value / width, value / height, value)[i % 3] for i, value in enumerate(read.keypoints or ()))
     # Nobody marked a point: the list is there for its form only.
     return Shape(class_id, box, rings, points if any(points) else (), bool(read.iscrowd), mask, _area(read.area))
