@@ -292,19 +292,23 @@ def evaluate(
     conf: Sequence[float] = (0.25, 0.5),
     bootstrap: int = 2000,
     categories: int | None = None,
+    imgsz: int | None = None,
+    device: str = "auto",
+    batch: int = 8,
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Measure what backgrounds changed: recall at equal image false-alarm rates, with an interval, and AP beside it.
 
-    Needs the extra `evaluate` (numpy, pycocotools); reads only. Promises that no image of any split, of the manifest or
-    of the rejected ones is among the backgrounds, and the same figures for the same files and seed.
+    Needs the extra `evaluate` (numpy, pycocotools). Changes nothing but the cache, which keeps what models
+    found. Promises that no image of any split, of the manifest or of the rejected ones is among the backgrounds, and
+    the same figures for the same files and seed.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        before: Predictions of the model without the added backgrounds, in COCO's results format (.json); several are
-            training runs (seeds) of it.
-        after: Predictions of the model with them, in the same way; nothing for the figures of one side.
+        before: The model without the added backgrounds: .pt (run by your own Ultralytics), .onnx (extra `onnx`), or its
+            predictions in COCO's results format (.json). Several are training runs (seeds) of it.
+        after: The model with them, in the same way; nothing for the figures of one side.
         backgrounds: Held-out images without objects: a folder, or a .json file that lists them.
         split: The split whose labelled images give recall and AP.
         images: How many of the backgrounds to use at most.
@@ -312,11 +316,14 @@ def evaluate(
         conf: Confidences for the figures at fixed settings.
         bootstrap: How many draws the intervals rest on.
         categories: The number of the first class in the predictions, 0 or 1; None settles it by the numbers there.
+        imgsz: Side in pixels that images are resized to for a model; None for the model's own.
+        device: What a model is run on: `auto`, `cpu` or what Ultralytics calls a device.
+        batch: After how many images the scores of a model are stored, so that an interrupted run goes on there.
         dry_run: Only list the images to predict on, in `predict_on`.
         progress: Called with how far each stage is.
 
     Raises:
-        YolobgError: The extra is missing, or the dataset, the backgrounds or the predictions cannot be used.
+        YolobgError: The extra is missing, or the dataset, the backgrounds or a model cannot be used.
     """
     from yolobg.scoring.extra import check_extra  # noqa: PLC0415 - for this command alone
 
@@ -334,6 +341,9 @@ def evaluate(
         conf=tuple(conf),
         bootstrap=bootstrap,
         categories=categories,
+        imgsz=imgsz,
+        device=device,
+        batch=batch,
         dry_run=dry_run,
     )
     return evaluate_models(data_yaml, options, progress=progress)

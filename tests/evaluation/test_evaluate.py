@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from command_line import run
-from evaluating import found_in, write_dataset, write_images, write_predictions
+from evaluating import found_in, stand_in_python, write_dataset, write_images, write_predictions
 from merging import tree
 from places import SAMPLE
 
@@ -311,6 +312,29 @@ def test_inputs__that_are_not_there(data: Path, frames: Path, tmp_path: Path, to
         label.write_text("", "utf-8")
     with pytest.raises(DatasetError, match="no labelled image"):
         yolobg.evaluate(data, before=toy[0], backgrounds=frames)
+
+
+# ---------------------------------------------------------------- models
+
+
+def test_model__is_run_once_and_evaluated_like_predictions(
+    data: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in the place of Ultralytics that answers as the worker asks: the wiring, without the gigabytes."""
+    asked = tmp_path / "asked.txt"
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", stand_in_python(tmp_path, asked))
+    (tmp_path / "noisy.pt").write_bytes(b"a checkpoint")
+    first = yolobg.evaluate(data, before=tmp_path / "noisy.pt", backgrounds=frames, bootstrap=100)
+    figures = first.models[0]
+    assert (figures.at_confidence["0.5"].false_alarms, figures.at_confidence["0.5"].recall) == (20, 1.0)
+    assert figures.ap50 == pytest.approx(1.0)
+    assert len(asked.read_text("utf-8").splitlines()) == VAL + 20
+    again = yolobg.evaluate(data, before=tmp_path / "noisy.pt", backgrounds=frames, conf=(0.7,), bootstrap=100)
+    assert again.models[0].at_confidence["0.7"].false_alarms == 0
+    assert len(asked.read_text("utf-8").splitlines()) == VAL + 20, "the second time, all scores are in the cache"
+    assert "what models found" in run("cache", "path").stderr
+    run("cache", "clear")
+    assert not list(Path(os.environ["YOLOBG_CACHE_DIR"]).rglob("*.scores"))
 
 
 # ---------------------------------------------------------------- what it needs

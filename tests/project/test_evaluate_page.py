@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from evaluating import found_in, write_dataset, write_images, write_predictions
+from evaluating import found_in, stand_in_python, write_dataset, write_images, write_predictions
 from places import REPOSITORY
 from ultra import environment, python_with_ultralytics
 
@@ -50,6 +50,13 @@ def test_page__its_commands_list_the_images_and_compare(project: Path) -> None:
     told = shell(project, recipe("evaluate"))
     assert "20% of backgrounds flagged" in told
     assert "On these weights" in told
+
+
+def test_page__its_command_runs_checkpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", stand_in_python(project, project / "asked.txt"))
+    for name in ("plain.pt", "with_backgrounds.pt"):
+        (project / name).write_bytes(name.encode())
+    assert "30 of 30" in shell(project, recipe("models"))
 
 
 @pytest.mark.ultralytics

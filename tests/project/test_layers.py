@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "report": (*BASE, "changes", "dataset", "flow", "matching", "results", "sources", "sources.catalog", "version"),
     "scoring": BASE,
     "evaluation": (
-        *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "scoring", "version",
+        *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
     "api": (
@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
         *BASE, "api", "changes", "dataset", "demo", "evaluation_results", "flow", "formats", "matching", "report",
-        "results", "review",
+        "results", "review", "scoring", "sources",
         "sources.catalog", "ultralytics", "version",
     ),
     "__init__": ("api", "errors", "evaluation_results", "flow", "formats", "matching", "results", "version"),
@@ -86,7 +86,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "jinja2": ("report*",),
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
-NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "pycocotools")
+NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools")
 # These folders work on arrays. `api` imports them when `evaluate` is called, once it has found numpy.
 ARRAYS = ("evaluation*", "scoring*")
 # Parts of the same rule: what only the command line may call.

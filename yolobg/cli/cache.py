@@ -22,7 +22,9 @@ def cache() -> None:
 def cache_path() -> None:
     """Print where the catalogs are, and to standard error how large each is and when it was last used."""
     from yolobg.cli.text import clean
-    from yolobg.sources.catalog.open import cache_entries, cache_folder, last_use
+    from yolobg.scoring.stored import scores_size
+    from yolobg.sources.cache_folder import SCORES, cache_folder
+    from yolobg.sources.catalog.open import cache_entries, last_use
 
     click.echo(cache_folder())
     entries = cache_entries()
@@ -30,7 +32,11 @@ def cache_path() -> None:
         day = datetime.fromtimestamp(last_use(entry), timezone.utc).date()
         told = f"{entry.size_bytes / 1e6:>10,.1f} MB  last used {day}  {clean(entry.source or entry.name, 200)}"
         click.echo(told, err=True)
-    click.echo(f"{sum(entry.size_bytes for entry in entries) / 1e6:>10,.1f} MB in total", err=True)
+    scores = scores_size(cache_folder() / SCORES)
+    if scores:
+        click.echo(f"{scores / 1e6:>10,.1f} MB  what models found in images, for `yolobg evaluate`", err=True)
+    total = scores + sum(entry.size_bytes for entry in entries)
+    click.echo(f"{total / 1e6:>10,.1f} MB in total", err=True)
 
 
 @command(name="build", example="yolobg cache build --from annotations_trainval2017.zip")
@@ -51,10 +57,12 @@ def cache_build(*, from_: Path | None) -> None:
 @command(name="clear", example="yolobg cache clear --unused")
 @click.option("--unused", is_flag=True, help="Only those not used for 90 days.")
 def cache_clear(*, unused: bool) -> None:
-    """Delete the catalogs."""
+    """Delete the catalogs and what models found in images."""
+    from yolobg.scoring.stored import clear_scores
+    from yolobg.sources.cache_folder import SCORES, cache_folder
     from yolobg.sources.catalog.open import clear_cache, clear_unused
 
-    freed = clear_unused() if unused else clear_cache()
+    freed = clear_unused() if unused else clear_cache() + clear_scores(cache_folder() / SCORES)
     print_result(f"freed {freed / 1e6:,.1f} MB")
 
 

@@ -17,17 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
-@command(
-    example="yolobg evaluate data.yaml --before plain.json --after with_backgrounds.json --backgrounds site_photos/"
-)
+@command(example="yolobg evaluate data.yaml --before plain.pt --after with_backgrounds.pt --backgrounds site_photos/")
 @data_yaml_argument
 @click.option(
-    "--before", metavar="FILE.json", type=PATH, multiple=True,
-    help="Predictions of the model without the backgrounds, in COCO's results format. Repeatable, for seeds.",
+    "--before", metavar="MODEL", type=PATH, multiple=True,
+    help="The model without the backgrounds: .pt, .onnx, or predictions (COCO results, .json). Repeatable, for seeds.",
 )  # fmt: skip
 @click.option(
-    "--after", metavar="FILE.json", type=PATH, multiple=True,
-    help="Predictions of the model with them. Repeatable; without it, only the first side is measured.",
+    "--after", metavar="MODEL", type=PATH, multiple=True,
+    help="The model with them. Repeatable; without it, only the first side is measured.",
 )  # fmt: skip
 @click.option(
     "--backgrounds", metavar="DIR|FILE.json", type=str,
@@ -52,6 +50,11 @@ __all__ = ["evaluate"]
     "--categories", type=click.Choice(["0", "1"]),
     help="Number of the first class in the predictions, where that can't be known.",
 )  # fmt: skip
+@click.option("--imgsz", metavar="auto|N", default="auto", show_default=True, help="Image size for a model.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, help="What to run a model on.")
+@click.option(
+    "--batch", metavar="N", type=int, default=8, show_default=True, help="Store scores after this many images."
+)
 @click.option("--dry-run", is_flag=True, help="Only list the images to predict on, one path a line, on stdout.")
 @json_option
 @quiet_option
@@ -67,6 +70,9 @@ def evaluate(
     conf: str,
     bootstrap: int,
     categories: str | None,
+    imgsz: str,
+    device: str,
+    batch: int,
     dry_run: bool,
     json_: bool,
     quiet: bool,
@@ -92,6 +98,9 @@ def evaluate(
             conf=_confidences(conf),
             bootstrap=bootstrap,
             categories=None if categories is None else int(categories),
+            imgsz=_imgsz(imgsz),
+            device=device,
+            batch=batch,
             dry_run=dry_run,
             progress=progress,
         )
@@ -103,6 +112,14 @@ def _confidences(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise UsageError(f"--conf {text}: give numbers between 0 and 1 with commas between, as 0.25,0.5") from error
+
+
+def _imgsz(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"--imgsz {text}: give a number of pixels or auto")
+    return int(text)
 
 
 def _show(found: Evaluation, *, json_: bool, quiet: bool) -> None:

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolobg.errors import UsageError
+from yolobg.scoring.models import MODEL_SUFFIXES
 
 __all__ = ["EvaluateOptions", "paths_of"]
 
-_RANGES = (("images", 1, 1_000_000), ("seed", 0, 2**63 - 1), ("bootstrap", 100, 100_000))
+_RANGES = (
+    ("images", 1, 1_000_000),
+    ("seed", 0, 2**63 - 1),
+    ("bootstrap", 100, 100_000),
+    ("imgsz", 32, 8192),
+    ("batch", 1, 1024),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class EvaluateOptions:
     conf: tuple[float, ...] = (0.25, 0.5)
     bootstrap: int = 2000
     categories: int | None = None
+    imgsz: int | None = None
+    device: str = "auto"
+    batch: int = 8
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -41,7 +51,7 @@ class EvaluateOptions:
         _check_models((*self.before, *self.after))
         for name, least, most in _RANGES:
             value = getattr(self, name)
-            if not least <= value <= most:
+            if value is not None and not least <= value <= most:
                 raise UsageError(f"{name}: {value} is out of range; give {least:,} to {most:,}")
         if not self.conf or not all(0 < value < 1 for value in self.conf):
             raise UsageError(f"conf: {', '.join(map(str, self.conf))}: give confidences between 0 and 1, as 0.25,0.5")
@@ -51,8 +61,8 @@ class EvaluateOptions:
 
 def _check_models(files: Sequence[Path]) -> None:
     for file in files:
-        if file.suffix.lower() != ".json":
-            raise UsageError(f"{file}: expected predictions in COCO's results format, a .json file")
+        if file.suffix.lower() not in (".json", *MODEL_SUFFIXES):
+            raise UsageError(f"{file}: expected a model (.pt, .onnx) or predictions in COCO's results format (.json)")
 
 
 def paths_of(models: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from yolobg.evaluation.verdict import judge, words
 from yolobg.evaluation_results import Evaluation
 from yolobg.model import Progress, no_progress
 from yolobg.scoring.detections import Scored
+from yolobg.scoring.models import MODEL_SUFFIXES, score_images
 from yolobg.scoring.predictions import ImageIndex, read_predictions
+from yolobg.sources.cache_folder import SCORES, cache_folder
 from yolobg.version import __version__
 
 __all__ = ["evaluate_models"]
@@ -42,11 +45,11 @@ def evaluate_models(data_yaml: str | Path, options: EvaluateOptions, *, progress
     held = hold_out(dataset, options.backgrounds or "", count=options.images, seed=options.seed, progress=progress)
     if options.dry_run:
         return _without_figures(dataset, options, truth, held)
-    index = _index(truth, held)
+    scored_by = partial(_scored, dataset=dataset, options=options, truth=truth, held=held, progress=progress)
     sides = [
         Side.of(
             name,
-            [_scored(file, index, dataset, options, truth) for file in files],
+            [scored_by(file) for file in files],
             truth,
             backgrounds=len(held.images),
             classes=len(dataset.data.names),
@@ -66,8 +69,22 @@ def _index(truth: Truth, held: Backgrounds) -> ImageIndex:
     return ImageIndex([*truth.images, *held.images], {number: first + at for number, at in held.ids.items()})
 
 
-def _scored(file: Path, index: ImageIndex, dataset: Dataset, options: EvaluateOptions, truth: Truth) -> Scored:
-    scored = read_predictions(file, index, classes=len(dataset.data.names), categories=options.categories)
+def _scored(
+    file: Path, *, dataset: Dataset, options: EvaluateOptions, truth: Truth, held: Backgrounds, progress: Progress
+) -> Scored:
+    names = dataset.data.names
+    if file.suffix.lower() in MODEL_SUFFIXES:
+        return score_images(
+            file,
+            [*truth.images, *held.images],
+            names,
+            cache=cache_folder() / SCORES,
+            imgsz=options.imgsz,
+            device=options.device,
+            batch=options.batch,
+            progress=progress,
+        )
+    scored = read_predictions(file, _index(truth, held), classes=len(names), categories=options.categories)
     if len(scored.detections.image) and int(scored.detections.image.min()) >= len(truth.images):
         raise AnnotationsError(
             f"{file}: none of its predictions is about an image of the split '{options.split}'; predict on the images "

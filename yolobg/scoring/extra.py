@@ -1,4 +1,4 @@
-"""The packages of the extra `evaluate`, which the core does without."""
+"""The packages of the extras `evaluate` and `onnx`, which the core does without."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ __all__ = ["NEEDED", "check_extra"]
 NEEDED = ("numpy", "pycocotools")
 
 
-def check_extra(modules: Sequence[str] = NEEDED) -> None:
-    """Stop where a package of the extra is missing, before anything is read.
+def check_extra(modules: Sequence[str] = NEEDED, *, extra: str = "evaluate") -> None:
+    """Stop where a package of an extra is missing, before anything is read.
+
+    Args:
+        modules: The modules that are needed.
+        extra: The extra that has them.
 
     Raises:
         UsageError: One is not installed; the message says how to install it.
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise UsageError(
-            f"evaluate needs {', '.join(missing)}, which this Python lacks: pip install 'yolobg[evaluate]'"
-        )
+        raise UsageError(f"{', '.join(missing)}: not installed, and needed for this: pip install 'yolobg[{extra}]'")

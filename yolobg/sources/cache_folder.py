@@ -9,7 +9,10 @@ from pathlib import Path
 from yolobg.errors import YolobgError
 from yolobg.files import is_text, make_real_folder, replace_when_done, step
 
-__all__ = ["cache_folder", "keep_list"]
+__all__ = ["SCORES", "cache_folder", "keep_list"]
+
+SCORES = "scores"
+"""The folder in the cache for what models found in images."""
 
 
 def cache_folder() -> Path:

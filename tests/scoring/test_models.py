@@ -1,0 +1,234 @@
+"""Scoring images with model files: the cache, the preparation, the worker, and that .onnx and .pt agree."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluating import write_images
+from ultra import environment, python_with_ultralytics
+
+import yolobg.scoring.models as models_module
+from yolobg.errors import UsageError
+from yolobg.scoring.cache import Rows, ScoreCache
+from yolobg.scoring.models import score_images
+from yolobg.scoring.onnx_model import _letterbox, suppress_overlaps
+
+NAMES = {0: "raccoon", 1: "kangaroo"}
+
+
+class Counting:
+    """A model that counts what it is asked, and may fail at some image."""
+
+    imgsz = 64
+
+    def __init__(self, names: dict[int, str], fail_at: int | None = None) -> None:
+        self.names = names
+        self.asked: list[str] = []
+        self._fail_at = fail_at
+
+    def score(self, images: list[str]) -> Any:
+        for number, image in enumerate(images):
+            if number == self._fail_at:
+                raise KeyboardInterrupt
+            self.asked.append(Path(image).name)
+            width = float(Path(image).stem.lstrip("xf"))
+            yield np.array([[0, 0, width + 1, 5, 0.5, 1], [0, 0, 9, 9, 0.25, 0]], dtype=np.float32)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[str]:
+    write_images(tmp_path / "frames", [f"f{number}.png" for number in range(20)])
+    return [str(tmp_path / "frames" / f"f{number}.png") for number in range(20)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "model.onnx").write_bytes(b"a model")
+    return tmp_path / "model.onnx"
+
+
+def use(monkeypatch: pytest.MonkeyPatch, model: Counting) -> Counting:
+    monkeypatch.setattr(models_module, "open_onnx", lambda _file, **_options: model)
+    return model
+
+
+def test_scores__are_computed_once_and_found_by_content(
+    images: list[str], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = use(monkeypatch, Counting(NAMES))
+    found = score_images(file, images, NAMES, cache=tmp_path / "scores")
+    assert len(first.asked) == 20
+    renamed = [str(Path(image).rename(Path(image).with_name(f"x{Path(image).name}"))) for image in images]
+    second = use(monkeypatch, Counting(NAMES))
+    again = score_images(file, renamed, NAMES, cache=tmp_path / "scores")
+    assert second.asked == []
+    for name in ("image", "category", "box", "score"):
+        assert np.array_equal(getattr(found.detections, name), getattr(again.detections, name))
+    file.write_bytes(b"another model")
+    third = use(monkeypatch, Counting(NAMES))
+    score_images(file, renamed, NAMES, cache=tmp_path / "scores")
+    assert len(third.asked) == 20, "another model has scores of its own"
+
+
+def test_scores__an_interrupted_run_loses_at_most_a_batch(
+    images: list[str], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Counting(NAMES, fail_at=13))
+    with pytest.raises(KeyboardInterrupt):
+        score_images(file, images, NAMES, cache=tmp_path / "scores", batch=4)
+    rest = use(monkeypatch, Counting(NAMES))
+    found = score_images(file, images, NAMES, cache=tmp_path / "scores", batch=4)
+    assert len(rest.asked) == 20 - 12
+    assert len(found.detections.score) == 40
+
+
+def test_scores__a_damaged_batch_is_scored_again(
+    images: list[str], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Counting(NAMES))
+    score_images(file, images, NAMES, cache=tmp_path / "scores", batch=5)
+    batch = min((tmp_path / "scores").rglob("*.scores"))
+    for damage in (batch.read_bytes()[:-3], b"", bytes(len(batch.read_bytes()))):
+        batch.write_bytes(damage)
+        again = use(monkeypatch, Counting(NAMES))
+        score_images(file, images, NAMES, cache=tmp_path / "scores", batch=5)
+        assert len(again.asked) == 5
+        assert not batch.exists()
+        batch = min((tmp_path / "scores").rglob("*.scores"))
+
+
+def test_classes__are_matched_by_name_and_others_left_out(
+    images: list[str], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Counting({0: "zebra", 1: "Raccoon"}))
+    found = score_images(file, images, NAMES, cache=tmp_path / "scores").detections
+    assert found.category.tolist() == [0] * 20
+    assert found.box[:, 2].tolist() == [float(number + 1) for number in range(20)]
+    use(monkeypatch, Counting({0: "zebra"}))
+    with pytest.raises(UsageError, match=r"its classes \(zebra\) are not those of the dataset"):
+        score_images(file, images, NAMES, cache=tmp_path / "other")
+
+
+def test_cache__two_models_or_sizes_do_not_share(tmp_path: Path) -> None:
+    rows: Rows = np.ones((2, 6), dtype=np.float32)
+    ScoreCache(tmp_path, "a" * 64, 640, "pt").write({"x": rows})
+    assert np.array_equal(ScoreCache(tmp_path, "a" * 64, 640, "pt").read()["x"], rows)
+    for model, size, reader in (("b" * 64, 640, "pt"), ("a" * 64, 320, "pt"), ("a" * 64, 640, "onnx")):
+        assert ScoreCache(tmp_path, model, size, reader).read() == {}
+
+
+def test_overlaps__only_the_best_of_a_class_stays() -> None:
+    rows = np.array(
+        [[0, 0, 10, 10, 0.9, 0], [0, 0, 10, 9, 0.8, 0], [0, 0, 10, 10, 0.7, 1], [0, 0, 10, 6, 0.6, 0]], dtype=np.float32
+    )
+    assert suppress_overlaps(rows)[:, 4].tolist() == pytest.approx([0.9, 0.7, 0.6])
+    assert len(suppress_overlaps(rows[:0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "smallest", "prepared"),
+    [
+        ((240, 320), True, (192, 256)),
+        ((240, 320), False, (256, 256)),
+        ((1, 999), True, (32, 256)),
+        ((256, 256), True, (256, 256)),
+    ],
+)
+def test_letterbox__has_the_shape_that_ultralytics_makes(
+    shape: tuple[int, int], smallest: bool, prepared: tuple[int, int]
+) -> None:
+    pytest.importorskip("cv2")
+    assert _letterbox(np.zeros((*shape, 3), dtype=np.uint8), 256, 32, smallest=smallest).shape[:2] == prepared
+
+
+def test_models__that_cannot_be_run_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"gone\.pt: no such file"):
+        score_images(tmp_path / "gone.pt", [], NAMES, cache=tmp_path)
+    (tmp_path / "bad.pt").write_bytes(b"no checkpoint")
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", str(tmp_path / "no-python"))
+    with pytest.raises(UsageError, match="cannot be started"):
+        score_images(tmp_path / "bad.pt", [], NAMES, cache=tmp_path)
+    # Started without its packages, Python has no Ultralytics.
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", without_packages(tmp_path))
+    with pytest.raises(UsageError, match="install Ultralytics beside yolobg"):
+        score_images(tmp_path / "bad.pt", [], NAMES, cache=tmp_path)
+
+
+def without_packages(tmp_path: Path) -> str:
+    if os.name == "nt":
+        pytest.skip("a script stands for Python here")
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n', "utf-8")
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_onnx__that_is_none_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("cv2")
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(UsageError, match=r"bad\.onnx: onnxruntime cannot open it"):
+        score_images(tmp_path / "bad.onnx", [], NAMES, cache=tmp_path)
+
+
+STUDY = os.environ.get("YOLOBG_STUDY", "")
+
+
+@pytest.fixture
+def study() -> Path:
+    """The folder of trained models and real images; skips where it is not at hand."""
+    if not (Path(STUDY) / "models").is_dir() or not STUDY:
+        pytest.skip("YOLOBG_STUDY does not name a folder with models and images")
+    return Path(STUDY)
+
+
+@pytest.mark.slow
+@pytest.mark.ultralytics
+@pytest.mark.timeout(900)
+def test_onnx_and_checkpoint__agree_on_real_images(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("cv2")
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", python_with_ultralytics())
+    listed = json.loads((study / "coco/images.json").read_text("utf-8"))
+    images = sorted(str(path) for path in (study / "coco").rglob("*.jpg"))
+    assert len(images) == len(listed["images"]) > 600
+    onnx, checkpoint = (
+        score_images(study / f"models/none_seed0{suffix}", images, NAMES, cache=tmp_path).detections
+        for suffix in (".onnx", ".pt")
+    )
+    highest = [np.zeros(len(images)), np.zeros(len(images))]
+    for scores, found in zip(highest, (onnx, checkpoint), strict=True):
+        np.maximum.at(scores, found.image, found.score)
+    assert np.abs(highest[0] - highest[1]).max() < 1e-3
+    for confidence in (0.1, 0.25, 0.5):
+        assert np.array_equal(highest[0] >= confidence, highest[1] >= confidence)
+
+
+@pytest.mark.ultralytics
+@pytest.mark.timeout(300)
+def test_checkpoint__is_run_by_the_users_own_ultralytics(
+    tmp_path: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = python_with_ultralytics()
+    make = "from ultralytics import YOLO; m = YOLO('yolov8n.yaml'); m.model.names = {0: 'raccoon', 1: 'kangaroo'}"
+    subprocess.run(
+        [python, "-c", f"{make}; m.save('fresh.pt')"], cwd=tmp_path, env=environment(), check=True, capture_output=True,
+        timeout=120,
+    )  # fmt: skip
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", python)
+    found = score_images(tmp_path / "fresh.pt", images[:3], NAMES, cache=tmp_path / "scores", imgsz=64)
+    assert found.name == "fresh"
+    assert set(found.detections.category.tolist()) <= {0, 1}
+    assert "torch" not in sys.modules
+    (tmp_path / "bad.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(UsageError, match=r"bad\.pt: Ultralytics cannot run it"):
+        score_images(tmp_path / "bad.pt", images, NAMES, cache=tmp_path)

@@ -1,0 +1,123 @@
+"""Score images with a model file: what is in the cache is not computed again, and what is computed is kept at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from yolobg.errors import UsageError
+from yolobg.files import hash_file
+from yolobg.model import Progress, no_progress
+from yolobg.scoring.cache import Rows, ScoreCache
+from yolobg.scoring.detections import Detections, Scored, sorted_detections
+from yolobg.scoring.onnx_model import open_onnx
+from yolobg.scoring.ultralytics_model import open_checkpoint
+
+__all__ = ["MODEL_SUFFIXES", "score_images"]
+
+MODEL_SUFFIXES = (".onnx", ".pt")
+
+_HASHING = 4
+
+
+class _Model(Protocol):
+    @property
+    def names(self) -> Mapping[int, str]: ...
+    @property
+    def imgsz(self) -> int: ...
+    def score(self, images: Sequence[str]) -> Iterator[Rows]: ...
+
+
+def score_images(
+    file: Path,
+    images: Sequence[str],
+    names: Mapping[int, str],
+    *,
+    cache: Path,
+    imgsz: int | None = None,
+    device: str = "auto",
+    batch: int = 8,
+    progress: Progress = no_progress,
+) -> Scored:
+    """What a model finds in images, in classes of the dataset.
+
+    Args:
+        file: An .onnx or .pt file.
+        images: The images, in the order that `Detections.image` counts.
+        names: The dataset's classes; the model's are matched to them by name, and its others are left out.
+        cache: Where scores are kept.
+        imgsz: Side in pixels to resize images to; None for the model's own.
+        device: What to run it on.
+        batch: After how many images what was computed is stored.
+        progress: Told about the stage `score` and the model's name.
+
+    Raises:
+        UsageError: The model cannot be run, or has none of the dataset's classes.
+    """
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; give a model (.pt, .onnx) or predictions (.json)")
+    reader = open_onnx if file.suffix.lower() == ".onnx" else open_checkpoint
+    model: _Model = reader(file, imgsz=imgsz, device=device)
+    classes = _classes(file, model.names, names)
+    digest = hash_file(file)
+    store = ScoreCache(cache, digest, model.imgsz, file.suffix.lower().removeprefix("."))
+    with ThreadPoolExecutor(max_workers=_HASHING) as pool:
+        hashes = list(pool.map(_hash, images))
+    known = store.read()
+    missing = {sha256: image for sha256, image in zip(hashes, images, strict=True) if sha256 not in known}
+    known.update(_score(model, missing, store, batch, f"score {file.stem}", progress))
+    return Scored(file.stem, str(file), digest, _detections([known[sha256] for sha256 in hashes], classes), None)
+
+
+def _hash(image: str) -> str:
+    try:
+        return hash_file(Path(image))
+    except OSError as error:
+        raise UsageError(f"{image}: cannot be read: {error.strerror or error}") from error
+
+
+def _classes(file: Path, theirs: Mapping[int, str], ours: Mapping[int, str]) -> dict[int, int]:
+    """The model's class number to the dataset's, by name."""
+    by_name = {name.casefold(): number for number, name in ours.items()}
+    found = {number: by_name[name.casefold()] for number, name in theirs.items() if name.casefold() in by_name}
+    if not found:
+        raise UsageError(
+            f"{file}: its classes ({', '.join(list(theirs.values())[:5])}) are not those of the dataset "
+            f"({', '.join(list(ours.values())[:5])}); give a model that was trained on it"
+        )
+    return found
+
+
+def _score(
+    model: _Model, missing: Mapping[str, str], store: ScoreCache, batch: int, stage: str, progress: Progress
+) -> dict[str, Rows]:
+    """Score the images that are missing, by their hash; what was computed is stored even where the rest fails."""
+    done: dict[str, Rows] = {}
+    if not missing:
+        return done
+    scored = zip(missing, model.score(list(missing.values())), strict=True)
+    while part := _next(scored, batch):
+        store.write(part)
+        done.update(part)
+        progress(stage, len(done), len(missing))
+    return done
+
+
+def _next(scored: Iterator[tuple[str, Rows]], batch: int) -> dict[str, Rows]:
+    return dict(islice(scored, batch))
+
+
+def _detections(found: Sequence[Rows], classes: Mapping[int, int]) -> Detections:
+    image = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
+    table = np.concatenate([*found, np.zeros((0, 6), dtype=np.float32)]).astype(np.float64)
+    theirs = table[:, 5].astype(np.int64)
+    kept = np.isin(theirs, list(classes))
+    ours = np.array([classes[number] for number in theirs[kept].tolist()], dtype=np.int64)
+    table = table[kept]
+    box = np.concatenate([table[:, :2], table[:, 2:4] - table[:, :2]], axis=1)
+    return sorted_detections(image[kept], ours, box, table[:, 4])
