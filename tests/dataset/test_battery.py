@@ -77,8 +77,8 @@ def test_battery__reads_as_ultralytics_does(name: str, places: Places) -> None:
 
 def check_counts(inventory: Inventory) -> None:
     counts = count_files(inventory, [entry.label for entry in inventory.files])
-    assert counts.images == counts.labelled + counts.backgrounds + counts.corrupt == counts.ours
-    assert counts.backgrounds == counts.missing + counts.empty
+    assert counts.images == counts.labelled + counts.backgrounds + counts.corrupt
+    assert counts.backgrounds == counts.missing + counts.empty == counts.ours
     corrupt = {entry.label for entry in inventory.files if entry.state == "corrupt"}
     assert corrupt == {problem.label for problem in inventory.problems}
     assert all(problem.reason for problem in inventory.problems)
