@@ -262,7 +262,7 @@ def classes(
     data = open_dataset(data_yaml if data_yaml is not None else Path()).data if names is None else None
     meant = data.names if data is not None else names or ()
     readings, warnings = (data.readings, data.warnings) if data is not None else (None, ())
-    source = source_of(request)
+    source = source_of(request, for_images=False)
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
     if catalog is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from yolobg.dataset.lost_letters import readings_of, where_not_utf8
+from yolobg.dataset.path_hints import path_hints
 from yolobg.dataset.ultralytics_settings import datasets_dirs
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
@@ -137,6 +138,8 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         with _naming(name, file):
             if entries := _resolve_split(root, data.get(name), name, file):
                 splits[name] = entries
+    with contextlib.suppress(OSError, ValueError):
+        said += path_hints(data, root, file=file, cwd=here)
     _look_at_val(splits.get("val", ()), file, said)
     names = _parse_names(data, file)
     if names[0].startswith("n0"):

@@ -167,8 +167,8 @@ def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, Lic
     )
 
 
-def source_of(request: Request) -> Source:
-    """The source that the request names."""
+def source_of(request: Request, *, for_images: bool = True) -> Source:
+    """The source that the request names; see `resolve_source`."""
     r = request
     return resolve_source(
         source=r.source,
@@ -177,6 +177,7 @@ def source_of(request: Request) -> Source:
         link=r.link,
         unlabelled=r.unlabelled,
         fast=r.fast,
+        for_images=for_images,
     )
 
 

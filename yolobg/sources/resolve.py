@@ -62,6 +62,7 @@ def resolve_source(
     link: Link = "copy",
     unlabelled: bool = False,
     fast: bool = False,
+    for_images: bool = True,
 ) -> Source:
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
@@ -72,6 +73,7 @@ def resolve_source(
         link: How local images come into the dataset.
         unlabelled: The images of a folder hold none of the classes, where its records were not understood.
         fast: Use the index that ships with yolobg in place of COCO's annotations.
+        for_images: Whether its images are wanted too, so that it must be known where those are.
 
     Raises:
         AnnotationsError: A folder holds records that were not understood.
@@ -86,14 +88,7 @@ def resolve_source(
     folders = tuple(_folder(place) for place in images if not _is_url(place))
     bases = tuple(_base(str(place)) for place in images if _is_url(place))
     if annotations is not None:
-        if not images:
-            raise UsageError(
-                f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images "
-                "https://…"
-            )
-        _is_url(annotations)  # an address of another kind is refused, not taken for a path
-        if "://" not in str(annotations):
-            _check_text("--annotations", Path(annotations))
+        _check_annotations(annotations, has_images=bool(images) or not for_images)
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if not coco:
@@ -102,6 +97,16 @@ def resolve_source(
         bases = tuple(f"{host}/train2017" for host in coco_bases())
     origin = Origin(COCO2017.name, folders, bases, link)
     return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(_FAST,) if fast else ())
+
+
+def _check_annotations(annotations: str | Path, *, has_images: bool) -> None:
+    if not has_images:
+        raise UsageError(
+            f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
+        )
+    _is_url(annotations)  # an address of another kind is refused, not taken for a path
+    if "://" not in str(annotations):
+        _check_text("--annotations", Path(annotations))
 
 
 def source_warnings(
