@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from yolobg.matching import match_classes
@@ -120,3 +123,18 @@ def test_every_row_has_a_cell_for_each_language_and_words_that_can_be_found() ->
             len({noun.english for nouns in common_nouns().values() for noun in nouns if noun.language == language})
             > 300
         )
+
+
+def test_english_names_need_no_word_list_of_another_language() -> None:
+    """Their first answer is what a person waits for."""
+    code = (
+        "from yolobg.matching import match_classes; from yolobg.matching import languages;"
+        "match_classes(['pedestrian', 'car', 'no_helmet', 'fire trucks', 'truck without wheels']);"
+        "assert not languages.lexicon.cache_info().currsize; assert not languages.common_nouns.cache_info().currsize"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_rare_english_sense_of_a_word_of_several_languages_is_a_maybe() -> None:
+    """`kaki` is a bird of New Zealand, and the persimmon in eight languages."""
+    assert certain(match("Kaki")) == set()

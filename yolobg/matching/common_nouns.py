@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from yolobg.matching.answers import NONE, Answer, Context, union, weaken
 from yolobg.matching.languages import LANGUAGES, LIKELY, SURE, Noun, fold, is_code, is_english, lexicon, nouns_of
 from yolobg.matching.phrase_rules import resolve
-from yolobg.matching.words import words
+from yolobg.matching.words import singulars, words
 
-__all__ = ["by_common_noun", "by_noun_of_the_list"]
+__all__ = ["by_common_noun", "by_noun_of_the_list", "is_rarer_in_english"]
+
+SEVERAL = 3
 
 
 def by_noun_of_the_list(text: str, context: Context) -> Answer | None:
@@ -28,6 +30,14 @@ def by_common_noun(text: str, _context: Context) -> Answer | None:
     name = fold(text)
     found = nouns_of(name)
     return _meaning(name, found, LIKELY) if found else None
+
+
+def is_rarer_in_english(text: str, found: Answer) -> bool:
+    """Tell whether a word that only WordNet knows in English is a noun for another thing in several languages."""
+    name = fold(text)
+    if " " in name or any(e.rule != "wordnet" for e in found.exclusions):
+        return False
+    return len({noun.language for noun in nouns_of(name) if noun.english not in (name, *singulars(name))}) >= SEVERAL
 
 
 def _meaning(name: str, found: Sequence[Noun], sure: float) -> Answer:

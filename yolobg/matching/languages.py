@@ -26,6 +26,9 @@ ENOUGH_NAMES, ENOUGH_SHARE = 2, 0.3
 LONGEST_CODE = 4
 """ASCII names of up to so many letters are as likely codes (`o`, `bo`, `pan`): a language has them only by its list."""
 
+PARTICLES = frozenset(("no", "not", "with", "without", "of", "and", "or", "for", "the"))
+"""English words that WordNet, a list of nouns, verbs, adjectives and adverbs, has not."""
+
 SHORTEST_VOTE = 3
 """Shorter ASCII names are no vote for a language."""
 
@@ -103,7 +106,11 @@ def _is_plain_english(name: str) -> bool:
 
 def is_english(name: str) -> bool:
     """Tell whether all words of a name are English ones or numbers."""
-    return all(wordnet().is_word(word) or word.isdigit() for word in words(clean(name)))
+    return all(_is_english_word(word) for word in words(clean(name)))
+
+
+def _is_english_word(word: str) -> bool:
+    return word.isdigit() or word in PARTICLES or any(wordnet().is_word(form) for form in (word, *singulars(word)))
 
 
 def by_language(text: str, context: Context) -> Answer | None:
@@ -119,15 +126,11 @@ def by_language(text: str, context: Context) -> Answer | None:
 
 def by_certain_language(text: str, _context: Context) -> Answer | None:
     """Return what a name means that another language has as a whole and that cannot be English."""
-    name = fold(text)
-    if not _exact(name) or is_code(text) or (text.isascii() and any(wordnet().is_word(word) for word in _forms(name))):
+    # English is asked first: the word list of the other languages takes its time to be read.
+    if is_code(text) or (text.isascii() and is_english(text)):
         return None
-    return _read(name, "", LIKELY)
-
-
-def _forms(name: str) -> tuple[str, ...]:
-    """Return the word with its singulars; nothing for a phrase, which is read as a whole."""
-    return () if " " in name else (name, *singulars(name))
+    name = fold(text)
+    return _read(name, "", LIKELY) if _exact(name) else None
 
 
 def by_likely_language(text: str, context: Context) -> Answer | None:
@@ -324,7 +327,7 @@ def _read_list() -> Iterator[tuple[str, Lexeme]]:
             yield from ((word, lexeme) for word in map(fold_word, cell.split(",")) if word)
 
 
-_LETTERS = str.maketrans({"ß": "ss", "ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"})
+_LETTERS: dict[int, str] = str.maketrans({"ß": "ss", "ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"})
 _ACCENTS = dict.fromkeys((*range(0x0300, 0x0370), *range(0x064B, 0x0653), 0x0640))
 """Combining marks of Latin, vowel signs of Arabic and its stretching line: they are left out."""
 
@@ -336,9 +339,9 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _han() -> dict[int, str]:
-    """Return traditional Chinese character to the simplified one, from han.tsv."""
-    return {ord(form): simple for simple, forms in read_rows("han.tsv") for form in forms}
+def _plain_letters() -> dict[int, str]:
+    """Return letters to what is compared in their place; of Chinese characters the simplified one, from han.tsv."""
+    return _LETTERS | {ord(form): simple for simple, forms in read_rows("han.tsv") for form in forms}
 
 
 def fold_list(text: str) -> str:
@@ -348,11 +351,13 @@ def fold_list(text: str) -> str:
 
 def fold_word(word: str) -> str:
     """Return a word of a folded list with hyphens and apostrophes as `fold` has them."""
+    if word.isalpha():
+        return word
     return " ".join(word.replace("-", " ").replace("'", "").replace("’", "").split())
 
 
 def _bare(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.translate(_LETTERS).translate(_han())).translate(_ACCENTS)
+    plain = unicodedata.normalize("NFD", text.translate(_plain_letters())).translate(_ACCENTS)
     return unicodedata.normalize("NFC", plain)
 
 

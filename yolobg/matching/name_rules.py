@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from yolobg.matching.activities import bases
 from yolobg.matching.answers import NONE, OPAQUE, PLACEHOLDER, UNKNOWN, Answer, Context, mapped, union, weaken
-from yolobg.matching.common_nouns import by_common_noun, by_noun_of_the_list
+from yolobg.matching.common_nouns import by_common_noun, by_noun_of_the_list, is_rarer_in_english
 from yolobg.matching.dictionaries import (
     LATIN_SHORT,
     by_own_name,
@@ -177,6 +177,8 @@ def _is_superset(found: Answer) -> bool:
 def phrase(text: str, context: Context) -> Answer | None:
     """The rules for words and compounds; a name with a word that nobody knows is no `none`."""
     found = resolve(words(text))
+    if found is not None and found.is_certain and is_rarer_in_english(text, found):
+        return weaken(found, cap=HINT, why=f"{text} is something else in several languages")
     if found is None or found.status != "none":
         return found
     return as_hint(text) or by_any_word(text) or (None if has_strange_word(words(text), context) else found)
