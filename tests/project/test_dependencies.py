@@ -21,7 +21,7 @@ PACKAGE = Path(yolobg.__file__).parent
 # what type checkers bring.
 NOT_ASKED_FOR = {"ultralytics", "torch", "pi-heif", "pillow-heif", "faster-coco-eval", "typing-extensions"}
 # Their modules have another name, and another distribution may hold one of the same name.
-DISTRIBUTION = {"PIL": "pillow", "yaml": "pyyaml"}
+DISTRIBUTION = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
 
 
 def imports_of(source: str) -> set[str]:
