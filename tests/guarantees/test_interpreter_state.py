@@ -7,6 +7,7 @@ import csv
 import decimal
 import faulthandler
 import gc
+import importlib
 import inspect
 import io
 import locale
@@ -139,6 +140,13 @@ def test_odd_pictures__make_pillow_warn() -> None:
         image.getexif()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def libraries() -> None:
+    """What these set up for good when they are first imported (a warning filter, a log handler) is theirs."""
+    for name in ("numpy", "requests", "urllib3"):
+        importlib.import_module(name)
+
+
 @pytest.fixture(autouse=True)
 def small_heap() -> Iterator[None]:
     """Spare each collection what other tests have left: there are hundreds of collections here."""
@@ -163,6 +171,10 @@ def calls(dataset: Path, options: dict[str, Any], folder: Path) -> list[tuple[st
     """Every public function, ending well and ending in an error, in an order in which each finds what it needs."""
     count = THEIRS + 3
     absent = str(folder / "absent.yaml")
+    held_out = folder / "held_out"
+    held_out.mkdir()
+    for number in range(8):
+        (held_out / f"{number}.jpg").write_bytes(picture(900 + number, 40, 30))
     return [
         ("match_classes", lambda: yolobg.match_classes(["person", "no such thing at all"])),
         ("classes", lambda: yolobg.classes(dataset, **options)),
@@ -175,6 +187,8 @@ def calls(dataset: Path, options: dict[str, Any], folder: Path) -> list[tuple[st
         ("augment", lambda: yolobg.augment(dataset, count=count + 4, **{**options, "images": [str(folder / "none")]})),
         ("status", lambda: yolobg.status(dataset, files=True)),
         ("status", lambda: yolobg.status(absent)),
+        ("evaluate", lambda: yolobg.evaluate(dataset, split="train", backgrounds=held_out, dry_run=True)),
+        ("evaluate", lambda: yolobg.evaluate(dataset, split="train", backgrounds=absent, dry_run=True)),
         ("remove", lambda: yolobg.remove(dataset, dry_run=True)),
         ("remove", lambda: yolobg.remove(dataset)),
         ("remove", lambda: yolobg.remove(absent)),
