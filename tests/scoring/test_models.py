@@ -132,6 +132,29 @@ def test_overlaps__only_the_best_of_a_class_stays() -> None:
     assert len(suppress_overlaps(rows[:0])) == 0
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_overlaps__of_many_boxes_are_those_of_one_comparison_after_the_other(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    corner, side = random.random((700, 2)) * 60, 20 + random.random((700, 2)) * 10
+    columns = [corner, corner + side, np.sort(random.random((700, 1)), axis=0)[::-1], random.integers(0, 3, (700, 1))]
+    rows = np.concatenate(columns, axis=1).astype(np.float32)
+    kept: list[Any] = []
+    for row in rows:
+        if not any(row[5] == other[5] and overlap(row, other) > 0.7 for other in kept):
+            kept.append(row)
+    assert 64 < len(kept) < 700, "both kinds occur, over more than one block"
+    assert np.array_equal(suppress_overlaps(rows), np.array(kept[:300]))
+
+
+def overlap(one: Any, other: Any) -> float:
+    """Intersection over union in exact arithmetic, near enough for boxes drawn at random."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0.0, float(width)) * max(0.0, float(height))
+    areas = [float(box[2] - box[0]) * float(box[3] - box[1]) for box in (one, other)]
+    return both / (sum(areas) - both)
+
+
 @pytest.mark.parametrize(
     ("shape", "smallest", "prepared"),
     [

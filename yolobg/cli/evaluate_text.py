@@ -39,6 +39,7 @@ def _parts(found: Evaluation) -> Iterator[RenderableType]:
     yield _headline(found)
     yield _beside(found)
     for confidence in found.models[0].at_confidence:
+        yield Text(f"At confidence {confidence}: at this setting only", style="bold")
         yield _at_confidence(found, confidence)
         yield from _pair_tests(found, confidence)
     yield Text("In brackets: 95 % intervals.")
@@ -47,8 +48,9 @@ def _parts(found: Evaluation) -> Iterator[RenderableType]:
 
 
 def _table(found: Evaluation, title: str, *, difference: bool) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("")
+    # The title stands in the head, where it widens the first column instead of being folded.
+    table = Table(box=None, pad_edge=False)
+    table.add_column(Text(title), justify="left")
     for model in found.models:
         runs = "" if model.runs == 1 else f" ({model.runs} runs)"
         table.add_column(Text(f"{model.side}{runs}"), justify="right", no_wrap=True)
@@ -86,7 +88,7 @@ def _beside(found: Evaluation) -> RenderableType:
 
 
 def _at_confidence(found: Evaluation, confidence: str) -> RenderableType:
-    table = _table(found, f"At confidence {confidence}: at this setting only", difference=False)
+    table = _table(found, "", difference=False)
     rows: list[tuple[str, Callable[[AtConfidence], str]]] = [
         ("backgrounds flagged", lambda at: f"{at.false_alarms:g} of {at.backgrounds:,}"),
         ("false-alarm rate", lambda at: f"{percent(at.false_alarm_rate)} [{percent(at.low)}, {percent(at.high)}]"),
