@@ -35,8 +35,10 @@ class Activity:
     how_sure: str
 
     def confidence(self, *, is_ing: bool) -> float:
-        """Return how sure a form is; an -ing form is hardly ever a thing."""
-        return SURE if self.how_sure == "sure" or (self.how_sure == "ing" and is_ing) else RARE
+        """Return how sure a form is; an -ing form is hardly ever a thing. 0: it is no activity."""
+        if self.how_sure == "sure" or (is_ing and self.how_sure in ("ing", "only")):
+            return SURE
+        return 0.0 if self.how_sure == "only" else RARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,9 @@ def activity(word: str) -> tuple[Activity, float] | None:
     """Return what a single word says somebody does, and how sure it is."""
     for base in (word, *bases(word)):
         found = table().activities.get(base)
-        if found is not None:
-            return found, found.confidence(is_ing=word.endswith("ing") and word != base)
+        sure = found.confidence(is_ing=word.endswith("ing") and word != base) if found is not None else 0.0
+        if found is not None and sure:
+            return found, sure
     return None
 
 

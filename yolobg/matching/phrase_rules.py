@@ -95,7 +95,7 @@ def _with_doer(phrase: Words) -> Answer | None:
         return None
     if rest is not None and rest.certain & {"person", *ANIMALS}:
         return rest
-    if not phrase[-1].endswith("ing"):
+    if not phrase[-1].endswith("ing") and not all(wordnet().is_other(w) or is_filler(w) for w in phrase[:-1]):
         return None
     return union((weaken(doing, cap=SUFFIX, why=" ".join(phrase)), rest if rest is not None else NONE))
 

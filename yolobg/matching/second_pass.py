@@ -63,7 +63,7 @@ def with_signs(answers: Sequence[Answer], context: Context) -> list[Answer]:
 
 UNDERSTOOD, ENOUGH_SHARE = 3, 0.15
 """So many understood names beside it speak against a rarer reading that none of them shares (or fewer than that share
-of all names); for what a verb implies, one does."""
+of all names). A verb that is also a thing is one, with one understood name, where the list has no activities."""
 
 
 def without_rare(answers: Sequence[Answer]) -> list[Answer]:
@@ -73,8 +73,9 @@ def without_rare(answers: Sequence[Answer]) -> list[Answer]:
     understood = sum(answer.is_certain or answer.status == "none" for answer in answers)
 
     def is_kept(exclusion: Exclusion) -> bool:
-        enough = 1 if exclusion.rule in RULES else UNDERSTOOD
-        return exclusion.confidence > RARE or exclusion.coco in shared or understood < enough
+        if exclusion.confidence > RARE:
+            return True
+        return understood < 1 if exclusion.rule in RULES else exclusion.coco in shared or understood < UNDERSTOOD
 
     return [a if all(map(is_kept, a.exclusions)) else mapped(filter(is_kept, a.exclusions)) for a in answers]
 
