@@ -172,3 +172,29 @@ def test_convert__unmarked_points_outside_are_said_and_an_object_of_such_alone_h
     convert(made, tmp_path / "coco", to="coco")
     (found,) = json.loads((tmp_path / "coco/annotations/instances_train.json").read_text())["annotations"]
     assert found["keypoints"] == points
+
+
+def test_convert__classes_with_fewer_key_points_get_unmarked_ones(tmp_path: Path) -> None:
+    made = source(tmp_path / "source", bbox=[400, 400, 200, 200], keypoints=[500, 500, 2, 600, 600, 1])
+    told = json.loads((made / "instances_train.json").read_text())
+    told["categories"].append({"id": 2, "name": "dog", "keypoints": ["nose"]})
+    dog = {"image_id": 1, "category_id": 2, "iscrowd": 0, "bbox": [0, 0, 100, 100]}
+    told["annotations"] += [{"id": 2, **dog, "keypoints": [50, 50, 2]}, {"id": 3, **dog}]
+    (made / "instances_train.json").write_text(json.dumps(told))
+    report = convert(made, tmp_path / "out", to="yolo")
+    assert report.after.key_points == 2
+    assert (tmp_path / "out/labels/train/a.txt").read_text().splitlines() == [
+        "0 0.5 0.5 0.2 0.2 0.5 0.5 2 0.6 0.6 1",
+        "1 0.05 0.05 0.1 0.1 0.05 0.05 2 0 0 0",
+        "1 0.05 0.05 0.1 0.1 0 0 0 0 0 0",
+    ]
+
+
+@pytest.mark.parametrize("points", [[500, 500, 2] * 3, [500, 500, 2, 600]])
+def test_convert__more_key_points_than_the_category_names_are_refused_by_name(
+    tmp_path: Path, points: list[float]
+) -> None:
+    made = source(tmp_path / "source", bbox=[400, 400, 200, 200], keypoints=points)
+    with pytest.raises(DatasetError, match=r"train/a\.png: .* 3 key points|annotation number 1 .* x, y and visibility"):
+        convert(made, tmp_path / "out", to="yolo")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]

@@ -145,11 +145,13 @@ class Changed:
         """An object with key points that its format can hold."""
         if self.wish.key_points == "drop":
             return replace(shape, key_points=())
-        outside = list(unmarked_outside(shape)) if zeroes_points(self.target) else []
-        if not any(outside):
+        if not zeroes_points(self.target) or self.source.meta.kpt_shape is None:
             return shape
+        outside = list(unmarked_outside(shape))
         # As COCO writes a point that nobody marked; anywhere else outside it makes trainers drop the image.
         points = [0.0 if outside[place // 3] else value for place, value in enumerate(shape.key_points)]
+        # All rows have as many points as the class with the most.
+        points += [0.0] * (3 * self.source.meta.kpt_shape[0] - len(points))
         return replace(shape, key_points=tuple(points) if any(points) else ())
 
     def _outlined(self, shape: Shape, item: Item) -> Shape:

@@ -93,13 +93,18 @@ def _row(shape: Shape, kpt_shape: tuple[int, int] | None, item: Item) -> str:
                 "trainers would drop the image. Fix it first"
             )
     if kpt_shape and not shape.polygons:
-        _check_points(shape, item)
+        _check_points(shape, item, kpt_shape[0])
         values += _points(shape, kpt_shape)
     return " ".join([str(shape.class_id), *map(_text, values)]) + "\n"
 
 
-def _check_points(shape: Shape, item: Item) -> None:
+def _check_points(shape: Shape, item: Item, count: int) -> None:
     points = shape.key_points
+    if points and len(points) != 3 * count:
+        raise DatasetError(
+            f"{item.split}/{item.name}: an object of class {shape.class_id} has {len(points) // 3} key points, and "
+            f"its dataset names {count}; fix the record, or pass --key-points drop"
+        )
     for place in range(0, len(points), 3):
         if why := why_point_outside(points[place], points[place + 1]):
             raise DatasetError(
