@@ -34,7 +34,7 @@ from PIL import Image, ImageFile
 from tally import tried
 
 import yolobg
-from yolobg.changes.lock import acquire_by_name
+from yolobg.changes.lock_fallback import LockByName
 from yolobg.changes.lock_file import stand_alone
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
@@ -310,8 +310,9 @@ def take_second_name(file: Path) -> None:
 
 
 def hold_by_name(file: Path) -> None:
-    file.with_name("held").unlink(missing_ok=True)
-    acquire_by_name(file.with_name("held"), 0.0).release()
+    lock = LockByName(file.with_name("held"))
+    lock.release()
+    lock.acquire(0.0)
 
 
 # That it is left to be dropped is what Python warns of.
@@ -320,7 +321,7 @@ def hold_by_name(file: Path) -> None:
 @pytest.mark.parametrize("work", [judge, edit, take_second_name, hold_by_name])
 def test_descriptors__are_closed_wherever_an_interrupt_falls(tmp_path: Path, work: Callable[[Path], None]) -> None:
     """Those that the main thread opens; no collector would ever close one that was left."""
-    names = ("files.py", "dataset/label_reader.py", "changes/lock_file.py", "changes/lock.py")
+    names = ("files.py", "dataset/label_reader.py", "changes/lock_file.py", "changes/lock_fallback.py")
     paths = frozenset(str(HOME / name) for name in names)
     file = tmp_path / "file.txt"
 

@@ -7,10 +7,11 @@ that is not known) is done to the command's process before it begins.
 from __future__ import annotations
 
 import errno
+import json
 import os
+import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -37,8 +38,9 @@ from tally import tried
 
 import yolobg
 from yolobg.changes import disk_state as on_disk
-from yolobg.changes.lock import _Lock, acquire_by_name, hold_review
-from yolobg.errors import LockedError, MergeError
+from yolobg.changes.lock import _Lock, hold_review
+from yolobg.changes.lock_fallback import LockByName
+from yolobg.errors import LockedError
 
 pytestmark = [
     pytest.mark.slow,
@@ -292,35 +294,21 @@ def test_without_locks(tmp_path: Path, number: int) -> None:
     world.check_recovers(run_inside)
 
 
-DEAD, ALIVE = 2**22 + 1, 1
-
-
-@pytest.mark.parametrize(
-    ("content", "age_s", "free"),
-    [
-        (f"{DEAD}\n{socket.gethostname()}\n", 0, True),
-        (f"{ALIVE}\n{socket.gethostname()}\n", 0, False),
-        (f"{DEAD}\nfar\n", 0, False),
-        ("", 60, True),
-        ("", 0, False),
-        ("nonsense", 60, True),
-    ],
-    ids=["dead", "alive", "far", "empty", "just created", "nonsense"],
-)
-def test_lock_by_name__knows_who_is_gone(tmp_path: Path, content: str, age_s: float, free: bool) -> None:
+@pytest.mark.parametrize(("pid", "host", "free"), [(2**22 + 1, "", True), (1, "", False), (2**22 + 1, "far", False)])
+def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, free: bool) -> None:
     """What a killed process of this machine left is no lock; of another machine's only a person can tell."""
     held = tmp_path / "data" / ".yolobg" / "lock.held"
     held.parent.mkdir(parents=True)
-    held.write_text(content)
-    then = time.time() - age_s
-    os.utime(held, (then, then))
+    held.write_text(json.dumps({"pid": pid, "host": host or platform.node()}))
+    lock = LockByName(held)
     if free:
-        lock = acquire_by_name(held, time.monotonic() + 2)
-        assert lock.pid == os.getpid()
+        lock.acquire(time.monotonic())
+        assert json.loads(held.read_text())["pid"] == os.getpid()
         lock.release()
     else:
         with pytest.raises(LockedError, match=re.escape(str(held))):
-            acquire_by_name(held, time.monotonic())
+            lock.acquire(time.monotonic())
+    assert held.exists() != free
     assert [path.name for path in held.parent.iterdir()] == ([] if free else ["lock.held"])
     tried("machine faults")
 
@@ -331,8 +319,8 @@ def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(
     held.parent.mkdir(parents=True)
     os.mkfifo(held)
     os.utime(held, (0, 0))
-    with pytest.raises(MergeError, match="not a regular file"):
-        acquire_by_name(held, time.monotonic())
+    with pytest.raises(LockedError, match="process unknown"):
+        LockByName(held).acquire(time.monotonic())
     assert held.is_fifo()
     tried("machine faults")
 
@@ -523,9 +511,9 @@ def test_deleted_files_that_stay_until_they_are_closed(
         else:
             unlink(path, missing_ok=missing_ok)
 
-    def close(lock: _Lock) -> None:
-        release(lock)
-        unlink(lock.file.with_name(hidden), missing_ok=True)
+    def close(lock: _Lock, force: bool = False) -> None:
+        release(lock, force=force)
+        unlink(Path(lock.lock_file).with_name(hidden), missing_ok=True)
 
     monkeypatch.setattr(Path, "unlink", hide)
     monkeypatch.setattr(_Lock, "release", close)

@@ -17,21 +17,19 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
-from yolobg.changes.lock_file import NO_LOCKS, stand_alone
+from yolobg.changes.lock_fallback import NO_LOCKS, LockByName
+from yolobg.changes.lock_file import stand_alone
 from yolobg.changes.manifest import FOLDER
 from yolobg.errors import LockedError, MergeError
-from yolobg.files import read_ordinary, step, sweep_parts, temporary_name
+from yolobg.files import read_ordinary, step, sweep_parts
 
-__all__ = ["acquire_by_name", "hold", "hold_review", "was_left"]
+__all__ = ["hold", "hold_review", "was_left"]
 
 WAIT_S = 10.0
 _LOCK, _REVIEW_LOCK = "lock", "review.lock"
 HOLDER_LIMIT_BYTES = 1 << 16
-_LOOK_S = 0.2
-# A holder says who it is in the moment after it has created the file; one that was killed in between never does.
-_UNWRITTEN_S = 5.0
 
 
 @contextlib.contextmanager
@@ -68,7 +66,7 @@ def hold_review(root: Path) -> Iterator[None]:
         LockedError: Another review is open.
     """
     folder = root / FOLDER
-    lock: _Lock | SoftFileLock | None = None
+    lock: _Lock | LockByName | None = None
     try:
         lock = _acquire(folder, 1.0, _REVIEW_LOCK)
     except LockedError as error:
@@ -93,45 +91,18 @@ def was_left(root: Path) -> bool:
     return (root / FOLDER / "holder.json").exists()
 
 
-class _Lock:
-    """A lock on a file that knows whether the file is still the one that others find under its name."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._held: os.stat_result | None = None
-        self._lock = FileLock(file, fallback_to_soft=False, on_acquired=self._note)
-
-    def _note(self, handle: int) -> None:
-        self._held = os.fstat(handle)
-
-    def acquire(self, timeout_s: float) -> bool:
-        """Take the lock; False where the file system has none.
-
-        Raises:
-            Timeout: Another process held it for all of the time.
-            OSError: The file cannot be made or written.
-        """
-        try:
-            self._lock.acquire(timeout=timeout_s)
-        except NotImplementedError:
-            return False
-        except OSError as error:
-            if error.errno in NO_LOCKS:
-                return False
-            raise
-        return True
+class _Lock(FileLock):
+    """A lock that can tell whether its file is still the one that others find under its name."""
 
     def is_current(self) -> bool:
+        handle = self._context.lock_file_fd
         try:
-            return self._held is not None and os.path.samestat(self._held, self.file.stat())
+            return handle is not None and os.path.samestat(os.fstat(handle), Path(self.lock_file).stat())
         except OSError:
             return False
 
-    def release(self) -> None:
-        self._lock.release()
 
-
-def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | SoftFileLock:
+def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByName:
     lock, until = _Lock(folder / name), time.monotonic() + wait_s
     while True:
         _make(folder)
@@ -139,8 +110,10 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | SoftFile
         try:
             stand_alone(folder / name, until)
             step("lock", folder / name)
-            if not lock.acquire(max(0.0, until - time.monotonic())):
-                return acquire_by_name(folder / f"{name}.held", until)
+            if not _lock_natively(lock, max(0.0, until - time.monotonic())):
+                by_name = LockByName(folder / f"{name}.held")
+                by_name.acquire(until)
+                return by_name
         except Timeout as error:
             raise LockedError(
                 f"{folder.parent}: another yolobg is running here ({_holder(folder)}); wait for it to end and run again"
@@ -156,58 +129,23 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | SoftFile
         lock.release()
 
 
-def acquire_by_name(marker: Path, until: float) -> SoftFileLock:
-    """Take a lock where the file system has none: a file that only one process can create.
-
-    filelock sees that a process of this machine which left it is gone; for one of another machine a person must say.
-
-    Args:
-        marker: The file.
-        until: A time of `time.monotonic`.
-
-    Raises:
-        LockedError: Another process holds it still.
-        MergeError: Something that is no file is in its place.
-        OSError: The folder cannot be written, or is gone.
-    """
-    lock = SoftFileLock(marker)
-    while True:
-        _refuse_planted(marker)
-        _remove_unwritten(marker)
-        try:
-            step("lock", marker)
-            # One look finds a marker that was left, and another takes its place.
-            lock.acquire(timeout=_LOOK_S, poll_interval=_LOOK_S / 4)
-        except Timeout as error:
-            if time.monotonic() < until:
-                continue
-            raise LockedError(
-                f"{marker.parent.parent}: another yolobg is running here ({_holder(marker.parent)}); wait for it to "
-                f"end. This file system has no locks: if it was killed, delete {marker} and run again"
-            ) from error
-        return lock
-
-
-def _remove_unwritten(marker: Path) -> None:
-    """Remove the marker of a process that was killed before it wrote into it who it is: filelock leaves it for ever."""
-    if not _is_unwritten(marker):
-        return
-    # By another name first, since another process may do the same and have its own marker there meanwhile.
-    aside = temporary_name(marker)
-    with contextlib.suppress(OSError):
-        step("rename", marker)
-        marker.rename(aside)
-        if not _is_unwritten(aside):
-            aside.rename(marker)
-        aside.unlink(missing_ok=True)
-
-
-def _is_unwritten(marker: Path) -> bool:
+def _lock_natively(lock: _Lock, timeout_s: float) -> bool:
+    """Take the lock; False where the file system has none."""
     try:
-        made = marker.lstat()
-    except OSError:
+        lock.acquire(timeout=timeout_s)
+    # Some versions of the library warn where they take another kind of lock, and a caller may have made that an error.
+    except (NotImplementedError, Warning):
+        lock.release()
         return False
-    return stat.S_ISREG(made.st_mode) and made.st_size == 0 and time.time() - made.st_mtime > _UNWRITTEN_S
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return False
+        raise
+    # The library may have become a lock of another kind, which knows nothing of `is_current`.
+    native = hasattr(lock, "is_current")
+    if not native:
+        lock.release()
+    return native
 
 
 def _make(folder: Path) -> None:
@@ -227,7 +165,7 @@ def _make(folder: Path) -> None:
 
 
 def _refuse_planted(lock: Path) -> None:
-    """Taking a lock empties its file or removes what is no marker, and some versions of filelock follow links."""
+    """Taking a lock empties its file, and some versions of filelock follow links."""
     try:
         there = lock.lstat()
     except OSError:
@@ -238,14 +176,14 @@ def _refuse_planted(lock: Path) -> None:
         )
 
 
-def _let_go(lock: _Lock | SoftFileLock, folder: Path) -> None:
+def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
     # Elsewhere than on Windows the file must be deleted while it is held, see `is_current`.
-    if sys.platform == "win32" or isinstance(lock, SoftFileLock):
-        _release(lock)
+    if sys.platform == "win32" or isinstance(lock, LockByName):
+        lock.release()
         _tidy(folder)
     else:
         emptied = _tidy(folder)
@@ -255,17 +193,10 @@ def _let_go(lock: _Lock | SoftFileLock, folder: Path) -> None:
             _remove_empty(folder)
 
 
-def _release(lock: _Lock | SoftFileLock) -> None:
-    with contextlib.suppress(OSError):
-        if isinstance(lock, SoftFileLock):
-            step("unlink", Path(lock.lock_file))
-        lock.release()
-
-
-def _drop(lock: _Lock | SoftFileLock, file: Path) -> None:
+def _drop(lock: _Lock | LockByName, file: Path) -> None:
     """Release a lock and delete its file, in the order that the system wants."""
-    if sys.platform == "win32" or isinstance(lock, SoftFileLock):
-        _release(lock)
+    if sys.platform == "win32" or isinstance(lock, LockByName):
+        lock.release()
     with contextlib.suppress(OSError):
         step("unlink", file)
         file.unlink(missing_ok=True)
@@ -311,7 +242,7 @@ def _drop_left_review(folder: Path) -> bool:
     lock = _Lock(folder / _REVIEW_LOCK)
     try:
         stand_alone(folder / _REVIEW_LOCK, 0.0)
-        if lock.acquire(0.0):
+        if _lock_natively(lock, 0.0):
             _drop(lock, folder / _REVIEW_LOCK)
     except Timeout:
         return False

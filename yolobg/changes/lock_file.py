@@ -7,7 +7,6 @@ its file, which may be the user's under its other name; and each of the two is t
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 import time
@@ -16,12 +15,10 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from yolobg.changes.lock_fallback import NO_LOCKS
 from yolobg.files import create_empty, opened, step, temporary_name
 
-__all__ = ["NO_LOCKS", "stand_alone"]
-
-# What a file system answers that has no locks, or whose server of locks is down.
-NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
+__all__ = ["stand_alone"]
 
 _LOOK_S = 0.05
 
