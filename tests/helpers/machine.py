@@ -295,26 +295,6 @@ def small_disk(place: Path) -> Iterator[SmallDisk]:
 
 
 @contextlib.contextmanager
-def reflink_disk(place: Path) -> Iterator[Path]:
-    """A file system whose files can share blocks, mounted at `place`; skips where root cannot have one."""
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mkfs.btrfs"):
-        pytest.skip("a disk with shared blocks needs Linux, root and mkfs.btrfs")
-    disk = place.with_suffix(".img")
-    with disk.open("wb") as file:
-        file.truncate(256 << 20)
-    subprocess.run(["mkfs.btrfs", "-q", str(disk)], check=True, capture_output=True)
-    place.mkdir()
-    try:
-        _mount("-o", "loop", str(disk), str(place))
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"this machine does not let root mount: {error.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)
-
-
-@contextlib.contextmanager
 def bind_mount(folder: Path, place: Path) -> Iterator[None]:
     """Show a folder at another place of its disk, as `docker -v` does; skips the test where that is not allowed."""
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):

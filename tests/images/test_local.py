@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import shutil
 import stat
@@ -15,8 +13,6 @@ from pathlib import Path
 import pytest
 from download_pictures import QUICK, names, picture, records, served
 from image_server import ImageServer
-from machine import reflink_disk
-from PIL import Image
 
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.images import fetch_images
@@ -185,56 +181,6 @@ def test_local__hard_links_across_file_systems_say_what_to_do(tmp_path: Path) ->
         assert len(copied.staged) == 1
     finally:
         shutil.rmtree(other)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call in Python")
-def test_copies__share_their_blocks_where_the_file_system_can(tmp_path: Path) -> None:
-    pool = [ImageRecord(number, f"{number}.bmp", 1500, 1000) for number in range(1, 6)]
-    with reflink_disk(tmp_path / "disk") as disk:
-        (disk / "c").mkdir()
-        for record in pool:
-            Image.effect_noise((record.width, record.height), 50).convert("RGB").save(disk / "c" / record.file_name)
-        os.sync()
-        free = shutil.disk_usage(disk).free
-        result = fetch_images(pool, needed=5, origin=Origin("x", folders=(disk / "c",)), staging=disk / "s")
-        os.sync()
-        assert free - shutil.disk_usage(disk).free < 4_500_000, "more than one of the five was written"
-        for one in result.staged:
-            content = (disk / "c" / one.record.file_name).read_bytes()
-            assert Path(one.path).read_bytes() == content
-            assert one.sha256 == hashlib.sha256(content).hexdigest()
-            assert not Path(one.path).samefile(one.url)
-        lay(disk / "c", records(1))
-        picture_ = (disk / "c" / records(1)[0].file_name).read_bytes()
-        (disk / "c" / records(1)[0].file_name).write_bytes(picture_ + b"more")
-        result = fetch_images(records(1), needed=1, origin=Origin("x", folders=(disk / "c",)), staging=disk / "t")
-        assert Path(result.staged[0].path).read_bytes() == picture_
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call in Python")
-def test_copies__that_share_blocks_are_tried_for_few_images_and_verified(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pool = records(60)
-    lay(tmp_path / "c", pool)
-    origin = Origin("x", folders=(tmp_path / "c",))
-    tried: list[int] = []
-
-    def cannot(target: int, _what: int, _source: int) -> None:
-        tried.append(target)
-        os.write(target, b"half")
-        raise OSError(errno.EOPNOTSUPP, "not here")
-
-    monkeypatch.setattr("fcntl.ioctl", cannot)
-    result = fetch_images(pool, needed=60, origin=origin, staging=tmp_path / "s")
-    assert [Path(one.path).read_bytes() for one in result.staged] == [
-        (tmp_path / "c" / record.file_name).read_bytes() for record in pool
-    ]
-    assert 1 <= len(tried) <= 4, "once, by each of the threads at most"
-    monkeypatch.setattr("fcntl.ioctl", lambda target, _what, _source: os.write(target, b"another file"))
-    result = fetch_images(pool[:3], needed=3, origin=origin, staging=tmp_path / "t")
-    assert (len(result.staged), len(result.failed)) == (0, 3)
-    assert names(tmp_path / "t") == []
 
 
 def test_local__loads_no_http_client(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,15 +18,10 @@ from yolobg.images.staging import content_of, create_new, part_path, staged_path
 from yolobg.model import ImageRecord, Link, Staged
 from yolobg.safe_names import safe_parts
 
-if sys.platform == "linux":
-    import fcntl
-
 __all__ = ["LocalFolders"]
 
 # Below a folder, in this order.
 LAYOUTS = ("", "train2017", "val2017", "images/train2017", "images/val2017", "images")
-# ioctl(2) number of linux/fs.h: btrfs, XFS, bcachefs, OCFS2 and others make such copies.
-_FICLONE = 0x40049409
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
@@ -40,7 +34,6 @@ class LocalFolders:
         places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
         self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
         self._inside: dict[str, bool] = {}
-        self._without_clones: set[Path] = set()
 
     def find(self, record: ImageRecord) -> Path | None:
         """The file of a record in the first place that has one, or None.
@@ -132,43 +125,22 @@ class LocalFolders:
 
         Returns its size and SHA-256, and those of the file where that has more.
 
-        All is read once: a copy that shares its blocks with the file after it was made, any other before, and then
-        written from memory. So what was verified is what is there.
+        A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
+        (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
         """
         if self._link != "copy":
             self._make_link(source, part)
             with content_of(part) as data:
                 size = _size_as_linked(data, record)
                 return size, _digest(data), None
-        cloned = self._clone(source, part)
-        with content_of(part if cloned else source) as data:
+        with content_of(source) as data:
             size = check_image(data, record, depth="structure", may_go_on=True)
-            goes_on = size < len(data)
-            picture = data[:size] if goes_on else data
-            facts = size, _digest(picture), (len(data), _digest(data)) if goes_on else None
-            if not cloned:
-                _write_new(part, picture, self._staging)
-        if cloned and goes_on:
-            os.truncate(part, size)
-        return facts
-
-    def _clone(self, source: Path, part: Path) -> bool:
-        """Make a copy that shares its blocks with the source (reflink); False where the file system makes none."""
-        if sys.platform != "linux" or source.parent in self._without_clones:
-            return False
-        with write_guard(self._staging):
-            target = create_new(part)
-        try:
-            files.step("write", part)
-            with source.open("rb") as original:
-                fcntl.ioctl(target, _FICLONE, original.fileno())
-        except OSError:
-            self._without_clones.add(source.parent)
-            return False
-        else:
-            return True
-        finally:
-            os.close(target)
+            if size == len(data):
+                _write_new(part, data, self._staging)
+                return size, _digest(data), None
+            picture = data[:size]
+            _write_new(part, picture, self._staging)
+            return size, _digest(picture), (len(data), _digest(data))
 
     def _make_link(self, source: Path, part: Path) -> None:
         files.step("unlink", part)
