@@ -99,7 +99,10 @@ def lacking(rows: Sequence[Judged], matches: Sequence[ClassMatch]) -> frozenset[
     """Return the categories that a list needs and that none of its names excludes; nothing if a question stops it."""
     if any(match.status in ("opaque", "unknown") for match in matches):
         return frozenset()
-    return frozenset().union(*(row.needs for row in rows)).difference(*map(all_of, matches))
+    excluded = frozenset().union(*map(all_of, matches))
+    needed = frozenset().union(*(row.needs.difference(*row.any_of) for row in rows))
+    unserved = (one_of for row in rows for one_of in row.any_of if not one_of & excluded)
+    return (needed - excluded).union(*unserved)
 
 
 def score_lists(folder: Path, *, part: str | None, errors: bool) -> None:
