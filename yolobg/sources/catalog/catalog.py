@@ -1,6 +1,6 @@
 """The embedded database of a source: who may be a background, and what is known of each image.
 
-Answers every question asked of a source; `catalog_build` writes the file, `catalog_cache` finds or makes it. The file
+Answers every question asked of a source; `build` writes the file, `open` finds or makes it. The file
 is never changed once it is in place, so readers need no lock and may share it.
 
 The semantics are pycocotools': an image holds a category when any annotation says so, crowd regions included

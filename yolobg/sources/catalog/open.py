@@ -1,7 +1,7 @@
 """Finds the catalog of a source in the user's cache folder, or makes it.
 
 The fast way costs one small JSON file and a few `stat` calls. Everything slower (reading, unpacking, fetching,
-building) lies in `catalog_make`, which is imported only then.
+building) lies in `make`, which is imported only then.
 """
 
 from __future__ import annotations

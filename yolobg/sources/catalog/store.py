@@ -7,7 +7,7 @@
     locks/{id}.lock                         so that two processes do not do the same work
     pools/{id}.json                         what is in a folder of the user's own images (`own_folder` writes it)
     pools/coco-{digest}.json                the records of a COCO object (`coco_object` writes it)
-    used/{key}-{digest}.json                when a catalog was last used (`catalog_use`)
+    used/{key}-{digest}.json                when a catalog was last used (`use`)
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
 what is in it, and a note is only a short cut that is checked against the files.
