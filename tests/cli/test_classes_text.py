@@ -27,7 +27,7 @@ def _captured(console: Console, text: object) -> list[str]:
 
 def test_categories_own_names_take_one_line_and_no_table() -> None:
     (line,) = printed(OWN)
-    assert line.startswith(f"{', '.join(OWN)} are categories of the source and excluded")
+    assert line.startswith(f"Excluded, as categories of the source: {', '.join(OWN)}")
 
 
 def test_what_is_to_check_is_in_the_table_and_nothing_else() -> None:
@@ -48,9 +48,9 @@ def test_all_shows_everything_in_the_table() -> None:
 
 def test_what_people_confuse_with_a_category_is_in_its_line() -> None:
     assert printed(["car"]) == [
-        "car is a category of the source and excluded; maybe also what people confuse with them: bus, truck"
+        "Excluded, as categories of the source: car; easily confused with them: bus, truck (maybe)"
     ]
-    assert printed(["car", "bus", "truck"]) == ["car, bus, truck are categories of the source and excluded"]
+    assert printed(["car", "bus", "truck"]) == ["Excluded, as categories of the source: car, bus, truck"]
 
 
 def test_an_answer_of_the_user_stays_in_the_table() -> None:

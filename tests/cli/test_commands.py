@@ -269,7 +269,7 @@ def test_augment__asks_for_groups_of_names_on_one_page(
     saved = tmp_path / "map.yaml"
     told, code = on_terminal(["augment", str(data), *source(sample)], [*answers, str(saved)])
     assert code == 0, told
-    assert "2 names (say nothing about what is in the box): 0 'A1', 3 'A2'" in " ".join(told.split())
+    assert "2 names (too general to say what is in the box): 0 'A1', 3 'A2'" in " ".join(told.split())
     written = load_yaml(saved.read_bytes(), source="map.yaml")
     assert isinstance(written, dict)
     assert [written[name] for name in ("A1", "A2", "trafik lite")] == meant

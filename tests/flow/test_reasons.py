@@ -56,9 +56,9 @@ def failure(dataset: Path, source: Path, *, dry: bool) -> str:
         ("..\\label\\s{}.jpg", ["leads out of the folder", "s1.jpg"]),
         ("s{}.gif", ["no image suffix", "s1.gif"]),
         ("s{}", ["no image suffix", "s1"]),
-        ("images\\1/s{}.jpg", ["images", "is not there", "too much", "s1.jpg"]),
-        ("other{}.jpg", ["other", "is not there"]),
-        ("upload/7/s{}.jpg", ["upload/7/", "is not there", "too much"]),
+        ("images\\1/s{}.jpg", ["images", "does not exist", "which the folder lacks", "s1.jpg"]),
+        ("other{}.jpg", ["other", "does not exist"]),
+        ("upload/7/s{}.jpg", ["upload/7/", "does not exist", "which the folder lacks"]),
         ("same.jpg", ["several records have this file_name", "same.jpg"]),
     ],
 )

@@ -96,7 +96,7 @@ def test_convert__objects_of_the_stored_picture_are_turned_with_it(
     assert (x * scale in (left, right), y * scale in (top, bottom), seen) == (True, True, 2)
     assert points["keypoints"][3:] == [0, 0, 0]
     (said,) = report.warnings
-    assert said.startswith("1 images are stored lying and shown turned")
+    assert said.startswith("1 images carry an EXIF rotation")
     assert f"train/a{suffix}" in said
     again = convert(tmp_path / "out", tmp_path / "again", to="coco")
     assert (again.warnings, read(tmp_path / "again")[1]) == ((), read(tmp_path / "out")[1])
@@ -144,7 +144,7 @@ def test_voc__objects_of_the_stored_picture_are_turned_with_it(tmp_path: Path, o
     width, height = image_size(image)
     meant = [(left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height]
     assert row == pytest.approx(meant)
-    assert any("shown turned" in warning for warning in report.warnings)
+    assert any("EXIF rotation" in warning for warning in report.warnings)
 
 
 @pytest.mark.datumaro
@@ -172,7 +172,7 @@ def test_datumaro__objects_of_the_stored_picture_are_turned_with_it(
     left, top, right, bottom = red_part(image)
     (found,) = read(tmp_path / "back")[1]
     assert found["bbox"] == pytest.approx([left, top, right - left, bottom - top], abs=0.02)
-    assert any("shown turned" in warning for warning in report.warnings)
+    assert any("EXIF rotation" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

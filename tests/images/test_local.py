@@ -54,7 +54,7 @@ def test_local__no_layout_at_all_gives_back_failed(tmp_path: Path) -> None:
     result = fetch_images(pool, needed=3, origin=Origin("x", folders=(tmp_path / "coco",)), staging=tmp_path / "s")
     assert [one.record.id for one in result.staged] == [1]
     assert [(one.source_id, one.attempts) for one in result.failed] == [(2, 1), (3, 1)]
-    assert "is not there" in result.failed[0].reason
+    assert "does not exist" in result.failed[0].reason
 
 
 def test_local__folders_in_order_and_own_sub_paths(tmp_path: Path) -> None:

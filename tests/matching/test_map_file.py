@@ -82,12 +82,12 @@ def test_an_empty_file_maps_nothing() -> None:
 def test_what_is_to_answer_is_one_block_for_each_reason_with_the_suggestion() -> None:
     text = map_text(match_classes(["dog", "A1", "lorrrry", "A2", "qwrtzx"]))
     assert [line for line in text.splitlines() if line.startswith("# ")][3:] == [
-        "# To answer (say nothing about what is in the box): say what each is and remove the first #",
+        "# To answer (too general to say what is in the box): say what each is and remove the first #",
         '# "A1": none',
         '# "A2": none',
-        "# To answer (are in no word list): say what each is and remove the first #",
+        "# To answer (not in any word list): say what each is and remove the first #",
         '# "lorrrry": ["truck"]',
-        "# To answer (are in no word list): say what each is and remove the first #",
+        "# To answer (not in any word list): say what each is and remove the first #",
         '# "qwrtzx": none',
     ]
 

@@ -44,11 +44,11 @@ __all__ = ["evaluate"]
     "--conf", metavar="C[,C]", default="0.25,0.5", show_default=True, help="Confidences for the figures at one setting."
 )
 @click.option(
-    "--bootstrap", metavar="N", type=int, default=2000, show_default=True, help="Draws that the intervals rest on."
+    "--bootstrap", metavar="N", type=int, default=2000, show_default=True, help="Number of bootstrap resamples."
 )
 @click.option(
     "--categories", type=click.Choice(["0", "1"]),
-    help="Number of the first class in the predictions, where that can't be known.",
+    help="category_id of the first class, if the predictions do not show it.",
 )  # fmt: skip
 @click.option("--imgsz", metavar="auto|N", default="auto", show_default=True, help="Image size for a model.")
 @click.option("--device", metavar="NAME", default="auto", show_default=True, help="What to run a model on.")

@@ -191,9 +191,8 @@ def _settled_lines(settled: Sequence[ClassMatch]) -> Iterator[Text]:
     names = ", ".join(clean(match.name, 40) for match in settled)
     beside = {e.coco: None for match in settled for e in match.maybe}
     also = [name for name in beside if all(name != e.coco for match in settled for e in match.exclude)]
-    more = f"; maybe also what people confuse with them: {', '.join(map(clean, also))}" if also else ""
-    plural = "are categories" if len(settled) > 1 else "is a category"
-    yield Text(f"{names} {plural} of the source and excluded{more}")
+    more = f"; easily confused with them: {', '.join(map(clean, also))} (maybe)" if also else ""
+    yield Text(f"Excluded, as categories of the source: {names}{more}")
 
 
 def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, str]]:

@@ -30,7 +30,9 @@ __all__ = ["train"]
     "--on-error", type=click.Choice(("warn", "raise")), default="warn", show_default=True,
     help="If backgrounds can't be added: warn and train, or stop.",
 )  # fmt: skip
-@click.option("--evict", is_flag=True, help="Remove all backgrounds that yolobg added when the training ends.")
+@click.option(
+    "--evict", is_flag=True, help="When training ends, remove every background that yolobg has added to train."
+)
 @yes_option
 @quiet_option
 def train(

@@ -40,7 +40,7 @@ def words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None) -> s
     if verdict == "one_side":
         return ""
     if recall is None:
-        return "Not shown: too few backgrounds to compare recall at equal false-alarm rates."
+        return "Too few backgrounds to compare recall at equal false-alarm rates."
     change = (
         f"recall at equal false-alarm rates {recall.point * 100:+.1f} points "
         f"(95 % interval {recall.low * 100:+.1f} to {recall.high * 100:+.1f})"

@@ -72,8 +72,8 @@ def _how_to_install() -> str:
     if not any(map(_is_installed, ("ultralytics", *_OPENCVS))):
         return _INSTALL
     return (
-        f"run it in an environment of its own, {_ISOLATED} (or pipx in place of uvx). `{_INSTALL}` here would bring a "
-        "second OpenCV and an older Pillow beside those that are installed"
+        f"run it in an environment of its own, {_ISOLATED} (or `pipx run --spec 'yolobg[convert]' yolobg convert …`). "
+        f"`{_INSTALL}` here would bring a second OpenCV and an older Pillow beside those that are installed"
     )
 
 

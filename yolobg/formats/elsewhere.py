@@ -40,7 +40,7 @@ class Elsewhere:
         if other != (split, name):
             raise DatasetError(
                 f"{found}: two images of the annotations would be this file ({'/'.join(other)} and {split}/{name}); "
-                "give the folder below which they lie as their records say"
+                "pass --images the folder that the recorded paths are relative to"
             )
         return found
 
@@ -57,7 +57,7 @@ class Elsewhere:
         there = self._below[folders].get(name, [])
         if len(there) > 1:
             raise DatasetError(
-                f"{there[0]} and {there[1]}: both may be the image '{name}'; give the folder below which images lie as "
-                "their records say"
+                f"{there[0]} and {there[1]}: both may be the image '{name}'; pass --images the folder that the "
+                "recorded paths are relative to"
             )
         return there[0] if there else None

@@ -42,8 +42,8 @@ class Upright:
     def _told(self) -> Iterator[str]:
         if self._found:
             yield (
-                f"{len(self._found):,} images are stored lying and shown turned (EXIF orientation), and their records "
-                f"are of the stored image: their objects were turned too, e.g. {_first(self._found)}"
+                f"{len(self._found):,} images carry an EXIF rotation, and their annotations match the unrotated "
+                f"pixels: the annotations were rotated too, e.g. {_first(self._found)}"
             )
         if self._unclear:
             yield (

@@ -65,16 +65,16 @@ class LocalFolders:
         if parts is None or not self._places:
             return "its file_name is no path below a folder of the images"
         others = [str(place.relative_to(self._places[0])) for place in self._below()]
-        looked = f"{self._places[0].joinpath(*parts)} is not there" + (
+        looked = f"{self._places[0].joinpath(*parts)} does not exist" + (
             f", nor below {', '.join(others)}" if others else ""
         )
         for place in self._places:
             for start in range(1, len(parts)):
                 if place.joinpath(*parts[start:]).is_file():
                     return (
-                        f"{looked}; but {place.joinpath(*parts[start:])} is, so the file_name has "
-                        f"'{'/'.join(parts[:start])}/' too much: correct the annotations, or lay the images into such "
-                        "a folder"
+                        f"{looked}; but {place.joinpath(*parts[start:])} does: the file_name begins with "
+                        f"'{'/'.join(parts[:start])}/', which the folder lacks. Correct the annotations, or move the "
+                        "images into such a folder"
                     )
         return looked
 

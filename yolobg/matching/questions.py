@@ -18,9 +18,9 @@ MOST_NAMES = 20
 """So many names of a question are listed."""
 
 WHY = {
-    "lost": "lost letters",
-    "opaque": "say nothing about what is in the box",
-    "unknown": "are in no word list",
+    "lost": "letters lost",
+    "opaque": "too general to say what is in the box",
+    "unknown": "not in any word list",
 }
 """The kinds of questions, in the order in which they are asked."""
 
@@ -92,8 +92,8 @@ def message(stuck: Sequence[ClassMatch]) -> str:
 
 
 def _lines(question: Question) -> Iterator[str]:
-    near = f"; nearest: {', '.join(question.suggestions)}" if question.suggestions else ""
-    yield f"  {question.why}{near}:"
+    near = f" (nearest: {', '.join(question.suggestions)})" if question.suggestions else ""
+    yield f"  {question.why[0].upper()}{question.why[1:]}{near}:"
     yield f"    {listed(question, most=MOST_NAMES)}"
 
 

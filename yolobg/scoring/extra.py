@@ -23,5 +23,8 @@ def check_extra(modules: Sequence[str] = NEEDED, *, extra: str = "evaluate") -> 
         UsageError: One is not installed; the message says how to install it.
     """
     missing = [name for name in modules if find_spec(name) is None]
+    if missing == ["onnxruntime"]:
+        # The extra would bring a second OpenCV beside the one that is there.
+        raise UsageError("onnxruntime: not installed, and needed for this: pip install onnxruntime")
     if missing:
         raise UsageError(f"{', '.join(missing)}: not installed, and needed for this: pip install 'yolobg[{extra}]'")

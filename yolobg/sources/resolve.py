@@ -27,7 +27,8 @@ __all__ = ["Source", "resolve_source", "source_warnings"]
 _SHOWN = 8
 _FAST = (
     "--fast: images were chosen by COCO's object labels alone. Captions were not checked, and licences and authors are "
-    "not known; a run without --fast that replaces or adds images checks them for what it adds"
+    "not known. The next run without --fast that adds images fills in the licences and authors of these too; it checks "
+    "captions only for the images it adds"
 )
 
 
