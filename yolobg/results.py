@@ -44,13 +44,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """The source and what remained of it. `non_commercial` counts the chosen images under an NC licence."""
+    """The source and what remained of it.
+
+    `non_commercial` counts the chosen images under an NC licence; None where no licences are recorded.
+    """
 
     name: str
     images: int
     eligible: int
     left_out: LeftOut
-    non_commercial: int = 0
+    non_commercial: int | None = None
     expected_contamination: Contamination | None = None
 
 

@@ -67,6 +67,7 @@ def test_augment__fast_takes_exactly_the_number_and_none_with_a_class(dataset: P
     for added in report["added"]:
         assert not held(added["source_id"]) & excluded
         assert added["license"] is None
+    assert report["source"]["non_commercial"] is None, "not a number that nobody counted"
     assert any("licences and authors are not known" in warning for warning in report["warnings"])
     assert yolobg.status(dataset).after.ours == 6
     assert len(json.loads(run("remove", dataset, "--json").stdout)["removed"]) == 6

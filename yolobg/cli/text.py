@@ -142,7 +142,8 @@ def _source_table(report: Report) -> Table:
             table.add_row(name, f"{number:,}")
     chosen = report.target.needed if report.dry_run else len(report.added)
     table.add_row("chosen", f"{chosen:,}")
-    table.add_row("  of these non-commercial", f"{source.non_commercial:,}")
+    unknown = source.non_commercial is None
+    table.add_row("  of these non-commercial", "not known" if unknown else f"{source.non_commercial:,}")
     if source.expected_contamination:
         table.add_row("expected to contain a class anyway", _chance(source.expected_contamination))
     return table

@@ -160,8 +160,10 @@ def _naming_bad_bytes(data: DataYaml) -> Iterator[None]:
         raise UnresolvedClassError(f"{data.warnings[0]}\n{error}", error.matches) from error
 
 
-def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int:
-    """How many records lie under a licence that forbids commercial use."""
+def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int | None:
+    """How many records lie under a licence that forbids commercial use; None where the source records no licences."""
+    if not licenses:
+        return None
     return sum(
         1 for r in records if r.license is not None and r.license in licenses and not licenses[r.license].commercial
     )
