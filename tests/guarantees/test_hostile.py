@@ -98,7 +98,7 @@ def test_names__through_a_local_folder_lead_nowhere_else(world: World) -> None:
     plant_names(world)
     instances = write_source(world.source, 6, extra=hostile_names(world))
     before = world.outside()
-    with pytest.raises(YolobgError, match="only 5 of 40"):
+    with pytest.raises(YolobgError, match="40 backgrounds are needed, and only 5 of 45"):
         yolobg.augment(world.dataset, count=40, annotations=instances, images=[world.source], report=False)
     assert not added(world)
     assert len(yolobg.augment(world.dataset, count=5, annotations=instances, images=[world.source]).added) == 5
