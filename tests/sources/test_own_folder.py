@@ -65,7 +65,9 @@ def test_augment__takes_every_suffix_that_trainers_read(dataset: Path, tmp_path:
     image = tmp_path / "pool" / f"a{suffix}"
     image.parent.mkdir()
     Image.init()
-    kind = {".dng": "TIFF", ".heic": "HEIF", ".heif": "HEIF"}.get(suffix) or Image.registered_extensions()[suffix]
+    kind = {".avif": "AVIF", ".dng": "TIFF", ".heic": "HEIF", ".heif": "HEIF"}.get(
+        suffix
+    ) or Image.registered_extensions()[suffix]
     if kind not in Image.SAVE:
         image.write_bytes(b"a picture")
         source = yolobg.plan(dataset, source=str(image.parent), count=1).report.source
