@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib
 import multiprocessing
 import os
 import platform
@@ -18,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.table import Row, format_table
+from benchmarks.table import format_table, run_part
 
 FOLDER = Path(__file__).parent
 PEERS = ("yolobg", "urllib3", "pycocotools", "requests", "click", "labelformat")
@@ -78,17 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in options.only.split(","):
         # In a process of its own: Linux counts the memory of the process that starts a contender into its peak.
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
-            rows = fresh.submit(rows_of, name).result()
+            rows = fresh.submit(run_part, name).result()
         parts.append(f"## {name}\n\n{format_table(rows)}\n")
         print(parts[-1], flush=True)
         if options.write:
             write("\n".join(parts))
-
-
-def rows_of(name: str) -> list[Row]:
-    """The rows of `bench_NAME`."""
-    rows: list[Row] = importlib.import_module(f"benchmarks.bench_{name}").run()
-    return rows
 
 
 def write(text: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Row", "format_table"]
+__all__ = ["Row", "format_table", "run_part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,9 @@ def format_table(rows: Sequence[Row]) -> str:
         target = "" if row.target is None else f"{row.target:g} {'✓' if row.ratio >= row.target else '✗'}"
         lines.append(f"| {row.what} | {row.ours} | {row.peer} | {row.ratio:.2f} | {target} | {row.note} |")
     return "\n".join(lines)
+
+
+def run_part(name: str) -> list[Row]:
+    """The rows of `bench_NAME`; lies here because a process that is spawned does not import `__main__`."""
+    rows: list[Row] = importlib.import_module(f"benchmarks.bench_{name}").run()
+    return rows
