@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from download_pictures import picture
@@ -92,9 +93,9 @@ def test_augment__fast_takes_no_damaged_image(dataset: Path, fault: str) -> None
     [{"license": "commercial"}, {"source": "."}, {"annotations": "x.json", "images": (".",)}],
     ids=["licence", "folder", "annotations"],
 )
-def test_fast__beside_what_it_cannot_serve_is_refused(dataset: Path, options: dict[str, object]) -> None:
+def test_fast__beside_what_it_cannot_serve_is_refused(dataset: Path, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="--fast"):
-        yolobg.plan(dataset, fast=True, **options)  # type: ignore[arg-type]
+        yolobg.plan(dataset, fast=True, **options)
 
 
 def test_augment__names_the_ways_on_if_the_annotations_cannot_be_fetched(

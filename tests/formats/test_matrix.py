@@ -42,7 +42,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, T
     }
 
 
-def options(format_: Format, *, polygons: bool) -> dict[str, str]:
+def options(format_: Format, *, polygons: bool) -> dict[str, Any]:
     """What has to be allowed for a format."""
     asked = {}
     if polygons and not format_.polygons:
@@ -100,9 +100,9 @@ def test_convert__there_and_back(
     else:
         truths = boxes_only(truths) if "polygons" in wish else truths
 
-    begun = convert(source, tmp_path / "0", to=first, **wish)  # type: ignore[arg-type]
-    there = convert(tmp_path / "0", tmp_path / "1", to=second, from_=first, **wish)  # type: ignore[arg-type]
-    back = convert(tmp_path / "1", tmp_path / "2", to=first, from_=second, **wish)  # type: ignore[arg-type]
+    begun = convert(source, tmp_path / "0", to=first, **wish)
+    there = convert(tmp_path / "0", tmp_path / "1", to=second, from_=first, **wish)
+    back = convert(tmp_path / "1", tmp_path / "2", to=first, from_=second, **wish)
 
     for report in (begun, there, back):
         counts = report.after
@@ -129,17 +129,17 @@ def test_convert__an_image_with_a_crowd_alone_is_a_background_once_that_was_said
 ) -> None:
     source, truths = sources["crowd"]
     target = FORMATS[name]
-    allowed = {"class_order": "lose"} if not target.classes else {}
+    allowed: dict[str, Any] = {"class_order": "lose"} if not target.classes else {}
     if not target.crowds:
         with pytest.raises(UsageError, match=r"1 crowd regions.*--crowds drop"):
-            convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
+            convert(source, tmp_path / "x", to=name, **allowed)
         assert not list(tmp_path.iterdir())
         allowed["crowds"] = "drop"
     elif not target.masks:
         with pytest.raises(UsageError, match=r"1 crowd regions are run-length masks: --polygons to-boxes"):
-            convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
+            convert(source, tmp_path / "x", to=name, **allowed)
         allowed["polygons"] = "to-boxes"
-    report = convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
+    report = convert(source, tmp_path / "x", to=name, **allowed)
     assert (report.before.backgrounds, report.after.backgrounds) == (4, 4)
     assert report.after.crowds == (1 if target.crowds else 0)
     found = original(read(tmp_path / "x", name), report)
@@ -153,12 +153,12 @@ def test_convert__polygons_are_kept_or_refused_but_never_an_empty_label(
 ) -> None:
     source, truths = sources["polygons"]
     target = FORMATS[name]
-    allowed = {"class_order": "lose"} if not target.classes else {}
+    allowed: dict[str, Any] = {"class_order": "lose"} if not target.classes else {}
     if not target.polygons:
         with pytest.raises(UsageError, match="polygons: --polygons to-boxes"):
-            convert(source, tmp_path / "x", to=name, **allowed)  # type: ignore[arg-type]
+            convert(source, tmp_path / "x", to=name, **allowed)
         assert not list(tmp_path.iterdir()), "something was left behind"
-    report = convert(source, tmp_path / "y", to=name, polygons="to-boxes", **allowed)  # type: ignore[arg-type]
+    report = convert(source, tmp_path / "y", to=name, polygons="to-boxes", **allowed)
     assert report.after.polygons == 0
     assert report.changes[0].endswith("polygons became boxes")
     check(original(read(tmp_path / "y", name), report), boxes_only(truths), tolerance(name))
@@ -169,15 +169,15 @@ def test_convert__without_images_and_with_links(
     tmp_path: Path, sources: dict[str, tuple[Path, Truths]], name: str
 ) -> None:
     source, _ = sources["boxes"]
-    allowed = {"class_order": "lose"} if not FORMATS[name].classes else {}
+    allowed: dict[str, Any] = {"class_order": "lose"} if not FORMATS[name].classes else {}
     if FORMATS[name].bare:
-        bare = convert(source, tmp_path / "none", to=name, images="none", **allowed)  # type: ignore[arg-type]
+        bare = convert(source, tmp_path / "none", to=name, images="none", **allowed)
         assert (bare.after.images, bare.after.backgrounds) == (13, 3)
         assert not pictures(tmp_path / "none")
     else:
         with pytest.raises(UsageError, match="without their images"):
-            convert(source, tmp_path / "none", to=name, images="none", **allowed)  # type: ignore[arg-type]
-    linked = convert(source, tmp_path / "hard", to=name, images="hard", **allowed)  # type: ignore[arg-type]
+            convert(source, tmp_path / "none", to=name, images="none", **allowed)
+    linked = convert(source, tmp_path / "hard", to=name, images="hard", **allowed)
     assert linked.after.images == 13
     files = [p for p in (tmp_path / "hard").rglob("*") if p.suffix in (".jpg", ".png")]
     assert len(files) == 13

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,10 @@ def roboflow(root: Path) -> Path:
     ids=["no folder", "an empty folder", "two of them", "a file in its way"],
 )
 def test_convert__splits_without_images_are_left_out_and_said(
-    tmp_path: Path, change: object, missing: list[str], images: int
+    tmp_path: Path, change: Callable[[Path], object], missing: list[str], images: int
 ) -> None:
     root = roboflow(tmp_path / "rf")
-    change(root)  # type: ignore[operator]
+    change(root)
     report = convert(root, tmp_path / "out", to="coco")
     assert report.after.images == images
     assert not {*report.after.splits} & {*missing}

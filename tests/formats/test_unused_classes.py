@@ -89,9 +89,10 @@ def test_convert__a_class_that_others_name_and_objects_have_is_ordinary(tmp_path
 @pytest.mark.parametrize("to", ["voc", pytest.param("datumaro", marks=pytest.mark.datumaro)])
 def test_convert__two_classes_of_one_name_that_both_have_objects_are_refused(tmp_path: Path, to: str) -> None:
     made = source(tmp_path / "source", ROOTS["the name of a class"], 0, 2)
-    for wish in ({}, {"drop_unused": True}):
+    wishes: tuple[dict[str, Any], ...] = ({}, {"drop_unused": True})
+    for wish in wishes:
         with pytest.raises(UsageError, match=r"2 classes called 'dog'.*rename them in the source"):
-            convert(made, tmp_path / "out", to=to, **wish)  # type: ignore[arg-type]
+            convert(made, tmp_path / "out", to=to, **wish)
     assert convert(made, tmp_path / "yolo", to="yolo").after.classes == {0: "dog", 1: "cat", 2: "dog"}
 
 

@@ -22,8 +22,8 @@ def ask(folder: Path) -> dict[str, dict[str, bool]]:
 
 def _ask(file: Path) -> dict[str, bool]:
     import numpy as np  # noqa: PLC0415 - only there beside Ultralytics
-    from ultralytics.data.utils import verify_image_label  # noqa: PLC0415
-    from ultralytics.utils.patches import imread  # noqa: PLC0415
+    from ultralytics.data.utils import verify_image_label  # noqa: PLC0415 - as above
+    from ultralytics.utils.patches import imread  # noqa: PLC0415 - as above
 
     before = file.read_bytes()
     scanned = verify_image_label((str(file), str(file.with_suffix(".none")), "", False, 1, 0, 0, False))[0] is not None

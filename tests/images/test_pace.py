@@ -122,7 +122,7 @@ def test_turns__never_more_than_the_limit_and_nothing_is_forgotten() -> None:
             with lock:
                 at_work += 1
                 most = max(most, at_work)
-            time.sleep(0.001)
+            time.sleep(0.001)  # so that others are at work meanwhile
             with lock:
                 at_work -= 1
                 done.append(item)
@@ -137,7 +137,7 @@ def test_turns__never_more_than_the_limit_and_nothing_is_forgotten() -> None:
         turns.add(item)
     until = time.monotonic() + 30
     while len(done) < 70 and time.monotonic() < until:
-        time.sleep(0.005)
+        time.sleep(0.005)  # leaves the interpreter to the workers
     turns.close()
     for thread in threads:
         thread.join(10)
@@ -150,7 +150,7 @@ def test_turns__what_waited_its_time_comes_before_what_is_new() -> None:
     turns.add("second", wait_s=0.002)
     turns.add("first", wait_s=0.001)
     turns.add("new")
-    time.sleep(0.01)
+    time.sleep(0.01)  # until what waits is due
     taken = []
     for _ in range(3):
         taken.append(turns.take())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,23 +59,7 @@ __all__ = ["evaluate"]
 @json_option
 @quiet_option
 def evaluate(
-    data_yaml: Path,
-    *,
-    before: tuple[Path, ...],
-    after: tuple[Path, ...],
-    backgrounds: str | None,
-    split: str,
-    images: int,
-    seed: int,
-    conf: str,
-    bootstrap: int,
-    categories: str | None,
-    imgsz: str,
-    device: str,
-    batch: int,
-    dry_run: bool,
-    json_: bool,
-    quiet: bool,
+    data_yaml: Path, *, conf: str, categories: str | None, imgsz: str, json_: bool, quiet: bool, **options: Any
 ) -> None:
     """Did the backgrounds help? Compare models at equal false-alarm rates.
 
@@ -89,20 +73,11 @@ def evaluate(
     with bars(stderr_console(), wanted=not quiet) as progress:
         found = measure(
             data_yaml,
-            before=before,
-            after=after,
-            backgrounds=backgrounds,
-            split=split,
-            images=images,
-            seed=seed,
             conf=_confidences(conf),
-            bootstrap=bootstrap,
             categories=None if categories is None else int(categories),
             imgsz=_imgsz(imgsz),
-            device=device,
-            batch=batch,
-            dry_run=dry_run,
             progress=progress,
+            **options,
         )
     _show(found, json_=json_, quiet=quiet)
 

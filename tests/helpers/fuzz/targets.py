@@ -217,9 +217,9 @@ def _convert(data: bytes) -> None:
     list(read_coco(root / "instances_train.json").items())
     for polygons in ("keep", "outline"):
         shutil.rmtree(root / "out", ignore_errors=True)
-        wish = {"polygons": polygons, "crowds": "as-objects", "images": "none"}
+        wish: dict[str, Any] = {"polygons": polygons, "crowds": "as-objects", "images": "none"}
         with contextlib.suppress(YolobgError):
-            convert(root / "instances_train.json", root / "out", to="yolo", **wish)  # type: ignore[arg-type]
+            convert(root / "instances_train.json", root / "out", to="yolo", **wish)
 
 
 def _captions(data: bytes) -> None:
