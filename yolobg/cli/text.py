@@ -181,7 +181,8 @@ def _classes_parts(
 def _is_settled(match: ClassMatch) -> bool:
     """Whether nothing is to check: the class is a category's own name."""
     found = (*match.exclude, *match.maybe)
-    return match.status == "mapped" and all(
+    # What is only "maybe" by its own name was doubted because of the other names, which a person should see.
+    return bool(match.exclude) and all(
         e.rule in ("exact", "confusable") or key(e.coco) == key(match.name) for e in found
     )
 
