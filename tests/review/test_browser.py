@@ -313,7 +313,10 @@ def test_apply__without_candidates_offers_to_remove_only(browser: Any, data: Pat
 
 
 def test_kill_and_restart__nothing_is_lost_and_the_page_says_so(browser: Any, data: Path) -> None:
-    browser.expected_errors = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    browser.expected_errors = (
+        "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_CONTENT_LENGTH_MISMATCH",
+        "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    )  # fmt: skip
     with review_in(browser, data) as (process, address):
         page = Page(browser, address)
         page.key("x", Keys.ARROW_RIGHT, "x")
@@ -389,6 +392,40 @@ def test_end__by_key(browser: Any, data: Path) -> None:
         wait(lambda: "has ended" in page.text("pages"))
         assert process.wait(timeout=20) == 0
         assert page.js("return document.querySelector('header').hidden")
+
+
+def test_end__pictures_that_are_still_on_their_way_are_dropped(browser: Any, data: Path) -> None:
+    with review_in(browser, data) as (process, address):
+        page = Page(browser, address)
+        # So slow that no picture is whole before the server is gone.
+        slow = {"offline": False, "latency": 0, "downloadThroughput": 2000, "uploadThroughput": 100_000}
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+        page.js("document.querySelectorAll('.card img').forEach((image) => { image.src += '&again'; })")
+        page.key("q")
+        wait(lambda: page.open("end-dialog"))
+        page.click("end-yes")
+        wait(lambda: "has ended" in page.text("pages"))
+        assert process.wait(timeout=20) == 0
+
+
+def test_end__a_refused_one_leaves_the_page_as_it_was(browser: Any, data: Path) -> None:
+    browser.expected_errors = ("400", "409")
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        before = page.order()
+        # The server refuses while rejections are applied; here any refusal will do.
+        page.js(
+            "const real = window.fetch; window.fetch = (to, ...rest) =>"
+            " real(String(to).replace('api/end', 'api/act'), ...rest);"
+        )
+        page.key("q")
+        wait(lambda: page.open("end-dialog"))
+        page.click("end-yes")
+        wait(lambda: not page.open("end-dialog"))
+        assert page.text("notice") != ""
+        assert page.order() == before
+        page.key("x")
+        page.until(1, 1, 10)
 
 
 def test_mine__that_is_rejected_stays_and_its_path_can_be_saved(browser: Any, data: Path, tmp_path: Path) -> None:

@@ -342,17 +342,25 @@ async function saveList() {
 // ---------------------------------------------------------------- the end
 
 async function end() {
+  // What is still on its way would fail once the server is gone, and nobody looks at it any more.
+  store.ended = true;
+  building++;
+  window.stop();
+  $("pages").replaceChildren();
   try {
     await store.end();
-    store.ended = true;
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     document.querySelector("header").hidden = true;
     notice("");
     $("pages").replaceChildren(el("p", { className: "empty" }, "The review has ended and your decisions are kept. You can close this tab."));
     $("pages").focus();
   } catch (error) {
+    store.ended = false;
+    cards.clear();
+    arrange();
     $("end-dialog").close();
     notice(error.message);
+    timer = setTimeout(poll, POLL_MS);
   }
 }
 
@@ -387,9 +395,11 @@ async function poll() {
       notice("");
     }
   } catch (error) {
+    if (store.ended) return;
     lost = true;
     notice(error.message);
   }
+  if (store.ended) return;
   timer = setTimeout(poll, document.hidden ? POLL_MS * 4 : POLL_MS / (store.stage ? 3 : 1));
 }
 let lost = false;
