@@ -23,6 +23,7 @@ BASE = ("errors", "files", "model", "safe_names", "threads")
 # loose module on top; folders below `sources` are rooms of their own. No room may be reached from one that it imports.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "version": (),
+    "html": (),
     "model": (),
     "errors": ("model",),
     "evaluation_results": ("model",),
@@ -44,7 +45,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "flow": (
         *BASE, "changes", "dataset", "images", "matching", "net", "results", "sources", "sources.catalog",
     ),
-    "report": (*BASE, "changes", "dataset", "flow", "matching", "results", "sources", "sources.catalog", "version"),
+    "report": (
+        *BASE, "changes", "dataset", "flow", "html", "matching", "results", "sources", "sources.catalog", "version",
+    ),
     "scoring": BASE,
     "evaluation": (
         *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "scoring", "sources", "version",
@@ -54,7 +57,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *BASE, "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "matching", "report",
         "results", "scoring", "sources.catalog",
     ),
-    "review": (*BASE, "api", "changes", "dataset", "flow", "report"),
+    "review": (*BASE, "api", "changes", "dataset", "flow", "html", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
         *BASE, "api", "changes", "dataset", "demo", "evaluation_results", "flow", "formats", "matching", "report",
@@ -83,7 +86,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": TERMINAL,
     "rich": TERMINAL,
     "getpass": TERMINAL,
-    "jinja2": ("report*",),
+    "jinja2": ("html*",),
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
 NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools")

@@ -19,10 +19,10 @@ import yolobg
 from yolobg.changes.manifest import report_path
 from yolobg.changes.records import Entry
 from yolobg.errors import DatasetError, MergeError, UsageError
+from yolobg.html.pages import is_web_address
 from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
 from yolobg.report.cards import Card
 from yolobg.report.contact_sheet import draw_sheet
-from yolobg.report.html import is_web_address
 from yolobg.report.page import Facts, Picture, report_html
 from yolobg.report.thumbnails import open_small, shrink
 from yolobg.report.write import EMBEDDED, _on_disk, _small, draw_contact_sheet, rewrite_page

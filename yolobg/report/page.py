@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
+from yolobg.html.pages import render_page
 from yolobg.model import ClassMatch, Counts
 from yolobg.report.cards import Card
-from yolobg.report.html import static_text, style_hash, template
 from yolobg.report.tables import bar_parts, exclusion_rows, figures, left_out, whisker
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
@@ -69,17 +67,17 @@ def report_html(facts: Facts, pictures: Iterator[Picture | None], *, embedded: i
         pictures: What each card shows, in their order; None where there is none to show.
         embedded: How many of them are in the page; a browser reads the others from the disk.
     """
-    style = static_text("tokens.css", "report.css")
     ours = sum(counts.ours for counts in facts.splits.values())
     known = figures(facts.classes, facts.source)
-    return template("report.html").render(
+    return render_page(
+        "report.html",
+        "tokens.css",
+        "report.css",
         facts=facts,
         pictures=pictures,
         embedded=embedded,
         next=next,
         version=__version__,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=Markup(style_hash(style)),  # noqa: S704 - base64 in quotes
         ours=ours,
         expected=_expected(facts.source, ours),
         bar_parts=bar_parts,

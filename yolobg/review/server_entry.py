@@ -19,7 +19,7 @@ import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
-from yolobg.report.html import static_bytes
+from yolobg.html.pages import static_bytes
 from yolobg.review.server_door import Door
 
 __all__ = ["Entry", "Keys", "decoded", "json_answer", "page_answer"]
@@ -42,7 +42,7 @@ SHARED = "tokens.css"
 
 def page_answer(name: str, kind: str) -> Response:
     """A file that the pages are made of."""
-    content = static_bytes(name, "yolobg.report" if name == SHARED else "yolobg.review")
+    content = static_bytes(name, "yolobg.html" if name == SHARED else "yolobg.review")
     return Response(content, content_type=f"{kind}; charset=utf-8")
 
 

@@ -1,0 +1,1 @@
+"""What HTML is made of: templates whose texts cannot be broken out of, styles, charts."""
