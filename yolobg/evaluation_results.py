@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from yolobg.model import SCHEMA
+from yolobg.model import SCHEMA, Contamination
 
 __all__ = [
     "AtConfidence",
     "BackgroundSet",
+    "ByCategory",
+    "CategoryRow",
+    "Change",
     "Curve",
     "Difference",
     "EqualRecall",
@@ -18,6 +21,8 @@ __all__ = [
     "ModelFigures",
     "ModelRun",
     "PairTest",
+    "Power",
+    "Share",
     "Verdict",
     "WorstImage",
 ]
@@ -159,6 +164,75 @@ class WorstImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A share (0-1) before and after."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """The smallest changes that a comparison at one confidence setting would see; known before it is made.
+
+    Attributes:
+        backgrounds: With how many backgrounds.
+        objects: With how many objects in the labelled images.
+        share: In what share of the cases they would be seen.
+        falls: Of the image false-alarm rate, from several rates; a rate from which even a fall to zero could be missed
+            is not among them.
+        rises: Of recall, in the same way.
+    """
+
+    backgrounds: int
+    objects: int
+    share: float
+    falls: tuple[Change, ...]
+    rises: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share (0-1) with its 95 % interval (Wilson)."""
+
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRow:
+    """The false-alarm rate on the backgrounds that contain something.
+
+    Attributes:
+        category: A category of the source, or one of COCO's supercategories.
+        kind: Which of them.
+        images: How many backgrounds contain it.
+        before: The rate of the side before, mean over its runs.
+        after: The rate of the side after; None without one.
+    """
+
+    category: str
+    kind: Literal["category", "supercategory"]
+    images: int
+    before: Share
+    after: Share | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByCategory:
+    """Image false-alarm rates by what the source says is in the images, at one confidence.
+
+    Supercategories come first, then categories, each with the highest rate of the side before on top. What fewer than
+    `fewest` backgrounds contain has no row.
+    """
+
+    confidence: float
+    fewest: int
+    rows: tuple[CategoryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BackgroundSet:
     """The held-out backgrounds: where they come from, how many, and why others were left out."""
 
@@ -179,12 +253,16 @@ class Evaluation:
         images: How many labelled images it has.
         objects: How many objects.
         backgrounds: The held-out backgrounds.
+        floor: Expected share of the backgrounds that show one of the dataset's classes after all, from human re-checks
+            of COCO: a false-alarm rate below it means nothing. None where there is no figure, as for a folder.
+        power: What so many backgrounds and objects can show.
         models: The figures of each side.
         difference: After minus before; None without a second side.
         verdict: What may be said; None in a dry run.
         words: The sentence for that; empty for one side.
         equal_recall: The comparison at equal recall; None in a dry run.
         pair_tests: Exact tests at fixed confidences, where both sides have as many runs.
+        by_category: False-alarm rates by what the source says is in the backgrounds; None where it says nothing.
         curves: A curve a side.
         worst: The backgrounds with the highest scores.
         differ: The backgrounds on which the sides differ most.
@@ -200,12 +278,15 @@ class Evaluation:
     images: int
     objects: int
     backgrounds: BackgroundSet
+    floor: Contamination | None
+    power: Power
     models: tuple[ModelFigures, ...]
     difference: Difference | None
     verdict: Verdict | None
     words: str
     equal_recall: EqualRecall | None
     pair_tests: tuple[PairTest, ...]
+    by_category: ByCategory | None
     curves: tuple[Curve, ...]
     worst: tuple[WorstImage, ...]
     differ: tuple[WorstImage, ...]

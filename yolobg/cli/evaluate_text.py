@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from yolobg.cli.text import clean, percent
-from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures
+from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
 
-__all__ = ["evaluation_notes", "evaluation_text"]
+__all__ = ["evaluation_notes", "evaluation_text", "power_text"]
 
 _SMALL_P = 0.001
 
@@ -27,7 +27,35 @@ def evaluation_notes(found: Evaluation) -> RenderableType:
             f"Backgrounds  {clean(held.source)}: {held.images:,} of {held.found:,} images"
             + (f" (left out: {left_out})" if left_out else "")
         ),
+        *_floor(found),
+        power_text(found.power),
     )
+
+
+def power_text(power: Power) -> RenderableType:
+    """What so many images can show: the smallest changes that would be seen."""
+    title = Text(
+        f"What {power.backgrounds:,} backgrounds and {power.objects:,} objects can show, in {power.share * 100:.0f} of "
+        "100 cases at one confidence:"
+    )
+    rows = [
+        ("false alarms fall from", "to", power.falls),
+        ("recall rises from", "to", power.rises),
+    ]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for first, second, changes in rows:
+        if changes:
+            table.add_row(first, *(percent(change.before) for change in changes))
+            table.add_row(Text(second, justify="right"), *(percent(change.after) for change in changes))
+    return Group(title, table if table.rows else Text("  no change, there are too few"))
+
+
+def _floor(found: Evaluation) -> Iterator[RenderableType]:
+    if found.floor:
+        yield Text(
+            f"Floor        {percent(found.floor.point)} [{percent(found.floor.low)}, {percent(found.floor.high)}] of "
+            "them may show one of your classes after all: a false-alarm rate below that means nothing"
+        )
 
 
 def evaluation_text(found: Evaluation) -> RenderableType:
@@ -42,6 +70,7 @@ def _parts(found: Evaluation) -> Iterator[RenderableType]:
         yield Text(f"At confidence {confidence}: at this setting only", style="bold")
         yield _at_confidence(found, confidence)
         yield from _pair_tests(found, confidence)
+    yield from _by_category(found)
     yield Text("In brackets: 95 % intervals.")
     if found.words:
         yield Text(found.words, style="bold")
@@ -109,6 +138,22 @@ def _pair_tests(found: Evaluation, confidence: str) -> Iterator[RenderableType]:
                 f"Flagged by {clean(test.before, 40)} only: {test.only_before}, by {clean(test.after, 40)} only: "
                 f"{test.only_after} (McNemar's exact test: {p})"
             )
+
+
+def _by_category(found: Evaluation) -> Iterator[RenderableType]:
+    content = found.by_category
+    if content is None or not content.rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column(Text(f"False-alarm rate at confidence {content.confidence:g}, by what COCO says is in the image"))
+    table.add_column("images", justify="right", no_wrap=True)
+    for model in found.models:
+        table.add_column(model.side, justify="right", no_wrap=True)
+    for row in content.rows:
+        shares = [share for share in (row.before, row.after) if share]
+        name = f"{clean(row.category)} (all)" if row.kind == "supercategory" else f"  {clean(row.category)}"
+        table.add_row(name, f"{row.images:,}", *(percent(share.rate) for share in shares))
+    yield table
 
 
 def _of(model: ModelFigures, confidence: str) -> AtConfidence:

@@ -19,11 +19,12 @@ from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.inventory import list_images
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.errors import AnnotationsError, UsageError
+from yolobg.evaluation.by_category import Contents
 from yolobg.evaluation_results import BackgroundSet
 from yolobg.files import hash_file, read_ordinary
 from yolobg.flow.duplicates import Known
 from yolobg.flow.planning import recorded
-from yolobg.model import ImageRecord, Progress, Staged, no_progress
+from yolobg.model import Contamination, ImageRecord, Progress, Staged, no_progress
 
 __all__ = ["FEW", "Backgrounds", "hold_out"]
 
@@ -43,12 +44,16 @@ class Backgrounds:
         ids: The number that the list gives an image to its place in `images`; empty for a folder.
         info: Where they come from and what was left out.
         warnings: For a person to read.
+        contents: What the source says is in them; None where it says nothing.
+        floor: Expected share of them that show one of the dataset's classes after all; None where there is no figure.
     """
 
     images: tuple[str, ...]
     ids: dict[int, int]
     info: BackgroundSet
     warnings: tuple[str, ...]
+    contents: Contents | None = None
+    floor: Contamination | None = None
 
 
 @dataclass(frozen=True)

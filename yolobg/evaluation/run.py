@@ -12,10 +12,12 @@ from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.errors import AnnotationsError
 from yolobg.evaluation.backgrounds import Backgrounds, hold_out
 from yolobg.evaluation.bootstrap import Draws
+from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
 from yolobg.evaluation.figures import Side, SideName, compare
 from yolobg.evaluation.matching import IOU
 from yolobg.evaluation.options import EvaluateOptions
+from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
 from yolobg.evaluation.verdict import judge, words
 from yolobg.evaluation_results import Evaluation
@@ -125,12 +127,15 @@ def _evaluation(
         images=len(truth.images),
         objects=len(truth.image),
         backgrounds=held.info,
+        floor=held.floor,
+        power=power_to_show(len(held.images), len(truth.image)),
         models=found.models,
         difference=found.difference,
         verdict=verdict,
         words=words(verdict, recall, ap50),
         equal_recall=found.equal_recall,
         pair_tests=found.pair_tests,
+        by_category=by_category(sides, held.contents, options.conf[0]) if held.contents else None,
         curves=found.curves,
         worst=found.worst,
         differ=found.differ,
@@ -158,12 +163,15 @@ def _without_figures(dataset: Dataset, options: EvaluateOptions, truth: Truth, h
         images=len(truth.images),
         objects=len(truth.image),
         backgrounds=held.info,
+        floor=held.floor,
+        power=power_to_show(len(held.images), len(truth.image)),
         models=(),
         difference=None,
         verdict=None,
         words="",
         equal_recall=None,
         pair_tests=(),
+        by_category=None,
         curves=(),
         worst=(),
         differ=(),
