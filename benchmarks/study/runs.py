@@ -1,0 +1,115 @@
+"""Run what is missing: train, score, write one file a run. What is there is checked and kept."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from filelock import FileLock, Timeout
+
+from benchmarks.study.protocol import Arm, Protocol, StudyError
+from benchmarks.study.results import path_of, read_results, record, write_result
+from benchmarks.study.training import Machine, Material, Trained, train
+from yolobg.dataset.dataset import open_dataset
+from yolobg.evaluation.backgrounds import hold_out
+from yolobg.evaluation.bootstrap import Draws
+from yolobg.evaluation.figures import Comparison, Side, compare
+from yolobg.evaluation.truth import read_truth
+from yolobg.scoring.models import score_images
+from yolobg.version import __version__
+
+__all__ = ["Place", "missing_runs", "run_missing"]
+
+_FEWEST_DRAWS = 100
+_CONFIDENCES = (0.25, 0.5)
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things lie.
+
+    Attributes:
+        results: The folder of the results.
+        work: A folder for checkpoints and copies of the dataset.
+    """
+
+    results: Path
+    work: Path
+
+
+def missing_runs(results: Path, protocol: Protocol) -> list[tuple[Arm, int]]:
+    """The runs that are not done, a seed of all arms before the next seed."""
+    found = read_results(results, protocol)
+    return [(arm, seed) for seed in protocol.seeds for arm in protocol.arms if (arm.name, seed) not in found]
+
+
+def run_missing(material: Material, place: Place, machine: Machine, protocol: Protocol, *, jobs: int) -> None:
+    """Do what is missing, some runs at a time.
+
+    Raises:
+        StudyError: A run fails, or another process is at it; what was done stays.
+        YolobgError: As for `augment` and `evaluate`.
+    """
+    place.results.mkdir(parents=True, exist_ok=True)
+    place.work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(place.work / "study.lock", timeout=0):
+            _run_all(material, place, machine, protocol, jobs)
+    except Timeout as error:
+        raise StudyError(f"{place.work}: another study runs there; wait for it or give another --work") from error
+
+
+def _run_all(material: Material, place: Place, machine: Machine, protocol: Protocol, jobs: int) -> None:
+    missing = missing_runs(place.results, protocol)
+    print(f"{len(missing)} of {len(protocol.seeds) * len(protocol.arms)} runs to do, {jobs} at a time", flush=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(_run, material, arm, seed, place, machine, protocol) for arm, seed in missing]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                print(f"[{done}/{len(missing)}] {future.result()}", flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run(material: Material, arm: Arm, seed: int, place: Place, machine: Machine, protocol: Protocol) -> str:
+    began = monotonic()
+    trained = train(material, arm, seed, place.work, machine, protocol)
+    side, figures = _score(material, trained, protocol)
+    about = {
+        "protocol": protocol.hash,
+        "material": material.digest,
+        "arm": arm.name,
+        "seed": seed,
+        "counted": trained.counted,
+        "weights": side.scored[0].sha256,
+        "device": machine.device,
+        "yolobg": __version__,
+    }
+    write_result(path_of(place.results, arm.name, seed), record(side, figures, about))
+    model = figures.models[0]
+    at = model.at_confidence["0.25"]
+    return (
+        f"{arm.name}, seed {seed}: mean recall {model.mean_recall_at_false_alarm_rate:.3f}; at 0.25 false alarms "
+        f"{at.false_alarm_rate:.3f}, recall {at.recall:.3f}; AP50 {model.ap50:.3f}; {monotonic() - began:.0f} s"
+    )
+
+
+def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Side, Comparison]:
+    dataset = open_dataset(material.dataset)
+    truth = read_truth(dataset.data, "val")
+    held = hold_out(dataset, material.held_out, count=_ALL, seed=0)
+    images = [*truth.images, *held.images]
+    scored = score_images(
+        trained.weights,
+        images,
+        dataset.data.names,
+        cache=trained.weights.parent / "scores",
+        imgsz=int(protocol.settings["imgsz"]),
+    )
+    side = Side.of("before", [scored], truth, backgrounds=len(held.images), classes=len(dataset.data.names))
+    draws = Draws(_FEWEST_DRAWS, 0)
+    return side, compare([side], truth, held.images, conf=_CONFIDENCES, draws=draws)
