@@ -1,4 +1,4 @@
-"""The command line of the study: `python -m benchmarks.study --cpu`."""
+"""The command line: `python -m benchmarks.study --cpu` trains, `--report` writes the figures of docs/study.md."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.study.analysis import analyse
+from benchmarks.study.page import sentence, write_page
 from benchmarks.study.protocol import PROTOCOL, StudyError
+from benchmarks.study.results import read_results
 from benchmarks.study.runs import Place, run_missing
 from benchmarks.study.training import PYTHON, Machine, check_ultralytics, environment, open_material
 from yolobg.errors import YolobgError
 
 MATERIAL = "YOLOBG_STUDY"
-RESULTS = Path(__file__).parent.parent / "study_results"
+ROOT = Path(__file__).parent.parent.parent
+RESULTS = ROOT / "benchmarks/study_results"
+PAGE = ROOT / "docs/study.md"
+INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,11 +35,18 @@ def parser() -> argparse.ArgumentParser:
         help=f"Python that has Ultralytics; default ${PYTHON}, else this one",
     )  # fmt: skip
     made.add_argument("--cpu", action="store_true", help="train on the CPU; otherwise on the first GPU")
-    made.add_argument("--jobs", type=int, default=1, help="runs at the same time")
-    made.add_argument("--threads", type=int, default=2, help="threads of each run on the CPU")
+    made.add_argument("--jobs", type=_positive, default=1, help="runs at the same time")
+    made.add_argument("--threads", type=_positive, default=2, help="threads of each run on the CPU")
+    made.add_argument("--report", action="store_true", help="train nothing; write the figures of docs/study.md")
     made.add_argument("--results", type=Path, default=RESULTS, help="folder of the results, one JSON file a run")
     made.add_argument("--work", type=Path, default=Path("study_work"), help="folder for checkpoints")
     return made
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
 
 
 def run(asked: argparse.Namespace) -> None:
@@ -44,6 +57,11 @@ def run(asked: argparse.Namespace) -> None:
         YolobgError: As for `augment` and `evaluate`.
     """
     print(f"protocol {PROTOCOL.hash}", flush=True)
+    if asked.report:
+        found = analyse(read_results(asked.results, PROTOCOL), PROTOCOL)
+        write_page(found, PROTOCOL, PAGE)
+        print(sentence(found, PROTOCOL))
+        return
     if asked.material is None:
         raise StudyError(f"no material: name its folder with --material or in {MATERIAL}")
     check_ultralytics(asked.ultralytics)
@@ -62,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StudyError, YolobgError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; run again to continue", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

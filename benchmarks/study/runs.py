@@ -15,7 +15,7 @@ from benchmarks.study.training import Machine, Material, Trained, train
 from yolobg.dataset.dataset import open_dataset
 from yolobg.evaluation.backgrounds import hold_out
 from yolobg.evaluation.bootstrap import Draws
-from yolobg.evaluation.figures import Comparison, Side, compare
+from yolobg.evaluation.figures import Comparison, Side, compare, rates_for
 from yolobg.evaluation.truth import read_truth
 from yolobg.scoring.models import score_images
 from yolobg.version import __version__
@@ -111,5 +111,7 @@ def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Si
         imgsz=int(protocol.settings["imgsz"]),
     )
     side = Side.of("before", [scored], truth, backgrounds=len(held.images), classes=len(dataset.data.names))
+    if (rates := rates_for(len(held.images))) != protocol.rates:
+        raise StudyError(f"{len(held.images)} held-out backgrounds are measured at {rates}, the protocol has others")
     draws = Draws(_FEWEST_DRAWS, 0)
     return side, compare([side], truth, held.images, conf=_CONFIDENCES, draws=draws)
