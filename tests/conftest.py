@@ -126,6 +126,15 @@ def coco_real() -> Path:
     return Path(place)
 
 
+@pytest.fixture
+def real_evidence() -> Path:
+    """The folder of real records of LVIS and Open Images; skips where it is not at hand."""
+    place = os.environ.get("YOLOBG_EVIDENCE")
+    if not place or not (Path(place) / "lvis_val_100.json").is_file():
+        pytest.skip("YOLOBG_EVIDENCE does not name a folder with real LVIS records")
+    return Path(place)
+
+
 @pytest.fixture(scope="module")
 def kill_server() -> Iterator[KillServer]:
     """Runs the real command in forked processes that can be killed at any point; one for a module's tests."""

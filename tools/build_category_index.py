@@ -16,7 +16,8 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
-from yolobg.sources.catalog.shipped_index import END, FILE, MAGIC, encode_gaps
+from yolobg.sources.catalog.gaps import encode_gaps
+from yolobg.sources.catalog.shipped_index import END, FILE, MAGIC
 
 
 def main() -> int:

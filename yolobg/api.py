@@ -20,7 +20,7 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, YolobgError
 from yolobg.flow.candidates import judge, source_of
-from yolobg.flow.options import Request, SourceOptions, describe_options
+from yolobg.flow.options import CAPTIONS, Request, SourceOptions, describe_options
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
@@ -266,7 +266,7 @@ def classes(
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
     if catalog is None:
-        request = replace(request, license="any")
+        request = replace(request, license="any", evidence=[one for one in request.evidence if one != CAPTIONS])
         try:
             catalog = open_index()
         except YolobgError as error:

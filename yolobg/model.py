@@ -163,6 +163,23 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassEvidence:
+    """What evidence besides the source's own objects says of one class, in images.
+
+    All are images that no object and no caption rules out.
+
+    Attributes:
+        verified: Of those that evidence does not rule out, how many somebody verified to be free of the class.
+        unknown: The others of those; they are never called verified.
+        vetoed: How many are left out because evidence finds the class, or what excludes it, in them.
+    """
+
+    verified: int
+    unknown: int
+    vetoed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClassMatch:
     """What one class name of the dataset excludes.
 
@@ -176,6 +193,7 @@ class ClassMatch:
         captions: Images left out only because a caption names the class, once the catalog was asked; else None.
         expected_contamination: The figure for this class; None where no category or carrier covers it.
         warnings: For a person to read.
+        evidence: What evidence besides the source's own objects says of it; None where none was asked for.
     """
 
     id: int
@@ -187,6 +205,7 @@ class ClassMatch:
     captions: int | None = None
     expected_contamination: Contamination | None = None
     warnings: tuple[str, ...] = ()
+    evidence: ClassEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +221,21 @@ class CaptionTerms:
     name: str
     terms: tuple[str, ...]
     but_not: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Which images of a source evidence speaks of, for one class of the dataset.
+
+    Attributes:
+        name: The class name; empty where it is about further excluded categories.
+        present: Ids of the images that show the class, or a category that excludes it.
+        absent: Ids of the images that somebody verified to be free of the class.
+    """
+
+    name: str
+    present: frozenset[int]
+    absent: frozenset[int]
 
 
 # ---------------------------------------------------------------- the source
@@ -265,11 +299,14 @@ class Eligibility:
         images: All images of the source.
         by_class: Left out because they hold an excluded category.
         by_caption: Of the rest, left out because a caption names a class.
+        by_evidence: Of the rest, left out because evidence finds a class in them.
+        unverified: Of the rest, left out because nobody verified them to be free of every class, where that is asked.
         by_license: Of the rest, left out by the licence filter.
         unusable: Of the rest, left out because the record cannot be used (too small, unsafe file name, no image).
         unusable_ids: Their ids.
         captions: Class name to the number of images that its caption terms alone would leave out.
         few_classes_share: Share (0-1) of the eligible images with at most two annotated categories.
+        evidence: Class name to what evidence says of it.
     """
 
     ids: tuple[int, ...]
@@ -281,6 +318,9 @@ class Eligibility:
     captions: Mapping[str, int] = field(default_factory=dict)
     few_classes_share: float = 0.0
     unusable_ids: tuple[int, ...] = ()
+    by_evidence: int = 0
+    unverified: int = 0
+    evidence: Mapping[str, ClassEvidence] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- outcomes

@@ -33,13 +33,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Why images of the source are not eligible; each image counts once, under the first reason that holds."""
+    """Why images of the source are not eligible; each image counts once, under the first reason that holds.
+
+    `evidence` counts those in which evidence finds a class, `unverified` those that nobody verified to be free of every
+    class, where only such were asked for.
+    """
 
     class_: int
     caption: int
     license: int
     in_dataset: int
     unusable: int
+    evidence: int = 0
+    unverified: int = 0
 
 
 @dataclass(frozen=True, slots=True)

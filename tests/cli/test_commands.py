@@ -62,7 +62,9 @@ def test_augment_status_remove__text_and_json(sample: Path) -> None:
 def test_augment__json_is_the_contract(sample: Path) -> None:
     report = json.loads(run("augment", sample / "dataset", *source(sample), "--ratio", "0.3", "--json").stdout)
     assert set(report) == KEYS
-    assert set(report["source"]["left_out"]) == {"class", "caption", "license", "in_dataset", "unusable"}
+    assert set(report["source"]["left_out"]) == {
+        "class", "caption", "evidence", "unverified", "license", "in_dataset", "unusable",
+    }  # fmt: skip
     assert set(report["source"]["left_out"]) | {"eligible"} <= {*report["source"]["left_out"], *report["source"]}
     left_out = report["source"]["left_out"]
     assert report["source"]["images"] == 60 == report["source"]["eligible"] + sum(left_out.values())

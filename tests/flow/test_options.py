@@ -42,13 +42,17 @@ OTHER: dict[str, Any] = {
     "unmapped": "none",
     "lean": True,
     "captions": False,
+    "evidence": ("captions", "source/e.json"),
+    "verified": True,
     "recheck": True,
     "report": False,
 }
 
 
-# A ratio excludes a count, and `fast` knows no licences.
-TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast")}
+# A ratio excludes a count, `fast` knows no licences, and captions are on where they are evidence.
+TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions")}
+# What only makes sense beside another.
+NEEDED: dict[str, Any] = {"verified": {"evidence": ("source/e.json",)}}
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +63,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+PLACES = ("pool", "images/b", "source/instances_x.json", "source/e.json")
+
+
 def absolute(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(absolute, value))
-    return str(Path(value).absolute()) if value in ("pool", "images/b", "source/instances_x.json") else value
+    return str(Path(value).absolute()) if value in PLACES else value
 
 
 def test_table__has_every_option() -> None:
@@ -71,13 +78,15 @@ def test_table__has_every_option() -> None:
 
 @pytest.mark.parametrize("name", OTHER)
 def test_stored__one_option_comes_back_as_it_was(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Request(**{name: OTHER[name]})
+    beside = NEEDED.get(name, {})
+    request = Request(**{name: OTHER[name]}, **beside)
+    needed = {other: absolute(value) for other, value in beside.items()}
     stored, expected = json.loads(msgspec.json.encode(stored_options(request))), absolute(OTHER[name])
     assert set(stored) >= {name}
     monkeypatch.chdir("/")
     again = request_of(stored)
     assert getattr(again, name) == expected
-    assert again == Request(**{name: expected})
+    assert again == Request(**{name: expected}, **needed)
     assert stored_options(again) == stored, "a second time from another current folder"
 
 
@@ -98,7 +107,8 @@ def test_stored__one_option_comes_back_as_it_was(name: str, monkeypatch: pytest.
 def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
     source: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rest = {name: value for name, value in OTHER.items() if name not in SourceOptions.__annotations__ or name == "map"}
+    kept = ("map", "evidence", "verified")
+    rest = {name: value for name, value in OTHER.items() if name not in SourceOptions.__annotations__ or name in kept}
     request = Request(**{**rest, "recheck": False, "ratio": None, **source})
     named = {name: getattr(request, name) for name in ("source", "annotations", "images")}
     if "source" not in source:
@@ -107,15 +117,17 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
     else:
         run = Run(added="now", split="val", source="pool", options=stored_options(request))
     raw, folder = msgspec.json.encode(run), absolute(source.get("source", "coco2017"))
+    evidence = absolute(OTHER["evidence"])
     assert b"secret" not in raw
     assert b"pw" not in raw
     monkeypatch.chdir("/")
     again = request_again(msgspec.json.decode(raw, type=Run), count=9)
     assert again.count == 9
     for field in fields(Request):
-        if field.name not in ("count", "ratio", "report", "annotations", "images", "source", "into"):
+        if field.name not in ("count", "ratio", "report", "annotations", "images", "source", "into", "evidence"):
             assert getattr(again, field.name) == getattr(request, field.name), field.name
     assert again.source == folder
+    assert again.evidence == evidence
     assert (again.annotations is None) == ("annotations" not in source)
     assert Path(str(again.annotations or "/x")).is_absolute() or "://" in str(again.annotations)
     assert all("://" in str(place) or Path(place).is_absolute() for place in again.images)
@@ -129,6 +141,8 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
         {"no_such_option": 1},
         {"map": {"a": "b"}},
         {"images": "pool"},
+        {"evidence": "e.json"},
+        {"verified": True},
         {"link": "move"},
         {"annotations": 5},
         {"captions": "yes"},

@@ -7,8 +7,9 @@ import math
 import pytest
 from recheck_quantiles import TABLE, beta_cdf, beta_quantile, with_limits
 
-from yolobg.matching.contamination import expected_contamination, figure, rechecks
+from yolobg.matching.contamination import VERIFIED_HIGH, expected_contamination, figure, rechecks
 from yolobg.matching.matcher import match_classes
+from yolobg.model import Contamination
 
 REPORTED = [  # category, mean and 95 % limits in percent with captions and s = 1, mean without captions, arguable
     ("person", 6.8, 4.0, 10.2, 7.7, 3.0),
@@ -95,3 +96,21 @@ def test_every_category_has_a_recheck() -> None:
     assert len(rechecks()) == 80
     assert sum(r.checked for r in rechecks().values()) == 3627
     assert sum(r.caption_checked for r in rechecks().values()) == 149
+
+
+def test_verified__images_count_as_right_up_to_what_is_known_of_that() -> None:
+    matches = match_classes(["person", "pedestrian", "dog"])
+
+    def figures(**verified: float) -> tuple[Contamination, ...]:
+        filled, whole = expected_contamination(matches, few_classes_share=0.5, captions=True, verified=verified)
+        assert whole is not None
+        return (*(match.expected_contamination for match in filled if match.expected_contamination), whole)
+
+    before, half, every = figures(), figures(person=0.5), figures(person=1.0, pedestrian=1.0, dog=1.0)
+    assert half[0].point == pytest.approx(before[0].point / 2)
+    assert half[1:3] == before[1:3]
+    assert half[3] == before[3], "the category of two classes is as good as the worse verified one"
+    for was, now in zip(before, every, strict=True):
+        assert (now.point, now.low, now.arguable) == (0, 0, was.arguable)
+        assert now.high <= was.high
+    assert every[0].high == pytest.approx(VERIFIED_HIGH)

@@ -11,8 +11,9 @@ import pytest
 
 from yolobg.errors import AnnotationsError
 from yolobg.sources.catalog import shipped_index
+from yolobg.sources.catalog.gaps import encode_gaps
 from yolobg.sources.catalog.open import open_catalog
-from yolobg.sources.catalog.shipped_index import CATEGORIES, encode_gaps, read_index
+from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
 from yolobg.sources.location import COCO2017_INDEX
 
 # `len(getImgIds(catIds=[id]))` of pycocotools on instances_train2017.json.

@@ -171,6 +171,8 @@ class Basis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         commercial: The ids of the source's licences that allow commercial use.
         catalog: The key of the source's catalog, made from the content of its annotations.
         plain: The source's classes have no names, so any object ruled an image out, whatever the dataset's classes.
+        evidence: Class name to how many of the eligible images evidence verified to be free of it, of how many it said
+            nothing, and how many others it ruled out; empty where none was asked for.
     """
 
     names: tuple[str, ...]
@@ -180,3 +182,4 @@ class Basis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commercial: tuple[int, ...]
     catalog: str
     plain: bool = False
+    evidence: dict[str, tuple[int, int, int]] = {}

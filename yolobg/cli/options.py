@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 
 from yolobg.errors import UsageError
-from yolobg.flow.options import Options, Request, parse_map_options
+from yolobg.flow.options import Options, Request, parse_evidence_options, parse_map_options
 
 __all__ = [
     "PATH",
@@ -105,6 +105,8 @@ def _value(field: Field[Any], given: Any) -> Any:
         return not given if field.default else given
     if field.name == "map":
         return parse_map_options(given)
+    if field.name == "evidence":
+        return parse_evidence_options(given)
     if field.name == "jobs":
         return _jobs(given)
     return given

@@ -132,6 +132,8 @@ def _source_table(report: Report) -> Table:
         (f"images in {clean(source.name)}", source.images),
         ("  contain an excluded class", -left.class_),
         ("  a caption names one", -left.caption),
+        ("  the evidence finds one", -left.evidence),
+        ("  not verified to be free of all", -left.unverified),
         ("  outside the licence filter", -left.license),
         ("  in the dataset already", -left.in_dataset),
         ("  record cannot be used", -left.unusable),
@@ -167,6 +169,7 @@ def _classes_parts(
             table.add_row(*row)
     if table.row_count:
         yield table
+    yield from _evidence_table(matches)
     total = source.images if source else 0
     for match in matches:
         yield from _warnings(match.warnings, about=match.name)
@@ -176,6 +179,19 @@ def _classes_parts(
                 f"! {clean(match.name)}: excludes {cost:,} of {total:,} images ({percent(cost / total)})",
                 style="yellow",
             )
+
+
+def _evidence_table(matches: Sequence[ClassMatch]) -> Iterator[Table]:
+    """What evidence says of each class, where any was asked for."""
+    table = Table(title="Evidence, in images", title_justify="left", title_style="bold", box=None)
+    for name in ("class", "verified", "unknown", "vetoed"):
+        table.add_column(name, justify="left" if name == "class" else "right", overflow="fold")
+    for match in matches:
+        if (said := match.evidence) is not None:
+            numbers = (said.verified, said.unknown, said.vetoed)
+            table.add_row(f"{match.id} {clean(match.name, 40)}", *(f"{number:,}" for number in numbers))
+    if table.row_count:
+        yield table
 
 
 def _is_settled(match: ClassMatch) -> bool:

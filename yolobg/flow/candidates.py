@@ -12,6 +12,7 @@ from yolobg.dataset.all_splits import read_all_images
 from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.duplicates import Known
+from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
 from yolobg.flow.presence import check_there
 from yolobg.flow.same_pictures import same_pictures
@@ -20,10 +21,12 @@ from yolobg.flow.source_basis import is_coco, nothing_known
 from yolobg.matching.contamination import expected_contamination
 from yolobg.matching.matcher import check_resolved, match_classes
 from yolobg.model import (
+    ClassEvidence,
     ClassMatch,
     Contamination,
     DataYaml,
     Eligibility,
+    Finding,
     ImageRecord,
     Inventory,
     License,
@@ -96,6 +99,8 @@ class Judged:
                 license=found.by_license,
                 in_dataset=in_dataset,
                 unusable=found.unusable,
+                evidence=found.by_evidence,
+                unverified=found.unverified,
             ),
             expected_contamination=self.overall,
         )
@@ -128,9 +133,11 @@ def choose(
         with _naming_bad_bytes(data):
             matches = match_classes(data.names, user_map=request.map, readings=data.readings)
             check_resolved(matches, unmapped=request.unmapped)
+    # So are files of evidence, for the same reason.
+    evidence = find_evidence(request.evidence, progress=progress)
     rejected = read_rejections(data.root.resolve()).ours
     with open_catalog(source.annotations, progress=progress) as catalog, _naming_bad_bytes(data):
-        judged = judge(catalog, source, data.names, request, readings=data.readings, strict=True)
+        judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         ids = judged.eligibility.ids
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected)
@@ -145,7 +152,8 @@ def choose(
         licenses = {license_.id: license_ for license_ in catalog.licenses}
         non_commercial = count_non_commercial(catalog.records(ranked[:needed]), licenses)
         info = replace(judged.info(in_dataset=len(ids) - len(ranked)), non_commercial=non_commercial)
-        basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain)
+        said = judged.eligibility.evidence
+        basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain, evidence=said)
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, judged.warnings + found.warnings)
 
 
@@ -190,6 +198,7 @@ def judge(
     request: Request,
     *,
     readings: Mapping[int, Sequence[Reading]] | None = None,
+    evidence: Sequence[Evidence] | None = None,
     strict: bool = False,
 ) -> Judged:
     """Match class names against a source, and ask it which images they leave.
@@ -202,12 +211,15 @@ def judge(
         names: The dataset's class names.
         request: The options that decide.
         readings: See `match_classes`.
+        evidence: From `find_evidence`; None finds it.
         strict: Refuse names that are not understood, unless `request.unmapped` lets them pass.
 
     Raises:
         UnresolvedClassError: With `strict`, a name is not understood.
         UsageError: An option names a category or a licence that the source does not have.
+        AnnotationsError: A file of evidence cannot be used.
     """
+    check_captions(request, catalog)
     matches: tuple[ClassMatch, ...] = ()
     further = frozenset(source.unclear)
     if not source.plain:
@@ -217,21 +229,69 @@ def judge(
     if not source.plain:
         further |= further_categories(request.exclude, catalog.categories)
     captions = request.captions and catalog.has_captions
+    findings = _findings(evidence, catalog, names, request)
     criteria = criteria_of(
         matches, catalog.categories, further=further, lean=request.lean, captions=captions, plain=source.plain
     )
-    license_ids = parse_license(request.license, catalog.licenses)
-    eligibility = catalog.eligible(criteria.excluded, vetoes=criteria.vetoes, license_ids=license_ids)
-    overall: Contamination | None = None
-    if is_coco(source, catalog, eligibility.ids):
-        matches, overall = expected_contamination(
-            matches, few_classes_share=eligibility.few_classes_share, captions=bool(criteria.vetoes), lean=request.lean
-        )
-    matches = tuple(replace(match, captions=eligibility.captions.get(match.name)) for match in matches)
+    criteria = replace(criteria, findings=findings, verified=request.verified)
+    eligibility = catalog.eligible(
+        criteria.excluded,
+        vetoes=criteria.vetoes,
+        license_ids=parse_license(request.license, catalog.licenses),
+        findings=findings,
+        verified=request.verified,
+    )
+    matches, overall = _with_figures(matches, criteria, eligibility, source, catalog, lean=request.lean)
     warnings = nothing_known(source, catalog) + source_warnings(
         source, matches, catalog.categories, answered=request.map
     )
     return Judged(source, matches, criteria, eligibility, overall, warnings)
+
+
+def _findings(
+    evidence: Sequence[Evidence] | None, catalog: Catalog, names: Sequence[str] | Mapping[int, str], request: Request
+) -> tuple[Finding, ...]:
+    return findings_of(
+        find_evidence(request.evidence) if evidence is None else evidence,
+        catalog,
+        names.values() if isinstance(names, Mapping) else names,
+        user_map=request.map,
+        exclude=request.exclude,
+        lean=request.lean,
+    )
+
+
+def _share(said: ClassEvidence) -> float:
+    """The share of the images that were verified."""
+    number = said.verified + said.unknown
+    return said.verified / number if number else 0.0
+
+
+def _with_figures(
+    matches: tuple[ClassMatch, ...],
+    criteria: Criteria,
+    eligibility: Eligibility,
+    source: Source,
+    catalog: Catalog,
+    *,
+    lean: bool,
+) -> tuple[tuple[ClassMatch, ...], Contamination | None]:
+    """The matches with what was counted and is expected of each, and what is expected of all together."""
+    said = eligibility.evidence
+    overall: Contamination | None = None
+    if is_coco(source, catalog, eligibility.ids):
+        matches, overall = expected_contamination(
+            matches,
+            few_classes_share=eligibility.few_classes_share,
+            captions=bool(criteria.vetoes),
+            lean=lean,
+            verified={name: 1.0 if criteria.verified else _share(one) for name, one in said.items()},
+        )
+    counted = (
+        replace(match, captions=eligibility.captions.get(match.name), evidence=said.get(match.name))
+        for match in matches
+    )
+    return tuple(counted), overall
 
 
 def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request, catalog: Catalog) -> PoolError:
@@ -240,13 +300,26 @@ def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request,
     reasons = [
         f"{eligibility.by_class:,} contain an excluded class",
         f"{eligibility.by_caption:,} have a caption that names one",
+        *_by_evidence(eligibility, request),
         f"{eligibility.by_license:,} are outside --license {request.license}",
         f"{len(eligibility.ids) - left:,} are in the dataset already or were rejected in a review",
         f"{eligibility.unusable:,} cannot be used" + (f" ({unusable})" if unusable else ""),
     ]
     licences = "allow more licences, " if eligibility.by_license else ""
+    licences += "leave out --verified, " if request.verified else ""
     return PoolError(
         f"{needed:,} backgrounds are needed, and only {left:,} of the source's {eligibility.images:,} images are "
         f"eligible: {', '.join(reasons)}. Ask for a smaller --ratio or --count, {licences}or give a larger "
         "source. `yolobg classes` shows what each name costs."
     )
+
+
+def _by_evidence(eligibility: Eligibility, request: Request) -> list[str]:
+    """How many images evidence left out, and with `--verified` how many are verified for each class."""
+    found = [f"in {eligibility.by_evidence:,} the evidence finds a class"] if eligibility.by_evidence else []
+    if request.verified:
+        each = ", ".join(f"{name}: {one.verified:,}" for name, one in eligibility.evidence.items())
+        found.append(
+            f"{eligibility.unverified:,} are not verified to be free of every class (verified for each alone: {each})"
+        )
+    return found

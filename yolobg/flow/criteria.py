@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from yolobg.changes.records import Basis
 from yolobg.errors import UsageError
 from yolobg.matching.caption_terms import caption_terms
 from yolobg.matching.matcher import excluded_categories, match_classes
-from yolobg.model import CaptionTerms, Category, ClassMatch
+from yolobg.model import CaptionTerms, Category, ClassEvidence, ClassMatch, Finding
 from yolobg.sources.catalog.catalog import Catalog
 
 __all__ = ["Criteria", "basis_of", "criteria_of", "further_categories", "is_stricter", "strays", "terms_of"]
@@ -17,10 +18,16 @@ __all__ = ["Criteria", "basis_of", "criteria_of", "further_categories", "is_stri
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """An image is left out that holds an excluded category, or has a caption that a veto names."""
+    """An image is left out that holds an excluded category, or has a caption that a veto names.
+
+    So is one in which a finding of the evidence sees a class; with `verified`, one that is not verified to be free of
+    every class.
+    """
 
     excluded: frozenset[str]
     vetoes: tuple[CaptionTerms, ...]
+    findings: tuple[Finding, ...] = ()
+    verified: bool = False
 
 
 def criteria_of(
@@ -63,8 +70,15 @@ def further_categories(exclude: Collection[str], categories: Sequence[Category])
     return excluded_categories(matches, lean=False)
 
 
-def basis_of(criteria: Criteria, names: Iterable[str], catalog: Catalog, *, plain: bool) -> Basis:
-    """The record of a choice from a catalog."""
+def basis_of(
+    criteria: Criteria,
+    names: Iterable[str],
+    catalog: Catalog,
+    *,
+    plain: bool,
+    evidence: Mapping[str, ClassEvidence] = MappingProxyType({}),
+) -> Basis:
+    """The record of a choice from a catalog; `evidence` is what that says of each class."""
     return Basis(
         names=tuple(names),
         categories=tuple(category.name for category in catalog.categories),
@@ -73,6 +87,7 @@ def basis_of(criteria: Criteria, names: Iterable[str], catalog: Catalog, *, plai
         commercial=tuple(row.id for row in catalog.licenses if row.commercial),
         catalog=catalog.key,
         plain=plain,
+        evidence={name: (said.verified, said.unknown, said.vetoed) for name, said in evidence.items()},
     )
 
 
@@ -98,7 +113,11 @@ def terms_of(vetoes: Iterable[CaptionTerms]) -> dict[str, tuple[str, ...]]:
 
 def strays(catalog: Catalog, criteria: Criteria, ids: Collection[int]) -> dict[int, str]:
     """Those of the images that the criteria leave out, each with the reason."""
-    left = set(catalog.eligible(criteria.excluded, vetoes=criteria.vetoes).ids)
+    left = set(
+        catalog.eligible(
+            criteria.excluded, vetoes=criteria.vetoes, findings=criteria.findings, verified=criteria.verified
+        ).ids
+    )
     doubtful = [image_id for image_id in ids if image_id not in left]
     reasons: dict[int, str] = {}
     for image_id, (held, _captions) in catalog.describe(doubtful).items():
@@ -111,4 +130,15 @@ def strays(catalog: Catalog, criteria: Criteria, ids: Collection[int]) -> dict[i
             unnamed = set(catalog.eligible((), vetoes=(veto,)).ids)
             named = [image_id for image_id in rest if image_id in usable and image_id not in unnamed]
             reasons |= {image_id: f"a caption names {veto.name}" for image_id in named if image_id not in reasons}
+    return reasons | _by_evidence(criteria, [image_id for image_id in rest if image_id not in reasons])
+
+
+def _by_evidence(criteria: Criteria, ids: Collection[int]) -> dict[int, str]:
+    reasons: dict[int, str] = {}
+    for found in criteria.findings:
+        what = f"shows {found.name}" if found.name else "shows an excluded category"
+        reasons |= {image_id: f"the evidence says that it {what}" for image_id in ids if image_id in found.present}
+    for found in criteria.findings if criteria.verified else ():
+        unsaid = [image_id for image_id in ids if found.name and image_id not in found.absent | reasons.keys()]
+        reasons |= dict.fromkeys(unsaid, f"nobody verified that it is free of {found.name}")
     return reasons

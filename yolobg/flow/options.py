@@ -22,17 +22,20 @@ from yolobg.net.addresses import bare_url
 from yolobg.sources.location import bare_source, is_url, split_member
 
 __all__ = [
+    "CAPTIONS",
     "DEFAULT_RATIO",
     "Options",
     "Request",
     "SourceOptions",
     "describe_options",
+    "parse_evidence_options",
     "parse_map_options",
     "request_of",
     "stored_options",
 ]
 
 DEFAULT_RATIO = 0.10
+CAPTIONS = "captions"
 MOST_JOBS = 256
 LARGEST = 2**63
 
@@ -113,6 +116,18 @@ class Request:
     )
     lean: bool = field(default=False, metadata=_about("Also use images of categories that match only possibly."))
     captions: bool = field(default=True, metadata=_about("Leave out images whose captions name a class."))
+    evidence: Sequence[str | Path] = field(
+        default=(),
+        metadata=_about(
+            "What else says whether an image shows a class: captions, or a COCO-format file about the same images. "
+            "Repeatable.",
+            metavar="captions|FILE,…",
+        ),
+    )
+    verified: bool = field(
+        default=False,
+        metadata=_about("Only use images that the evidence verifies to be free of every class."),
+    )
     recheck: bool = field(
         default=False,
         metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
@@ -138,11 +153,12 @@ class Request:
             raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
-        for name in ("images", "exclude"):
+        for name in ("images", "exclude", "evidence"):
             value = getattr(self, name)
             # A single text is a sequence of letters, which is never what was meant.
             object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
         object.__setattr__(self, "annotations", _kept(self.annotations))
+        _check_evidence(self)
         pairs = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in dict(self.map).items()}
         object.__setattr__(self, "map", pairs)
 
@@ -178,6 +194,8 @@ class SourceOptions(TypedDict, total=False):
     unmapped: Unmapped
     lean: bool
     captions: bool
+    evidence: Sequence[str | Path]
+    verified: bool
 
 
 class Options(SourceOptions, total=False):
@@ -198,6 +216,21 @@ def _kept(annotations: str | Path | CocoObject | None) -> str | Path | None:
     from yolobg.sources.catalog.coco_object import keep_object  # noqa: PLC0415 - rarely needed
 
     return keep_object(annotations)
+
+
+def _check_evidence(request: Request) -> None:
+    for place in map(str, request.evidence):
+        if is_url(place):
+            raise UsageError(f"--evidence {bare_url(place)}: expected a file on this machine; fetch it first")
+        if not place.strip():
+            raise UsageError("--evidence: a name is empty; give captions or a COCO-format file")
+    if CAPTIONS in request.evidence and not request.captions:
+        raise UsageError("--evidence captions contradicts --no-captions; leave one of them out")
+    if request.verified and all(place == CAPTIONS for place in request.evidence):
+        raise UsageError(
+            "--verified: captions and boxes never say that an image is free of a class; give evidence that does, a "
+            "COCO-format file with neg_category_ids: --evidence FILE"
+        )
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -247,6 +280,7 @@ def _annotations(annotations: str | Path) -> str:
 
 _PORTABLE: dict[str, Callable[[Any], Any]] = {
     "annotations": _annotations,
+    "evidence": lambda places: [place if place == CAPTIONS else _annotations(place) for place in places],
     "images": lambda places: [_place(place) for place in places],
     "into": _absolute,
     "map": lambda answers: {name: list(categories) for name, categories in answers.items()},
@@ -284,13 +318,10 @@ def _stored_type(hint: Any) -> Any:
     return hint
 
 
-_HINTS = get_type_hints(Request)
+_TYPES: dict[str, Any] = {"ratio": float | str | None, "images": list[str], "evidence": list[str]}
 _Stored = msgspec.defstruct(
     "_Stored",
-    [
-        (name, {"ratio": float | str | None, "images": list[str]}.get(name, _stored_type(hint)), msgspec.UNSET)
-        for name, hint in _HINTS.items()
-    ],
+    [(name, _TYPES.get(name, _stored_type(hint)), msgspec.UNSET) for name, hint in get_type_hints(Request).items()],
     forbid_unknown_fields=True,
 )
 
@@ -338,6 +369,12 @@ def _described(name: str, about: Mapping[str, str]) -> str:
     default = f" Default: {about['shown']}." if about["shown"] else ""
     text = f"{name}: {about['help'].replace(' Repeatable.', '')}{default}"
     return textwrap.fill(text, 110, initial_indent=" " * 8, subsequent_indent=" " * 12)
+
+
+def parse_evidence_options(options: Sequence[str]) -> tuple[str, ...]:
+    """`captions,FILE` as places; a file whose own name has a comma stays whole."""
+    parts = ([option] if Path(option).exists() else option.split(",") for option in options)
+    return tuple(dict.fromkeys(part.strip() for listed in parts for part in listed))
 
 
 def parse_map_options(options: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from yolobg.changes.records import Run
 from yolobg.errors import UsageError
-from yolobg.flow.options import Request
+from yolobg.flow.options import CAPTIONS, Request, stored_options
 from yolobg.flow.past_runs import request_again
 
 __all__ = ["Question", "question_of", "still_stands"]
@@ -24,6 +24,8 @@ class Question:
     unmapped: str
     lean: bool
     captions: bool
+    evidence: tuple[str, ...]
+    verified: bool
 
 
 def question_of(
@@ -56,7 +58,15 @@ def question_of(
         unmapped=now.unmapped,
         lean=now.lean,
         captions=now.captions,
+        # Evidence is about the images of one source.
+        evidence=_evidence(now if same_source else then),
+        verified=(now if same_source else then).verified,
     )
+
+
+def _evidence(request: Request) -> tuple[str, ...]:
+    """Where the evidence is, as the record of a run has it."""
+    return tuple(stored_options(request).get("evidence", ()))
 
 
 def _map(request: Request) -> dict[str, tuple[str, ...]]:
@@ -70,5 +80,9 @@ def still_stands(run: Run, question: Question | None) -> bool:
         return False
     if run.basis.plain:
         return True
-    asked = (set(question.names), dict(question.map), set(question.exclude), question.lean, question.captions)
-    return asked == (set(run.basis.names), dict(then.map), set(then.exclude), then.lean, then.captions)
+    asked = (set(question.names), dict(question.map), set(question.exclude), *_switches(question))
+    return asked == (set(run.basis.names), dict(then.map), set(then.exclude), *_switches(then))
+
+
+def _switches(question: Question) -> tuple[bool, bool, bool, frozenset[str]]:
+    return question.lean, question.captions, question.verified, frozenset(question.evidence) - {CAPTIONS}

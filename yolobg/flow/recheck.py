@@ -87,7 +87,7 @@ def _notes(checked: Checked, request: Request) -> tuple[str, ...]:
 
     def options(run: Run) -> tuple[object, ...]:
         asked = request_again(run)
-        return asked.license, set(asked.exclude), asked.lean, asked.captions
+        return asked.license, set(asked.exclude), asked.lean, asked.captions, set(asked.evidence), asked.verified
 
     if all(options(then) == options(now) for then, now in checked.settled):
         return ()

@@ -20,6 +20,7 @@ from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.candidates import source_of
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
+from yolobg.flow.evidence import Evidence, find_evidence, findings_of
 from yolobg.flow.options import Request, request_of, stored_options
 from yolobg.flow.past_runs import names_source_of, request_again
 from yolobg.flow.question import Question, question_of, still_stands
@@ -27,7 +28,7 @@ from yolobg.flow.same_pictures import same_pictures
 from yolobg.matching.matcher import match_classes
 from yolobg.matching.user_map import resolve_target
 from yolobg.matching.words import key
-from yolobg.model import Category, ClassMatch, Inventory, Origin, Progress, no_progress
+from yolobg.model import Category, ClassMatch, Finding, Inventory, Origin, Progress, no_progress
 from yolobg.results import Stale, StaleBackground, Unchecked
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
@@ -198,13 +199,15 @@ def _look(
     criteria, unresolved = _criteria(asked, categories, captions=captions)
     if unresolved:
         doubts.append((f"{_first(unresolved)} cannot be resolved; say what it stands for with --map", len(entries)))
-    if not is_stricter(criteria, asked.basis):
+    evidence = find_evidence(asked.question.evidence, progress=progress)
+    if not evidence and not is_stricter(criteria, asked.basis):
         return criteria
     catalog, moved = _open(asked, fetch=fetch, progress=progress)
     with catalog:
         there = entries if moved is None else _still_there(catalog, entries, moved)
         captions = asked.question.captions and catalog.has_captions
         criteria, _ = _criteria(asked, catalog.categories, captions=captions)
+        criteria = replace(criteria, findings=_findings(asked, evidence, catalog), verified=asked.question.verified)
         found = strays(catalog, criteria, [entry.source_id for entry in there])
     reasons |= {entry.image: found[entry.source_id] for entry in there if entry.source_id in found}
     if len(there) < len(entries):
@@ -212,6 +215,13 @@ def _look(
             (f"{asked.run.source} has changed since, and they are no longer in it", len(entries) - len(there))
         )
     return criteria
+
+
+def _findings(asked: _Asked, evidence: Sequence[Evidence], catalog: Catalog) -> tuple[Finding, ...]:
+    question = asked.question
+    return findings_of(
+        evidence, catalog, question.names, user_map=question.map, exclude=question.exclude, lean=question.lean
+    )
 
 
 def _criteria(asked: _Asked, categories: Sequence[Category], *, captions: bool) -> tuple[Criteria, list[str]]:
@@ -289,6 +299,9 @@ def _settled(asked: _Asked, criteria: Criteria | None) -> Run:
     if criteria is not None:
         terms = None if basis.terms is None else terms_of(criteria.vetoes)
         basis = msgspec.structs.replace(basis, excluded=tuple(sorted(criteria.excluded)), terms=terms)
+    if set(question.evidence) != set(asked.run.options.get("evidence", ())):
+        # The counts are those of the choice, which rested on other evidence.
+        basis = msgspec.structs.replace(basis, evidence={})
     request = request_of(
         asked.run.options,
         map={name: targets for name, targets in question.map.items() if key(name) in ours},
@@ -297,6 +310,8 @@ def _settled(asked: _Asked, criteria: Criteria | None) -> Run:
         unmapped=question.unmapped,
         lean=question.lean,
         captions=question.captions,
+        evidence=question.evidence,
+        verified=question.verified,
     )
     run: Run = msgspec.structs.replace(
         asked.run, options=stored_options(request), basis=msgspec.structs.replace(basis, names=question.names)

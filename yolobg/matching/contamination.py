@@ -3,14 +3,18 @@
 For a category with k of n re-checked absences wrong, the share is the mean of Beta(k + 100 p, n - k + 100 (1 - p)),
 where p is the share in its tier of like categories. Images with at most two annotated categories are cleaner, and
 the captions veto takes its part. What no category and no carrier covers gets a warning, not a percentage.
+
+Images that somebody verified to be free of a class are expected to show it in no case, and in at most `VERIFIED_HIGH`.
+A veto by evidence lowers no figure: how much of the contamination it takes was never measured.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 from yolobg.matching.lexicon import read_rows
 from yolobg.model import ClassMatch, Contamination
@@ -33,6 +37,10 @@ CAPTION_STRENGTH, CAPTION_SHARE = 20, 0.17
 """Over all categories, 17 % of the pairs that only a caption names are really present; weight in pairs."""
 
 
+VERIFIED_HIGH = 0.045
+"""Of 81 pairs that LVIS verified to be absent, COCO contradicts none: the upper 95 % limit of that share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recheck:
     """The human re-check of one category: pairs checked, found present, found arguable; the same for captions' pairs.
@@ -53,7 +61,12 @@ class Recheck:
 
 
 def expected_contamination(
-    matches: Sequence[ClassMatch], *, few_classes_share: float, captions: bool, lean: bool = False
+    matches: Sequence[ClassMatch],
+    *,
+    few_classes_share: float,
+    captions: bool,
+    lean: bool = False,
+    verified: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[tuple[ClassMatch, ...], Contamination | None]:
     """Fill in the figure of each class, and return that of all classes together.
 
@@ -62,20 +75,31 @@ def expected_contamination(
         few_classes_share: Share (0-1) of the candidate images with at most two annotated categories.
         captions: Whether the captions veto is on.
         lean: Whether the categories in the maybe band stay candidates.
+        verified: Class name to the share (0-1) of the candidate images that were verified to be free of it.
 
     Returns:
         The matches, each with `expected_contamination` or with a warning where nothing covers the name; and the
         figure for the whole set, None where no class has one.
     """
-    filled = tuple(_fill(match, few_classes_share, captions, lean) for match in matches)
-    covered = sorted({name for match in matches for name in _categories(match, lean)})
-    return filled, _combined(covered, few_classes_share, captions)
+    filled = tuple(_fill(match, few_classes_share, captions, lean, verified.get(match.name, 0.0)) for match in matches)
+    covered: dict[str, float] = {}
+    for match in matches:
+        for name in _categories(match, lean):
+            # What is verified for one class of a category need not be for another.
+            covered[name] = min(covered.get(name, 1.0), verified.get(match.name, 0.0))
+    return filled, _combined(dict(sorted(covered.items())), few_classes_share, captions)
 
 
-def _fill(match: ClassMatch, few_classes_share: float, captions: bool, lean: bool) -> ClassMatch:  # noqa: FBT001
+def _fill(
+    match: ClassMatch,
+    few_classes_share: float,
+    captions: bool,  # noqa: FBT001
+    lean: bool,  # noqa: FBT001
+    verified: float,
+) -> ClassMatch:
     names = _categories(match, lean)
-    figure = _combined(names, few_classes_share, captions)
-    if figure is not None or match.status in ("opaque", "unknown"):
+    figure = _combined(dict.fromkeys(names, verified), few_classes_share, captions)
+    if figure is not None or match.status in ("opaque", "unknown") or verified == 1.0:
         return replace(match, expected_contamination=figure)
     return replace(match, warnings=tuple(dict.fromkeys((*match.warnings, _warning(match, names, captions)))))
 
@@ -98,18 +122,41 @@ def _categories(match: ClassMatch, lean: bool) -> tuple[str, ...]:  # noqa: FBT0
     return certain or (() if lean else tuple(e.coco for e in match.maybe))
 
 
-def _combined(names: Iterable[str], few_classes_share: float, captions: bool) -> Contamination | None:  # noqa: FBT001
-    """Return the figure of an image holding any of the categories; None where one has no re-check, or there is none."""
+def _combined(
+    names: Mapping[str, float],
+    few_classes_share: float,
+    captions: bool,  # noqa: FBT001
+) -> Contamination | None:
+    """Return the figure of an image holding any of the categories; None where one has no re-check, or there is none.
+
+    Args:
+        names: Category to the share (0-1) of the images that were verified to be free of what it stands for.
+        few_classes_share: See `expected_contamination`.
+        captions: See there.
+    """
     table = rechecks()
-    listed = list(names)
-    if not listed or any(name not in table for name in listed):
+    if not names or any(name not in table for name in names):
         return None
-    figures = [figure(table[name], many=1.0 - few_classes_share, captions=captions) for name in listed]
+    figures = [
+        _partly(figure(table[name], many=1.0 - few_classes_share, captions=captions), verified)
+        for name, verified in names.items()
+    ]
     return Contamination(
         point=_any(f.point for f in figures),
         low=_any(f.low for f in figures),
         high=_any(f.high for f in figures),
         arguable=_any(f.arguable for f in figures),
+    )
+
+
+def _partly(unverified: Contamination, verified: float) -> Contamination:
+    """The figure where a share of the images was verified."""
+    rest = 1.0 - verified
+    return Contamination(
+        point=rest * unverified.point,
+        low=rest * unverified.low,
+        high=rest * unverified.high + verified * min(unverified.high, VERIFIED_HIGH),
+        arguable=unverified.arguable,
     )
 
 

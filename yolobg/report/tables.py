@@ -53,6 +53,9 @@ def exclusion_rows(match: ClassMatch) -> list[ExclusionRow]:
     if match.captions:
         reason = "left out only because a caption names the class"
         rows.append(ExclusionRow("captions that name it", "–", "", match.captions, reason, soft=True))
+    if (said := match.evidence) is not None:
+        reason = f"{said.verified:,} others are verified to be free of it, {said.unknown:,} are unknown"
+        rows.append(ExclusionRow("evidence that finds it", "–", "", said.vetoed, reason, soft=True))
     return rows
 
 
@@ -64,6 +67,8 @@ def left_out(source: SourceInfo | None) -> str:
     reasons = (
         (left.class_, "contain an excluded class"),
         (left.caption, "have a caption that names one"),
+        (left.evidence, "show one according to the evidence"),
+        (left.unverified, "are not verified to be free of every class"),
         (left.license, "are outside the licence filter"),
         (left.in_dataset, "were in the dataset already or rejected in a review"),
         (left.unusable, "have a record that cannot be used"),

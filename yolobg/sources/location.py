@@ -60,6 +60,7 @@ class AnnotationSource:
         official: `instances` is a key on COCO's hosts, not a path or an address.
         pins: Member name to what it must be; empty for all but official sources.
         shipped: `instances` names the index that ships with yolobg.
+        evidence: Its file is read as evidence about the images of another source, not as a source of images.
     """
 
     name: str
@@ -68,6 +69,7 @@ class AnnotationSource:
     official: bool = False
     pins: Mapping[str, Pin] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     shipped: bool = False
+    evidence: bool = False
 
     @property
     def remote(self) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "CaptionEntry",
     "CaptionsFile",
     "CategoryEntry",
+    "EvidenceEntries",
     "ImageEntry",
     "InstancesFile",
     "LicenseEntry",
@@ -78,6 +79,32 @@ class InstancesFile(msgspec.Struct):
     licenses: list[LicenseEntry] | None = None
 
 
+class EvidenceImage(msgspec.Struct, gc=False):
+    """One of `images` of a file of evidence; LVIS v1 has no file names, others no verified negatives."""
+
+    id: Number
+    file_name: _Loose = None
+    coco_url: _Loose = None
+    neg_category_ids: list[Number] | None = None
+    not_exhaustive_category_ids: list[Number] | None = None
+
+
+class EvidenceCategory(msgspec.Struct, gc=False):
+    """One of `categories` of a file of evidence; the synset is LVIS'."""
+
+    id: Number
+    name: str
+    synset: _Loose = None
+
+
+class EvidenceEntries(msgspec.Struct):
+    """A file of evidence: an instances file, maybe with what people verified to be absent."""
+
+    images: list[EvidenceImage]
+    annotations: list[AnnotationEntry]
+    categories: list[EvidenceCategory]
+
+
 class CaptionEntry(msgspec.Struct, gc=False):
     """One of a captions file's `annotations`."""
 
@@ -91,7 +118,7 @@ class CaptionsFile(msgspec.Struct):
     annotations: list[CaptionEntry]
 
 
-_File = TypeVar("_File", InstancesFile, CaptionsFile)
+_File = TypeVar("_File", InstancesFile, CaptionsFile, EvidenceEntries)
 
 
 @contextlib.contextmanager
@@ -126,15 +153,16 @@ def decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
 
 
 def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
-    wanted = "instances" if kind is InstancesFile else "captions"
+    has_objects = kind is not CaptionsFile
+    wanted = "instances" if has_objects else "captions"
     if len(buffer) == 0:
         return f"{source}: the file is empty; expected a COCO {wanted} file"
     if isinstance(error, msgspec.ValidationError):
-        if kind is InstancesFile and _holds_captions(buffer):
+        if has_objects and _holds_captions(buffer):
             return f"{source}: this is a captions file; expected the instances file (instances_….json) beside it"
         return (
             f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
-            + ("images, annotations and categories" if kind is InstancesFile else "annotations that hold captions")
+            + ("images, annotations and categories" if has_objects else "annotations that hold captions")
             + "; ids must be whole numbers"
         )
     if "truncated" in str(error):

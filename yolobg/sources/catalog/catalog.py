@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from yolobg.errors import AnnotationsError, UsageError
-from yolobg.model import CaptionTerms, Category, Eligibility, ImageRecord, License
+from yolobg.model import CaptionTerms, Category, ClassEvidence, Eligibility, Finding, ImageRecord, License
 from yolobg.sources.catalog.build import why_unusable
 from yolobg.sources.catalog.sqlite_file import DAMAGE, CatalogFile
 
@@ -116,17 +117,21 @@ class Catalog:
         *,
         vetoes: Sequence[CaptionTerms] = (),
         license_ids: Collection[int] | None = None,
+        findings: Sequence[Finding] = (),
+        verified: bool = False,
     ) -> Eligibility:
         """Find the images that may be a background.
 
-        Each image is left out under the first reason that holds: class, caption, licence, unusable. An image without
-        a licence passes no licence filter.
+        Each image is left out under the first reason that holds: class, caption, evidence, unverified, licence,
+        unusable. An image without a licence passes no licence filter.
 
         Args:
             excluded: Category names; an image that holds any of them is left out. Where two categories share a name,
                 both are meant.
             vetoes: An image with a caption that names one of the terms is left out; without captions, none is.
             license_ids: Licences that are allowed; None allows all.
+            findings: What evidence says; an image that it finds a class in is left out.
+            verified: Also leave out what is not verified to be free of the class of each finding that has a name.
 
         Returns:
             Ids in ascending order. `captions` counts, per class, the images without an excluded category that its terms
@@ -135,7 +140,9 @@ class Catalog:
         Raises:
             UsageError: A category or licence that the source does not have.
         """
-        return self._ask(lambda file: _eligible(file, excluded, vetoes, license_ids))
+        return self._ask(
+            lambda file: _eligible(file, excluded, vetoes, license_ids, _Findings.of(file, findings), verified)
+        )
 
     def records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
         """Yield the records of `ids` in the order given, reading a few at a time.
@@ -149,6 +156,11 @@ class Catalog:
     def _records(self, ids: Sequence[int]) -> list[ImageRecord]:
         found = self._ask(lambda file: file.records(ids))
         return [found[image_id] for image_id in ids]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of all images, ascending."""
+        return self._ask(lambda file: tuple(file.ids))
 
     def file_names(self, ids: Sequence[int]) -> list[str]:
         """The file name of each of `ids`, in the order given.
@@ -188,6 +200,8 @@ def _eligible(
     excluded: Collection[str],
     vetoes: Sequence[CaptionTerms],
     license_ids: Collection[int] | None,
+    findings: _Findings,
+    verified: bool,  # noqa: FBT001
 ) -> Eligibility:
     held = _union(file.holders(category_id) for category_id in _category_ids(file, excluded))
     left = file.everyone & ~held
@@ -196,6 +210,11 @@ def _eligible(
         naming[terms.name] = naming.get(terms.name, 0) | (file.named(terms) & left)
     named = _union(naming.values())
     left &= ~named
+    seen = left & _union(findings.present.values())
+    said = findings.counted(left)
+    left &= ~seen
+    unverified = left & ~reduce(and_, findings.absent.values(), left) if verified else 0
+    left &= ~unverified
     barred = 0 if license_ids is None else left & ~_licensed(file, license_ids)
     left &= ~barred
     unusable = left & ~file.mask("usable")
@@ -211,7 +230,41 @@ def _eligible(
         captions={name: images.bit_count() for name, images in naming.items()},
         few_classes_share=(left & file.mask("few_classes")).bit_count() / len(ids) if ids else 0.0,
         unusable_ids=file.ids_of(unusable),
+        by_evidence=seen.bit_count(),
+        unverified=unverified.bit_count(),
+        evidence=said,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """Findings as sets of images, by class name; `absent` has those with a name."""
+
+    present: dict[str, int]
+    absent: dict[str, int]
+
+    @classmethod
+    def of(cls, file: CatalogFile, findings: Sequence[Finding]) -> _Findings:
+        present: dict[str, int] = {}
+        absent: dict[str, int] = {}
+        for one in findings:
+            present[one.name] = present.get(one.name, 0) | file.set_of(one.present)
+            if one.name:
+                # Two classes of one name are one question, so both must be answered.
+                absent[one.name] = absent.get(one.name, file.everyone) & file.set_of(one.absent - one.present)
+        return cls(present, absent)
+
+    def counted(self, images: int) -> dict[str, ClassEvidence]:
+        """What they say of these images, for each class."""
+        rest = images & ~_union(self.present.values())
+        return {
+            name: ClassEvidence(
+                verified=(rest & absent).bit_count(),
+                unknown=(rest & ~absent).bit_count(),
+                vetoed=(images & self.present[name]).bit_count(),
+            )
+            for name, absent in self.absent.items()
+        }
 
 
 def _union(sets: Iterator[int] | Collection[int]) -> int:

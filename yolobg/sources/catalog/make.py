@@ -10,6 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -17,12 +18,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.files import refuse_links, step
 from yolobg.model import Progress
+from yolobg.sources.annotations.evidence import read_evidence
 from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_local
 from yolobg.sources.annotations.read import read_captions, read_instances
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build import build_catalog
+from yolobg.sources.catalog.evidence_file import build_evidence
 from yolobg.sources.catalog.shipped_index import index_key, read_index
-from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, is_settled, stamp
+from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, evidence_key, is_settled, stamp
 from yolobg.sources.catalog.use import forget_unused
 from yolobg.sources.location import AnnotationSource, captions_name, split_member
 
@@ -134,17 +137,22 @@ def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]
 
 def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
     # Knowing the key takes a while, and without any catalog there is nothing to look for with it.
-    if store.entries() and (path := store.find(_key(files))):
+    key = partial(_key, source, files)
+    if store.entries() and (path := store.find(key())):
         _empty(folder)
         return path
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
     built = _new_file(folder)
+    if source.evidence:
+        with _no_collector(), _disk_errors(folder):
+            build_evidence(built, read_evidence(files.instances.path), progress=progress)
+        return _publish(store, source, built, key())
     with _no_collector(), _disk_errors(folder):
         instances = read_instances(files.instances.path)
         captions = read_captions(files.captions.path, instances) if files.captions else None
         build_catalog(built, instances, captions, progress=progress)
-    return _publish(store, source, built, _key(files))
+    return _publish(store, source, built, key())
 
 
 def _make_shipped(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
@@ -186,7 +194,9 @@ def _empty(folder: Path, *, but: Path | None = None) -> None:
                 path.unlink()
 
 
-def _key(files: JsonFiles) -> str:
+def _key(source: AnnotationSource, files: JsonFiles) -> str:
+    if source.evidence:
+        return evidence_key(files.instances.sha256)
     return content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
 
 

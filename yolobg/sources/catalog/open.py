@@ -7,18 +7,20 @@ building) lies in `make`, which is imported only then.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
-from yolobg.errors import YolobgError
+from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog import use as catalog_use
 from yolobg.sources.catalog.catalog import Catalog
+from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.shipped_index import index_key
 from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, stamp
 from yolobg.sources.catalog.use import note_use
-from yolobg.sources.location import COCO2017, COCO2017_INDEX, AnnotationSource
+from yolobg.sources.location import COCO2017, COCO2017_INDEX, AnnotationSource, parse_source
 
 __all__ = [
     "CacheEntry",
@@ -31,6 +33,7 @@ __all__ = [
     "find_catalog",
     "last_use",
     "open_catalog",
+    "open_evidence",
     "open_index",
 ]
 
@@ -78,6 +81,30 @@ def open_index() -> Catalog:
         YolobgError: The cache folder cannot be written or is too full.
     """
     return open_catalog(COCO2017_INDEX)
+
+
+def open_evidence(place: str | Path, *, progress: Progress = no_progress) -> EvidenceFile:
+    """What a COCO-format file says about the images of other sources; it is read once and kept in the cache.
+
+    Args:
+        place: `.json`, `.json.gz`, `.zip`, a folder, or `file.zip!member.json`.
+        progress: As for `open_catalog`.
+
+    Raises:
+        AnnotationsError: The file is not usable.
+        YolobgError: The cache folder cannot be written or is too full.
+    """
+    source = replace(parse_source(str(place), captions=None), evidence=True)
+    store = Store(cache_folder())
+    path = _ready(store, source) or _make(store, source, progress)
+    note_use(store, path)
+    try:
+        return EvidenceFile(path)
+    except AnnotationsError:
+        with contextlib.suppress(OSError):
+            step("unlink", path)
+            path.unlink()
+    return EvidenceFile(_make(store, source, progress))
 
 
 def find_by_key(key: str) -> Catalog | None:

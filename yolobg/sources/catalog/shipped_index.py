@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from yolobg.errors import AnnotationsError
 from yolobg.sources.annotations.read import ImageRow, Instances
+from yolobg.sources.catalog.gaps import decode_gaps
 from yolobg.sources.catalog.store import content_key
 
-__all__ = ["CATEGORIES", "END", "FILE", "MAGIC", "encode_gaps", "index_key", "read_index"]
+__all__ = ["CATEGORIES", "END", "FILE", "MAGIC", "index_key", "read_index"]
 
 FILE = Path(__file__).parent / "train2017_categories.bin"
 MAGIC = b"ybgi1"
 # Between the images' lists of category codes, which are below it.
 END = b"\xff"
-
-_MORE = 0x80
 
 # COCO 2017's categories by id, as in its instances files.
 CATEGORIES = {
@@ -61,7 +60,7 @@ def read_index() -> Instances:
     number = body[0]
     order, rest = body[1 : 1 + number], body[1 + number :]
     size = int.from_bytes(rest[:4], "little")
-    ids, lists = list(_ids(rest[4 : 4 + size])), rest[4 + size :].split(END)
+    ids, lists = list(accumulate(decode_gaps(rest[4 : 4 + size]))), rest[4 + size :].split(END)
     holders: list[list[int]] = [[] for _ in order]
     for position, codes in enumerate(lists):
         for code in codes:
@@ -69,27 +68,3 @@ def read_index() -> Instances:
     by_id = {category: frozenset(holders[code]) for code, category in enumerate(order)}
     images = tuple(ImageRow(image_id, f"{image_id:012d}.jpg", 0, 0, None, "", "") for image_id in ids)
     return Instances(images, CATEGORIES, {category: by_id[category] for category in CATEGORIES}, ())
-
-
-def encode_gaps(gaps: Iterable[int]) -> bytes:
-    """Whole numbers from 0 as bytes of seven bits each, the lowest first; the eighth says that more follow."""
-    encoded = bytearray()
-    for gap in gaps:
-        rest = gap
-        while rest >= _MORE:
-            encoded.append(rest % _MORE + _MORE)
-            rest //= _MORE
-        encoded.append(rest)
-    return bytes(encoded)
-
-
-def _ids(gaps: bytes) -> Iterator[int]:
-    image_id = shift = gap = 0
-    for byte in gaps:
-        gap += (byte % _MORE) << shift
-        if byte >= _MORE:
-            shift += 7
-            continue
-        image_id += gap
-        yield image_id
-        shift = gap = 0

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain, compress
 from pathlib import Path
@@ -22,7 +22,7 @@ import msgspec
 
 from yolobg.model import CaptionTerms, Category, ImageRecord, License
 
-__all__ = ["APPLICATION_ID", "CAPTION_BLOCK", "DAMAGE", "VERSION", "CatalogFile"]
+__all__ = ["APPLICATION_ID", "CAPTION_BLOCK", "DAMAGE", "VERSION", "CatalogFile", "uri_of"]
 
 # "ybg1": marks the file as ours; VERSION changes whenever the tables or their meaning do.
 APPLICATION_ID = 0x79626731
@@ -48,7 +48,7 @@ class CatalogFile:
 
     def __init__(self, path: Path) -> None:
         # `immutable`: the file never changes in place, so no lock is needed, not even on a read-only network disk.
-        self._connection = sqlite3.connect(f"{_uri(path)}?mode=ro&immutable=1", uri=True)
+        self._connection = sqlite3.connect(f"{uri_of(path)}?mode=ro&immutable=1", uri=True)
         try:
             self._check(path)
         except BaseException:
@@ -174,6 +174,13 @@ class CatalogFile:
         digits = format(images, f"0{self.images}b").encode()[::-1] if self.images else b""
         return tuple(compress(self.ids, digits.translate(_ZERO_ONE)))
 
+    def set_of(self, ids: Collection[int]) -> int:
+        """The set of the images with these ids; ids that no image has are left out."""
+        if not ids:
+            return 0
+        flags = bytes(49 if image_id in ids else 48 for image_id in reversed(self.ids))  # ord("1"), ord("0")
+        return int(flags or b"0", 2)
+
     def _bits(self, sql: str, *values: object) -> int:
         packed = zlib.decompress(self._blob(sql, *values))
         if len(packed) != (self.images + 7) // 8:
@@ -245,7 +252,8 @@ def _phrase(text: str) -> str:
     return '"' + clean.replace('"', '""') + '"'
 
 
-def _uri(path: Path) -> str:
+def uri_of(path: Path) -> str:
+    """A path as SQLite's address of it."""
     posix = path.absolute().as_posix()
     if posix.startswith("//"):  # a Windows share: SQLite wants an empty authority before it
         return f"file://{quote(posix)}"

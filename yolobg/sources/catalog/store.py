@@ -1,7 +1,8 @@
 """The cache folder: which files lie there, what their names mean, and how they are checked and removed.
 
-    catalogs/{name}-{key}-{digest}.sqlite   a source's catalog; `key` is made from the SHA-256 of its JSON files and the
-                                            catalog version, `digest` is the SHA-256 of the catalog file itself
+    catalogs/{name}-{key}-{digest}.sqlite   a source's catalog, or what a file of evidence says; `key` is made from the
+                                            SHA-256 of the JSON files and the version, `digest` is the SHA-256 of the
+                                            catalog file itself
     sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
     work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
@@ -38,10 +39,11 @@ from yolobg.files import (
     sweep_parts,
     write_bytes,
 )
+from yolobg.sources.catalog.evidence_file import EVIDENCE_VERSION
 from yolobg.sources.catalog.sqlite_file import VERSION
 from yolobg.sources.location import AnnotationSource, bare_source
 
-__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "is_settled", "note_in", "stamp"]
+__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "evidence_key", "is_settled", "note_in", "stamp"]
 
 _PARTS = ("catalogs", "sources", "work", "locks")
 _KEY_DIGITS = 16
@@ -119,6 +121,11 @@ def content_key(instances_sha256: str, captions_sha256: str | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
 
 
+def evidence_key(sha256: str) -> str:
+    """The key of what was read as evidence from a file, by this version of yolobg."""
+    return hashlib.sha256(f"evidence {EVIDENCE_VERSION} {sha256}".encode()).hexdigest()[:_KEY_DIGITS]
+
+
 class Store:
     """The cache folder at `root`.
 
@@ -153,7 +160,8 @@ class Store:
     def source_id(source: AnnotationSource) -> str:
         """A short name for the place a source is at; relative paths mean the current folder."""
         here = "" if source.official else str(Path.cwd())
-        return hashlib.sha256(repr((source.instances, source.captions, here)).encode()).hexdigest()[:_KEY_DIGITS]
+        place = (source.instances, source.captions, here, *(["evidence"] if source.evidence else []))
+        return hashlib.sha256(repr(place).encode()).hexdigest()[:_KEY_DIGITS]
 
     def read_note(self, source: AnnotationSource) -> Note | None:
         """The note on a source; None when there is none or it makes no sense."""

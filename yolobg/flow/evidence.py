@@ -1,0 +1,142 @@
+"""Evidence besides a source's own objects: which of its images a file finds a class in, or verified to be free of it.
+
+A positive rules an image out. A verified negative makes it verified. Whatever else there is to say is "unknown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolobg.dataset.layout import coco_id
+from yolobg.errors import AnnotationsError, UsageError
+from yolobg.flow.options import CAPTIONS, Request
+from yolobg.matching.evidence import standings_of
+from yolobg.model import Finding, Progress, no_progress
+from yolobg.sources.catalog.catalog import Catalog
+from yolobg.sources.catalog.evidence_file import EvidenceFile
+from yolobg.sources.catalog.open import open_evidence
+
+__all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A file of evidence, and what the user calls it."""
+
+    place: str
+    file: EvidenceFile
+
+
+def find_evidence(places: Iterable[str | Path], *, progress: Progress = no_progress) -> tuple[Evidence, ...]:
+    """Open the evidence that a request names; captions, which are part of a catalog, are none of it.
+
+    Raises:
+        AnnotationsError: A file is not there or not usable.
+    """
+    return tuple(
+        Evidence(str(place), open_evidence(place, progress=progress)) for place in places if str(place) != CAPTIONS
+    )
+
+
+def check_captions(request: Request, catalog: Catalog) -> None:
+    """Refuse a request that names captions as evidence where there are none.
+
+    Raises:
+        UsageError: The source has none.
+    """
+    if CAPTIONS in request.evidence and not catalog.has_captions:
+        raise UsageError(
+            "--evidence captions: the source has no captions; leave it out"
+            + (", or leave --fast out, which does without them" if request.fast else "")
+        )
+
+
+def findings_of(
+    evidence: Sequence[Evidence],
+    catalog: Catalog,
+    names: Iterable[str],
+    *,
+    user_map: Mapping[str, Sequence[str]],
+    exclude: Sequence[str] = (),
+    lean: bool = False,
+) -> tuple[Finding, ...]:
+    """What the evidence says of the images of a source, for each class and for the further excluded categories.
+
+    Args:
+        evidence: The files.
+        catalog: That of the source.
+        names: The class names of the dataset.
+        user_map: As for `match_classes`.
+        exclude: Further categories to leave out.
+        lean: Whether categories that match only possibly stay candidates.
+
+    Raises:
+        AnnotationsError: A file is about none of the source's images, or damaged.
+    """
+    if not evidence:
+        return ()
+    wanted = tuple(dict.fromkeys(names))
+    present: dict[str, set[int]] = {name: set() for name in (*wanted, *([""] if exclude else []))}
+    absent: dict[str, set[int]] = {name: set() for name in present}
+    known = _Known(catalog)
+    for one in evidence:
+        places = _Places(one, known)
+        for standing in standings_of(wanted, one.file.categories, user_map=user_map, exclude=exclude, lean=lean):
+            for category in standing.vetoing:
+                present[standing.name] |= places.any_of(one.file.found(category))
+            if standing.verifying:
+                free = frozenset.intersection(*map(one.file.absent, standing.verifying))
+                absent[standing.name] |= places.exactly(free)
+    return tuple(Finding(name, frozenset(present[name]), frozenset(absent[name])) for name in present)
+
+
+class _Known:
+    """The images of a source by the names that evidence may have for them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.source = catalog
+        self._whole: dict[str, list[int]] = {}
+        self._last: dict[str, list[int]] = {}
+        ids = catalog.ids
+        for image_id, name in zip(ids, catalog.file_names(ids), strict=True):
+            spelled = _spelled(name)
+            self._whole.setdefault(spelled, []).append(image_id)
+            self._last.setdefault(_last_part(spelled), []).append(image_id)
+
+    def ids_of(self, name: str) -> Sequence[int]:
+        """The images that a name may mean: those of that path; else those of that file name, or COCO number."""
+        spelled = _spelled(name)
+        return self._whole.get(spelled, ()) or self._last.get(_last_part(spelled), ())
+
+
+def _spelled(name: str) -> str:
+    return name.replace("\\", "/").removeprefix("./").casefold()
+
+
+def _last_part(spelled: str) -> str:
+    name = spelled.rpartition("/")[2]
+    number = coco_id(name.rpartition(".")[0].replace("coco_", "COCO_"))
+    return name if number is None else f"#{number}"
+
+
+class _Places:
+    """The images of a file of evidence by the ids that they have in the source."""
+
+    def __init__(self, evidence: Evidence, known: _Known) -> None:
+        self._ids = [known.ids_of(name) for name in evidence.file.names]
+        if not any(self._ids):
+            example = f", such as {evidence.file.names[0]!a}," if evidence.file.names else ""
+            raise AnnotationsError(
+                f"--evidence {evidence.place}: none of its {len(self._ids):,} images{example} is an image of the "
+                "source; evidence must be about the same images, by file name"
+            )
+
+    def any_of(self, places: Iterable[int]) -> set[int]:
+        """All images that these may be: where several have the name, each is ruled out."""
+        return {image_id for place in places for image_id in self._ids[place]}
+
+    def exactly(self, places: Iterable[int]) -> set[int]:
+        """Those images that these certainly are: where several have the name, none is verified."""
+        return {self._ids[place][0] for place in places if len(self._ids[place]) == 1}

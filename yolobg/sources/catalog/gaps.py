@@ -1,0 +1,33 @@
+"""Whole numbers in few bytes: the packing of ascending places and ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+__all__ = ["decode_gaps", "encode_gaps"]
+
+_MORE = 0x80
+
+
+def encode_gaps(gaps: Iterable[int]) -> bytes:
+    """Whole numbers from 0 as bytes of seven bits each, the lowest first; the eighth says that more follow."""
+    encoded = bytearray()
+    for gap in gaps:
+        rest = gap
+        while rest >= _MORE:
+            encoded.append(rest % _MORE + _MORE)
+            rest //= _MORE
+        encoded.append(rest)
+    return bytes(encoded)
+
+
+def decode_gaps(encoded: bytes) -> Iterator[int]:
+    """The whole numbers that `encode_gaps` was given."""
+    shift = gap = 0
+    for byte in encoded:
+        gap += (byte % _MORE) << shift
+        if byte >= _MORE:
+            shift += 7
+            continue
+        yield gap
+        shift = gap = 0
