@@ -296,13 +296,15 @@ def evaluate(
     device: str = "auto",
     batch: int = 8,
     dry_run: bool = False,
+    report: bool = True,
+    output: str | Path | None = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Measure what backgrounds changed: recall at equal image false-alarm rates, with an interval, and AP beside it.
 
-    Needs the extra `evaluate` (numpy, pycocotools). Changes nothing but the cache, which keeps what models
-    found. Promises that no image of any split, of the manifest or of the rejected ones is among the backgrounds, and
-    the same figures for the same files and seed.
+    Needs the extra `evaluate` (numpy, pycocotools). Changes nothing in the dataset but for the page, and keeps what
+    models found in the cache. Promises that no image of any split, of the manifest or of the rejected ones is among the
+    backgrounds, and the same figures for the same files and seed.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
@@ -320,7 +322,13 @@ def evaluate(
         device: What a model is run on: `auto`, `cpu` or what Ultralytics calls a device.
         batch: After how many images the scores of a model are stored, so that an interrupted run goes on there.
         dry_run: Only list the images to predict on, in `predict_on`.
+        report: Whether to write a page, `.yolobg/evaluate/<time>.html` below the dataset's root. If that cannot be
+            written, a warning says so.
+        output: Another folder for the page; it is made if it is not there.
         progress: Called with how far each stage is.
+
+    Returns:
+        The figures; the names of the fields are the keys of `--json`. In a notebook they show as a table and a curve.
 
     Raises:
         YolobgError: The extra is missing, or the dataset, the backgrounds or a model cannot be used.
@@ -332,20 +340,10 @@ def evaluate(
     from yolobg.evaluation.run import evaluate_models  # noqa: PLC0415 - needs numpy
 
     options = EvaluateOptions(
-        before=paths_of(before),
-        after=paths_of(after),
-        split=split,
-        backgrounds=backgrounds,
-        images=images,
-        seed=seed,
-        conf=tuple(conf),
-        bootstrap=bootstrap,
-        categories=categories,
-        imgsz=imgsz,
-        device=device,
-        batch=batch,
-        dry_run=dry_run,
-    )
+        paths_of(before), paths_of(after), split=split, backgrounds=backgrounds, images=images, seed=seed,
+        conf=tuple(conf), bootstrap=bootstrap, categories=categories, imgsz=imgsz, device=device, batch=batch,
+        dry_run=dry_run, report=report, output=None if output is None else Path(output),
+    )  # fmt: skip
     return evaluate_models(data_yaml, options, progress=progress)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from yolobg.model import SCHEMA, Contamination
@@ -18,6 +18,7 @@ __all__ = [
     "EqualRecall",
     "Estimate",
     "Evaluation",
+    "FoundBox",
     "ModelFigures",
     "ModelRun",
     "PairTest",
@@ -155,12 +156,42 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundBox:
+    """A detection on a background: a false alarm.
+
+    Attributes:
+        side: Which side found it.
+        run: The name of the run.
+        category: The name of the class.
+        score: Its confidence.
+        box: Left, top, width and height in pixels of the image as its EXIF tag turns it.
+    """
+
+    side: Literal["before", "after"]
+    run: str
+    category: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class WorstImage:
-    """A background that fires: the highest score on it of each side, mean over the runs; `after` None without one."""
+    """A background that fires.
+
+    Attributes:
+        image: Its path.
+        before: The highest score on it of the side before, mean over the runs.
+        after: The same of the side after; None without one.
+        size: Width and height in pixels, as its EXIF tag turns it; None if it is not on this machine.
+        boxes: Of each run the detection with the highest score, and others from the lowest of the fixed confidences on,
+            six a run at most.
+    """
 
     image: str
     before: float
     after: float | None
+    size: tuple[int, int] | None
+    boxes: tuple[FoundBox, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +295,14 @@ class Evaluation:
         pair_tests: Exact tests at fixed confidences, where both sides have as many runs.
         by_category: False-alarm rates by what the source says is in the backgrounds; None where it says nothing.
         curves: A curve a side.
-        worst: The backgrounds with the highest scores.
-        differ: The backgrounds on which the sides differ most.
+        worst: Of each side, the twelve backgrounds with the highest scores, sorted by the higher one.
+        differ: The twelve backgrounds on which the sides differ most; empty without a second side.
         settings: Seed, draws and intersection over union.
         versions: What computed it.
+        command: The command line that gives this evaluation, in words.
         warnings: For a person to read.
         predict_on: The images to predict on; in a dry run only.
+        page: The page to look at, where one was written.
     """
 
     dry_run: bool
@@ -292,6 +325,26 @@ class Evaluation:
     differ: tuple[WorstImage, ...]
     settings: dict[str, float]
     versions: dict[str, str]
+    command: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     predict_on: tuple[str, ...] | None = None
+    page: str | None = field(default=None, compare=False)
     schema: int = SCHEMA
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.data_yaml}: {self._in_short()}>"
+
+    def _in_short(self) -> str:
+        if self.predict_on is not None:
+            return f"dry run, {len(self.predict_on):,} images to predict on"
+        mean = self.models[0].mean_recall_at_false_alarm_rate
+        if self.words or mean is None:
+            return self.words or "too few backgrounds for recall at equal false-alarm rates"
+        return f"mean recall at equal false-alarm rates {mean:.1%}"
+
+    def _repr_html_(self) -> str:
+        """The table and the curve, for a notebook."""
+        from yolobg.html.chart import recall_chart  # noqa: PLC0415 - for notebooks alone
+        from yolobg.html.pages import template  # noqa: PLC0415 - as above
+
+        return template("evaluation_notebook.html").render(found=self, chart=recall_chart(self.curves, self.models))

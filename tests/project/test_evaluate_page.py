@@ -59,6 +59,14 @@ def test_page__its_command_runs_checkpoints(project: Path, monkeypatch: pytest.M
     assert "30 of 30" in shell(project, recipe("models"))
 
 
+def test_page__its_python_shows_the_result_and_says_where_the_page_is(project: Path) -> None:
+    (project / "cell.py").write_text(recipe("notebook"), "utf-8")
+    told = shell(project, f'"{sys.executable}" cell.py')
+    difference, verdict, page = told.split(maxsplit=2)
+    assert (float(difference), verdict) == (0.0, "single_runs")
+    assert Path(page.strip()).read_text("utf-8").endswith("</html>")
+
+
 @pytest.mark.ultralytics
 def test_page__its_script_writes_predictions_that_are_read(project: Path) -> None:
     python = python_with_ultralytics()

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "html": (),
     "model": (),
     "errors": ("model",),
-    "evaluation_results": ("model",),
+    "evaluation_results": ("html", "model"),
     "results": ("evaluation_results", "model"),
     "files": ("errors",),
     "safe_names": (),
@@ -46,11 +46,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *BASE, "changes", "dataset", "images", "matching", "net", "results", "sources", "sources.catalog",
     ),
     "report": (
-        *BASE, "changes", "dataset", "flow", "html", "matching", "results", "sources", "sources.catalog", "version",
+        *BASE, "changes", "dataset", "evaluation_results", "flow", "html", "matching", "results", "sources",
+        "sources.catalog", "version",
     ),
     "scoring": BASE,
     "evaluation": (
-        *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "scoring", "sources", "version",
+        *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
     "api": (

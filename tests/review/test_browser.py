@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from evaluating import found_in, write_dataset, write_images, write_predictions
 from PIL import Image
 from places import DATA
 from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing
@@ -550,3 +551,60 @@ def test_thousand__first_paint_and_scrolling(browser: Any, tmp_path: Path) -> No
               f"a page accepted in {(time.monotonic() - began) * 1000:.0f} ms")  # fmt: skip
         assert paint < 1500
         assert longest < 200
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of an evaluation of two sides, with names from strangers."""
+    pytest.importorskip("pycocotools", reason="needs the extra evaluate")
+    root = tmp_path_factory.mktemp("e #1%20")
+    data = write_dataset(root / "data", classes=(f"'{HOSTILE}'", "kangaroo"))
+    write_images(root / "frames", [f"f{number}.png" for number in range(60)], first=20_000)
+    sides = []
+    for side, shift in (("before", 0.0), ("after", 0.3)):
+        found = [found_in(f"v{at}.png", 0.3 + at / 30, category=at % 2) for at in range(20)]
+        found += [found_in(f"f{at}.png", max(0.001, at / 70 - shift)) for at in range(60)]
+        sides.append(write_predictions(root / f"{side}.json", found))
+    page = yolobg.evaluate(data, before=sides[0], after=sides[1], backgrounds=root / "frames", bootstrap=200).page
+    assert page is not None
+    return Path(page)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_evaluation__is_shown_from_the_disk_and_nothing_is_serious(
+    browser: Any, evaluated: Path, dark: bool, width: int
+) -> None:
+    look(browser, dark=dark, width=width)
+    browser.get(evaluated.as_uri())
+    browser.execute_script("for (const one of document.images) one.loading = 'eager'")
+    shown = "return [...document.images].filter((one) => one.complete && one.naturalWidth > 0).length"
+    wait(lambda: browser.execute_script(shown) == 36)
+    browser.execute_script("document.querySelector('details').open = true")
+    assert axe(browser) == []
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    assert browser.execute_script("return [window.hacked, document.scripts.length]") == [None, 0]
+    assert HOSTILE in browser.find_element("tag name", "body").text
+    # The boxes lie on the pictures, where the policy lets the style in.
+    drawn = browser.execute_script(
+        "const box = document.querySelector('.shot .over').getBoundingClientRect();"
+        "const shot = document.querySelector('.shot').getBoundingClientRect();"
+        "return [(box.x + box.width / 2 - shot.x) / shot.width, (box.y + box.height / 2 - shot.y) / shot.height]"
+    )
+    assert drawn == pytest.approx([0.5, 0.5], abs=0.02)
+    colours = browser.execute_script(
+        "const line = (side) => document.querySelector('.curve .line.' + side);"
+        "return ['before', 'after'].map((side) => getComputedStyle(line(side)).stroke)"
+    )
+    assert colours[0] != colours[1]
+    assert "none" not in colours
+
+
+def test_evaluation__tables_are_reached_with_the_keyboard(browser: Any, evaluated: Path) -> None:
+    look(browser, width=390)
+    browser.get(evaluated.as_uri())
+    seen = set()
+    for _ in range(12):
+        Chains(browser).send_keys(Keys.TAB).perform()
+        seen.add(browser.execute_script("return document.activeElement.getAttribute('aria-label')"))
+    assert {"Recall at equal image false-alarm rates", "Differences", "The runs"} <= seen

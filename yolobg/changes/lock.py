@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from yolobg.changes.lock_fallback import NO_LOCKS, LockByName
 from yolobg.changes.lock_file import stand_alone
-from yolobg.changes.manifest import FOLDER
+from yolobg.changes.manifest import EVALUATIONS, FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import read_ordinary, step, sweep_parts
 
@@ -45,6 +45,9 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
     holder = folder / "holder.json"
     try:
         sweep_parts(folder)
+        # Empty only where an `evaluate` was killed before its page was there.
+        with contextlib.suppress(OSError):
+            (folder / EVALUATIONS).rmdir()
         with contextlib.suppress(OSError):
             step("write", holder)
             # Always a new file, since what is there may be a link to a file of the user's.

@@ -23,6 +23,7 @@ from yolobg.model import (
 )
 
 __all__ = [
+    "EVALUATIONS",
     "FOLDER",
     "absolute",
     "check_recordable",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 FOLDER = ".yolobg"
+EVALUATIONS = "evaluate"
+"""The folder in it for the pages of `evaluate`."""
 _MEMORY_LIMIT_BYTES = 2 << 30
 _LEAST_BYTES = 80  # of an entry: the digest of its content does not repeat
 

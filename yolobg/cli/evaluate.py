@@ -55,6 +55,10 @@ __all__ = ["evaluate"]
 @click.option(
     "--batch", metavar="N", type=int, default=8, show_default=True, help="Store scores after this many images."
 )
+@click.option(
+    "--output", metavar="DIR", type=PATH, help="Folder for the report page.  [default: .yolobg/evaluate in the dataset]"
+)
+@click.option("--no-report", "report", is_flag=True, flag_value=False, default=True, help="Do not write a report page.")
 @click.option("--dry-run", is_flag=True, help="Only list the images to predict on, one path a line, on stdout.")
 @json_option
 @quiet_option

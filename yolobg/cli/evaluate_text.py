@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.text import clean, percent
+from yolobg.cli.text import clean, look_at, percent
 from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
 
 __all__ = ["evaluation_notes", "evaluation_text", "power_text"]
@@ -74,6 +74,8 @@ def _parts(found: Evaluation) -> Iterator[RenderableType]:
     yield Text("In brackets: 95 % intervals.")
     if found.words:
         yield Text(found.words, style="bold")
+    if found.page:
+        yield look_at(found.page)
 
 
 def _table(found: Evaluation, title: str, *, difference: bool) -> Table:

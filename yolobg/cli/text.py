@@ -31,6 +31,7 @@ __all__ = [
     "clean",
     "demo_text",
     "linked_path",
+    "look_at",
     "percent",
     "remove_text",
     "status_text",
@@ -72,7 +73,12 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         yield _whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
         yield _whole(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
         if report.page:
-            yield _whole("Look at   ").append(linked_path(Text(clean(report.page, LONGEST_PATH)), report.page))
+            yield look_at(report.page)
+
+
+def look_at(page: str) -> Text:
+    """The line that says where a page is."""
+    return _whole("Look at   ").append(linked_path(Text(clean(page, LONGEST_PATH)), page))
 
 
 def _what_happened(report: Report) -> str:

@@ -23,7 +23,6 @@ from yolobg.evaluation_results import (
     ModelFigures,
     ModelRun,
     PairTest,
-    WorstImage,
 )
 from yolobg.model import Progress, no_progress
 from yolobg.scoring.detections import Scored
@@ -43,7 +42,6 @@ _RATES_OF_MANY = (0.01, 0.02, 0.05, 0.1)
 _RATES_OF_FEW = (0.02, 0.05, 0.1, 0.2)
 _FEWEST_ALARMS = 5
 _CURVE_POINTS = 40
-_WORST = 12
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,6 @@ class Comparison:
     equal_recall: EqualRecall
     pair_tests: tuple[PairTest, ...]
     curves: tuple[Curve, ...]
-    worst: tuple[WorstImage, ...]
-    differ: tuple[WorstImage, ...]
 
 
 def rates_for(backgrounds: int) -> tuple[float, ...]:
@@ -119,7 +115,6 @@ def compare(
         ),
         _pair_tests(sides, conf) if two else (),
         tuple(_curve(side, part, draws, steps, len(rates)) for side, part in zip(sides, by_side, strict=True)),
-        *_worst(sides, backgrounds),
     )
 
 
@@ -311,21 +306,3 @@ def _curve(side: Side, samples: Sequence[Sampled], draws: Draws, steps: Sequence
         tuple(max(0.0, low) for low, _ in bands),
         tuple(min(1.0, high) for _, high in bands),
     )
-
-
-def _worst(sides: Sequence[Side], backgrounds: Sequence[str]) -> tuple[tuple[WorstImage, ...], tuple[WorstImage, ...]]:
-    scores = [np.mean([run.highest for run in side.runs], axis=0) for side in sides]
-    highest = np.max(scores, axis=0)
-    worst = np.argsort(-highest, kind="stable")[:_WORST]
-    apart = np.abs(scores[-1] - scores[0])
-    differ = np.argsort(-apart, kind="stable")[:_WORST]
-    after = scores[1] if len(sides) > 1 else None
-    first, second = (
-        tuple(
-            WorstImage(backgrounds[at], float(scores[0][at]), None if after is None else float(after[at]))
-            for at in places.tolist()
-            if values[at] > 0
-        )
-        for places, values in ((worst, highest), (differ, apart))
-    )
-    return first, second

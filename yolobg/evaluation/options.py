@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from yolobg.errors import UsageError
 from yolobg.scoring.models import MODEL_SUFFIXES
 
-__all__ = ["EvaluateOptions", "paths_of"]
+__all__ = ["EvaluateOptions", "command_line", "paths_of"]
 
 _RANGES = (
     ("images", 1, 1_000_000),
@@ -41,6 +41,8 @@ class EvaluateOptions:
     device: str = "auto"
     batch: int = 8
     dry_run: bool = False
+    report: bool = True
+    output: Path | None = None
 
     def __post_init__(self) -> None:
         """Check each option."""
@@ -57,6 +59,10 @@ class EvaluateOptions:
             raise UsageError(f"conf: {', '.join(map(str, self.conf))}: give confidences between 0 and 1, as 0.25,0.5")
         if self.categories not in (None, 0, 1):
             raise UsageError(f"categories: {self.categories} is not 0 or 1, the number of the first class")
+        if self.output is not None and not self.report:
+            raise UsageError(
+                "output: a folder for a page that is not to be written; leave out one of --output, --no-report"
+            )
 
 
 def _check_models(files: Sequence[Path]) -> None:
@@ -69,3 +75,20 @@ def paths_of(models: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
     """One model or several as paths."""
     given = [models] if isinstance(models, (str, Path)) else models
     return tuple(Path(model).expanduser() for model in given)
+
+
+def command_line(data_yaml: Path, options: EvaluateOptions) -> tuple[str, ...]:
+    """The command, in words, that asks for these options; those that are as they would be anyway are left out."""
+    words = ["yolobg", "evaluate", str(data_yaml)]
+    for field in fields(options):
+        value, flag = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif field.name == "conf":
+            words += [flag, ",".join(f"{one:g}" for one in value)]
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [flag, str(one)]
+    return tuple(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,14 @@ from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
 from yolobg.evaluation.figures import Side, SideName, compare
 from yolobg.evaluation.matching import IOU
-from yolobg.evaluation.options import EvaluateOptions
+from yolobg.evaluation.options import EvaluateOptions, command_line
 from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
 from yolobg.evaluation.verdict import judge, words
+from yolobg.evaluation.worst import WorstImages
 from yolobg.evaluation_results import Evaluation
 from yolobg.model import Progress, no_progress
+from yolobg.report.evaluation_write import check_output, with_page
 from yolobg.scoring.detections import Scored
 from yolobg.scoring.models import MODEL_SUFFIXES, score_images
 from yolobg.scoring.predictions import ImageIndex, read_predictions
@@ -42,6 +45,8 @@ def evaluate_models(data_yaml: str | Path, options: EvaluateOptions, *, progress
     Raises:
         YolobgError: The dataset, the backgrounds or the predictions cannot be used.
     """
+    if options.output is not None:
+        check_output(options.output)
     dataset = open_dataset(data_yaml)
     truth = read_truth(dataset.data, options.split, progress=progress)
     held = hold_out(dataset, options.backgrounds or "", count=options.images, seed=options.seed, progress=progress)
@@ -59,7 +64,8 @@ def evaluate_models(data_yaml: str | Path, options: EvaluateOptions, *, progress
         for name, files in _given(options)
         if files
     ]
-    return _evaluation(dataset, options, truth, held, sides, progress)
+    found = _evaluation(dataset, options, truth, held, sides, progress)
+    return with_page(found, dataset.root, options.output, progress=progress) if options.report else found
 
 
 def _given(options: EvaluateOptions) -> list[tuple[SideName, tuple[Path, ...]]]:
@@ -120,6 +126,7 @@ def _evaluation(
     recall = found.difference.mean_recall_at_false_alarm_rate if found.difference else None
     ap50 = found.difference.ap50 if found.difference else None
     verdict = judge(recall, ap50, before=len(options.before), after=len(options.after))
+    worst = WorstImages(sides, held.images, dataset.data.names, first=len(truth.images), confidence=min(options.conf))
     return Evaluation(
         dry_run=False,
         data_yaml=str(dataset.data.file),
@@ -137,10 +144,11 @@ def _evaluation(
         pair_tests=found.pair_tests,
         by_category=by_category(sides, held.contents, options.conf[0]) if held.contents else None,
         curves=found.curves,
-        worst=found.worst,
-        differ=found.differ,
+        worst=worst.worst(),
+        differ=worst.differ(),
         settings=_settings(options),
         versions=_versions(),
+        command=command_line(dataset.data.file, options),
         warnings=_warnings(truth, held, sides),
     )
 
@@ -152,7 +160,12 @@ def _settings(options: EvaluateOptions) -> dict[str, float]:
 def _versions() -> dict[str, str]:
     from importlib.metadata import version  # noqa: PLC0415 - slow to import, and for this alone
 
-    return {"yolobg": __version__, "numpy": np.__version__, coco_tool(): version(coco_tool())}
+    return {
+        "yolobg": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        coco_tool(): version(coco_tool()),
+    }
 
 
 def _without_figures(dataset: Dataset, options: EvaluateOptions, truth: Truth, held: Backgrounds) -> Evaluation:
@@ -177,6 +190,7 @@ def _without_figures(dataset: Dataset, options: EvaluateOptions, truth: Truth, h
         differ=(),
         settings=_settings(options),
         versions=_versions(),
+        command=command_line(dataset.data.file, options),
         warnings=(*truth.warnings, *held.warnings),
         predict_on=(*truth.images, *held.images),
     )

@@ -24,7 +24,7 @@ def template(name: str) -> Template:
     return _ENVIRONMENT.get_template(name)
 
 
-def render_page(name: str, *styles: str, **shown: object) -> str:
+def render_page(name: str, /, *styles: str, **shown: object) -> str:
     """A whole page that extends `base.html`.
 
     Args:
@@ -72,6 +72,15 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{share:.2%}"  # noqa: PLR2004 - what one decimal shows
 
 
+def _points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{share * 100:+.1f}".replace("-", "−")
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"  # noqa: PLR2004 - what three decimals show
+
+
 def _read(name: str) -> str:
     return (package_files("yolobg.html") / "templates" / name).read_text("utf-8")
 
@@ -84,5 +93,5 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"number": "{:,}".format, "percent": _percent}
+_ENVIRONMENT.filters |= {"number": "{:,}".format, "p_value": _p_value, "percent": _percent, "points": _points}
 _ENVIRONMENT.tests["web_address"] = is_web_address

@@ -11,10 +11,11 @@ from yolobg.html.pages import render_page
 from yolobg.model import ClassMatch, Counts
 from yolobg.report.cards import Card
 from yolobg.report.tables import bar_parts, exclusion_rows, figures, left_out, whisker
+from yolobg.report.thumbnails import Picture
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
 
-__all__ = ["Facts", "Picture", "report_html"]
+__all__ = ["Facts", "report_html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,6 @@ class Facts:
     cards: tuple[Card, ...]
     new: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What a card shows.
-
-    Attributes:
-        address: A `data:` address, or where a browser that has opened the page finds the image.
-        width: In pixels; None for an image on disk.
-        height: As `width`.
-    """
-
-    address: str
-    width: int | None = None
-    height: int | None = None
 
 
 def report_html(facts: Facts, pictures: Iterator[Picture | None], *, embedded: int = 0) -> str:

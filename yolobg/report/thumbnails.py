@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
 from PIL import Image, ImageOps
 
-__all__ = ["PIXEL_LIMIT", "open_small", "shrink"]
+__all__ = ["PIXEL_LIMIT", "Picture", "embed", "open_small", "shrink"]
 
 PIXEL_LIMIT = 100_000_000
 """Pixels above which a picture is not decoded; COCO's largest has 0.4 million."""
 
 BACKDROP = (128, 128, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a page shows of an image.
+
+    Attributes:
+        address: A `data:` address, or where a browser that has opened the page finds the image.
+        width: In pixels; None for an image on disk.
+        height: As `width`.
+    """
+
+    address: str
+    width: int | None = None
+    height: int | None = None
 
 
 def open_small(path: Path, edge_px: int) -> Image.Image:
@@ -63,3 +81,14 @@ def shrink(path: Path, *, edge_px: int, quality: int) -> tuple[bytes, int, int]:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=quality)
     return out.getvalue(), small.width, small.height
+
+
+def embed(path: Path, *, edge_px: int, quality: int) -> Picture | None:
+    """A small JPEG of a picture in a `data:` address; None where it cannot be read."""
+    try:
+        jpeg, width, height = shrink(path, edge_px=edge_px, quality=quality)
+    except OSError:
+        return None
+    # Marked as safe, since looking through a megabyte of base64 takes as long as making it.
+    data = Markup(base64.b64encode(jpeg).decode("ascii"))  # noqa: S704 - letters, digits, `+/=`
+    return Picture(Markup("data:image/jpeg;base64,") + data, width, height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import logging
 import os
@@ -12,8 +11,6 @@ from datetime import datetime, timezone
 from itertools import chain
 from pathlib import Path, PurePath
 from urllib.parse import quote
-
-from markupsafe import Markup
 
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, counts_of, read_manifest, report_path
@@ -32,8 +29,8 @@ from yolobg.matching.matcher import match_classes
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.report.contact_sheet import draw_sheet
-from yolobg.report.page import Facts, Picture, report_html
-from yolobg.report.thumbnails import shrink
+from yolobg.report.page import Facts, report_html
+from yolobg.report.thumbnails import Picture, embed
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.threads import Pool
@@ -246,13 +243,7 @@ def _counted(pictures: Iterator[Picture | None], total: int, progress: Progress)
 
 
 def _small(card: Card) -> Picture | None:
-    try:
-        jpeg, width, height = shrink(card.path, edge_px=EDGE_PX, quality=QUALITY)
-    except OSError:
-        return None
-    # Marked as safe, since looking through a megabyte of base64 takes as long as making it.
-    data = Markup(base64.b64encode(jpeg).decode("ascii"))  # noqa: S704 - letters, digits, `+/=`
-    return Picture(Markup("data:image/jpeg;base64,") + data, width, height)
+    return embed(card.path, edge_px=EDGE_PX, quality=QUALITY)
 
 
 def _on_disk(card: Card) -> Picture | None:
