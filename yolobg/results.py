@@ -64,6 +64,16 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """One image that a run would bring in: where it is had from, the id of its licence, and why it was chosen."""
+
+    source_id: int
+    url: str
+    license: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """One background in the dataset. Paths below the root are relative to it and use `/`; others are absolute."""
 
@@ -142,8 +152,10 @@ class Stale:
 class Report:
     """What `augment` found, decided and did; `--json` prints exactly this.
 
-    In a dry run `added` is empty and nothing was written. `status` gives the same shape: there `before` and `after` are
-    both what is in the split now, and `added` holds the backgrounds that yolobg added in earlier runs.
+    In a dry run `added` is empty and nothing was written; `planned` then lists the images that the run would take, in
+    its order. One that cannot be fetched is replaced by the next candidate, as in any run. `status` gives the same
+    shape: there `before` and `after` are both what is in the split now, and `added` holds the backgrounds that yolobg
+    added in earlier runs.
 
     Attributes:
         parts: Each split's part, only from `download` with `val`; the rest of the report is then about all of them.
@@ -171,6 +183,7 @@ class Report:
     parts: tuple[SplitPart, ...] = ()
     files: tuple[FileEntry, ...] | None = None
     stale: Stale = Stale()
+    planned: tuple[Planned, ...] = ()
     schema: int = SCHEMA
 
 
@@ -268,7 +281,11 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | 
     built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):
         # These are shown on request only.
-        unasked = [*(["parts"] if not report.parts else []), *(["files"] if report.files is None else [])]
+        unasked = [
+            *(["parts"] if not report.parts else []),
+            *(["files"] if report.files is None else []),
+            *(["planned"] if not report.dry_run else []),
+        ]
         for name in unasked:
             del built[name]
     if isinstance(report, Evaluation) and report.predict_on is None:

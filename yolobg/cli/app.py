@@ -17,6 +17,7 @@ __all__ = ["COMMANDS", "app", "run"]
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Backgrounds": {
         "augment": ("augment", "Add background images up to a ratio or a count."),
+        "plan": ("plan", "Show which images augment would add, and save them as a plan to edit and carry out."),
         "status": ("status", "Show labelled images, backgrounds and their ratio."),
         "review": ("review", "Review every background in the browser, reject wrong ones and replace them."),
         "remove": ("status", "Remove exactly what yolobg added."),

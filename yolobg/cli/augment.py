@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from click.core import ParameterSource
+
 from yolobg.cli.options import (
-    data_yaml_argument,
+    PATH,
     dry_run_option,
     json_option,
     quiet_option,
@@ -15,45 +18,90 @@ from yolobg.cli.options import (
     yes_option,
 )
 from yolobg.cli.output import command, log_everything, show, stderr_console
+from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
     from yolobg.flow.options import Options
+    from yolobg.flow.planning import Plan
     from yolobg.results import Report
 
 __all__ = ["augment"]
 
+# What may be said anew of a plan that was saved: how its images are fetched and shown.
+_ANEW = ("images", "jobs", "report")
+
 
 @command(example="yolobg augment data.yaml --ratio 0.1 --dry-run")
-@data_yaml_argument
+@click.argument("data_yaml", metavar="DATA_YAML", type=PATH, required=False)
 @request_options()
+@click.option("--plan", metavar="FILE", type=PATH, help="Carry out a plan that `yolobg plan --save` wrote.")
 @dry_run_option
 @yes_option
 @json_option
 @quiet_option
 @verbose_option
 def augment(
-    data_yaml: Path, *, options: Options, dry_run: bool, yes: bool, json_: bool, quiet: bool, verbose: bool
+    data_yaml: Path | None,
+    *,
+    options: Options,
+    plan: Path | None,
+    dry_run: bool,
+    yes: bool,
+    json_: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Add background images up to a ratio or a count.
 
-    DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    DATA_YAML is the dataset's data.yaml, or a folder that holds one. A plan (--plan) knows its own.
     """
+    from yolobg.cli.plan_text import planned_text
+    from yolobg.cli.questions import plan_with_answers
     from yolobg.cli.text import augment_text
 
     log_everything(wanted=verbose)
     may_ask = not (yes or json_ or quiet)
-    report = _augment(data_yaml, options, may_ask=may_ask, dry_run=dry_run, quiet=quiet)
-    show(report, augment_text, json_=json_, quiet=quiet)
+    if plan is not None:
+        decided = _load(plan, data_yaml, options, quiet=quiet)
+    elif data_yaml is not None:
+        decided = plan_with_answers(data_yaml, options, console=stderr_console(), may_ask=may_ask, quiet=quiet)
+    else:
+        raise UsageError("give DATA_YAML, or a saved plan with --plan FILE")
+    if dry_run:
+        show(decided.report, planned_text, json_=json_, quiet=quiet)
+    else:
+        show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
 
 
-def _augment(data_yaml: Path, options: Options, *, may_ask: bool, dry_run: bool, quiet: bool) -> Report:
+def _load(file: Path, data_yaml: Path | None, options: Options, *, quiet: bool) -> Plan:
+    """A saved plan; its options are those that it was made with, apart from a few that do not choose images."""
+    from yolobg.cli.progress import bars
+    from yolobg.flow.planning import Plan
+
+    context = click.get_current_context()
+    given = {
+        name for name in (*options, "map_file")
+        if context.get_parameter_source(name if name == "map_file" else f"{name}_") is ParameterSource.COMMANDLINE
+    }  # fmt: skip
+    if wrong := sorted(given.difference(_ANEW)):
+        raise UsageError(
+            f"--plan {file}: a plan has its own options, so --{wrong[0].replace('_', '-')} can't be combined with it; "
+            "leave it out, or plan again"
+        )
+    with bars(stderr_console(), wanted=not quiet) as progress:
+        return Plan.load(
+            file,
+            data_yaml,
+            images=options["images"] if "images" in given else None,
+            jobs=options["jobs"] if "jobs" in given else None,
+            report=options["report"] if "report" in given else None,
+            progress=progress,
+        )
+
+
+def _carry_out(plan: Plan, *, quiet: bool) -> Report:
     from yolobg.api import carry_out
     from yolobg.cli.progress import bars
-    from yolobg.cli.questions import plan_with_answers
 
-    console = stderr_console()
-    decided = plan_with_answers(data_yaml, options, console=console, may_ask=may_ask, quiet=quiet)
-    if dry_run:
-        return decided.report
-    with bars(console, wanted=not quiet) as progress:
-        return carry_out(decided, progress=progress)
+    with bars(stderr_console(), wanted=not quiet) as progress:
+        return carry_out(plan, progress=progress)

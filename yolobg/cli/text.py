@@ -33,8 +33,10 @@ __all__ = [
     "linked_path",
     "look_at",
     "percent",
+    "quoted",
     "remove_text",
     "status_text",
+    "whole",
 ]
 
 SHOWN_PROBLEMS = 10
@@ -68,17 +70,17 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
     yield _before_after(report)
     yield Text(_what_happened(report), style="bold")
     if report.added and report.manifest:
-        yield _whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
-        yield _whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
-        yield _whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
-        yield _whole(f"Undo      yolobg remove {_quoted(report.dataset.data_yaml)}")
+        yield whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
+        yield whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
+        yield whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
+        yield whole(f"Undo      yolobg remove {quoted(report.dataset.data_yaml)}")
         if report.page:
             yield look_at(report.page)
 
 
 def look_at(page: str) -> Text:
     """The line that says where a page is."""
-    return _whole("Look at   ").append(linked_path(Text(clean(page, LONGEST_PATH)), page))
+    return whole("Look at   ").append(linked_path(Text(clean(page, LONGEST_PATH)), page))
 
 
 def _what_happened(report: Report) -> str:
@@ -289,7 +291,7 @@ def _status_notes(report: Report) -> Iterator[RenderableType]:
         yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
     if report.files is not None:
         for file in report.files:
-            yield _whole(f"{file.state:8} {clean(file.image, LONGEST_PATH)} -> {clean(file.label, LONGEST_PATH)}")
+            yield whole(f"{file.state:8} {clean(file.image, LONGEST_PATH)} -> {clean(file.label, LONGEST_PATH)}")
 
 
 def remove_text(report: RemoveReport) -> RenderableType:
@@ -315,12 +317,13 @@ def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
         yield Text(f"! {clean(start)}{clean(warning)}", style="yellow")
 
 
-def _whole(line: str) -> Text:
+def whole(line: str) -> Text:
     """A line that is not wrapped, so that a path or command in it can be copied."""
     return Text(line, no_wrap=True, overflow="ignore")
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
+    """A path as an argument of a command that can be copied."""
     shown = clean(path, LONGEST_PATH)
     return f'"{shown}"' if re.search(r"[^\w./:\\-]", shown) else shown
 
@@ -330,13 +333,13 @@ def demo_text(material: Demo, report: Report) -> RenderableType:
     root = material.data_yaml.parent
     return Group(
         Text("\nThe sample dataset and source, to experiment with:", style="bold"),
-        _whole(f"  dataset   {clean(root)}"),
-        _whole(f"  source    {clean(material.annotations)}"),
-        _whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
+        whole(f"  dataset   {clean(root)}"),
+        whole(f"  source    {clean(material.annotations)}"),
+        whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
         Text("Try next:", style="bold"),
-        _whole(f"  yolobg status {_quoted(str(material.data_yaml))}"),
-        _whole(f"  yolobg classes {_quoted(str(material.data_yaml))}"),
-        _whole(f"  yolobg remove {_quoted(str(material.data_yaml))}"),
+        whole(f"  yolobg status {quoted(str(material.data_yaml))}"),
+        whole(f"  yolobg classes {quoted(str(material.data_yaml))}"),
+        whole(f"  yolobg remove {quoted(str(material.data_yaml))}"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,8 +14,9 @@ from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_catego
 from yolobg.flow.duplicates import Known
 from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
-from yolobg.flow.presence import check_there
+from yolobg.flow.presence import check_there, places_of
 from yolobg.flow.same_pictures import same_pictures
+from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
 from yolobg.flow.selection import rank_images
 from yolobg.flow.source_basis import is_coco, nothing_known
 from yolobg.matching.contamination import expected_contamination
@@ -33,7 +34,7 @@ from yolobg.model import (
     Progress,
     Reading,
 )
-from yolobg.results import LeftOut, SourceInfo
+from yolobg.results import LeftOut, Planned, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.resolve import Source, resolve_source, source_warnings
@@ -54,6 +55,7 @@ class Choice:
         known: What is in the dataset already.
         basis: What the choice rests on.
         warnings: What to know of the source, and what could not be looked at for images that are there already.
+        planned: The first of `ranked`, as many as are needed.
     """
 
     source: Source
@@ -64,6 +66,7 @@ class Choice:
     known: Known
     basis: Basis
     warnings: tuple[str, ...]
+    planned: tuple[Planned, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ def choose(
     needed: int,
     scanned: Inventory | None,
     progress: Progress,
+    *,
+    saved: Left | None = None,
 ) -> Choice:
     """Open the request's source and rank the images that may come in.
 
@@ -123,38 +128,62 @@ def choose(
         needed: How many images have to come in.
         scanned: What `scan_split` gave for a split just now, which is not listed again.
         progress: Called with how far each stage is.
+        saved: What is left of the saved plan that is carried out: these images come in, in this order.
 
     Raises:
-        YolobgError: The source cannot be read, a class name is not understood, or too few images may come in.
+        YolobgError: The source cannot be read, a class name is not understood, too few images may come in, or the
+            saved plan does not hold any more.
     """
     source = source_of(request)
-    # What the names mean is asked before anything is fetched: a wrong name should cost a second, not a download.
+    # Before anything is fetched: a wrong name or file of evidence should cost a second, not a download.
     if source.annotations.official:
-        with _naming_bad_bytes(data):
-            matches = match_classes(data.names, user_map=request.map, readings=data.readings)
-            check_resolved(matches, unmapped=request.unmapped)
-    # So are files of evidence, for the same reason.
+        _check_names(data, request)
     evidence = find_evidence(request.evidence, progress=progress)
-    rejected = read_rejections(data.root.resolve()).ours
     with open_catalog(source.annotations, progress=progress) as catalog, _naming_bad_bytes(data):
+        if saved is not None:
+            check_source(saved.file, source, catalog)
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
-        ids = judged.eligibility.ids
         found = read_all_images(data, scanned)
-        known = Known(found.images, manifest, rejected)
-        left = known.not_held(ids, catalog.file_names)
-        recorded = known.recorded(left)
-        same = same_pictures(catalog.records(list(recorded)), recorded, source.origin, catalog=catalog.key)
-        ranked = rank_images((image_id for image_id in left if image_id not in same), seed=request.seed)
+        known = Known(found.images, manifest, read_rejections(data.root.resolve()).ours)
+        ranked = rank_images(_not_there(judged, known, catalog), seed=request.seed)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
             raise _too_few(judged.eligibility, len(ranked), needed, request, catalog)
+        info = judged.info(in_dataset=len(judged.eligibility.ids) - len(ranked))
+        if saved is not None:
+            ranked = with_lines(saved.ids, ranked, needed, catalog, judged.criteria.excluded)
+            needed = len(saved.ids)
         check_there(catalog.records(ranked), source.origin, needed)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
-        non_commercial = count_non_commercial(catalog.records(ranked[:needed]), licenses)
-        info = replace(judged.info(in_dataset=len(ids) - len(ranked)), non_commercial=non_commercial)
+        chosen = tuple(catalog.records(ranked[:needed]))
+        info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
         said = judged.eligibility.evidence
         basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain, evidence=said)
-    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, judged.warnings + found.warnings)
+    planned = _planned(chosen, source, request)
+    if saved is not None:
+        check_files(saved.file, planned)
+    warnings = judged.warnings + found.warnings
+    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned)
+
+
+def _check_names(data: DataYaml, request: Request) -> None:
+    with _naming_bad_bytes(data):
+        matches = match_classes(data.names, user_map=request.map, readings=data.readings)
+        check_resolved(matches, unmapped=request.unmapped)
+
+
+def _not_there(judged: Judged, known: Known, catalog: Catalog) -> list[int]:
+    """The eligible images that are not in the dataset yet."""
+    left = known.not_held(judged.eligibility.ids, catalog.file_names)
+    recorded = known.recorded(left)
+    same = same_pictures(catalog.records(list(recorded)), recorded, judged.source.origin, catalog=catalog.key)
+    return [image_id for image_id in left if image_id not in same]
+
+
+def _planned(chosen: Sequence[ImageRecord], source: Source, request: Request) -> tuple[Planned, ...]:
+    why = f"random, seed {request.seed}"
+    places = places_of(chosen, source.origin)
+    return tuple(Planned(r.id, place, r.license, why) for r, place in zip(chosen, places, strict=True))
 
 
 @contextmanager
@@ -168,7 +197,7 @@ def _naming_bad_bytes(data: DataYaml) -> Iterator[None]:
         raise UnresolvedClassError(f"{data.warnings[0]}\n{error}", error.matches) from error
 
 
-def count_non_commercial(records: Iterator[ImageRecord], licenses: dict[int, License]) -> int | None:
+def count_non_commercial(records: Iterable[ImageRecord], licenses: dict[int, License]) -> int | None:
     """How many records lie under a licence that forbids commercial use; None where the source records no licences."""
     if not licenses:
         return None

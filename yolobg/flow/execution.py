@@ -66,7 +66,7 @@ def execute(
         # Opened again: list files may have changed since the plan was made, and while we waited.
         manifest = finish_interrupted(open_dataset(plan.dataset.data))
         if manifest != plan.manifest:
-            plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, progress=progress)
+            plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=progress)
         return after(plan, _execute(plan, manifest, progress))
 
 
@@ -176,12 +176,14 @@ def _report(plan: Plan, done: _Done | None) -> Report:
     report = replace(
         plan.report,
         dry_run=False,
+        planned=(),
         after=after,
         manifest=str(manifest_path(plan.dataset.root)) if manifest_path(plan.dataset.root).exists() else None,
     )
     if done is not None:
         added = tuple(added_of(entry) for entry in done.added)
         report = replace(report, source=done.info, added=added, failed=done.failed)
+        report = replace(report, warnings=(*report.warnings, *_replaced(plan, done.added)))
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
@@ -190,6 +192,18 @@ def _report(plan: Plan, done: _Done | None) -> Report:
         )
         report = replace(report, warnings=(*report.warnings, changed))
     return report
+
+
+def _replaced(plan: Plan, added: Sequence[Entry]) -> tuple[str, ...]:
+    """Says which images of a saved plan others stand in for: somebody may have looked at those of the plan."""
+    lines = {one.source_id for one in plan.choice.planned} if plan.choice and plan.saved else set()
+    others = [entry.image for entry in added if entry.source_id not in lines]
+    if not lines or not others:
+        return ()
+    return (
+        f"{len(others):,} images of the plan could not be used; the next candidates came in for them: "
+        f"{', '.join(others[:3])}{' …' if len(others) > 3 else ''}",  # noqa: PLR2004 - enough to find them
+    )
 
 
 def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:

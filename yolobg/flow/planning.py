@@ -5,7 +5,7 @@ data.yaml → inventory → how many; class names → excluded categories; catal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,22 @@ from yolobg.changes.records import Entry, Manifest
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
-from yolobg.errors import DatasetError
+from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
-from yolobg.flow.options import Request
-from yolobg.flow.recheck import plan_recheck
+from yolobg.flow.options import Request, stored_options
+from yolobg.flow.recheck import Recheck, plan_recheck
+from yolobg.flow.saved_plan import (
+    Left,
+    PlanFile,
+    SourceState,
+    check_dataset,
+    dataset_state,
+    lines_left,
+    read_plan,
+    request_in,
+    write_plan,
+)
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
@@ -38,7 +49,7 @@ class Plan:
     `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
     and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
     the plan is out of date. `checked` says which earlier backgrounds no longer qualify, and `leaving` are those of them
-    that are taken out once others are in.
+    that are taken out once others are in. `saved` is the file that the plan was loaded from.
     """
 
     request: Request
@@ -53,6 +64,7 @@ class Plan:
     manifest: Manifest
     checked: Checked
     leaving: tuple[Entry, ...] = ()
+    saved: PlanFile | None = None
 
     @property
     def report(self) -> Report:
@@ -80,7 +92,53 @@ class Plan:
             + stale_warnings(self.checked.stale, data.file, rechecked=self.request.recheck),
             problems=self.inventory.problems,
             stale=self.checked.stale,
+            planned=self.choice.planned if self.choice else (),
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON, with a line for each image, to be looked at, edited and carried out later.
+
+        Raises:
+            UsageError: It cannot be written, something is there already, or the plan takes backgrounds out.
+        """
+        if self.request.recheck or self.leaving:
+            raise UsageError(f"{path}: a plan that takes backgrounds out cannot be saved; run it without saving it")
+        choice = self.choice
+        source = SourceState(choice.source.name, choice.basis.catalog) if choice else None
+        state = dataset_state(self.dataset, self.inventory, self.before)
+        write_plan(Path(path), stored_options(self.request), state, source, choice.planned if choice else ())
+
+    @staticmethod
+    def load(
+        path: str | Path,
+        data_yaml: str | Path | None = None,
+        *,
+        images: Sequence[str | Path] | None = None,
+        jobs: int | None = None,
+        report: bool | None = None,
+        progress: Progress = no_progress,
+    ) -> Plan:
+        """Read a plan that `save` wrote and check that it still holds; `carry_out` then does what is left of it.
+
+        As many images are brought in as it has lines. One that cannot be fetched is replaced, as in any run, by the
+        next candidate; none is taken that was taken out of the plan.
+
+        Args:
+            path: The file.
+            data_yaml: Where the dataset's data.yaml is now; None for where it was.
+            images: Where the images of the source are now; None for where they were.
+            jobs: As the option of `augment`; None for that of the plan.
+            report: As `jobs`.
+            progress: Called with how far each stage is.
+
+        Raises:
+            UsageError: The file is no plan.
+            YolobgError: The dataset or the source has changed, or a line names an image that is no candidate.
+        """
+        file = read_plan(Path(path))
+        given = {"images": images, "jobs": jobs, "report": report}
+        request = request_in(file, Path(path), **{name: value for name, value in given.items() if value is not None})
+        return make_plan(data_yaml or file.dataset.data_yaml, request, saved=file, progress=progress)
 
     def to_coco(self, *, progress: Progress = no_progress) -> CocoObject:
         """The images that the plan would bring in first, as a `pycocotools.coco.COCO`.
@@ -107,7 +165,12 @@ def recorded(dataset: Dataset) -> Manifest:
 
 
 def make_plan(
-    data_yaml: str | Path | DataYaml, request: Request, *, scan: Scan | None = None, progress: Progress = no_progress
+    data_yaml: str | Path | DataYaml,
+    request: Request,
+    *,
+    scan: Scan | None = None,
+    saved: PlanFile | None = None,
+    progress: Progress = no_progress,
 ) -> Plan:
     """Find out what the request means for this dataset; reads only.
 
@@ -115,46 +178,66 @@ def make_plan(
         data_yaml: Its data.yaml or the folder of that; or the value, where a trainer has resolved it already.
         request: What is asked for.
         scan: Reads the split in place of our own reader, where a trainer does that itself.
+        saved: A saved plan, whose images are the ones that come in.
         progress: Called with how far each stage is.
 
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
     """
-    dataset = open_dataset(data_yaml)
+    dataset, scan = open_dataset(data_yaml), scan or _scan
     data, root, manifest = dataset.data, dataset.root, recorded(dataset)
-    scan = scan or _scan
     inventory = scan(data, request.split, progress)
     destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
         raise _no_labels(data, request, before)
+    outcome: Recheck | None = None
     if request.recheck:
         outcome = plan_recheck(dataset, manifest, inventory, before, request, progress=progress)
-        needed = outcome.needed
-    else:
-        outcome = None
-        needed = backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
-    if needed and (reason := why_not_rgb(data)):
-        raise DatasetError(reason)
-    check_room(root, manifest, needed)
-    ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
+    needed = outcome.needed if outcome else _needed(before, request)
+    left = _left(saved, dataset, manifest, inventory, before) if saved else None
+    wanted = len(left.ids) if left else needed
+    _check_may_add(data, root, manifest, wanted)
     scanned = inventory if scan is _scan else None
-    choice = choose(request, data, manifest, needed, scanned, progress) if needed else None
+    # Before what is stale: this brings the catalog of the source, should it be needed.
+    choice = choose(request, data, manifest, needed, scanned, progress, saved=left) if wanted else None
     return Plan(
         request=request,
         dataset=dataset,
         inventory=inventory,
         destination=destination,
         before=before,
-        target=Target(ratio=ratio, count=request.count, needed=needed),
+        target=_target(request, wanted),
         choice=choice,
         warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()),
         scan=scan,
         manifest=manifest,
-        # After the choice: that has brought the catalog of the source, should it be needed.
         checked=outcome.checked if outcome else find_stale(dataset, manifest, inventory, request),
         leaving=outcome.leaving if outcome else (),
+        saved=saved,
     )
+
+
+def _check_may_add(data: DataYaml, root: Path, manifest: Manifest, wanted: int) -> None:
+    if wanted and (reason := why_not_rgb(data)):
+        raise DatasetError(reason)
+    check_room(root, manifest, wanted)
+
+
+def _left(saved: PlanFile, dataset: Dataset, manifest: Manifest, inventory: Inventory, before: Counts) -> Left:
+    """What is left to do of a saved plan, which must be for the dataset as it is."""
+    left = lines_left(saved, manifest)
+    check_dataset(left, dataset, inventory, before)
+    return left
+
+
+def _needed(before: Counts, request: Request) -> int:
+    return backgrounds_needed(before.labelled, before.backgrounds, ratio=request.ratio, count=request.count)
+
+
+def _target(request: Request, needed: int) -> Target:
+    ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
+    return Target(ratio=ratio, count=request.count, needed=needed)
 
 
 def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:

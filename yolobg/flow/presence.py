@@ -1,16 +1,18 @@
-"""Whether the files of a source are there, before anything is promised or changed."""
+"""Where the files of a source are, and whether they are there, before anything is promised or changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yolobg.errors import DownloadError
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.local import LocalFolders
 from yolobg.model import Failed, ImageRecord, Origin
+from yolobg.net.addresses import bare_url, image_url
+from yolobg.safe_names import safe_parts
 
-__all__ = ["check_there"]
+__all__ = ["check_there", "places_of"]
 
 _SHOWN = 2
 
@@ -52,3 +54,23 @@ def _is_there(folders: LocalFolders, record: ImageRecord) -> bool:
     except BadImageError:
         # It is there; why it must not be used is told when it comes to that.
         return True
+
+
+def places_of(records: Iterable[ImageRecord], origin: Origin) -> Iterator[str]:
+    """Where each image is had from first: its file on this machine, else its address without what may be a secret."""
+    folders = LocalFolders(origin.folders, Path(), origin.link)
+    for record in records:
+        parts = safe_parts(record.file_name) or ()
+        if origin.folders and (path := _file_of(folders, record)) is not None:
+            yield str(path)
+        elif origin.bases:
+            yield bare_url(image_url(origin.bases[0], parts))
+        else:
+            yield str(origin.folders[0].joinpath(*parts)) if origin.folders else record.file_name
+
+
+def _file_of(folders: LocalFolders, record: ImageRecord) -> Path | None:
+    try:
+        return folders.find(record)
+    except BadImageError:
+        return None

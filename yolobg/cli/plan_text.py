@@ -1,0 +1,45 @@
+"""What a person reads of the images that a run would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from yolobg.cli.text import augment_text, clean, quoted, whole
+from yolobg.results import Report
+
+__all__ = ["planned_text", "saved_text"]
+
+SHOWN = 5
+
+
+def planned_text(report: Report) -> RenderableType:
+    """What a run would do, with the first images that it would take and how to see all of them."""
+    return Group(augment_text(report), *_planned_parts(report))
+
+
+def _planned_parts(report: Report) -> Iterator[RenderableType]:
+    planned = report.planned
+    if not planned:
+        return
+    table = Table(title="Would take, in this order", title_justify="left", title_style="bold", box=None)
+    table.add_column("image", overflow="fold")
+    table.add_column("licence", justify="right")
+    table.add_column("why")
+    for one in planned[:SHOWN]:
+        table.add_row(clean(one.url), "–" if one.license is None else str(one.license), clean(one.why))
+    yield table
+    if len(planned) > SHOWN:
+        yield Text(f" and {len(planned) - SHOWN:,} more")
+    yield whole(f"See all   yolobg plan {quoted(report.dataset.data_yaml)} --save plan.json (with the same options)")
+
+
+def saved_text(place: str) -> RenderableType:
+    """Where the plan is, and what to do with it."""
+    return whole(
+        f"Plan      {clean(place, 4096)}\nEdit it   take out the lines of images that you do not want\n"
+        f"Do it     yolobg augment --plan {quoted(place)}"
+    )
