@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from yolobg.version import __version__
 
 if TYPE_CHECKING:
-    from yolobg.api import augment, carry_out, classes, download, evaluate, plan, remove, status
+    from yolobg.api import augment, carry_out, classes, download, evaluate, plan, preview, remove, status
     from yolobg.errors import (
         AnnotationsError,
         DatasetError,
@@ -58,6 +58,7 @@ _HOMES = {
     "evaluate": "yolobg.api",
     "match_classes": "yolobg.matching.matcher",
     "plan": "yolobg.api",
+    "preview": "yolobg.api",
     "remove": "yolobg.api",
     "status": "yolobg.api",
 }
@@ -89,6 +90,7 @@ __all__ = [
     "evaluate",
     "match_classes",
     "plan",
+    "preview",
     "remove",
     "status",
 ]

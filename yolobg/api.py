@@ -20,10 +20,12 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, YolobgError
 from yolobg.flow.candidates import judge, source_of
-from yolobg.flow.options import CAPTIONS, Request, SourceOptions, describe_options
+from yolobg.flow.option_texts import describe_options
+from yolobg.flow.options import CAPTIONS, Request, SourceOptions
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
+from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
 from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
@@ -40,7 +42,7 @@ _OBJECTS_ONLY = (
     "counted by COCO's object labels; captions and licences are counted too once a run has fetched COCO's annotations"
 )
 
-__all__ = ["augment", "carry_out", "classes", "download", "evaluate", "plan", "remove", "run_demo", "status"]
+__all__ = ["augment", "carry_out", "classes", "download", "evaluate", "plan", "preview", "remove", "run_demo", "status"]
 
 
 @describe_options()
@@ -94,6 +96,24 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
 
     return execute(plan, progress=progress, after=partial(_with_page, progress=progress))
+
+
+def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
+    """Fetch the first images that a plan would add and write a page that shows them; the dataset is only read.
+
+    Args:
+        plan: What `plan` made.
+        progress: Called with how far each stage is.
+
+    Returns:
+        The page. It lies in the cache folder, and the next preview for this data.yaml and split replaces it.
+
+    Raises:
+        YolobgError: The images cannot be fetched, or the page cannot be written.
+    """
+    from yolobg.report.preview import write_preview  # noqa: PLC0415 - reads pictures
+
+    return write_preview(plan, progress=progress)
 
 
 def _with_page(plan: Plan, report: Report, *, progress: Progress) -> Report:
@@ -188,7 +208,11 @@ def status(
         failed=(),
         after=counts,
         manifest=str(manifest_path(root)) if manifest_path(root).exists() else None,
-        warnings=data.warnings + inventory.warnings + warnings + stale_warnings(stale, data.file),
+        warnings=data.warnings
+        + inventory.warnings
+        + warnings
+        + stale_warnings(stale, data.file)
+        + share_warnings(dataset, manifest, split, counts),
         problems=inventory.problems,
         interrupted=manifest.pending is not None,
         page=str(report_path(root)) if report_path(root).is_file() else None,

@@ -163,7 +163,9 @@ class Report:
         stale: The backgrounds that were added earlier and no longer qualify.
         problems: The corrupt label files of the split, as far as the command looked at them.
         interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
-        page: The page to look at (`.yolobg/report.html`), where this run wrote one or an earlier one lies there.
+        page: The page to look at: `.yolobg/report.html`, where this run wrote one or an earlier one lies there; in a
+            dry run that of the plan, where it was asked for.
+        trimmed: The backgrounds of ours that `--trim` took out, or would in a dry run; only where it was asked for.
     """
 
     dry_run: bool
@@ -184,6 +186,7 @@ class Report:
     files: tuple[FileEntry, ...] | None = None
     stale: Stale = Stale()
     planned: tuple[Planned, ...] = ()
+    trimmed: tuple[str, ...] | None = None
     schema: int = SCHEMA
 
 
@@ -285,6 +288,7 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | 
             *(["parts"] if not report.parts else []),
             *(["files"] if report.files is None else []),
             *(["planned"] if not report.dry_run else []),
+            *(["trimmed"] if report.trimmed is None else []),
         ]
         for name in unasked:
             del built[name]

@@ -18,7 +18,8 @@ from stale_data import COUNT, HELD, ids, make_dataset, name_classes, stale_ids, 
 import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.errors import AnnotationsError, PoolError, UsageError
-from yolobg.flow.options import Request, parse_evidence_options
+from yolobg.flow.option_texts import parse_evidence_options
+from yolobg.flow.options import Request
 from yolobg.flow.past_runs import request_again
 from yolobg.model import ClassEvidence, no_progress
 from yolobg.report.write import rewrite_page

@@ -45,12 +45,14 @@ OTHER: dict[str, Any] = {
     "evidence": ("captions", "source/e.json"),
     "verified": True,
     "recheck": True,
+    "trim": True,
     "report": False,
 }
 
 
-# A ratio excludes a count, `fast` knows no licences, and captions are on where they are evidence.
-TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions")}
+# A ratio excludes a count, a recheck excludes trimming, `fast` knows no licences, and captions are on where they are
+# evidence.
+TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions", "trim")}
 # What only makes sense beside another.
 NEEDED: dict[str, Any] = {"verified": {"evidence": ("source/e.json",)}}
 

@@ -53,3 +53,32 @@ def test_saved_plan__killed_at_every_point(scratch: Path, kill_server: KillServe
         assert kill_server.run("remove", root).code == 0
         assert tree(root) == before
     assert point > 40
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_trim__killed_at_every_point(scratch: Path, kill_server: KillServer, layout: str) -> None:
+    """The same command again takes out the rest, exactly; what was there before us is as it was."""
+    dataset, source = make_dataset(scratch / "template", layout), make_source(scratch / "source", POOL)
+    add = ("--annotations", source.instances, "--images", source.folder, "--json", "--count")
+    root, full, few = scratch / "data", scratch / "full", scratch / "few"
+    before = tree(dataset.template)
+    for place, number in ((full, THEIRS + NEEDED), (few, THEIRS + 1)):
+        dataset.copy(place)
+        assert kill_server.run("augment", place, *add, str(number)).code == 0
+    trim = ("augment", root, *add, str(THEIRS + 1), "--trim")
+
+    def run(point: int) -> Ran:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(full, root, symlinks=True)
+        return kill_server.run(*trim, kill_at=point, watch=(root,))
+
+    for point, _ in kills(run):
+        check_valid(root, dataset.entries, before, source.images)
+        if point % 2:
+            again = kill_server.run(*trim)
+            assert again.code == 0, again.err
+            assert (again.json["after"]["ours"], again.json["after"]["labelled"]) == (1, LABELLED)
+            assert visible(root) == visible(few)
+        assert kill_server.run("remove", root).code == 0
+        assert tree(root) == before
+    assert point > 15

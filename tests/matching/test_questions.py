@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from yolobg.errors import UnresolvedClassError
-from yolobg.flow.options import parse_map_options
+from yolobg.flow.option_texts import parse_map_options
 from yolobg.matching import check_resolved, match_classes
 from yolobg.matching.questions import map_option, questions
 from yolobg.model import Reading

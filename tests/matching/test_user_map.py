@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from yolobg.errors import UsageError
-from yolobg.flow.options import Request, parse_map_options
+from yolobg.flow.option_texts import parse_map_options
+from yolobg.flow.options import Request
 from yolobg.matching import match_classes
 from yolobg.matching.user_map import resolve_target
 from yolobg.model import Category

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yolobg.errors import AnnotationsError, UsageError
-from yolobg.flow.options import DEFAULT_RATIO, Options, Request, parse_map_options
+from yolobg.flow.option_texts import parse_map_options
+from yolobg.flow.options import DEFAULT_RATIO, Options, Request
 from yolobg.sources.location import choose_member, coco_bases, parse_source, source_stem
 from yolobg.sources.resolve import resolve_source
 

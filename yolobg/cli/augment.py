@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from yolobg.cli.options import (
     PATH,
     dry_run_option,
     json_option,
+    preview_option,
     quiet_option,
     request_options,
     verbose_option,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from yolobg.flow.planning import Plan
     from yolobg.results import Report
 
-__all__ = ["augment"]
+__all__ = ["augment", "looked_at"]
 
 # What may be said anew of a plan that was saved: how its images are fetched and shown.
 _ANEW = ("images", "jobs", "report")
@@ -36,6 +38,7 @@ _ANEW = ("images", "jobs", "report")
 @request_options()
 @click.option("--plan", metavar="FILE", type=PATH, help="Carry out a plan that `yolobg plan --save` wrote.")
 @dry_run_option
+@preview_option
 @yes_option
 @json_option
 @quiet_option
@@ -46,6 +49,7 @@ def augment(
     options: Options,
     plan: Path | None,
     dry_run: bool,
+    preview: bool,
     yes: bool,
     json_: bool,
     quiet: bool,
@@ -68,7 +72,7 @@ def augment(
     else:
         raise UsageError("give DATA_YAML, or a saved plan with --plan FILE")
     if dry_run:
-        show(decided.report, planned_text, json_=json_, quiet=quiet)
+        show(looked_at(decided, preview=preview, quiet=quiet), planned_text, json_=json_, quiet=quiet)
     else:
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
 
@@ -97,6 +101,17 @@ def _load(file: Path, data_yaml: Path | None, options: Options, *, quiet: bool) 
             report=options["report"] if "report" in given else None,
             progress=progress,
         )
+
+
+def looked_at(plan: Plan, *, preview: bool, quiet: bool) -> Report:
+    """What a plan would do; with `preview` after its page has been written."""
+    if not preview:
+        return plan.report
+    from yolobg.api import preview as write
+    from yolobg.cli.progress import bars
+
+    with bars(stderr_console(), wanted=not quiet) as progress:
+        return replace(plan.report, page=str(write(plan, progress=progress)))
 
 
 def _carry_out(plan: Plan, *, quiet: bool) -> Report:

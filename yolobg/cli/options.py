@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 
 from yolobg.errors import UsageError
-from yolobg.flow.options import Options, Request, parse_evidence_options, parse_map_options
+from yolobg.flow.option_texts import parse_evidence_options, parse_map_options
+from yolobg.flow.options import Options, Request
 
 __all__ = [
     "PATH",
@@ -19,6 +20,7 @@ __all__ = [
     "dry_run_option",
     "json_option",
     "names_of",
+    "preview_option",
     "quiet_option",
     "request_options",
     "verbose_option",
@@ -32,6 +34,12 @@ _HINTS = get_type_hints(Request)
 
 data_yaml_argument = click.argument("data_yaml", metavar="DATA_YAML", type=PATH)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+preview_option = click.option(
+    "--report",
+    "preview",
+    is_flag=True,
+    help="With --dry-run: fetch the first images and write a page of them, before anything is added.",
+)
 json_option = click.option("--json", "json_", is_flag=True, help="Print data as JSON to stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Print debug messages.")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from yolobg.cli.augment import looked_at
 from yolobg.cli.options import (
     PATH,
     data_yaml_argument,
     json_option,
+    preview_option,
     quiet_option,
     request_options,
     verbose_option,
@@ -30,12 +32,21 @@ __all__ = ["plan"]
 @data_yaml_argument
 @request_options(without={"recheck"})
 @click.option("--save", metavar="FILE", type=PATH, help="Write the plan as JSON, for `yolobg augment --plan FILE`.")
+@preview_option
 @yes_option
 @json_option
 @quiet_option
 @verbose_option
 def plan(
-    data_yaml: Path, *, options: Options, save: Path | None, yes: bool, json_: bool, quiet: bool, verbose: bool
+    data_yaml: Path,
+    *,
+    options: Options,
+    save: Path | None,
+    preview: bool,
+    yes: bool,
+    json_: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Show which images augment would add, and save them as a plan to edit and carry out.
 
@@ -53,6 +64,6 @@ def plan(
     decided = plan_with_answers(data_yaml, options, console=stderr_console(), may_ask=may_ask, quiet=quiet)
     if save is not None:
         decided.save(save)
-    show(decided.report, planned_text, json_=json_, quiet=quiet)
+    show(looked_at(decided, preview=preview, quiet=quiet), planned_text, json_=json_, quiet=quiet)
     if save is not None and not (json_ or quiet):
         print_result(saved_text(str(save)))

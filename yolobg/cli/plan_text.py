@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.text import augment_text, clean, quoted, whole
+from yolobg.cli.text import augment_text, clean, linked_path, quoted, whole
 from yolobg.results import Report
 
 __all__ = ["planned_text", "saved_text"]
@@ -34,6 +34,10 @@ def _planned_parts(report: Report) -> Iterator[RenderableType]:
     yield table
     if len(planned) > SHOWN:
         yield Text(f" and {len(planned) - SHOWN:,} more")
+    if report.page:
+        yield whole("Look at   ").append(linked_path(Text(clean(report.page, 4096)), report.page))
+    else:
+        yield Text("Look at   add --report for a page that shows them, before anything is added")
     yield whole(f"See all   yolobg plan {quoted(report.dataset.data_yaml)} --save plan.json (with the same options)")
 
 

@@ -14,7 +14,8 @@ from yolobg.api import plan
 from yolobg.cli.progress import bars
 from yolobg.cli.text import clean
 from yolobg.errors import UnresolvedClassError, UsageError
-from yolobg.flow.options import Options, parse_map_options
+from yolobg.flow.option_texts import parse_map_options
+from yolobg.flow.options import Options
 from yolobg.matching.map_file import save_map
 from yolobg.matching.questions import Question, listed, questions
 

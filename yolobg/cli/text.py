@@ -93,6 +93,12 @@ def _what_happened(report: Report) -> str:
             f"{verbs[0]} {out:,} backgrounds that no longer qualify from {split} and {verbs[1]} {came:,} others"
             f"{dry}: {_both_readings(report.after)}."
         )
+    if report.trimmed:
+        verb, dry = ("Would remove", " (dry run)") if report.dry_run else ("Removed", "")
+        return (
+            f"{verb} {len(report.trimmed):,} backgrounds beyond what was asked for from {split}{dry}: "
+            f"{_both_readings(report.after)}."
+        )
     if not needed:
         return f"Nothing to do: {_both_readings(report.after)}."
     if report.dry_run:

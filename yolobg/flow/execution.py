@@ -20,7 +20,7 @@ from yolobg.changes.lock import hold, was_left
 from yolobg.changes.manifest import counts_of, manifest_path, read_manifest, relative
 from yolobg.changes.merge import add
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
-from yolobg.changes.removal import finish_interrupted
+from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import check_unmoved
 from yolobg.dataset.layout import background_name, label_key, label_path, list_line
@@ -60,7 +60,7 @@ def execute(
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
-    if plan.choice is None and plan.manifest.pending is None and not plan.request.recheck:
+    if plan.choice is None and plan.manifest.pending is None and not (plan.request.recheck or plan.leaving):
         return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
     with hold(plan.dataset.root):
         # Opened again: list files may have changed since the plan was made, and while we waited.
@@ -73,6 +73,10 @@ def execute(
 def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
     if plan.request.recheck:
         return _replace_stale(plan, manifest, progress)
+    if plan.leaving:
+        removal = take_back(open_dataset(plan.dataset.data), images={entry.image for entry in plan.leaving})
+        out = tuple(entry.image for entry in (*removal.removed, *removal.gone))
+        return replace(_report(plan, None), trimmed=out)
     if plan.choice is None:
         return _nothing_left(plan)
     # A replacement that was cut off has no number to come back to once another number was asked for.

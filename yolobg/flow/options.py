@@ -5,13 +5,11 @@ The command line, the Python functions, the hook and the manifest all take them 
 
 from __future__ import annotations
 
-import inspect
 import os
-import textwrap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 import msgspec
 
@@ -27,9 +25,6 @@ __all__ = [
     "Options",
     "Request",
     "SourceOptions",
-    "describe_options",
-    "parse_evidence_options",
-    "parse_map_options",
     "request_of",
     "stored_options",
 ]
@@ -132,6 +127,12 @@ class Request:
         default=False,
         metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
     )
+    trim: bool = field(
+        default=False,
+        metadata=_about(
+            "If there are more backgrounds than asked for, take out what yolobg added beyond that, last chosen first."
+        ),
+    )
     report: bool = field(default=True, metadata=_about("Write a report page, .yolobg/report.html."))
 
     def __post_init__(self) -> None:
@@ -149,8 +150,7 @@ class Request:
             raise UsageError(
                 f"jobs: {self.jobs} is out of range; give 1 to {MOST_JOBS}, or leave it out to let it adapt"
             )
-        if self.fast and self.license.strip().lower() != "any":
-            raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
+        _check_together(self)
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
         for name in ("images", "exclude", "evidence"):
@@ -207,6 +207,7 @@ class Options(SourceOptions, total=False):
     into: str | Path | None
     exclude: Sequence[str]
     recheck: bool
+    trim: bool
     report: bool
 
 
@@ -231,6 +232,13 @@ def _check_evidence(request: Request) -> None:
             "--verified: captions and boxes never say that an image is free of a class; give evidence that does, a "
             "COCO-format file with neg_category_ids: --evidence FILE"
         )
+
+
+def _check_together(request: Request) -> None:
+    if request.trim and request.recheck:
+        raise UsageError("--trim can't be combined with --recheck; run one after the other")
+    if request.fast and request.license.strip().lower() != "any":
+        raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -324,71 +332,3 @@ _Stored = msgspec.defstruct(
     [(name, _TYPES.get(name, _stored_type(hint)), msgspec.UNSET) for name, hint in get_type_hints(Request).items()],
     forbid_unknown_fields=True,
 )
-
-
-# ---------------------------------------------------------------- read by people
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def describe_options(*, only: Collection[str] | None = None) -> Callable[[F], F]:
-    """Give a function that takes `**options` the signature and the documentation of each option.
-
-    Args:
-        only: The options that mean something there; None for all.
-    """
-
-    def decorate(function: F) -> F:
-        signature = inspect.signature(function)
-        shown = [
-            option
-            for option in fields(Request)
-            if (only is None or option.name in only) and option.name not in signature.parameters
-        ]
-        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        more = [
-            inspect.Parameter(
-                option.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default={} if callable(option.default_factory) else option.default,
-                annotation=option.type,
-            )
-            for option in shown
-        ]
-        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
-        lines = "\n".join(
-            _described(option.name, option.metadata) for option in shown if option.name not in signature.parameters
-        )
-        function.__doc__ = (function.__doc__ or "").replace("        **options: The options.\n", lines + "\n")
-        return function
-
-    return decorate
-
-
-def _described(name: str, about: Mapping[str, str]) -> str:
-    default = f" Default: {about['shown']}." if about["shown"] else ""
-    text = f"{name}: {about['help'].replace(' Repeatable.', '')}{default}"
-    return textwrap.fill(text, 110, initial_indent=" " * 8, subsequent_indent=" " * 12)
-
-
-def parse_evidence_options(options: Sequence[str]) -> tuple[str, ...]:
-    """`captions,FILE` as places; a file whose own name has a comma stays whole."""
-    parts = ([option] if Path(option).exists() else option.split(",") for option in options)
-    return tuple(dict.fromkeys(part.strip() for listed in parts for part in listed))
-
-
-def parse_map_options(options: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """`NAME=CLASS[,CLASS]` and `NAME=none` as a map; a name may itself hold `=`.
-
-    Raises:
-        UsageError: An option has no `=`, or nothing on one side of it.
-    """
-    answers: dict[str, tuple[str, ...]] = {}
-    for option in options:
-        name, equals, value = option.rpartition("=")
-        classes = tuple(part.strip() for part in value.split(",") if part.strip())
-        # A class may have an empty name: `=none` is about that one.
-        if not equals or not classes:
-            raise UsageError(f"--map {option}: expected NAME=CLASS, NAME=CLASS,CLASS or NAME=none")
-        answers[name.strip()] = () if [c.casefold() for c in classes] == ["none"] else classes
-    return answers

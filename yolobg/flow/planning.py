@@ -19,7 +19,7 @@ from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.options import Request, stored_options
-from yolobg.flow.recheck import Recheck, plan_recheck
+from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.saved_plan import (
     Left,
     PlanFile,
@@ -33,6 +33,7 @@ from yolobg.flow.saved_plan import (
 )
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
+from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
 
@@ -48,8 +49,9 @@ class Plan:
 
     `choice` is None when the target is reached already: then no source was opened. `scan` is how the split was read,
     and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
-    the plan is out of date. `checked` says which earlier backgrounds no longer qualify, and `leaving` are those of them
-    that are taken out once others are in. `saved` is the file that the plan was loaded from.
+    the plan is out of date. `checked` says which earlier backgrounds no longer qualify. `leaving` are those that are
+    taken out: with `recheck` once others are in, with `trim` because there are too many. `saved` is the file that the
+    plan was loaded from.
     """
 
     request: Request
@@ -93,6 +95,7 @@ class Plan:
             problems=self.inventory.problems,
             stale=self.checked.stale,
             planned=self.choice.planned if self.choice else (),
+            trimmed=tuple(entry.image for entry in self.leaving) if self.request.trim else None,
         )
 
     def save(self, path: str | Path) -> None:
@@ -191,11 +194,9 @@ def make_plan(
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
         raise _no_labels(data, request, before)
-    outcome: Recheck | None = None
-    if request.recheck:
-        outcome = plan_recheck(dataset, manifest, inventory, before, request, progress=progress)
-    needed = outcome.needed if outcome else _needed(before, request)
+    going = _going(dataset, manifest, inventory, before, request, progress)
     left = _left(saved, dataset, manifest, inventory, before) if saved else None
+    needed = going.needed
     wanted = len(left.ids) if left else needed
     _check_may_add(data, root, manifest, wanted)
     scanned = inventory if scan is _scan else None
@@ -209,13 +210,35 @@ def make_plan(
         before=before,
         target=_target(request, wanted),
         choice=choice,
-        warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()),
+        warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()) + going.notes,
         scan=scan,
         manifest=manifest,
-        checked=outcome.checked if outcome else find_stale(dataset, manifest, inventory, request),
-        leaving=outcome.leaving if outcome else (),
+        checked=going.checked or find_stale(dataset, manifest, inventory, request),
+        leaving=going.leaving,
         saved=saved,
     )
+
+
+@dataclass(frozen=True)
+class _Going:
+    """Which backgrounds go, how many have to come in, what was found of the others, and what to say."""
+
+    leaving: tuple[Entry, ...]
+    needed: int
+    checked: Checked | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _going(
+    dataset: Dataset, manifest: Manifest, inventory: Inventory, before: Counts, request: Request, progress: Progress
+) -> _Going:
+    if request.recheck:
+        outcome = plan_recheck(dataset, manifest, inventory, before, request, progress=progress)
+        return _Going(outcome.leaving, outcome.needed, outcome.checked)
+    surplus = surplus_of(before, ratio=request.ratio, count=request.count)
+    leaving = to_trim(dataset, manifest, inventory, surplus) if request.trim else ()
+    notes = surplus_notes(request, before, leaving, str(dataset.data.file))
+    return _Going(leaving, _needed(before, request), notes=notes)
 
 
 def _check_may_add(data: DataYaml, root: Path, manifest: Manifest, wanted: int) -> None:

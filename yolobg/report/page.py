@@ -15,7 +15,7 @@ from yolobg.report.thumbnails import Picture
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
 
-__all__ = ["Facts", "report_html"]
+__all__ = ["Facts", "expected_words", "report_html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def report_html(facts: Facts, pictures: Iterator[Picture | None], *, embedded: i
         next=next,
         version=__version__,
         ours=ours,
-        expected=_expected(facts.source, ours),
+        expected=expected_words(facts.source, ours),
         bar_parts=bar_parts,
         exclusion_rows=exclusion_rows,
         left_out=left_out(facts.source),
@@ -80,7 +80,8 @@ def report_html(facts: Facts, pictures: Iterator[Picture | None], *, embedded: i
     )
 
 
-def _expected(source: SourceInfo | None, ours: int) -> str:
+def expected_words(source: SourceInfo | None, ours: int) -> str:
+    """How many of `ours` chosen images may show a class after all, in a sentence."""
     doubt = source.expected_contamination if source else None
     if doubt is None:
         return "Look at them before you train."

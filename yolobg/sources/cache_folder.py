@@ -9,10 +9,13 @@ from pathlib import Path
 from yolobg.errors import YolobgError
 from yolobg.files import is_text, make_real_folder, replace_when_done, step
 
-__all__ = ["SCORES", "cache_folder", "keep_list"]
+__all__ = ["PLANS", "SCORES", "cache_folder", "keep_list"]
 
 SCORES = "scores"
 """The folder in the cache for what models found in images."""
+
+PLANS = "plans"
+"""The folder in the cache for the pages that show what a run would add."""
 
 
 def cache_folder() -> Path:
