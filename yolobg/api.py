@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolobg.changes.derived_files import drop_folders
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
 from yolobg.changes.removal import plan_removal, take_back
@@ -28,7 +29,15 @@ from yolobg.flow.stale import find_stale, stale_warnings
 from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
-from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemoveReport, Report, Target
+from yolobg.results import (
+    ClassesReport,
+    DatasetInfo,
+    KeptBackground,
+    RemovedDataYaml,
+    RemoveReport,
+    Report,
+    Target,
+)
 from yolobg.sources.catalog.open import find_catalog, open_index
 
 if TYPE_CHECKING:
@@ -199,6 +208,7 @@ def status(
             split=split,
             images_dir=str(destination.images_dir),
             labels_dir=str(destination.labels_dir),
+            original=str(data.derived.original) if data.derived else None,
         ),
         before=counts,
         target=Target(ratio=None, count=None, needed=0),
@@ -236,7 +246,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
 
     What it added for another data.yaml of the same root stays. Kept, and listed, are backgrounds of ours that a person
-    has since labelled, changed or replaced.
+    has since labelled, changed or replaced. The data.yaml that `to` made goes as well, unless it was changed since.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
@@ -248,11 +258,15 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     """
     dataset = open_dataset(data_yaml)
     root = dataset.root
-    if dry_run or not (root / FOLDER).is_dir():
+    derived = dataset.data.derived
+    if dry_run or not ((root / FOLDER).is_dir() or derived):
         removal = plan_removal(dataset, recorded(dataset), split=split)
     else:
         with hold(root):
             removal = take_back(dataset, split=split)
+    file = removal.file
+    if derived and file and not file.why_kept and not dry_run:
+        drop_folders(root, derived.made)
     return RemoveReport(
         dry_run=dry_run,
         root=str(root),
@@ -260,6 +274,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         gone=tuple(entry.image for entry in removal.gone),
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
         others=dict(removal.others),
+        data_yaml=RemovedDataYaml(str(file.file), file.why_kept) if file else None,
     )
 
 

@@ -37,6 +37,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """Where a data.yaml that `augment --to` wrote comes from; `made`: the folders created for it, outermost first."""
+
+    original: Path
+    made: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DataYaml:
     """A data.yaml, read as Ultralytics reads it.
 
@@ -50,6 +58,7 @@ class DataYaml:
         channels: How many channels its images have, as written there; not checked.
         readings: Class id to what its name was, in each likely encoding, where letters were left out of it: the file
             is not UTF-8.
+        derived: Where it comes from, if `augment --to` wrote it: new files then go nowhere but below its root.
     """
 
     file: Path
@@ -60,6 +69,7 @@ class DataYaml:
     kpt_shape: tuple[int, int] | None = None
     channels: object = 3
     readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
+    derived: Derivation | None = None
 
 
 @dataclass(frozen=True, slots=True)

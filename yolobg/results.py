@@ -13,13 +13,17 @@ from yolobg.model import SCHEMA, ClassMatch, Contamination, Counts, Failed, File
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """Where the dataset lies. `images_dir` and `labels_dir` are where new files go."""
+    """Where the dataset lies. `images_dir` and `labels_dir` are where new files go.
+
+    `original` is the data.yaml that this one was made from, only if `augment --to` made it.
+    """
 
     data_yaml: str
     root: str
     split: str
     images_dir: str
     labels_dir: str
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +195,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedDataYaml:
+    """The data.yaml that `augment --to` wrote, and why `remove` left it where it is; no reason where it went."""
+
+    path: str
+    kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveReport:
     """What `remove` took back. `gone` were missing already; a dry run only tells what would be done.
 
-    `others` tells of each other data.yaml of this root how many backgrounds were added for it, which stay.
+    `others` tells of each other data.yaml of this root how many backgrounds were added for it, which stay. `data_yaml`
+    is there only if `augment --to` wrote that file and all splits were asked for.
     """
 
     dry_run: bool
@@ -203,6 +216,7 @@ class RemoveReport:
     gone: tuple[str, ...]
     kept: tuple[KeptBackground, ...]
     others: dict[str, int] = field(default_factory=dict)
+    data_yaml: RemovedDataYaml | None = None
     schema: int = SCHEMA
 
 
@@ -292,6 +306,10 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | 
         ]
         for name in unasked:
             del built[name]
+        if report.dataset.original is None:
+            del built["dataset"]["original"]
+    if isinstance(report, RemoveReport) and report.data_yaml is None:
+        del built["data_yaml"]
     if isinstance(report, Evaluation) and report.predict_on is None:
         del built["predict_on"]
     source = built.get("source")

@@ -28,6 +28,7 @@ OTHER: dict[str, Any] = {
     "count": 7,
     "split": "val",
     "into": "images/b",
+    "to": "elsewhere",
     "source": "pool",
     "fast": True,
     "unlabelled": True,
@@ -50,9 +51,9 @@ OTHER: dict[str, Any] = {
 }
 
 
-# A ratio excludes a count, a recheck excludes trimming, `fast` knows no licences, and captions are on where they are
-# evidence.
-TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions", "trim")}
+# A ratio excludes a count, a recheck excludes trimming, `fast` knows no licences, captions are on where they are
+# evidence, and `to` has no folder of the split.
+TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions", "trim", "to")}
 # What only makes sense beside another.
 NEEDED: dict[str, Any] = {"verified": {"evidence": ("source/e.json",)}}
 
@@ -65,7 +66,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-PLACES = ("pool", "images/b", "source/instances_x.json", "source/e.json")
+PLACES = ("pool", "images/b", "elsewhere", "source/instances_x.json", "source/e.json")
 
 
 def absolute(value: Any) -> Any:
@@ -111,7 +112,7 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
 ) -> None:
     kept = ("map", "evidence", "verified")
     rest = {name: value for name, value in OTHER.items() if name not in SourceOptions.__annotations__ or name in kept}
-    request = Request(**{**rest, "recheck": False, "ratio": None, **source})
+    request = Request(**{**rest, "recheck": False, "ratio": None, "to": None, **source})
     named = {name: getattr(request, name) for name in ("source", "annotations", "images")}
     if "source" not in source:
         meant = resolve_source(**named)
@@ -189,7 +190,7 @@ def commands() -> dict[str, click.Command]:
 @pytest.mark.parametrize("name", ["augment", "train", "download", "classes"])
 def test_command_line__has_the_options_that_python_has(name: str) -> None:
     # Those of `download` mean something else there, and have their own place.
-    left_out = {"train": {"split", "recheck", "report"}, "download": {"count", "exclude"}}.get(name, set())
+    left_out = {"train": {"split", "to", "recheck", "report"}, "download": {"count", "exclude"}}.get(name, set())
     parameters = {parameter.name for parameter in commands()[name].params}
     shown = inspect.signature(getattr(yolobg, {"train": "augment"}.get(name, name))).parameters
     wanted = (
@@ -205,6 +206,8 @@ def test_hook__takes_the_options() -> None:
     assert BackgroundHook(**options).request == Request(**options)
     with pytest.raises(UsageError, match="split"):
         BackgroundHook(split="val")
+    with pytest.raises(UsageError, match=r"yolobg\.augment\(data, to="):
+        BackgroundHook(to="elsewhere")
 
 
 def test_help__of_the_group_says_what_each_command_says_of_itself() -> None:

@@ -25,7 +25,7 @@ __all__ = ["PATHS", "Interrupt", "interrupts", "run_command", "run_function"]
 _HOME = Path(yolobg.__file__).parent
 PATHS = frozenset(
     str(path)
-    for place in ("changes/*.py", "dataset/*.py", "files.py", "flow/execution.py")
+    for place in ("changes/*.py", "dataset/*.py", "files.py", "flow/execution.py", "flow/derived*.py")
     for path in sorted(_HOME.glob(place))
 ) | {contextlib.__file__}
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from merging import tree
 from ultra import BACKGROUNDS, LABELLED, Ground, check_trained, copy_ground, draw_ground
 
 import yolobg
@@ -84,6 +85,21 @@ def test_tasks__segment_obb_and_pose(ground: Ground, task_data: dict[str, str]) 
         assert (told["dataset"], told["backgrounds"]) == (LABELLED + BACKGROUNDS, BACKGROUNDS)
         assert sum(name.startswith("bg_") for name in told["seen"]) == BACKGROUNDS
     assert said.announced == said.scans == [(LABELLED + BACKGROUNDS, BACKGROUNDS, 0)] * 3
+
+
+def test_derived__is_trained_on_and_added_to_beside_the_dataset(ground: Ground) -> None:
+    out = ground.root / "out"
+    before = tree(ground.dataset)
+    yolobg.augment(ground.demo.data_yaml, to=out, **ground.options)
+    said = ground.play("by_attach", data=out / "data.yaml", options={"ratio": 0.2})
+    added = sorted(path.name for path in out.rglob("bg_*.jpg"))
+    assert len(added) == 5
+    assert said.scans == said.announced == [(LABELLED + 5, 5, 0)]
+    assert [name for name in said.told[0]["seen"] if name.startswith("bg_")] == added
+    now = {name: content for name, content in tree(ground.dataset).items() if not name.endswith(".cache")}
+    assert now == before, "trainers keep their cache beside the labels; nothing else is written"
+    yolobg.remove(out)
+    assert not out.exists()
 
 
 def test_fraction__is_warned_of_where_it_spoils_the_ratio(ground: Ground) -> None:

@@ -161,7 +161,8 @@ def _make(folder: Path) -> None:
         except OSError as error:
             raise MergeError(
                 f"{folder}: cannot be created: {error.strerror}. yolobg stages and records its work there; make the "
-                "dataset's folder writable, or use a copy of the dataset. Nothing was changed."
+                "dataset's folder writable, or leave it as it is and put the backgrounds elsewhere: augment --to DIR. "
+                "Nothing was changed."
             ) from error
     if folder.is_symlink() or folder.is_file():
         raise MergeError(f"{folder}: is a link or a file, so yolobg will not write there; remove it and run again")

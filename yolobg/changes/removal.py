@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
 from yolobg.changes import list_file
+from yolobg.changes.derived_files import DerivedFile, take_back_file, why_file_stays
 from yolobg.changes.disk_state import (
     clear_staging,
     flush_folders,
@@ -48,6 +49,8 @@ from yolobg.files import sweep_parts
 
 __all__ = ["Kept", "Removal", "finish_interrupted", "plan_removal", "take_back"]
 
+_IN_USE = "it names backgrounds that stay"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -64,6 +67,7 @@ class Removal:
     Attributes:
         handed: Entries that stay because a list of another data.yaml names their images; they are that one's now.
         others: Other data.yaml to the number of backgrounds that were added for them, which stay.
+        file: What becomes of the data.yaml itself, where `augment --to` wrote it and everything is asked for.
     """
 
     removed: tuple[Entry, ...]
@@ -71,6 +75,7 @@ class Removal:
     kept: tuple[Kept, ...]
     handed: tuple[Entry, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
+    file: DerivedFile | None = None
 
 
 def plan_removal(
@@ -99,12 +104,25 @@ def plan_removal(
         for image, name in needed.items()
     ]
     gone = {e for e in ours if not os.path.lexists(absolute(e.image, root))}
+    going = [e for e in ours if e.image not in needed]
     return Removal(
-        removed=tuple(e for e in ours if e not in gone and e.image not in needed),
-        gone=tuple(e for e in ours if e in gone and e.image not in needed),
+        removed=tuple(e for e in going if e not in gone),
+        gone=tuple(e for e in going if e in gone),
         kept=tuple(kept),
         handed=tuple(msgspec.structs.replace(e, data=needed[e.image]) for e in ours if e.image in needed),
         others=Counter(e.data for e in asked if not claims.is_mine(e) and not claims.is_gone(e.data)),
+        file=_plan_file(dataset, going, manifest)
+        if dataset.data.derived and split is None and images is None
+        else None,
+    )
+
+
+def _plan_file(dataset: Dataset, going: Sequence[Entry], manifest: Manifest) -> DerivedFile:
+    """What becomes of a derived dataset's data.yaml once these entries are gone."""
+    if len(going) < len(manifest.known):
+        return DerivedFile(dataset.data.file, _IN_USE)
+    return DerivedFile(
+        dataset.data.file, why_file_stays(dataset, but={absolute(entry.image, dataset.root) for entry in going})
     )
 
 
@@ -144,6 +162,8 @@ def take_back(dataset: Dataset, *, split: str | None = None, images: Collection[
         left = _remove_entries(dataset, manifest, ours)
         if images is None and not left.entries:
             forget_rejections(root)
+        if removal.file is not None and not left.entries:
+            removal = replace(removal, file=take_back_file(dataset))
     except OSError as error:
         raise MergeError(
             f"{error.filename or root}: {error.strerror or error}; some backgrounds are still there. Fix this and run "

@@ -22,8 +22,9 @@ def demo(folder: Path | None) -> None:
     import tempfile
 
     from yolobg.api import run_demo
+    from yolobg.cli.demo_text import demo_text
     from yolobg.cli.progress import bars
-    from yolobg.cli.text import augment_text, demo_text
+    from yolobg.cli.text import augment_text
 
     place = folder or Path(tempfile.mkdtemp(prefix="yolobg-demo-"))
     with bars(stderr_console()) as progress:

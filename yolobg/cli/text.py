@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.style import Style
@@ -20,16 +19,11 @@ from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 
-if TYPE_CHECKING:
-    from yolobg.demo import Demo
-
-
 __all__ = [
     "RatioBar",
     "augment_text",
     "classes_text",
     "clean",
-    "demo_text",
     "linked_path",
     "look_at",
     "percent",
@@ -76,6 +70,9 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         yield whole(f"Undo      yolobg remove {quoted(report.dataset.data_yaml)}")
         if report.page:
             yield look_at(report.page)
+    if report.dataset.original:
+        yield whole(f"Train on  {clean(report.dataset.data_yaml, LONGEST_PATH)}")
+        yield whole(f"          ({clean(report.dataset.original, LONGEST_PATH)} and its images are left as they are)")
 
 
 def look_at(page: str) -> Text:
@@ -307,6 +304,10 @@ def remove_text(report: RemoveReport) -> RenderableType:
     parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
     if report.gone:
         parts.append(Text(f"{len(report.gone):,} were already gone."))
+    if report.data_yaml and not report.data_yaml.kept:
+        parts.append(Text(f"{verb} {clean(report.data_yaml.path)}, which was made with --to."))
+    elif report.data_yaml:
+        parts.append(Text(f"! kept {clean(report.data_yaml.path)}: {report.data_yaml.kept}", style="yellow"))
     parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
@@ -332,21 +333,6 @@ def quoted(path: str) -> str:
     """A path as an argument of a command that can be copied."""
     shown = clean(path, LONGEST_PATH)
     return f'"{shown}"' if re.search(r"[^\w./:\\-]", shown) else shown
-
-
-def demo_text(material: Demo, report: Report) -> RenderableType:
-    """Where the demo lies, and what to try next."""
-    root = material.data_yaml.parent
-    return Group(
-        Text("\nThe sample dataset and source, to experiment with:", style="bold"),
-        whole(f"  dataset   {clean(root)}"),
-        whole(f"  source    {clean(material.annotations)}"),
-        whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
-        Text("Try next:", style="bold"),
-        whole(f"  yolobg status {quoted(str(material.data_yaml))}"),
-        whole(f"  yolobg classes {quoted(str(material.data_yaml))}"),
-        whole(f"  yolobg remove {quoted(str(material.data_yaml))}"),
-    )
 
 
 MOST_CELLS = 60

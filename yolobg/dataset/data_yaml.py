@@ -21,10 +21,22 @@ from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.model import (
     DataYaml,
+    Derivation,
 )
 from yolobg.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 
-__all__ = ["dump_yaml", "find_data_yaml", "load_yaml", "parse_data_yaml", "read_data_yaml"]
+__all__ = [
+    "DERIVED_KEY",
+    "derivation_of",
+    "dump_yaml",
+    "find_data_yaml",
+    "load_yaml",
+    "parse_data_yaml",
+    "read_data_yaml",
+]
+
+DERIVED_KEY = "yolobg"
+"""The key of a data.yaml that `augment --to` wrote, under which it says where it comes from."""
 
 SPLITS = ("train", "val", "test", "minival")
 _TYPES: dict[str, tuple[Any, ...]] = {
@@ -103,9 +115,27 @@ def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:
     except DatasetError as error:
         raise (DatasetError(f"{error}. {wrong}; save the file as UTF-8") if wrong else error) from error
     if not wrong:
-        return data
+        return _as_in_original(data) if data.derived else data
     warnings = [f"{file}: {wrong}; save the file as UTF-8", *data.warnings]
     return replace(data, warnings=tuple(warnings), readings=readings_of(text, data.names))
+
+
+def _as_in_original(data: DataYaml) -> DataYaml:
+    """The same, with what is known of names that lost letters in the file that it was derived from."""
+    original = data.derived.original if data.derived else data.file
+    try:
+        text = read_ordinary(original, LARGEST_BYTES)
+        wrong = where_not_utf8(text)
+        raw = load_yaml(text, source=str(original), repeated_keys=[]) if wrong else None
+        lost = _parse_names(raw, original) if isinstance(raw, dict) else {}
+    except (OSError, ValueError, DatasetError):
+        return data
+    # A name that was written anew since has its letters.
+    readings = {n: r for n, r in readings_of(text, lost).items() if data.names.get(n) == lost[n]} if lost else {}
+    if not readings:
+        return data
+    warnings = (f"{original}: {wrong}; write those names anew in {data.file}", *data.warnings)
+    return replace(data, warnings=warnings, readings=readings)
 
 
 def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warnings: Sequence[str] = ()) -> DataYaml:
@@ -154,6 +184,23 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         warnings=tuple(said),
         kpt_shape=_parse_kpt_shape(data, file),
         channels=data.get("channels", 3),
+        derived=derivation_of(data),
+    )
+
+
+def derivation_of(raw: Mapping[Any, Any]) -> Derivation | None:
+    """Where a data.yaml says that it comes from, if `augment --to` wrote it.
+
+    Args:
+        raw: Its content.
+    """
+    said = raw.get(DERIVED_KEY)
+    if not isinstance(said, Mapping):
+        return None
+    made = said.get("made")
+    return Derivation(
+        original=Path(str(said.get("original") or "")),
+        made=tuple(Path(folder) for folder in made if isinstance(folder, str)) if isinstance(made, list) else (),
     )
 
 

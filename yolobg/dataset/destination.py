@@ -16,7 +16,7 @@ from yolobg.dataset.layout import label_path, list_line, parse_list
 from yolobg.errors import DatasetError, MergeError
 from yolobg.model import DataYaml, Inventory
 
-__all__ = ["Destination", "check_unmoved", "choose_destination"]
+__all__ = ["Destination", "check_unmoved", "choose_destination", "destination_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,23 @@ def choose_destination(
     return replace(chosen, real=_real(_places(chosen)))
 
 
+def destination_in(folder: Path) -> Destination:
+    """The destination whose images go into that folder, which need not exist yet."""
+    chosen = _in(folder)
+    return replace(chosen, real=_real(_places(chosen)))
+
+
+def _in(folder: Path) -> Destination:
+    return Destination(folder, Path(label_path(str(folder / "x.jpg"))).parent)
+
+
 def _choose(data: DataYaml, inventory: Inventory, into: Path | None, here: Path) -> Destination:
     folders = [Path(entry) for entry in inventory.entries if os.path.isdir(entry)]  # noqa: PTH112
+    if data.derived:
+        folders = _own_folders(data, data.derived.original, folders, inventory.split)
     if folders:
         wish = None if into is None else _wished_folder(into, folders, (here, data.root), inventory.split)
-        folder = _listed_once(inventory, folders if wish is None else [wish], folders, f"{data.file}")
-        return Destination(folder, Path(label_path(str(folder / "x.jpg"))).parent)
+        return _in(_listed_once(inventory, folders if wish is None else [wish], folders, f"{data.file}"))
     uses = Counter(inventory.entries)
     list_file = next((entry for entry in uses if uses[entry] == 1), None)
     if list_file is None:
@@ -100,6 +111,17 @@ def _choose(data: DataYaml, inventory: Inventory, into: Path | None, here: Path)
     line = list_line(str(folder / "x.jpg"), existing_lines=existing, list_file=list_file, cwd=str(here))
     label = label_path(parse_list(line, list_file=list_file)[0])
     return Destination(folder, (here / label).parent, Path(list_file))
+
+
+def _own_folders(data: DataYaml, original: Path, folders: list[Path], split: str) -> list[Path]:
+    """Those of the folders that are not the original's: below the root of the data.yaml that was made from it."""
+    own = [folder for folder in folders if folder.is_relative_to(data.root.resolve())]
+    if not own:
+        raise DatasetError(
+            f"{data.file}: key '{split}' has no folder of its own, and those of {original} are left as they are; run "
+            f"`yolobg augment {original} --to {data.root} --split {split}`"
+        )
+    return own
 
 
 def _listed_once(inventory: Inventory, wanted: list[Path], folders: list[Path], file: str) -> Path:

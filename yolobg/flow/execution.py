@@ -28,6 +28,7 @@ from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
 from yolobg.files import make_real_folder
 from yolobg.flow import recheck
 from yolobg.flow.candidates import Choice, count_non_commercial
+from yolobg.flow.derived_run import in_derived
 from yolobg.flow.duplicates import Doubles
 from yolobg.flow.past_runs import added_of, run_record
 from yolobg.flow.planning import Plan, make_plan
@@ -60,14 +61,24 @@ def execute(
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
+    if plan.derived is not None:
+        return in_derived(
+            plan.derived,
+            lambda dataset: _execute_held(replace(plan, dataset=dataset, derived=None), progress, after),
+        )
     if plan.choice is None and plan.manifest.pending is None and not (plan.request.recheck or plan.leaving):
         return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
     with hold(plan.dataset.root):
-        # Opened again: list files may have changed since the plan was made, and while we waited.
-        manifest = finish_interrupted(open_dataset(plan.dataset.data))
-        if manifest != plan.manifest:
-            plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=progress)
-        return after(plan, _execute(plan, manifest, progress))
+        return _execute_held(plan, progress, after)
+
+
+def _execute_held(plan: Plan, progress: Progress, after: Callable[[Plan, Report], Report]) -> Report:
+    """Do what a plan says; the lock is held."""
+    # Opened again: list files may have changed since the plan was made, and while we waited.
+    manifest = finish_interrupted(open_dataset(plan.dataset.data))
+    if manifest != plan.manifest:
+        plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=progress)
+    return after(plan, _execute(plan, manifest, progress))
 
 
 def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:

@@ -63,6 +63,13 @@ class Request:
     into: str | Path | None = field(
         default=None, metadata=_about("The folder of the split to put the files in.", metavar="DIR")
     )
+    to: str | Path | None = field(
+        default=None,
+        metadata=_about(
+            "Leave the dataset as it is: write the backgrounds, and a data.yaml for both, to this folder.",
+            metavar="DIR",
+        ),
+    )
     source: str = field(
         default="coco2017",
         metadata=_about("Named source of backgrounds, or a folder of images.", metavar="NAME|DIR"),
@@ -205,6 +212,7 @@ class Options(SourceOptions, total=False):
     count: int | None
     split: str
     into: str | Path | None
+    to: str | Path | None
     exclude: Sequence[str]
     recheck: bool
     trim: bool
@@ -239,6 +247,8 @@ def _check_together(request: Request) -> None:
         raise UsageError("--trim can't be combined with --recheck; run one after the other")
     if request.fast and request.license.strip().lower() != "any":
         raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
+    if request.to is not None and request.into is not None:
+        raise UsageError("--into names a folder of the dataset, and --to leaves the dataset as it is; give one")
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -293,6 +303,7 @@ _PORTABLE: dict[str, Callable[[Any], Any]] = {
     "into": _absolute,
     "map": lambda answers: {name: list(categories) for name, categories in answers.items()},
     "source": _source,
+    "to": _absolute,
 }
 
 

@@ -14,10 +14,13 @@ from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, Manifest
 from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import Dataset, open_dataset
+from yolobg.dataset.derived import own_folder
+from yolobg.dataset.destination import destination_in
 from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
+from yolobg.flow.derived import Derived, derive
 from yolobg.flow.options import Request, stored_options
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.saved_plan import (
@@ -51,7 +54,8 @@ class Plan:
     and how it is read again afterwards. `manifest` is what yolobg had added when the plan was made; once that differs,
     the plan is out of date. `checked` says which earlier backgrounds no longer qualify. `leaving` are those that are
     taken out: with `recheck` once others are in, with `trim` because there are too many. `saved` is the file that the
-    plan was loaded from.
+    plan was loaded from. `derived` is the dataset that has to be written to a folder of its own first (`--to`);
+    `dataset` is what is known of it until then.
     """
 
     request: Request
@@ -67,19 +71,22 @@ class Plan:
     checked: Checked
     leaving: tuple[Entry, ...] = ()
     saved: PlanFile | None = None
+    derived: Derived | None = None
 
     @property
     def report(self) -> Report:
         """The plan as a report of a run that has not happened; its `after` is what the run will reach."""
         data, manifest = self.dataset.data, manifest_path(self.dataset.root)
+        original = self.derived.original.data.file if self.derived else data.derived.original if data.derived else None
         return Report(
             dry_run=True,
             dataset=DatasetInfo(
-                data_yaml=str(data.file),
+                data_yaml=str(self.derived.file if self.derived else data.file),
                 root=str(self.dataset.root),
                 split=self.request.split,
                 images_dir=str(self.destination.images_dir),
                 labels_dir=str(self.destination.labels_dir),
+                original=str(original) if original else None,
             ),
             before=self.before,
             target=self.target,
@@ -102,10 +109,16 @@ class Plan:
         """Write the plan as JSON, with a line for each image, to be looked at, edited and carried out later.
 
         Raises:
-            UsageError: It cannot be written, something is there already, or the plan takes backgrounds out.
+            UsageError: It cannot be written, something is there already, or the plan takes backgrounds out or is for
+                a folder (`to`) that is not there yet.
         """
         if self.request.recheck or self.leaving:
             raise UsageError(f"{path}: a plan that takes backgrounds out cannot be saved; run it without saving it")
+        if self.derived:
+            raise UsageError(
+                f"{path}: a plan with --to cannot be saved while {self.derived.file} is not there as it will be; run "
+                "augment --to first, then plan for that data.yaml"
+            )
         choice = self.choice
         source = SourceState(choice.source.name, choice.basis.catalog) if choice else None
         state = dataset_state(self.dataset, self.inventory, self.before)
@@ -187,10 +200,11 @@ def make_plan(
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it; the message says why.
     """
-    dataset, scan = open_dataset(data_yaml), scan or _scan
+    dataset, request, derived = _opened(data_yaml, request)
+    scan = scan or _scan
     data, root, manifest = dataset.data, dataset.root, recorded(dataset)
     inventory = scan(data, request.split, progress)
-    destination = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
+    destination = _destination(data, inventory, request, derived)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
         raise _no_labels(data, request, before)
@@ -216,6 +230,7 @@ def make_plan(
         checked=going.checked or find_stale(dataset, manifest, inventory, request),
         leaving=going.leaving,
         saved=saved,
+        derived=derived,
     )
 
 
@@ -261,6 +276,22 @@ def _needed(before: Counts, request: Request) -> int:
 def _target(request: Request, needed: int) -> Target:
     ratio = float(parse_ratio(request.ratio)) if request.ratio is not None else None
     return Target(ratio=ratio, count=request.count, needed=needed)
+
+
+def _opened(data_yaml: str | Path | DataYaml, request: Request) -> tuple[Dataset, Request, Derived | None]:
+    """The dataset to add to, the rest of the request, and what has to be written first where that is a derived one."""
+    dataset = open_dataset(data_yaml)
+    if request.to is None:
+        return dataset, request, None
+    derived = derive(dataset, Path(request.to), request.split)
+    # Once it is there it is a dataset like any other, and a later run for its data.yaml must not derive again.
+    return derived.dataset, replace(request, to=None), derived if derived.content is not None else None
+
+
+def _destination(data: DataYaml, inventory: Inventory, request: Request, derived: Derived | None) -> Destination:
+    if derived:
+        return destination_in(own_folder(derived.folder, request.split))
+    return choose_destination(data, inventory, into=Path(request.into) if request.into else None)
 
 
 def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:

@@ -60,6 +60,11 @@ class BackgroundHook:
             raise UsageError(f"on_error: {on_error!r} is not one of warn, raise")
         if options.get("split", ultra.TRAIN) != ultra.TRAIN:
             raise UsageError(f"split: {options['split']!r}: backgrounds are added to the split that is trained on")
+        if options.get("to") is not None:
+            raise UsageError(
+                "to: a training has its data.yaml already when the hook runs; call yolobg.augment(data, to=...) first "
+                "and train on the data.yaml that it writes"
+            )
         object.__setattr__(self, "request", Request(**options))
         object.__setattr__(self, "on_error", on_error)
 

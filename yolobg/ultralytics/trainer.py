@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yolobg.dataset.data_yaml import derivation_of
 from yolobg.model import DataYaml, Inventory
 from yolobg.ultralytics.trainer_scan import scan_listed
 
@@ -114,6 +115,7 @@ def read_resolved(resolved: Mapping[str, Any], *, given: str) -> DataYaml:
         splits=splits,
         kpt_shape=(int(points[0]), int(points[1])) if points else None,
         channels=resolved.get("channels", 3),
+        derived=derivation_of(resolved),
     )
 
 

@@ -1,0 +1,43 @@
+"""Carry out a plan with `--to`: make the derived dataset first, then work on it as on any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from yolobg.changes.derived_files import drop_folders, give_up, make_folders, write
+from yolobg.changes.lock import hold
+from yolobg.dataset.dataset import Dataset, open_dataset
+from yolobg.flow.derived import Derived, derive
+
+__all__ = ["in_derived"]
+
+T = TypeVar("T")
+
+
+def in_derived(derived: Derived, work: Callable[[Dataset], T]) -> T:
+    """Write the derived dataset's data.yaml and do the work on it; if that fails, a new one is taken back.
+
+    Args:
+        derived: What has to be written.
+        work: Called with the dataset while it is held.
+
+    Raises:
+        YolobgError: It cannot be written, or what `work` raises.
+    """
+    made = make_folders(derived.folder)
+    try:
+        with hold(derived.folder):
+            try:
+                # Another process may have come first.
+                derived = derive(derived.original, derived.folder, derived.split, made=made)
+                if derived.content is not None:
+                    write(derived.folder, derived.splits, derived.content)
+                return work(open_dataset(derived.file))
+            except BaseException:
+                if derived.is_new:
+                    give_up(derived.folder)
+                raise
+    except BaseException:
+        drop_folders(derived.folder, made)
+        raise
