@@ -278,7 +278,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     )
 
 
-@describe_options(only=SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "unmapped"})
+@describe_options(only=SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "prefer", "unmapped"})
 def classes(
     data_yaml: str | Path | None = None,
     *,

@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {
     "link": "hard",
     "seed": 3,
     "jobs": 4,
+    "prefer": "street|parking lot",
     "unmapped": "none",
     "lean": True,
     "captions": False,

@@ -15,7 +15,7 @@ from yolobg.flow.options import SourceOptions
 __all__ = ["classes"]
 
 # The rest of a source's options says how images come in, which means nothing here.
-_OPTIONS = SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "unmapped"}
+_OPTIONS = SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "prefer", "unmapped"}
 
 
 @command(example="yolobg classes --names pedestrian,cars,no_helmet")

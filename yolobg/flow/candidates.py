@@ -14,6 +14,7 @@ from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_catego
 from yolobg.flow.duplicates import Known
 from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
+from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first, liked_notes, reasons
 from yolobg.flow.presence import check_there, places_of
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
@@ -80,6 +81,7 @@ class Judged:
         eligibility: The images that are left, and how many are not for which reason.
         overall: The expected contamination of all classes together; None where no class has a figure.
         warnings: What to know of the source.
+        liked: What is preferred in it.
     """
 
     source: Source
@@ -88,6 +90,7 @@ class Judged:
     eligibility: Eligibility
     overall: Contamination | None
     warnings: tuple[str, ...]
+    liked: Liked | None
 
     def info(self, *, in_dataset: int = 0) -> SourceInfo:
         """What is left of the source, as the reports show it, less what is in the dataset already."""
@@ -145,7 +148,7 @@ def choose(
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, read_rejections(data.root.resolve()).ours)
-        ranked = rank_images(_not_there(judged, known, catalog), seed=request.seed)
+        ranked = liked_first(rank_images(_not_there(judged, known, catalog), seed=request.seed), judged.liked)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
             raise _too_few(judged.eligibility, len(ranked), needed, request, catalog)
@@ -159,10 +162,10 @@ def choose(
         info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
         said = judged.eligibility.evidence
         basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain, evidence=said)
-    planned = _planned(chosen, source, request)
+        planned = _planned(chosen, judged, catalog, request.seed)
     if saved is not None:
         check_files(saved.file, planned)
-    warnings = judged.warnings + found.warnings
+    warnings = judged.warnings + found.warnings + liked_notes(judged.liked, ranked[:needed])
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned)
 
 
@@ -180,10 +183,10 @@ def _not_there(judged: Judged, known: Known, catalog: Catalog) -> list[int]:
     return [image_id for image_id in left if image_id not in same]
 
 
-def _planned(chosen: Sequence[ImageRecord], source: Source, request: Request) -> tuple[Planned, ...]:
-    why = f"random, seed {request.seed}"
-    places = places_of(chosen, source.origin)
-    return tuple(Planned(r.id, place, r.license, why) for r, place in zip(chosen, places, strict=True))
+def _planned(chosen: Sequence[ImageRecord], judged: Judged, catalog: Catalog, seed: int) -> tuple[Planned, ...]:
+    why = reasons(judged.liked, catalog, [record.id for record in chosen], seed)
+    places = places_of(chosen, judged.source.origin)
+    return tuple(Planned(r.id, place, r.license, why[r.id]) for r, place in zip(chosen, places, strict=True))
 
 
 @contextmanager
@@ -271,10 +274,12 @@ def judge(
         verified=request.verified,
     )
     matches, overall = _with_figures(matches, criteria, eligibility, source, catalog, lean=request.lean)
+    liked = find_liked(request.prefer, matches, criteria.excluded, catalog)
+    matches, overall = liked_figures(matches, overall, liked, eligibility.ids)
     warnings = nothing_known(source, catalog) + source_warnings(
         source, matches, catalog.categories, answered=request.map
     )
-    return Judged(source, matches, criteria, eligibility, overall, warnings)
+    return Judged(source, matches, criteria, eligibility, overall, warnings, liked)
 
 
 def _findings(

@@ -22,6 +22,7 @@ from yolobg.sources.location import bare_source, is_url, split_member
 __all__ = [
     "CAPTIONS",
     "DEFAULT_RATIO",
+    "LOOKALIKES",
     "Options",
     "Request",
     "SourceOptions",
@@ -32,6 +33,8 @@ __all__ = [
 DEFAULT_RATIO = 0.10
 CAPTIONS = "captions"
 MOST_JOBS = 256
+MOST_WORDS = 100
+LOOKALIKES = "lookalikes"
 LARGEST = 2**63
 
 Unmapped = Literal["stop", "none"]
@@ -113,6 +116,14 @@ class Request:
         default=None,
         metadata=_about("Parallel downloads; auto adapts their number.", metavar="auto|N", shown="auto"),
     )
+    prefer: str | None = field(
+        default=None,
+        metadata=_about(
+            "Choose first: lookalikes (experimental), for half of the images categories that look like a class; or "
+            "images whose captions have one of these words.",
+            metavar="lookalikes|'WORD|WORD'",
+        ),
+    )
     unmapped: Unmapped = field(
         default="stop", metadata=_about("What to do about a class name that cannot be resolved.")
     )
@@ -158,6 +169,7 @@ class Request:
                 f"jobs: {self.jobs} is out of range; give 1 to {MOST_JOBS}, or leave it out to let it adapt"
             )
         _check_together(self)
+        _check_prefer(self.prefer)
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
         for name in ("images", "exclude", "evidence"):
@@ -198,6 +210,7 @@ class SourceOptions(TypedDict, total=False):
     link: Link
     seed: int
     jobs: int | None
+    prefer: str | None
     unmapped: Unmapped
     lean: bool
     captions: bool
@@ -249,6 +262,17 @@ def _check_together(request: Request) -> None:
         raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
     if request.to is not None and request.into is not None:
         raise UsageError("--into names a folder of the dataset, and --to leaves the dataset as it is; give one")
+
+
+def _check_prefer(prefer: object) -> None:
+    if prefer is None or prefer == LOOKALIKES:
+        return
+    words = prefer.split("|") if isinstance(prefer, str) else []
+    if not words or len(words) > MOST_WORDS or not all(any(map(str.isalnum, word)) for word in words):
+        raise UsageError(
+            f"--prefer {prefer}: give {LOOKALIKES}, or up to {MOST_WORDS} words or phrases that captions have, with | "
+            "between them, in quotes: 'street|parking lot'"
+        )
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

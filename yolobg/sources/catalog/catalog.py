@@ -144,6 +144,20 @@ class Catalog:
             lambda file: _eligible(file, excluded, vetoes, license_ids, _Findings.of(file, findings), verified)
         )
 
+    def holding(self, names: Collection[str]) -> frozenset[int]:
+        """The images that hold any of these categories.
+
+        Raises:
+            UsageError: A category that the source does not have.
+        """
+        return self._ask(
+            lambda file: frozenset(file.ids_of(_union(file.holders(one) for one in _category_ids(file, names))))
+        )
+
+    def naming(self, terms: CaptionTerms) -> frozenset[int]:
+        """The images with a caption that names one of the terms; none where the source has no captions."""
+        return self._ask(lambda file: frozenset(file.ids_of(file.named(terms))))
+
     def records(self, ids: Sequence[int]) -> Iterator[ImageRecord]:
         """Yield the records of `ids` in the order given, reading a few at a time.
 
