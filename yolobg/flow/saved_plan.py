@@ -366,4 +366,4 @@ def _why_not(image_id: int, catalog: Catalog, excluded: set[str]) -> str:
         return "(the source has no such image)"
     if found := [name for name in held[0] if name in excluded]:
         return f"(contains {', '.join(found)})"
-    return "(a caption names a class, its licence or record rules it out, or it is in the dataset or was rejected)"
+    return "(a caption, evidence, its licence or record rules it out, or it is in the dataset or was rejected)"
