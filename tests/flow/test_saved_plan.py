@@ -78,6 +78,16 @@ def test_dry_run__lists_what_the_run_takes_in_its_order(sample: Path, server: Im
     assert {one["why"] for one in dry["planned"]} == {"random, seed 0"}
 
 
+@pytest.mark.parametrize("val", ["0", "0.4"])
+def test_download__dry_run_lists_what_it_takes_for_all_splits(sample: Path, val: str) -> None:
+    given = ("download", "--exclude", "dog", *source(sample), "--count", "7", "--val", val, "--json")
+    out = ("--output", sample / "out")
+    dry = json.loads(run(*given, *out, "--dry-run").stdout)
+    done = json.loads(run(*given, *out).stdout)
+    assert [one["source_id"] for one in dry["planned"]] == [one["source_id"] for one in done["added"]]
+    assert len(dry["planned"]) == 7
+
+
 def test_dry_run__shows_the_first_few_and_how_to_see_all(sample: Path) -> None:
     given: tuple[str | Path, ...] = ("augment", sample / "dataset", *source(sample), "--dry-run", "--count")
     told = run(*given, "9", COLUMNS="300").stdout

@@ -23,7 +23,7 @@ from yolobg.flow.options import Request, SourceOptions
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.flow.selection import parse_ratio, share
 from yolobg.model import Counts, DataYaml, Inventory, Progress
-from yolobg.results import DatasetInfo, Report, SplitPart
+from yolobg.results import DatasetInfo, Planned, Report, SplitPart
 
 __all__ = ["fill_folder"]
 
@@ -75,8 +75,18 @@ def _foreseen(job: _Job) -> list[Report]:
     if len(short) > 1:
         # Neither knows of the other: asked as one, it shows whether there is enough for both.
         more = sum(report.target.needed for report in short[1:])
-        _plan(job, short[0].dataset.split, (short[0].target.count or 0) + more)
+        whole = _plan(job, short[0].dataset.split, (short[0].target.count or 0) + more).report.planned
+        return _shared_out(reports, whole)
     return reports
+
+
+def _shared_out(reports: Sequence[Report], whole: tuple[Planned, ...]) -> list[Report]:
+    """The reports with the images that each split gets, one after the other."""
+    shared = []
+    for report in reports:
+        mine, whole = whole[: report.target.needed], whole[report.target.needed :]
+        shared.append(replace(report, planned=mine))
+    return shared
 
 
 def _plan(job: _Job, split: str, count: int) -> Plan:
@@ -213,6 +223,7 @@ def _joined(reports: Sequence[Report], count: int) -> Report:
         source=next((report.source for report in reports if report.source), None),
         added=tuple(added for report in reports for added in report.added),
         failed=tuple(failed for report in reports for failed in report.failed),
+        planned=tuple(planned for report in reports for planned in report.planned),
         manifest=next((report.manifest for report in reports if report.manifest), None),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),
         parts=tuple(map(_part, reports)),
