@@ -46,8 +46,8 @@ def hold(root: Path, *, wait_s: float = WAIT_S) -> Iterator[Path]:
     try:
         sweep_parts(folder)
         # Empty only where an `evaluate` was killed before its page was there.
-        with contextlib.suppress(OSError):
-            (folder / EVALUATIONS).rmdir()
+        if (folder / EVALUATIONS).is_dir():
+            _remove_empty(folder / EVALUATIONS)
         with contextlib.suppress(OSError):
             step("write", holder)
             # Always a new file, since what is there may be a link to a file of the user's.

@@ -13,7 +13,7 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import EVALUATIONS
 from yolobg.errors import UsageError
 from yolobg.evaluation_results import Evaluation
-from yolobg.files import flush_folder, make_real_folder, publish_new, temporary_name, write_bytes
+from yolobg.files import flush_folder, make_real_folder, publish_new, step, temporary_name, write_bytes
 from yolobg.model import Progress, no_progress
 from yolobg.report.evaluation_page import evaluation_html
 from yolobg.report.thumbnails import Picture, embed
@@ -92,6 +92,7 @@ def _write(root: Path, output: Path | None, stem: str, page: bytes) -> Path:
         finally:
             # Where nothing could be written, nothing is left.
             with contextlib.suppress(OSError):
+                step("rmdir", folder)
                 folder.rmdir()
 
 
@@ -112,4 +113,5 @@ def _publish(page: bytes, folder: Path, stem: str, *, staged_in: Path) -> Path:
                 return path
     finally:
         with contextlib.suppress(OSError):
+            step("unlink", staged)
             staged.unlink(missing_ok=True)
