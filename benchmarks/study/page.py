@@ -23,7 +23,7 @@ def sentence(found: Analysis, protocol: Protocol) -> str:
     backgrounds = protocol.arm(one.contrast.arm).backgrounds
     return (
         f"Adding {backgrounds} random COCO images to {protocol.labelled} labelled ones changed mean recall at equal "
-        f"false-alarm rates by {_points(one.primary)}, {len(found.seeds)} seeds, one small dataset: "
+        f"false-alarm rates by {_points(one.primary)}, {_seeds(len(found.seeds))}, one small dataset: "
         f"{_verdict(one, found, protocol)}."
     )
 
@@ -34,6 +34,10 @@ def _verdict(one: Difference, found: Analysis, protocol: Protocol) -> str:
     if one.adjusted > protocol.alpha or one.primary.low <= 0 <= one.primary.high:
         return "no effect shown"
     return "a gain" if one.primary.point > 0 else "a loss"
+
+
+def _seeds(number: int) -> str:
+    return f"{number} seed" if number == 1 else f"{number} seeds"
 
 
 def _number(value: float) -> str:
@@ -55,8 +59,8 @@ def figures(found: Analysis, protocol: Protocol) -> str:
     lines = [
         f"{sentence(found, protocol)}",
         "",
-        f"{done} seeds, {state}, so {done * len(protocol.arms)} runs; measured on {found.images} labelled images with "
-        f"{found.objects} objects and on {found.backgrounds} held-out backgrounds. Protocol `{protocol.hash}`.",
+        f"{_seeds(done)}, {state}, so {done * len(protocol.arms)} runs; measured on {found.images} labelled images "
+        f"with {found.objects} objects and on {found.backgrounds} held-out backgrounds. Protocol `{protocol.hash}`.",
         "",
         "| contrast | mean recall at equal false-alarm rates, points | p | p, Holm | AP50, points |",
         "| --- | --- | ---: | ---: | --- |",
@@ -80,7 +84,7 @@ def _row(one: Difference) -> str:
 
 def _arm(one: ArmFigures) -> str:
     seeds = ", ".join(f"{value:.3f}" for value in one.of_seeds)
-    at = f"{one.false_alarm_rate:.1%} | {one.recall:.1%}"
+    at = f"{one.false_alarm_rate * 100:.1f} % | {one.recall * 100:.1f} %"
     return f"| {one.arm} | {one.primary:.3f} | {seeds} | {at} | {one.ap50:.3f} |"
 
 

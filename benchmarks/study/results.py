@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.study.protocol import Protocol, StudyError
 from yolobg.evaluation.curves import Run, allowed_alarms
@@ -20,7 +21,6 @@ __all__ = ["Result", "path_of", "read_result", "read_results", "record", "write_
 SCHEMA = 1
 LOWEST = 0.01
 """Detections with a lower score are not kept: they decide nothing at the rates of the primary figure."""
-_DIGITS = 5
 _CLOSE = 1e-6
 
 
@@ -64,18 +64,19 @@ def record(side: Side, figures: Comparison, about: Mapping[str, Any]) -> dict[st
             "ap50_95": model.ap50_95,
         },
         "scores": {
-            "backgrounds": _rounded(run.highest),
+            "backgrounds": _exact(run.highest),
             "objects": run.by_category.tolist(),
             "image": run.image[kept].tolist(),
             "category": run.category[kept].tolist(),
-            "score": _rounded(run.score[kept]),
+            "score": _exact(run.score[kept]),
             "hit": run.hit[kept].astype(int).tolist(),
         },
     }
 
 
-def _rounded(values: Any) -> list[float]:
-    return [round(value, _DIGITS) for value in values.tolist()]
+def _exact(scores: NDArray[np.float64]) -> list[float]:
+    """Models give 32 bits; the shortest text that gives them back keeps ties ties and order order."""
+    return [float(str(score)) for score in scores.astype(np.float32)]
 
 
 def write_result(file: Path, document: Mapping[str, Any]) -> None:

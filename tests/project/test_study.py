@@ -24,12 +24,18 @@ from benchmarks.study.analysis import Analysis, analyse, complete_seeds, holm
 from benchmarks.study.figure import draw
 from benchmarks.study.page import BEGIN, END, figures, sentence, write_page
 from benchmarks.study.protocol import PROTOCOL, Arm, Contrast, Protocol, StudyError
-from benchmarks.study.results import path_of, read_result, read_results, write_result
+from benchmarks.study.results import Result, path_of, read_result, read_results, record, write_result
 from benchmarks.study.runs import Place, missing_runs, run_missing
 from benchmarks.study.training import Machine, Material, listed_images, make_dataset, open_material, train
+from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.curves import allowed_alarms
+from yolobg.evaluation.figures import Side, compare
+from yolobg.evaluation.truth import Truth
+from yolobg.scoring.detections import Scored, sorted_detections
 from yolobg.scoring.ultralytics_model import PYTHON
 
+RESULTS = REPOSITORY / "benchmarks/study_results"
+PAGE = REPOSITORY / "docs/study.md"
 SMALL = Protocol(
     labelled=6,
     listed=10,
@@ -205,6 +211,21 @@ def test_run__with_another_number_of_steps_is_refused(
     assert list(place.results.iterdir()) == []
 
 
+def test_record__keeps_scores_apart_that_differ_by_little() -> None:
+    """The last recall at 20 % hangs on whether a hit scores above a background; rounded, they would be equal."""
+    low, high = np.float32(0.3000001), np.float32(0.3000002)
+    highest = np.array([0.9, 0.8, 0.0, 0.0, 0.0, low, *[0.0] * 24], dtype=np.float64)
+    truth = Truth(("a.jpg",), ((64, 48),), np.array([0]), np.array([0]), np.array([[0.0, 0.0, 9.0, 9.0]]))
+    image = np.array([0, *(np.flatnonzero(highest) + 1)])
+    score = np.array([high, *highest[highest > 0]], dtype=np.float64)
+    found = sorted_detections(image, np.zeros(len(image), dtype=np.int64), np.repeat(truth.box, len(image), 0), score)
+    side = Side.of("before", [Scored("m", "m.pt", "0", found, None)], truth, backgrounds=30, classes=1)
+    figures = compare([side], truth, ["b.jpg"] * 30, conf=(0.25,), draws=Draws(100, 0))
+    scores = record(side, figures, {})["scores"]
+    assert scores["score"][0] > scores["backgrounds"][5] > 0.3
+    assert np.float32(scores["score"][0]) == high
+
+
 def changed(document: dict[str, Any], how: Callable[[dict[str, Any]], Any], *, sealed: bool) -> dict[str, Any]:
     copy: dict[str, Any] = json.loads(json.dumps(document))
     how(copy)
@@ -375,6 +396,29 @@ def test_material__that_lacks_a_part_is_refused(material: Path) -> None:
     shutil.rmtree(material / "coco/val2017")
     with pytest.raises(StudyError, match=r"val2017: no such file or folder; --material names"):
         open_material(material, SMALL)
+
+
+def results_of_the_study() -> dict[tuple[str, int], Result]:
+    return read_results(RESULTS, PROTOCOL)
+
+
+def test_raw_results__are_of_the_protocol_and_small() -> None:
+    """Each is read, which checks its hash, its steps and its figures."""
+    assert PROTOCOL.hash in PAGE.read_text("utf-8")
+    found = results_of_the_study()
+    files = sorted(RESULTS.iterdir())
+    assert len(files) == len(found)
+    assert sum(file.stat().st_size for file in files) < 1_000_000
+
+
+@pytest.mark.slow
+def test_documents__say_what_the_results_say() -> None:
+    found = analyse(results_of_the_study(), PROTOCOL)
+    assert figures(found, PROTOCOL) in PAGE.read_text("utf-8")
+    drawing = draw(found, PROTOCOL.rates, ("random30", "none-padded"))
+    assert PAGE.with_suffix(".svg").read_text("utf-8") == drawing
+    readme = " ".join((REPOSITORY / "README.md").read_text("utf-8").split())
+    assert sentence(found, PROTOCOL).rstrip(".").lower() in readme.lower()
 
 
 @pytest.mark.slow
