@@ -81,6 +81,7 @@ def private_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     monkeypatch.setenv("YOLOBG_CACHE_DIR", str(home / "cache"))
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(home / "config"))
     monkeypatch.delenv("YOLOBG_COCO_URL", raising=False)
+    monkeypatch.delenv("YOLOBG_LVIS_URL", raising=False)
     return home
 
 

@@ -29,12 +29,14 @@ NEEDED = frozenset(
         "yolobg/matching/lexicon/wordnet.txt",
         "yolobg/matching/lexicon/WORDNET_NOTICE.txt",
         "yolobg/matching/lexicon/UNICODE_NOTICE.txt",
+        "yolobg/matching/lexicon/LVIS_NOTICE.txt",
+        "yolobg/matching/lexicon/lvis.tsv",
         "yolobg/sources/catalog/COCO_NOTICE.txt",
         "yolobg/sources/catalog/train2017_categories.bin",
     }
 )
 NEEDED_METADATA = frozenset({"METADATA", "RECORD", "WHEEL", "entry_points.txt"})
-NOTICES = frozenset({"LICENSE", "WORDNET_NOTICE.txt", "UNICODE_NOTICE.txt", "COCO_NOTICE.txt"})
+NOTICES = frozenset({"LICENSE", "WORDNET_NOTICE.txt", "UNICODE_NOTICE.txt", "COCO_NOTICE.txt", "LVIS_NOTICE.txt"})
 NEEDED_SOURCES = frozenset(
     {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "sample_data/dataset/data.yaml"}
 )

@@ -7,6 +7,7 @@ left it, and has the next command finish or undo the work. `killing` says what a
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import random
@@ -19,9 +20,10 @@ from pathlib import Path
 
 import pytest
 from coco_server import CocoServer
+from evidence_data import evidence
 from image_server import ImageServer
 from killing import KillServer, Ran, check_cache, check_valid, kills, quick_folder
-from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source
+from killing_data import LABELLED, THEIRS, Dataset, Source, make_dataset, make_source, write_old
 from machine import bind_mount
 from merging import tree, visible
 
@@ -492,7 +494,7 @@ def clear(kill_server: KillServer, cache: Path) -> None:
     assert [name for name, content in tree(cache).items() if content is not None] == []
 
 
-@pytest.mark.parametrize("kind", ["new", "changed", "pool"])
+@pytest.mark.parametrize("kind", ["new", "changed", "pool", "evidence"])
 def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillServer, kind: str) -> None:
     """No half catalog is ever used, and a catalog that was begun bars no later run."""
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
@@ -502,6 +504,11 @@ def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillSe
     former.mkdir()
     if kind == "pool":
         arguments = ["--count", "5", "--source", pictures_only(source.folder)]
+    if kind == "evidence":
+        said = {name: ([], ["person"]) if number % 2 else (["person"], []) for number, name in enumerate(source.images)}
+        packed = scratch / "evidence.json.gz"
+        write_old(packed, gzip.compress(json.dumps(evidence(["person"], said)).encode()))
+        arguments = ["--evidence", packed, "--verified", *arguments]
     if kind == "changed":
         # A catalog is there, made when the source held other images.
         other = make_source(scratch / "other", POOL - 2, captions=True)
@@ -525,7 +532,7 @@ def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillSe
         assert answer(kill_server, dataset, arguments) == expected
         check_cache(cache)
         assert left_of_work(cache) == []
-        assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1
+        assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1 + (kind == "evidence")
         if point % 2:
             clear(kill_server, cache)
     assert point > 20

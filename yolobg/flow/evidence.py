@@ -11,12 +11,12 @@ from pathlib import Path
 
 from yolobg.dataset.layout import coco_id
 from yolobg.errors import AnnotationsError, UsageError
-from yolobg.flow.options import CAPTIONS, Request
+from yolobg.flow.options import CAPTIONS, LVIS, Request
 from yolobg.matching.evidence import standings_of
 from yolobg.model import Finding, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
-from yolobg.sources.catalog.open import open_evidence
+from yolobg.sources.catalog.open import find_lvis, open_evidence
 
 __all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
 
@@ -34,10 +34,24 @@ def find_evidence(places: Iterable[str | Path], *, progress: Progress = no_progr
 
     Raises:
         AnnotationsError: A file is not there or not usable.
+        UsageError: LVIS has not been fetched.
     """
-    return tuple(
-        Evidence(str(place), open_evidence(place, progress=progress)) for place in places if str(place) != CAPTIONS
-    )
+    found: list[Evidence] = []
+    for place in map(str, places):
+        if place == LVIS:
+            found += [Evidence(place, file) for file in _lvis()]
+        elif place != CAPTIONS:
+            found.append(Evidence(place, open_evidence(place, progress=progress)))
+    return tuple(found)
+
+
+def _lvis() -> tuple[EvidenceFile, ...]:
+    files = find_lvis()
+    if not files:
+        raise UsageError(
+            "--evidence lvis: LVIS is not in the cache; fetch it once (415 MB) with `yolobg cache add lvis`"
+        )
+    return files
 
 
 def check_captions(request: Request, catalog: Catalog) -> None:
@@ -81,13 +95,17 @@ def findings_of(
     present: dict[str, set[int]] = {name: set() for name in (*wanted, *([""] if exclude else []))}
     absent: dict[str, set[int]] = {name: set() for name in present}
     known = _Known(catalog)
+    _check_images(evidence, known)
     for one in evidence:
         places = _Places(one, known)
-        for standing in standings_of(wanted, one.file.categories, user_map=user_map, exclude=exclude, lean=lean):
+        file = one.file
+        for standing in standings_of(
+            wanted, file.categories, file.synsets, user_map=user_map, exclude=exclude, lean=lean
+        ):
             for category in standing.vetoing:
-                present[standing.name] |= places.any_of(one.file.found(category))
+                present[standing.name] |= places.any_of(file.found(category))
             if standing.verifying:
-                free = frozenset.intersection(*map(one.file.absent, standing.verifying))
+                free = frozenset.intersection(*map(file.absent, standing.verifying))
                 absent[standing.name] |= places.exactly(free)
     return tuple(Finding(name, frozenset(present[name]), frozenset(absent[name])) for name in present)
 
@@ -121,17 +139,25 @@ def _last_part(spelled: str) -> str:
     return name if number is None else f"#{number}"
 
 
+def _check_images(evidence: Sequence[Evidence], known: _Known) -> None:
+    """Refuse evidence none of whose files is about an image of the source; LVIS has two, of which one may be."""
+    names: dict[str, list[str]] = {}
+    for one in evidence:
+        names.setdefault(one.place, []).extend(one.file.names)
+    for place, listed in names.items():
+        if not any(map(known.ids_of, listed)):
+            example = f", such as {listed[0]!a}," if listed else ""
+            raise AnnotationsError(
+                f"--evidence {place}: none of its {len(listed):,} images{example} is an image of the source; evidence "
+                "must be about the same images, by file name"
+            )
+
+
 class _Places:
     """The images of a file of evidence by the ids that they have in the source."""
 
     def __init__(self, evidence: Evidence, known: _Known) -> None:
         self._ids = [known.ids_of(name) for name in evidence.file.names]
-        if not any(self._ids):
-            example = f", such as {evidence.file.names[0]!a}," if evidence.file.names else ""
-            raise AnnotationsError(
-                f"--evidence {evidence.place}: none of its {len(self._ids):,} images{example} is an image of the "
-                "source; evidence must be about the same images, by file name"
-            )
 
     def any_of(self, places: Iterable[int]) -> set[int]:
         """All images that these may be: where several have the name, each is ruled out."""

@@ -23,6 +23,7 @@ __all__ = [
     "CAPTIONS",
     "DEFAULT_RATIO",
     "LOOKALIKES",
+    "LVIS",
     "Options",
     "Request",
     "SourceOptions",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 DEFAULT_RATIO = 0.10
-CAPTIONS = "captions"
+CAPTIONS, LVIS = "captions", "lvis"
 MOST_JOBS = 256
 MOST_WORDS = 100
 LOOKALIKES = "lookalikes"
@@ -132,9 +133,9 @@ class Request:
     evidence: Sequence[str | Path] = field(
         default=(),
         metadata=_about(
-            "What else says whether an image shows a class: captions, or a COCO-format file about the same images. "
-            "Repeatable.",
-            metavar="captions|FILE,…",
+            "What else says whether an image shows a class: captions, lvis, or a COCO-format file about the same "
+            "images. Repeatable.",
+            metavar="captions|lvis|FILE,…",
         ),
     )
     verified: bool = field(
@@ -245,13 +246,13 @@ def _check_evidence(request: Request) -> None:
         if is_url(place):
             raise UsageError(f"--evidence {bare_url(place)}: expected a file on this machine; fetch it first")
         if not place.strip():
-            raise UsageError("--evidence: a name is empty; give captions or a COCO-format file")
+            raise UsageError("--evidence: a name is empty; give captions, lvis or a COCO-format file")
     if CAPTIONS in request.evidence and not request.captions:
         raise UsageError("--evidence captions contradicts --no-captions; leave one of them out")
     if request.verified and all(place == CAPTIONS for place in request.evidence):
         raise UsageError(
-            "--verified: captions and boxes never say that an image is free of a class; give evidence that does, a "
-            "COCO-format file with neg_category_ids: --evidence FILE"
+            "--verified: captions and boxes never say that an image is free of a class; give evidence that does: "
+            "--evidence lvis, or a COCO-format file with neg_category_ids"
         )
 
 
@@ -322,7 +323,7 @@ def _annotations(annotations: str | Path) -> str:
 
 _PORTABLE: dict[str, Callable[[Any], Any]] = {
     "annotations": _annotations,
-    "evidence": lambda places: [place if place == CAPTIONS else _annotations(place) for place in places],
+    "evidence": lambda places: [p if p in (CAPTIONS, LVIS) else _annotations(p) for p in places],
     "images": lambda places: [_place(place) for place in places],
     "into": _absolute,
     "map": lambda answers: {name: list(categories) for name, categories in answers.items()},

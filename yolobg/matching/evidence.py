@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.matcher import match_classes
-from yolobg.matching.user_map import GUESSED, resolve_target
+from yolobg.matching.synsets import PARTS_OF, is_the_class, known_synsets, synset_standings
+from yolobg.matching.user_map import resolve_target
 from yolobg.matching.words import key
-from yolobg.model import Category, ClassMatch, Exclusion
+from yolobg.model import Category, ClassMatch
 
 __all__ = ["Standing", "standings_of"]
-
-SURE = 0.95
-"""At least this sure, a category of the same meaning is the class."""
-
-PARTS_OF = ("same", "superset", "overlap")
-"""What of a class a category may be: an image free of the class is free of all of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +34,15 @@ class Standing:
     vetoing: frozenset[int]
     verifying: frozenset[int] = frozenset()
 
+    def with_(self, other: Standing) -> Standing:
+        """This with what other categories of the same file say; both must verify what both speak of."""
+        return Standing(self.name, self.vetoing | other.vetoing, self.verifying | other.verifying)
+
 
 def standings_of(
     names: Sequence[str],
     categories: Sequence[Category],
+    synsets: Mapping[int, str],
     *,
     user_map: Mapping[str, Sequence[str]],
     exclude: Collection[str],
@@ -49,29 +50,72 @@ def standings_of(
 ) -> tuple[Standing, ...]:
     """Say for each class, and for the further excluded categories together, which categories of a file speak of it.
 
+    Categories with a synset that LVIS v1 has are known by it, all others by their names.
+
     Args:
         names: The class names of the dataset.
         categories: Those of the file.
-        user_map: What classes stand for by the user's word; answers that the file has no category for are left out.
+        synsets: Category id to WordNet synset, of those that have one.
+        user_map: What classes stand for by the user's word; answers that there is no category for are left out.
         exclude: Further categories to leave out.
         lean: Leave out categories that match only possibly.
     """
+    known = known_synsets(synsets)
+    named = [category for category in categories if category.id not in known]
+    found = [Standing(name, frozenset()) for name in names]
+    further = frozenset[int]()
+    for listed in (_by_name(names, named, user_map, lean=lean), _by_synset(names, known, user_map, lean=lean)):
+        found = [one.with_(other) for one, other in zip(found, listed, strict=True)] if listed else found
+    for listed in (_by_name(list(exclude), named, {}, lean=lean), _by_synset(list(exclude), known, {}, lean=lean)):
+        further = further.union(*(one.vetoing for one in listed))
+    return (*found, *([Standing("", further)] if exclude else []))
+
+
+def _by_name(
+    names: Sequence[str], categories: Sequence[Category], user_map: Mapping[str, Sequence[str]], *, lean: bool
+) -> list[Standing]:
+    if not categories:
+        return []
+    ids: dict[str, set[int]] = {}
+    for category in categories:
+        ids.setdefault(category.name, set()).add(category.id)
+    matches = match_classes(names, user_map=_resolved(user_map, names, categories), categories=categories)
+    return [Standing(match.name, _vetoing(match, ids, lean=lean), _verifying(match, ids)) for match in matches]
+
+
+def _by_synset(
+    names: Sequence[str], known: Mapping[int, str], user_map: Mapping[str, Sequence[str]], *, lean: bool
+) -> list[Standing]:
+    if not known:
+        return []
+    answers = _resolved(user_map, names, coco_categories())
+    ids: dict[str, set[int]] = {}
+    for number, synset in known.items():
+        ids.setdefault(synset, set()).add(number)
+    standings = synset_standings(match_classes(names, user_map=answers), lean=lean, answered=user_map)
+    return [
+        Standing(
+            name,
+            frozenset(number for synset in vetoing for number in ids.get(synset, ())),
+            # What the file has no category for, it cannot verify.
+            frozenset(number for synset in verifying for number in ids[synset])
+            if ids.keys() >= verifying
+            else frozenset(),
+        )
+        for name, (vetoing, verifying) in zip(names, standings, strict=True)
+    ]
+
+
+def _resolved(
+    user_map: Mapping[str, Sequence[str]], names: Sequence[str], categories: Sequence[Category]
+) -> dict[str, Sequence[str]]:
+    """The answers that say what a class stands for among these categories."""
     ours = {key(name) for name in names}
-    answers = {
+    return {
         name: targets
         for name, targets in user_map.items()
         if key(name) in ours and targets and all(resolve_target(target, categories) for target in targets)
     }
-    matches = match_classes(names, user_map=answers, categories=categories)
-    further = match_classes(list(exclude), categories=categories)
-    ids: dict[str, set[int]] = {}
-    for category in categories:
-        ids.setdefault(category.name, set()).add(category.id)
-    vetoed = frozenset[int]().union(*(_vetoing(match, ids, lean=lean) for match in further))
-    return (
-        *(Standing(match.name, _vetoing(match, ids, lean=lean), _verifying(match, ids)) for match in matches),
-        *([Standing("", vetoed)] if exclude else []),
-    )
 
 
 def _vetoing(match: ClassMatch, ids: Mapping[str, Collection[int]], *, lean: bool) -> frozenset[int]:
@@ -81,10 +125,6 @@ def _vetoing(match: ClassMatch, ids: Mapping[str, Collection[int]], *, lean: boo
 
 def _verifying(match: ClassMatch, ids: Mapping[str, Collection[int]]) -> frozenset[int]:
     parts = [exclusion for exclusion in (*match.exclude, *match.maybe) if exclusion.relation in PARTS_OF]
-    if not any(map(_is_the_class, parts)):
+    if not any(map(is_the_class, parts)):
         return frozenset()
     return frozenset(number for part in parts for number in ids[part.coco])
-
-
-def _is_the_class(exclusion: Exclusion) -> bool:
-    return exclusion.relation == "same" and exclusion.confidence >= SURE and exclusion.rule not in GUESSED

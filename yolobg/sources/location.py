@@ -20,6 +20,7 @@ from yolobg.errors import AnnotationsError
 __all__ = [
     "COCO2017",
     "COCO2017_INDEX",
+    "LVIS",
     "AnnotationSource",
     "Pin",
     "bare_source",
@@ -27,6 +28,7 @@ __all__ = [
     "choose_member",
     "coco_bases",
     "is_url",
+    "lvis_bases",
     "parse_source",
     "source_stem",
     "split_member",
@@ -57,8 +59,8 @@ class AnnotationSource:
         instances: A path, an address, or for an official source the archive's key on COCO's hosts; `!member` after a
             zip names a member.
         captions: A path or an address; "" looks beside the instances file, None is "there are none".
-        official: `instances` is a key on COCO's hosts, not a path or an address.
-        pins: Member name to what it must be; empty for all but official sources.
+        official: `instances` is a key on COCO's hosts (of evidence, a file on LVIS'), not a path or an address.
+        pins: Member name (of evidence, the file) to what it must be; empty for all but official sources.
         shipped: `instances` names the index that ships with yolobg.
         evidence: Its file is read as evidence about the images of another source, not as a source of images.
     """
@@ -95,6 +97,41 @@ COCO2017 = AnnotationSource(
 )
 
 COCO2017_INDEX = AnnotationSource("coco2017-index", "train2017_categories", captions=None, shipped=True)
+
+
+# LVIS v1 about COCO's images; its splits are others than COCO's, so that those of train2017 are in both files.
+LVIS = tuple(
+    AnnotationSource(
+        f"lvis-{part}",
+        name,
+        captions=None,
+        official=True,
+        evidence=True,
+        pins=MappingProxyType({name: Pin(size, sha256)}),
+    )
+    for part, name, size, sha256 in (
+        (
+            "train",
+            "lvis_v1_train.json.zip",
+            350_264_821,
+            "334a4caa374030a7817cf050364525e910f7960f9b6968cef47cffbf3893f8ba",
+        ),
+        (
+            "val",
+            "lvis_v1_val.json.zip",
+            64_026_968,
+            "5cae9a3c79aadb667550c2b5dcf7f4d86e059a41ec91ef690225b667e28e9ba5",
+        ),
+    )
+)
+
+
+def lvis_bases() -> tuple[str, ...]:
+    """The hosts of LVIS' files in the order in which they are asked; `YOLOBG_LVIS_URL` first, if set."""
+    mirror = os.environ.get("YOLOBG_LVIS_URL", "").strip().rstrip("/")
+    bucket = "dl.fbaipublicfiles.com/LVIS"
+    official = (f"https://{bucket}", f"https://s3-us-west-2.amazonaws.com/{bucket}")
+    return (mirror, *official) if mirror else official
 
 
 def coco_bases() -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from yolobg.errors import DownloadError
+from yolobg.files import hash_file, step
 from yolobg.model import Progress
 from yolobg.sources.annotations.local_files import JsonFiles, Part, find_part, unpack
 from yolobg.sources.archive.members import GoneError, Remote, UnchangedError, fetch_file, fetch_members
@@ -22,6 +24,7 @@ from yolobg.sources.location import (
     choose_member,
     coco_bases,
     is_url,
+    lvis_bases,
     split_member,
 )
 
@@ -50,9 +53,38 @@ def fetch_source(
         YolobgError: The disk has too little room.
     """
     container, _ = split_member(source.instances)
+    if source.evidence:
+        return fetch_pinned(source, folder, parts, progress), {}
     if source.official or (is_url(container) and urlsplit(container).path.lower().endswith(".zip")):
         return _fetch_zip(source, folder, parts, known, progress)
     return _fetch_each(source, folder, parts, known, progress)
+
+
+def fetch_pinned(source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> JsonFiles:
+    """Fetch and unpack an official file of evidence, which must be the pinned one byte for byte.
+
+    Raises:
+        DownloadError: No host has it, or what they have is another file.
+    """
+    name, pin = next(iter(source.pins.items()))
+    urls = [f"{base}/{name}" for base in lvis_bases()]
+    wrong: list[str] = []
+    # What the first host has may be another file; then the others are asked, once.
+    for asked in filter(None, (urls, urls[1:])):
+        path, _ = fetch_file(Remote(asked), folder, parts=parts, progress=progress)
+        size, digest = path.stat().st_size, hash_file(path)
+        if (size, digest) == (pin.size_bytes, pin.sha256):
+            # By its suffix it would be taken for plain JSON.
+            step("rename", path)
+            packed = path.replace(path.with_suffix(".part"))
+            return JsonFiles(unpack(find_part(str(packed)), folder / "instances.json", progress=progress), None)
+        wrong.append(f"{size:,} bytes, SHA-256 {digest}")
+        step("unlink", path)
+        path.unlink()
+    raise DownloadError(
+        f"{name}: no host has the official file of {pin.size_bytes:,} bytes, SHA-256 {pin.sha256}; got "
+        f"{'; '.join(wrong)}"
+    )
 
 
 def local_files(source: AnnotationSource) -> list[Path]:

@@ -37,6 +37,9 @@ _WAYS_ON = (
     "Without COCO's annotations: --fast uses the index that ships with yolobg, --source FOLDER images of your own, and "
     "`yolobg cache build --from PLACE` annotations that you have already"
 )
+_WAYS_ON_LVIS = (
+    "Only --evidence lvis needs it. If you can get the file in another way, --evidence FILE reads it (.zip or .json)"
+)
 
 
 def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
@@ -103,7 +106,7 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
         return before
     except DownloadError as error:
         if before is None and source.official:
-            raise DownloadError(f"{error}. {_WAYS_ON}") from error
+            raise DownloadError(f"{error}. {_WAYS_ON_LVIS if source.evidence else _WAYS_ON}") from error
         if before is None:
             raise
         _log.warning("%s. The catalog made from it before is used", error)
@@ -196,7 +199,8 @@ def _empty(folder: Path, *, but: Path | None = None) -> None:
 
 def _key(source: AnnotationSource, files: JsonFiles) -> str:
     if source.evidence:
-        return evidence_key(files.instances.sha256)
+        pinned = [pin.sha256 for pin in source.pins.values() if pin.sha256]
+        return evidence_key(pinned[0] if pinned else files.instances.sha256)
     return content_key(files.instances.sha256, files.captions.sha256 if files.captions else None)
 
 

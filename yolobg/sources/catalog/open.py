@@ -18,12 +18,13 @@ from yolobg.sources.catalog import use as catalog_use
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.shipped_index import index_key
-from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, stamp
+from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, evidence_key, stamp
 from yolobg.sources.catalog.use import note_use
-from yolobg.sources.location import COCO2017, COCO2017_INDEX, AnnotationSource, parse_source
+from yolobg.sources.location import COCO2017, COCO2017_INDEX, LVIS, AnnotationSource, parse_source
 
 __all__ = [
     "CacheEntry",
+    "add_lvis",
     "build_from",
     "cache_entries",
     "cache_folder",
@@ -31,6 +32,7 @@ __all__ = [
     "clear_unused",
     "find_by_key",
     "find_catalog",
+    "find_lvis",
     "last_use",
     "open_catalog",
     "open_evidence",
@@ -94,7 +96,28 @@ def open_evidence(place: str | Path, *, progress: Progress = no_progress) -> Evi
         AnnotationsError: The file is not usable.
         YolobgError: The cache folder cannot be written or is too full.
     """
-    source = replace(parse_source(str(place), captions=None), evidence=True)
+    return _evidence(replace(parse_source(str(place), captions=None), evidence=True), progress)
+
+
+def find_lvis() -> tuple[EvidenceFile, ...]:
+    """LVIS' two files, where `add_lvis` has brought them; else nothing."""
+    store = Store(cache_folder())
+    if not all(_ready(store, source) for source in LVIS):
+        return ()
+    return tuple(_evidence(source, no_progress) for source in LVIS)
+
+
+def add_lvis(*, progress: Progress = no_progress) -> tuple[EvidenceFile, ...]:
+    """Fetch LVIS v1 (415 MB), which `find_lvis` finds from now on; what is there already is not fetched again.
+
+    Raises:
+        DownloadError: It cannot be fetched; a later call continues where this one stopped.
+        YolobgError: The cache folder cannot be written or is too full.
+    """
+    return tuple(_evidence(source, progress) for source in LVIS)
+
+
+def _evidence(source: AnnotationSource, progress: Progress) -> EvidenceFile:
     store = Store(cache_folder())
     path = _ready(store, source) or _make(store, source, progress)
     note_use(store, path)
@@ -175,7 +198,8 @@ def _find_official(store: Store, source: AnnotationSource) -> Path | None:
     digests = [pin.sha256 for pin in source.pins.values()]
     if not digests or None in digests:
         return None
-    path = store.find(content_key(str(digests[0]), digests[1] if len(digests) > 1 else None))
+    key = content_key(str(digests[0]), digests[1] if len(digests) > 1 else None)
+    path = store.find(evidence_key(str(digests[0])) if source.evidence else key)
     if path:
         with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
             store.write_note(source, Note(source.instances, path.name, stamp(path)))
