@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,14 @@ from typing import Any
 import pytest
 from download_pictures import picture
 from image_server import ImageServer
+from machine import run_inside
 from merging import tree, visible
 from places import SAMPLE
+from rich.console import Console
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
+from yolobg.cli.progress import bars, fetch_notes
 from yolobg.errors import UsageError
 from yolobg.model import no_progress
 from yolobg.sources.cache_folder import cache_folder
@@ -29,9 +35,12 @@ from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import COCO2017, AnnotationSource, Pin
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "yolobg", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=100, stdin=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -105,6 +114,62 @@ def test_augment__names_the_ways_on_if_the_annotations_cannot_be_fetched(
     monkeypatch.setattr("yolobg.sources.archive.remote.ATTEMPTS", 1)
     with pytest.raises(yolobg.YolobgError, match=r"--fast.*--source.*cache build --from"):
         yolobg.plan(dataset, count=6)
+
+
+UNREACHABLE = {"YOLOBG_COCO_URL": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize("more", [(), ("--license", "commercial"), ("--evidence", "captions")], ids=str)
+def test_dry_run__needs_no_network_and_says_what_it_did_not_check(dataset: Path, more: tuple[str, ...]) -> None:
+    before = tree(dataset)
+    done = run("augment", dataset, "--count", "6", "--dry-run", "--json", *more, env=UNREACHABLE)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["source"]["images"] == 118287
+    assert report["source"]["eligible"] > 6
+    first, *rest = report["warnings"]
+    assert first.startswith("dry run without COCO's annotations")
+    assert "captions" in first
+    assert ("commercial licences" in first) == ("commercial" in more)
+    assert not any(warning.startswith("--fast") for warning in rest), "the run will not be one with --fast"
+    assert tree(dataset) == before
+
+
+def test_dry_run__rests_on_the_annotations_where_they_are_in_the_cache(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yolobg.sources.resolve.COCO2017", with_annotations([9, 25, 30], tmp_path / "annotations"))
+    told = run_inside("augment", str(dataset), "--count", "2", "--dry-run", "--json")
+    assert told.code == 0, told.stderr
+    assert told.report["source"]["images"] == 3
+    assert not any("dry run" in warning for warning in told.report["warnings"])
+
+
+def test_dry_run__that_needs_nothing_says_nothing_of_the_source(dataset: Path) -> None:
+    done = run("augment", dataset, "--count", "0", "--dry-run", "--json", env=UNREACHABLE)
+    assert json.loads(done.stdout)["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, True),
+        ({"images": ("folder",)}, True),
+        ({"fast": True}, False),
+        ({"license": "commercial"}, False),
+        ({"annotations": "x.json"}, False),
+        ({"source": "folder"}, False),
+    ],
+    ids=str,
+)
+def test_bar__of_the_annotations_names_fast_where_that_would_do(options: Any, said: bool) -> None:
+    drawn = io.StringIO()
+    with bars(Console(file=drawn, force_terminal=True, width=100), notes=fetch_notes(options)) as progress:
+        progress("unpack", 1, 2)
+        assert "--fast" not in drawn.getvalue()
+        progress("annotations", 1, 2)
+        progress("annotations", 2, 2)
+    assert drawn.getvalue().count("--fast") == int(said)
 
 
 def with_annotations(ids: list[int], place: Path) -> AnnotationSource:

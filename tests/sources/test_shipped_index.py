@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machine import run_inside
 
 from yolobg.errors import AnnotationsError
 from yolobg.sources.catalog import shipped_index
+from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.gaps import encode_gaps
+from yolobg.sources.catalog.index_check import index_differences
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
-from yolobg.sources.location import COCO2017_INDEX
+from yolobg.sources.location import COCO2017_INDEX, parse_source
 
 # `len(getImgIds(catIds=[id]))` of pycocotools on instances_train2017.json.
 PUBLISHED = {
@@ -69,6 +72,54 @@ def test_catalog__of_the_index_is_made_once_and_without_the_network() -> None:
     with open_catalog(COCO2017_INDEX) as catalog:
         assert catalog.path == path
     assert path.stat().st_mtime_ns == made
+
+
+def catalog_of(tmp_path: Path, change: Callable[[dict[int, set[int]]], object]) -> Catalog:
+    """A catalog of an annotations file that says what the index says, after a change."""
+    index = read_index()
+    held: dict[int, set[int]] = {image.id: set() for image in index.images}
+    for category, places in index.holders.items():
+        for place in places:
+            held[index.images[place].id].add(category)
+    change(held)
+    file = tmp_path / "instances_train2017.json"
+    annotations = [{"image_id": image, "category_id": c} for image, found in held.items() for c in found]
+    images = [{"id": image, "file_name": f"{image:012d}.jpg"} for image in held]
+    categories = [{"id": number, "name": name} for number, name in CATEGORIES.items()]
+    file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return open_catalog(parse_source(str(file)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda held: None, ""),
+        (lambda held: held[9].add(1), "1 images with other categories, for example 000000000009 (person)"),
+        (lambda held: (held[9].clear(), held[25].clear()), "2 images with other categories"),
+        (lambda held: held.pop(9), "it has 1 images that they lack"),
+        (lambda held: held.update({8: {1}}), "lacks 1 that they have"),
+    ],
+    ids=["none", "one more", "none left", "image gone", "image more"],
+)
+def test_differences__to_annotations_are_found(
+    change: Callable[[dict[int, set[int]]], object], said: str, tmp_path: Path
+) -> None:
+    with catalog_of(tmp_path, change) as catalog:
+        found = index_differences(catalog)
+    assert said in found
+    assert bool(said) == bool(found)
+
+
+def test_cache_build__compares_the_index_with_what_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for change, warns in ((lambda held: held[9].add(1), True), (lambda held: None, False)):
+        folder = tmp_path / str(warns)
+        folder.mkdir()
+        catalog = catalog_of(folder, change)
+        monkeypatch.setattr("yolobg.sources.catalog.open.open_catalog", lambda *_, catalog=catalog, **__: catalog)
+        told = run_inside("cache", "build")
+        assert told.code == 0, told.stderr
+        assert "118,287 images in 80 categories are ready" in told.stdout
+        assert ("000000000009 (person)" in told.stderr) == warns
 
 
 @pytest.mark.parametrize(

@@ -62,17 +62,23 @@ def augment(
     from yolobg.cli.plan_text import planned_text
     from yolobg.cli.questions import plan_with_answers
     from yolobg.cli.text import augment_text
+    from yolobg.flow.offline import offline_options, offline_report
 
     log_everything(wanted=verbose)
     may_ask = not (yes or json_ or quiet)
+    offline: Options | None = None
     if plan is not None:
         decided = _load(plan, data_yaml, options, quiet=quiet)
     elif data_yaml is not None:
-        decided = plan_with_answers(data_yaml, options, console=stderr_console(), may_ask=may_ask, quiet=quiet)
+        offline = offline_options(options) if dry_run else None
+        decided = plan_with_answers(
+            data_yaml, offline or options, console=stderr_console(), may_ask=may_ask, quiet=quiet
+        )
     else:
         raise UsageError("give DATA_YAML, or a saved plan with --plan FILE")
     if dry_run:
-        show(looked_at(decided, preview=preview, quiet=quiet), planned_text, json_=json_, quiet=quiet)
+        report = looked_at(decided, preview=preview, quiet=quiet)
+        show(offline_report(report, options) if offline else report, planned_text, json_=json_, quiet=quiet)
     else:
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
 

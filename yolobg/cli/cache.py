@@ -44,6 +44,8 @@ def cache_path() -> None:
 def cache_build(*, from_: Path | None) -> None:
     """Build the catalog of COCO 2017 now."""
     from yolobg.cli.progress import bars
+    from yolobg.cli.text import clean
+    from yolobg.sources.catalog.index_check import index_differences
     from yolobg.sources.catalog.open import build_from, open_catalog
 
     with bars(stderr_console()) as progress:
@@ -51,7 +53,14 @@ def cache_build(*, from_: Path | None) -> None:
             build_from(from_, progress=progress)
         with open_catalog(progress=progress) as catalog:
             told = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready"
+            differences = index_differences(catalog)
     print_result(told)
+    if differences:
+        click.echo(
+            f"yolobg: warning: the index that --fast uses differs from these annotations: {clean(differences)}; please "
+            "report this",
+            err=True,
+        )
 
 
 @command(name="add", example="yolobg cache add lvis")

@@ -52,9 +52,9 @@ def download(
 ) -> None:
     """Put background images and blank labels into a folder."""
     from yolobg.api import download as fetch
-    from yolobg.cli.progress import bars
+    from yolobg.cli.progress import bars, fetch_notes
 
-    with bars(stderr_console(), wanted=not quiet) as progress:
+    with bars(stderr_console(), wanted=not quiet, notes=fetch_notes(options)) as progress:
         report = fetch(
             output, exclude=names_of(exclude), count=count, val=val, dry_run=dry_run, progress=progress, **options
         )

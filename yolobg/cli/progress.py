@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -15,7 +15,9 @@ from yolobg.model import no_progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["BYTE_STAGES", "bars"]
+    from yolobg.flow.options import Options, SourceOptions
+
+__all__ = ["BYTE_STAGES", "bars", "fetch_notes"]
 
 # Stages that count bytes; all others count things.
 MEGABYTES_FROM = 100_000
@@ -39,8 +41,16 @@ def _number(value: float, *, in_bytes: bool) -> str:
 
 
 @contextlib.contextmanager
-def bars(console: Console, *, wanted: bool = True) -> Iterator[ProgressFunction]:
-    """Yield a progress function that draws one bar for each stage; it draws nothing where nobody can see it."""
+def bars(
+    console: Console, *, wanted: bool = True, notes: Mapping[str, str] | None = None
+) -> Iterator[ProgressFunction]:
+    """Yield a progress function that draws one bar for each stage; it draws nothing where nobody can see it.
+
+    Args:
+        console: Where to draw.
+        wanted: Whether to draw at all.
+        notes: Stage to a line that is shown above its bar.
+    """
     if not (wanted and console.is_terminal):
         yield no_progress
         return
@@ -58,7 +68,19 @@ def bars(console: Console, *, wanted: bool = True) -> Iterator[ProgressFunction]
 
         def told(stage: str, done: int, total: int | None, /) -> None:
             if stage not in tasks:
+                if notes and stage in notes:
+                    progress.console.print(notes[stage], highlight=False)
                 tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]  # rich's TaskID is an int
 
         yield told
+
+
+def fetch_notes(options: Options | SourceOptions) -> Mapping[str, str]:
+    """What to say beside the bar while the annotations of COCO are fetched: that it goes without them."""
+    from yolobg.sources.location import COCO2017
+
+    own = options.get("annotations") is not None or options.get("source", COCO2017.name) != COCO2017.name
+    if own or options.get("fast") or options.get("license", "any").strip().lower() != "any":
+        return {}
+    return {"annotations": "Fetching COCO's annotations, once (165 MB). --fast starts at once without them."}

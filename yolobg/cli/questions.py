@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from yolobg.api import plan
-from yolobg.cli.progress import bars
+from yolobg.cli.progress import bars, fetch_notes
 from yolobg.cli.text import clean
 from yolobg.errors import UnresolvedClassError, UsageError
 from yolobg.flow.option_texts import parse_map_options
@@ -47,7 +47,7 @@ def plan_with_answers(data_yaml: Path, options: Options, *, console: Console, ma
 
     def decide(answers: Mapping[str, Sequence[str]]) -> Plan:
         # Bars of their own for each try: a question must not be drawn over.
-        with bars(console, wanted=not quiet) as progress:
+        with bars(console, wanted=not quiet, notes=fetch_notes(options)) as progress:
             return plan(data_yaml, progress=progress, **(options | Options(map=answers)))
 
     return Answers(options.get("map", {}), console=console, may_ask=may_ask).ask_until_clear(decide)

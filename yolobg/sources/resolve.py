@@ -22,10 +22,10 @@ from yolobg.sources.location import (
     source_stem,
 )
 
-__all__ = ["Source", "resolve_source", "source_warnings"]
+__all__ = ["FAST_WARNING", "Source", "resolve_source", "source_warnings"]
 
 _SHOWN = 8
-_FAST = (
+FAST_WARNING = (
     "--fast: images were chosen by COCO's object labels alone. Captions were not checked, and licences and authors are "
     "not known. The next run without --fast that adds images fills in the licences and authors of these too; it checks "
     "captions only for the images it adds"
@@ -97,7 +97,7 @@ def resolve_source(
     if not images:
         bases = tuple(f"{host}/train2017" for host in coco_bases())
     origin = Origin(COCO2017.name, folders, bases, link)
-    return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(_FAST,) if fast else ())
+    return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(FAST_WARNING,) if fast else ())
 
 
 def _check_annotations(annotations: str | Path, *, has_images: bool) -> None:
