@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from machine import LABELLED, LAYOUTS, World, make_world, run_inside, small_disk
 from merging import tree
+from reviewing import chosen, make_sample, source_of
 
 import yolobg
 from yolobg.errors import DatasetError, UsageError
+from yolobg.review.session import Session
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -302,7 +304,30 @@ def test_read_only_dataset__on_a_read_only_mount(tmp_path: Path) -> None:
         assert stamps(world.root) == before
 
 
-def test_recheck__and_rejections_stay_in_the_folder(folder_world: World, tmp_path: Path) -> None:
+def test_review__replaces_in_the_folder_and_marks_nothing_in_the_dataset(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    shutil.copy(next(data.glob("images/val/*.jpg")), data / "images/train/mine.jpg")
+    before, out = stamps(data), tmp_path / "out"
+    options = {**source_of(data), "count": 6}
+    yolobg.augment(data, to=out, **options)
+    first = chosen(out)
+    session = Session(out)
+    rejected = [item for item in session.items.values() if Path(item.card.image).name in ("mine.jpg", first[0][13:])]
+    assert len(rejected) == 2
+    session.act("reject", [item.number for item in rejected], "any")
+    session.begin_apply()
+    session.apply(replace=True)
+    assert len(chosen(out)) == len(first) == 5
+    assert first[0] not in chosen(out)
+    assert split_of(out).backgrounds == 6
+    yolobg.augment(data, to=out, **(options | {"count": 8}))
+    assert first[0] not in chosen(out), "what was rejected never comes back"
+    assert stamps(data) == before
+    yolobg.remove(out)
+    assert not out.exists()
+
+
+def test_recheck__stays_in_the_folder(folder_world: World, tmp_path: Path) -> None:
     out, before = tmp_path / "out", stamps(folder_world.root)
     add(folder_world, out)
     stored = json.loads((out / ".yolobg/manifest.json").read_text())

@@ -290,6 +290,8 @@ def _status_notes(report: Report) -> Iterator[RenderableType]:
     more = len(report.problems) - SHOWN_PROBLEMS
     if more > 0:
         yield Text(f"! and {more:,} more corrupt labels (--json lists all)", style="yellow")
+    if report.dataset.original:
+        yield whole(f"Made from {clean(report.dataset.original, LONGEST_PATH)}, which is left as it is")
     if report.interrupted:
         yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
     if report.files is not None:
