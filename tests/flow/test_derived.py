@@ -124,6 +124,23 @@ def test_dry_run__writes_nothing(folder_world: World, tmp_path: Path) -> None:
     assert tree(tmp_path / "data") == before
 
 
+def test_plan__is_shown_before_the_folder_is_there_and_saved_after(folder_world: World, tmp_path: Path) -> None:
+    out, plan = tmp_path / "out", tmp_path / "plan.json"
+    arguments = [*folder_world.augment()[1:6], "--to", str(out)]
+    shown = run_inside("augment", *arguments, "--count", "3", "--dry-run").stdout
+    assert f"Train on  {out / 'data.yaml'}" in shown
+    assert "See all" not in shown, "it would name a file that is not there"
+    told = run_inside("plan", *arguments, "--count", "3", "--save", str(plan))
+    assert told.code == 2
+    assert str(out / "data.yaml") in told.stderr
+    assert not plan.exists()
+    add(folder_world, out, 1)
+    assert run_inside("plan", *arguments, "--count", "3", "--save", str(plan)).code == 0
+    assert run_inside("augment", "--plan", str(plan)).code == 0
+    assert split_of(out).ours == 3
+    assert tree(folder_world.root) == folder_world.before
+
+
 def test_split__another_one_is_added_to_the_same_folder(folder_world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     add(folder_world, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -38,7 +39,11 @@ def _planned_parts(report: Report) -> Iterator[RenderableType]:
         yield whole("Look at   ").append(linked_path(Text(clean(report.page, 4096)), report.page))
     else:
         yield Text("Look at   add --report for a page that shows them, before anything is added")
-    yield whole(f"See all   yolobg plan {quoted(report.dataset.data_yaml)} --save plan.json (with the same options)")
+    # A plan can only be saved for a data.yaml that is there.
+    if report.dataset.original is None or Path(report.dataset.data_yaml).is_file():
+        yield whole(
+            f"See all   yolobg plan {quoted(report.dataset.data_yaml)} --save plan.json (with the same options)"
+        )
 
 
 def saved_text(place: str) -> RenderableType:
