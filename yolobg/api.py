@@ -22,7 +22,8 @@ from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, YolobgError
 from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.option_texts import describe_options
-from yolobg.flow.options import CAPTIONS, Request, SourceOptions
+from yolobg.flow.option_values import settle_names
+from yolobg.flow.options import CAPTIONS, SourceOptions, request_from
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
@@ -69,7 +70,7 @@ def plan(data_yaml: str | Path, *, progress: Progress = no_progress, **options: 
     Raises:
         YolobgError: The dataset, the classes or the source do not allow it.
     """
-    return make_plan(data_yaml, Request(**options), progress=progress)
+    return make_plan(data_yaml, request_from(options), progress=progress)
 
 
 @describe_options()
@@ -87,7 +88,7 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
-    return carry_out(make_plan(data_yaml, Request(**options), progress=progress), progress=progress)
+    return carry_out(make_plan(data_yaml, request_from(options), progress=progress), progress=progress)
 
 
 def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
@@ -166,7 +167,7 @@ def download(
     from yolobg.flow.download_folder import fill_folder  # noqa: PLC0415 - for this command alone
 
     return fill_folder(
-        Path(output),
+        output,
         exclude=exclude,
         count=count,
         val=val,
@@ -233,8 +234,7 @@ def status(
 
 def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tuple[str, ...]]:
     """Where new files would go, and why they could not; that is no reason to hide what is there."""
-    reason = why_not_rgb(data)
-    warnings = (reason,) if reason else ()
+    warnings = (reason,) if (reason := why_not_rgb(data)) else ()
     try:
         return choose_destination(data, inventory), warnings
     except DatasetError as error:
@@ -282,7 +282,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
 def classes(
     data_yaml: str | Path | None = None,
     *,
-    names: Sequence[str] | Mapping[int, str] | None = None,
+    names: str | Sequence[str] | Mapping[int, str] | None = None,
     progress: Progress = no_progress,
     **options: Unpack[SourceOptions],
 ) -> ClassesReport:
@@ -290,16 +290,16 @@ def classes(
 
     Args:
         data_yaml: The dataset whose names are meant; or
-        names: the names themselves.
+        names: the names themselves, as a list, as the mapping of a data.yaml, or as one text with commas between.
         progress: Called with how far each stage is.
         **options: The options.
 
     Raises:
         YolobgError: The dataset or the source cannot be read.
     """
-    request = Request(**options)
+    request = request_from(options)
     data = open_dataset(data_yaml if data_yaml is not None else Path()).data if names is None else None
-    meant = data.names if data is not None else names or ()
+    meant = data.names if data is not None else settle_names(names)
     readings, warnings = (data.readings, data.warnings) if data is not None else (None, ())
     source = source_of(request, for_images=False)
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.

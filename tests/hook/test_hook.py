@@ -66,7 +66,7 @@ def test_hook__tells_wrong_options_before_any_training(options: dict[str, Any]) 
 
 def test_hook__refuses_what_is_no_option() -> None:
     for name in ("progress", "rato"):
-        with pytest.raises(TypeError, match=name):
+        with pytest.raises(UsageError, match=name):
             BackgroundHook(**{name: "x"})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="split"):
         BackgroundHook(split="val")

@@ -49,10 +49,11 @@ def train(
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one. What follows -- is given to `yolo train`.
     """
-    from yolobg.dataset.data_yaml import find_data_yaml
+    from yolobg.dataset.data_yaml import check_is_in, find_data_yaml
 
     _check(arguments)
     file = find_data_yaml(data_yaml.expanduser())
+    check_is_in(data_yaml.expanduser(), file)
     try:
         _add(file, options, may_ask=not (yes or quiet), quiet=quiet)
     except (UsageError, UnresolvedClassError):

@@ -27,6 +27,7 @@ from yolobg.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 
 __all__ = [
     "DERIVED_KEY",
+    "check_is_in",
     "derivation_of",
     "dump_yaml",
     "find_data_yaml",
@@ -50,6 +51,7 @@ _TYPES: dict[str, tuple[Any, ...]] = {
     "flip_idx": (list,),
 }
 _SHOWN = 80
+_MOST_NAMED = 5
 _MOST_CLASSES = 1_000_000
 
 
@@ -75,6 +77,16 @@ def find_data_yaml(path: Path) -> Path:
     return path
 
 
+def check_is_in(folder: Path, file: Path) -> None:
+    """Refuse a yaml that was found below the folder that was named, not in it: nobody has said that it is meant.
+
+    Raises:
+        DatasetError: It lies further down.
+    """
+    if folder.is_dir() and file.parent != folder:
+        raise DatasetError(f"{folder}: no .yaml or .yml file in this folder; if you mean {file}, give that path")
+
+
 def _yaml_in_folder(folder: Path) -> Path:
     for pattern in ("*.yaml", "*.yml"):
         files = list(folder.glob(pattern)) or list(folder.rglob(pattern))
@@ -85,7 +97,7 @@ def _yaml_in_folder(folder: Path) -> Path:
     if len(files) > 1:
         named_alike = [file for file in files if file.stem == folder.stem]
         if len(named_alike) != 1:
-            shown = ", ".join(sorted(file.name for file in files)[:5])
+            shown = ", ".join(sorted(str(file.relative_to(folder)) for file in files)[:_MOST_NAMED])
             raise DatasetError(f"{folder}: {len(files)} YAML files here ({shown}); give the path of the one you mean")
         files = named_alike
     return files[0]

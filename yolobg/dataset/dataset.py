@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.data_yaml import check_is_in, read_data_yaml
 from yolobg.dataset.inventory import list_images
+from yolobg.errors import UsageError
 from yolobg.model import DataYaml
 
 __all__ = ["Dataset", "open_dataset"]
@@ -53,12 +55,20 @@ def open_dataset(data_yaml: str | Path | DataYaml) -> Dataset:
     """Open a dataset: reads its data.yaml, and nothing else until that is asked for.
 
     Args:
-        data_yaml: Its data.yaml or the folder of that; or the value, where it has been read already.
+        data_yaml: Its data.yaml or the folder that it lies in; or the value, where it has been read already.
 
     Raises:
-        DatasetError: It cannot be read.
+        UsageError: It is no path.
+        DatasetError: It cannot be read, or lies further down in the folder that was named.
     """
-    data = data_yaml if isinstance(data_yaml, DataYaml) else read_data_yaml(Path(data_yaml).expanduser())
+    if not isinstance(data_yaml, (str, os.PathLike, DataYaml)):
+        raise UsageError(f"data_yaml: {data_yaml!r}: expected the path of a data.yaml or of the folder that holds it")
+    if isinstance(data_yaml, DataYaml):
+        data = data_yaml
+    else:
+        place = Path(data_yaml).expanduser()
+        data = read_data_yaml(place)
+        check_is_in(place, data.file)
     return Dataset(data, data.root.resolve())
 
 

@@ -18,7 +18,7 @@ from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first
 from yolobg.flow.presence import check_there, places_of
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
-from yolobg.flow.selection import rank_images
+from yolobg.flow.selection import largest, rank_images
 from yolobg.flow.source_basis import is_coco, nothing_known
 from yolobg.matching.contamination import expected_contamination
 from yolobg.matching.matcher import check_resolved, match_classes
@@ -26,6 +26,7 @@ from yolobg.model import (
     ClassEvidence,
     ClassMatch,
     Contamination,
+    Counts,
     DataYaml,
     Eligibility,
     Finding,
@@ -117,6 +118,7 @@ def choose(
     data: DataYaml,
     manifest: Manifest,
     needed: int,
+    before: Counts,
     scanned: Inventory | None,
     progress: Progress,
     *,
@@ -129,18 +131,17 @@ def choose(
         data: The dataset.
         manifest: What yolobg has added to it.
         needed: How many images have to come in.
+        before: What is in the split.
         scanned: What `scan_split` gave for a split just now, which is not listed again.
         progress: Called with how far each stage is.
         saved: What is left of the saved plan that is carried out: these images come in, in this order.
 
     Raises:
-        YolobgError: The source cannot be read, a class name is not understood, too few images may come in, or the
-            saved plan does not hold any more.
+        YolobgError: Source, class names or saved plan cannot be used, or too few images may come in.
     """
     source = source_of(request)
     # Before anything is fetched: a wrong name or file of evidence should cost a second, not a download.
-    if source.annotations.official:
-        _check_names(data, request)
+    _check_names(source, data, request)
     evidence = find_evidence(request.evidence, progress=progress)
     with open_catalog(source.annotations, progress=progress) as catalog, _naming_bad_bytes(data):
         if saved is not None:
@@ -151,7 +152,7 @@ def choose(
         ranked = liked_first(rank_images(_not_there(judged, known, catalog), seed=request.seed), judged.liked)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
-            raise _too_few(judged.eligibility, len(ranked), needed, request, catalog)
+            raise _too_few(judged.eligibility, len(ranked), needed, request, catalog, before)
         info = judged.info(in_dataset=len(judged.eligibility.ids) - len(ranked))
         if saved is not None:
             ranked = with_lines(saved.ids, ranked, needed, catalog, judged.criteria.excluded)
@@ -169,7 +170,10 @@ def choose(
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned)
 
 
-def _check_names(data: DataYaml, request: Request) -> None:
+def _check_names(source: Source, data: DataYaml, request: Request) -> None:
+    """Check what the names mean in COCO, where COCO is the source."""
+    if not source.annotations.official:
+        return
     with _naming_bad_bytes(data):
         matches = match_classes(data.names, user_map=request.map, readings=data.readings)
         check_resolved(matches, unmapped=request.unmapped)
@@ -328,7 +332,9 @@ def _with_figures(
     return tuple(counted), overall
 
 
-def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request, catalog: Catalog) -> PoolError:
+def _too_few(
+    eligibility: Eligibility, left: int, needed: int, request: Request, catalog: Catalog, before: Counts
+) -> PoolError:
     why = catalog.why_unusable(frozenset(eligibility.unusable_ids)) if eligibility.unusable else {}
     unusable = "; ".join(f"{len(names):,} because {reason}: {names[0]!a}" for reason, names in why.items())
     reasons = [
@@ -343,8 +349,8 @@ def _too_few(eligibility: Eligibility, left: int, needed: int, request: Request,
     licences += "leave out --verified, " if request.verified else ""
     return PoolError(
         f"{needed:,} backgrounds are needed, and only {left:,} of the source's {eligibility.images:,} images are "
-        f"eligible: {', '.join(reasons)}. Ask for a smaller --ratio or --count, {licences}or give a larger "
-        "source. `yolobg classes` shows what each name costs."
+        f"eligible: {', '.join(reasons)}. {largest(before.labelled, before.backgrounds, left)}, {licences}or give a "
+        "larger source. `yolobg classes` shows what each name costs."
     )
 
 

@@ -19,7 +19,8 @@ from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
 from yolobg.dataset.inventory import list_images, scan_split
 from yolobg.errors import UsageError
 from yolobg.files import step, sweep_parts, write_bytes
-from yolobg.flow.options import Request, SourceOptions
+from yolobg.flow.option_values import settle, settle_path
+from yolobg.flow.options import SourceOptions, request_from
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.flow.selection import parse_ratio, share
 from yolobg.model import Counts, DataYaml, Inventory, Progress
@@ -43,7 +44,7 @@ class _Job:
 
 
 def fill_folder(
-    output: Path,
+    output: str | Path,
     *,
     exclude: Sequence[str],
     count: int,
@@ -58,7 +59,9 @@ def fill_folder(
     Raises:
         YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
     """
-    folder = output.expanduser().absolute()
+    # Before a folder is made: a wrong option leaves nothing behind.
+    request_from({**options, "count": count}, only={*SourceOptions.__annotations__, "count"})
+    folder = settle_path("output", output).expanduser().absolute()
     job = _Job(folder, _names(exclude), _wanted(count, val), options, progress)
     data_yaml = _prepare(folder, job.names, tuple(job.wanted), dry_run=dry_run)
     if dry_run:
@@ -91,7 +94,7 @@ def _shared_out(reports: Sequence[Report], whole: tuple[Planned, ...]) -> list[R
 
 def _plan(job: _Job, split: str, count: int) -> Plan:
     """The plan for one split of a prepared folder; reads only."""
-    request = Request(**job.options, count=count, split=split)
+    request = request_from({**job.options, "count": count, "split": split})
     return make_plan(job.folder / "data.yaml", request, scan=_scan, progress=job.progress)
 
 
@@ -118,8 +121,8 @@ def _wanted(count: int, val: float | str) -> dict[str, int]:
 
 
 def _names(exclude: Sequence[str]) -> list[str]:
-    listed = [exclude] if isinstance(exclude, str) else list(exclude)
-    names = list(dict.fromkeys(name.strip() for name in listed if name.strip()))
+    listed = settle("exclude", exclude, Sequence[str], ())
+    names = list(dict.fromkeys(str(name).strip() for name in listed if str(name).strip()))
     if not names:
         raise UsageError("exclude: name at least one class that the images must not contain, for example person")
     return names

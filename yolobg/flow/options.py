@@ -6,14 +6,15 @@ The command line, the Python functions, the hook and the manifest all take them 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 import msgspec
 
 from yolobg.errors import UsageError
+from yolobg.flow.option_values import check_known, settle
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
@@ -27,6 +28,7 @@ __all__ = [
     "Options",
     "Request",
     "SourceOptions",
+    "request_from",
     "request_of",
     "stored_options",
 ]
@@ -156,10 +158,11 @@ class Request:
 
     def __post_init__(self) -> None:
         """Check each option as far as it can be checked without the dataset."""
-        for name in ("count", "seed", "jobs"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or abs(value) > LARGEST):
-                raise UsageError(f"{name}: {value!r} is not a whole number, or too large")
+        for option in fields(self):
+            value = settle(option.name, getattr(self, option.name), _HINTS[option.name], _default(option))
+            object.__setattr__(self, option.name, value)
+            if type(value) is int and abs(value) > LARGEST:
+                raise UsageError(f"{option.name}: {value!r} is too large")
         if self.count is None and self.ratio is None and not self.recheck:
             object.__setattr__(self, "ratio", DEFAULT_RATIO)
         if self.has_target:
@@ -173,14 +176,8 @@ class Request:
         _check_prefer(self.prefer)
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
-        for name in ("images", "exclude", "evidence"):
-            value = getattr(self, name)
-            # A single text is a sequence of letters, which is never what was meant.
-            object.__setattr__(self, name, (value,) if isinstance(value, (str, Path)) else tuple(value))
         object.__setattr__(self, "annotations", _kept(self.annotations))
         _check_evidence(self)
-        pairs = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in dict(self.map).items()}
-        object.__setattr__(self, "map", pairs)
 
     @property
     def has_target(self) -> bool:
@@ -231,6 +228,24 @@ class Options(SourceOptions, total=False):
     recheck: bool
     trim: bool
     report: bool
+
+
+def _default(option: Field[Any]) -> Any:
+    return option.default_factory() if callable(option.default_factory) else option.default
+
+
+def request_from(options: Mapping[str, Any], *, only: Collection[str] | None = None) -> Request:
+    """The request that keyword options make.
+
+    Args:
+        options: Their names and values, as `augment` takes them.
+        only: The options that mean something to the caller; None for all.
+
+    Raises:
+        UsageError: One has another name, is out of range or contradicts another.
+    """
+    check_known(options, [option.name for option in fields(Request) if only is None or option.name in only])
+    return Request(**options)
 
 
 def _kept(annotations: str | Path | CocoObject | None) -> str | Path | None:
@@ -293,7 +308,7 @@ def stored_options(request: Request) -> dict[str, Any]:
     stored: dict[str, Any] = {}
     for option in fields(request):
         value = getattr(request, option.name)
-        if value != (option.default_factory() if callable(option.default_factory) else option.default):
+        if value != _default(option):
             stored[option.name] = _PORTABLE.get(option.name, _as_is)(value)
     return stored
 
@@ -362,9 +377,10 @@ def _stored_type(hint: Any) -> Any:
     return hint
 
 
+_HINTS = get_type_hints(Request)
 _TYPES: dict[str, Any] = {"ratio": float | str | None, "images": list[str], "evidence": list[str]}
 _Stored = msgspec.defstruct(
     "_Stored",
-    [(name, _TYPES.get(name, _stored_type(hint)), msgspec.UNSET) for name, hint in get_type_hints(Request).items()],
+    [(name, _TYPES.get(name, _stored_type(hint)), msgspec.UNSET) for name, hint in _HINTS.items()],
     forbid_unknown_fields=True,
 )

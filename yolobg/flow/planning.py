@@ -37,6 +37,7 @@ from yolobg.flow.saved_plan import (
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
 from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
+from yolobg.flow.unused_options import check_unused
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
 
@@ -212,10 +213,10 @@ def make_plan(
     left = _left(saved, dataset, manifest, inventory, before) if saved else None
     needed = going.needed
     wanted = len(left.ids) if left else needed
-    _check_may_add(data, root, manifest, wanted)
+    _check_options(request, dataset, manifest, wanted, progress)
     scanned = inventory if scan is _scan else None
     # Before what is stale: this brings the catalog of the source, should it be needed.
-    choice = choose(request, data, manifest, needed, scanned, progress, saved=left) if wanted else None
+    choice = choose(request, data, manifest, needed, before, scanned, progress, saved=left) if wanted else None
     return Plan(
         request=request,
         dataset=dataset,
@@ -256,10 +257,16 @@ def _going(
     return _Going(leaving, _needed(before, request), notes=notes)
 
 
-def _check_may_add(data: DataYaml, root: Path, manifest: Manifest, wanted: int) -> None:
-    if wanted and (reason := why_not_rgb(data)):
+def _check_options(request: Request, dataset: Dataset, manifest: Manifest, wanted: int, progress: Progress) -> None:
+    """Check that `wanted` images may be added; with nothing to add, the options that are not used."""
+    if not wanted:
+        # A recheck asks about the backgrounds that are there, by the sources that they came from.
+        if not request.recheck:
+            check_unused(request, dataset.data, manifest, progress)
+        return
+    if reason := why_not_rgb(dataset.data):
         raise DatasetError(reason)
-    check_room(root, manifest, wanted)
+    check_room(dataset.root, manifest, wanted)
 
 
 def _left(saved: PlanFile, dataset: Dataset, manifest: Manifest, inventory: Inventory, before: Counts) -> Left:

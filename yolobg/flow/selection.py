@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from yolobg.errors import UsageError
 
-__all__ = ["backgrounds_needed", "parse_ratio", "rank_images", "share"]
+__all__ = ["backgrounds_needed", "largest", "parse_ratio", "rank_images", "share"]
 
 
 def parse_ratio(ratio: float | str) -> Fraction:
@@ -73,3 +73,14 @@ def rank_images(ids: Iterable[int], *, seed: int) -> list[int]:
 
     # Sorted by id first and the sort being stable, equal ranks need no tuples to compare.
     return sorted(sorted(ids), key=rank)
+
+
+def largest(labelled: int, backgrounds: int, left: int) -> str:
+    """What to ask for instead, where `left` images are all that can be added to a split with so many images."""
+    most = backgrounds + left
+    # Cut off, not rounded: a ratio that is a little too large could not be met either.
+    ratio = math.floor(share(most, labelled) * 1000) / 1000
+    ways = f"--count {most}" + (f" or --ratio {ratio:g}" if labelled and ratio else "")
+    return (
+        f"The most that is possible is {ways}: ask for that or less" if most else "Not one can be added: ask for none"
+    )

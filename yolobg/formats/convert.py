@@ -5,6 +5,7 @@ Nothing is seen at the target before every count is right, and nothing that exis
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +94,9 @@ def convert(
         DatasetError: The source cannot be read, or what was written is not what was meant; no target is left behind.
         YolobgError: datumaro is needed and not installed, or the target cannot be written.
     """
+    for name, value in (("source", source), ("target", target)):
+        if not isinstance(value, (str, os.PathLike)):
+            raise UsageError(f"{name}: {value!r}: expected a path, not {type(value).__name__}")
     given, place = Path(source).expanduser(), Path(target).expanduser().absolute()
     source_format, target_format = _formats(given, from_, to)
     _check_target(place, given)

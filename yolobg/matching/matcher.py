@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from yolobg.errors import UnresolvedClassError
+from yolobg.errors import UnresolvedClassError, UsageError
 from yolobg.matching.answers import EXCLUDES, LOWEST, Answer, mapped
 from yolobg.matching.garbled import is_lost, lost_names, repaired
 from yolobg.matching.lexicon import coco_categories
@@ -49,8 +49,11 @@ def match_classes(
         One match per name, in ascending id order.
 
     Raises:
-        UsageError: A key of `user_map` names no class, or a value stands for no category.
+        UsageError: `names` is no list or mapping, a key of `user_map` names no class, or a value stands for no
+            category.
     """
+    if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, Mapping)):
+        raise UsageError(f"names: {names!r}: expected a list of class names, as ['car', 'dog']")
     by_id = dict(sorted(names.items())) if isinstance(names, Mapping) else dict(enumerate(names))
     source = tuple(coco_categories() if categories is None else categories)
     chosen = resolve_map(user_map or {}, by_id, source)

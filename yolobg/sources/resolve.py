@@ -68,8 +68,8 @@ def resolve_source(
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
     Args:
-        source: The named source, or a folder of images; only looked at where no annotations are given.
-        annotations: Path or address of a COCO-format instances file.
+        source: The named source, or a folder of images.
+        annotations: Path or address of a COCO-format instances file; excludes a `source` other than the default.
         images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
         link: How local images come into the dataset.
         unlabelled: The images of a folder hold none of the classes, where its records were not understood.
@@ -78,10 +78,15 @@ def resolve_source(
 
     Raises:
         AnnotationsError: A folder holds records that were not understood.
-        UsageError: The source has no such name, a folder is missing, an address is of another kind than http(s) or has
-            a fragment, or the images of a user's own annotations are not named.
+        UsageError: Two sources are named, the source has no such name, a folder is missing, an address is of another
+            kind than http(s) or has a fragment, or the images of a user's own annotations are not named.
     """
     coco = annotations is None and source == COCO2017.name
+    if annotations is not None and source != COCO2017.name:
+        raise UsageError(
+            f"--source {source} and --annotations {_shown(annotations)} name two sources; leave one of them out "
+            "(--images says where the images of the annotations are)"
+        )
     if unlabelled and (annotations is not None or coco):
         raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
     if fast and not coco:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from yolobg.dataset.inventory import count_files
 from yolobg.errors import UnresolvedClassError, UsageError, YolobgError
-from yolobg.flow.options import Request
+from yolobg.flow.options import Request, request_from
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.ultralytics import trainer as ultra
@@ -65,7 +65,7 @@ class BackgroundHook:
                 "to: a training has its data.yaml already when the hook runs; call yolobg.augment(data, to=...) first "
                 "and train on the data.yaml that it writes"
             )
-        object.__setattr__(self, "request", Request(**options))
+        object.__setattr__(self, "request", request_from(options))
         object.__setattr__(self, "on_error", on_error)
 
     def __call__(self, trainer: Any) -> None:

@@ -1,0 +1,178 @@
+"""Option values as people write them in Python: what is clearly meant becomes the field's value, the rest is refused.
+
+The command line gives texts only; in Python a number, a list or None may stand where the field holds something else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from yolobg.errors import UsageError
+
+__all__ = ["check_known", "settle", "settle_names", "settle_path"]
+
+_MAP = "expected a mapping of class name to category names, as {'car': 'truck'}, {'car': ['truck', 'bus']} or, for "
+_MAP_NONE = "a class without a counterpart, {'car': None}"
+
+
+def check_known(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse option names that mean nothing.
+
+    Args:
+        given: The names of the options that were given.
+        known: Those that mean something here.
+
+    Raises:
+        UsageError: One is not known; the message names the nearest.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(f"{name}: no such option; {meant}the options here are {', '.join(sorted(known))}")
+
+
+def settle(name: str, value: Any, hint: Any, default: Any) -> Any:
+    """The value of an option as its field holds it.
+
+    Args:
+        name: The option's name, for messages.
+        value: What was given.
+        hint: The field's type; values of a type that is not handled here are given back as they are.
+        default: What None stands for.
+
+    Raises:
+        UsageError: It is of another kind; the message has the forms that are accepted.
+    """
+    if value is None:
+        return default
+    kind = _license if name == "license" else _kind(hint)
+    return value if kind is None else kind(name, value)
+
+
+def _kind(hint: Any) -> Callable[[str, Any], Any] | None:
+    if hint in _KINDS:
+        return _KINDS[hint]
+    return _text if _is_words(hint) else _KINDS.get(get_origin(hint))
+
+
+def settle_names(names: Any) -> Sequence[str] | Mapping[int, str]:
+    """Class names as a list or, with their ids, a mapping; a text has them with commas between.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if isinstance(names, str):
+        return [name.strip() for name in names.split(",") if name.strip()]
+    held: Any = names.values() if isinstance(names, Mapping) else names
+    if isinstance(held, (bytes, bytearray)) or not isinstance(held, Iterable):
+        raise UsageError(f"names: {names!r}: expected a list of class names, as ['car', 'dog']")
+    listed = list(held)
+    if not all(isinstance(name, str) for name in listed):
+        raise UsageError(f"names: {names!r}: expected a list of class names, as ['car', 'dog']")
+    return names if isinstance(names, Mapping) else listed
+
+
+def _is_words(hint: Any) -> bool:
+    return bool(get_args(hint)) and all(isinstance(word, str) for word in get_args(hint))
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, (str, Path)):
+        raise UsageError(f"{name}: {value!r}: expected text, not {type(value).__name__}")
+    return str(value)
+
+
+def _whole(name: str, value: Any) -> int | None:
+    if name == "jobs" and value == "auto":
+        return None
+    try:
+        whole = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None:
+        raise UsageError(f"{name}: {value!r} is not a whole number")
+    return whole
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: {value!r}: expected True or False")
+    return value
+
+
+def _place(name: str, value: Any) -> str | Path:
+    return value if isinstance(value, str) else settle_path(name, value)
+
+
+def settle_path(name: str, value: Any) -> Path:
+    """A path that was given as text or as a path.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise UsageError(f"{name}: {value!r}: expected a path, not {type(value).__name__}")
+    return Path(value)
+
+
+def _several(name: str, value: Any) -> tuple[Any, ...]:
+    # A single text is a sequence of letters, which is never what was meant.
+    if isinstance(value, (str, os.PathLike)):
+        return (value,)
+    items = None if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable) else tuple(value)
+    if items is None or not all(isinstance(item, (str, os.PathLike)) for item in items):
+        raise UsageError(f"{name}: {value!r}: expected text or a list of texts, as ['a', 'b']")
+    return items
+
+
+def _license(name: str, value: Any) -> str:
+    parts = [value] if isinstance(value, (str, int)) else value
+    listed = [] if isinstance(parts, (bytes, Mapping)) or not isinstance(parts, Iterable) else list(parts)
+    if not listed or not all(isinstance(part, (str, int)) and not isinstance(part, bool) for part in listed):
+        raise UsageError(f"{name}: {value!r}: expected 'any', 'commercial', a licence id (4) or several ([4, 5])")
+    return ",".join(map(str, listed))
+
+
+def _map(name: str, value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name}: {value!r}: {_MAP}{_MAP_NONE}")
+    return {_class_name(name, key): _categories(name, key, answer) for key, answer in value.items()}
+
+
+def _class_name(name: str, key: Any) -> str:
+    if not isinstance(key, str):
+        raise UsageError(f"{name}: {key!r}: the keys are class names as data.yaml has them; {_MAP}{_MAP_NONE}")
+    return key
+
+
+def _categories(name: str, key: Any, answer: Any) -> tuple[str, ...]:
+    if answer is None:
+        return ()
+    if isinstance(answer, str):
+        answer = [part.strip() for part in answer.split(",") if part.strip()]
+        if not answer:
+            raise UsageError(f"{name}: {key!r}: an empty text says nothing; {_MAP}{_MAP_NONE}")
+        return () if [part.casefold() for part in answer] == ["none"] else tuple(answer)
+    if isinstance(answer, (bytes, Mapping)) or not isinstance(answer, Iterable):
+        raise UsageError(f"{name}: {key!r}: {answer!r}: {_MAP}{_MAP_NONE}")
+    parts = tuple(answer)
+    if not all(isinstance(part, str) for part in parts):
+        raise UsageError(f"{name}: {key!r}: {answer!r}: {_MAP}{_MAP_NONE}")
+    return parts
+
+
+_KINDS: dict[Any, Callable[[str, Any], Any]] = {
+    bool: _flag,
+    int: _whole,
+    int | None: _whole,
+    str: _text,
+    str | Path | None: _place,
+    Mapping: _map,
+    Sequence: _several,
+}
