@@ -10,6 +10,7 @@ import gc
 import importlib
 import inspect
 import io
+import json
 import locale
 import logging
 import os
@@ -174,7 +175,11 @@ def calls(dataset: Path, options: dict[str, Any], folder: Path) -> list[tuple[st
     held_out = folder / "held_out"
     held_out.mkdir()
     for number in range(8):
-        (held_out / f"{number}.jpg").write_bytes(picture(900 + number, 40, 30))
+        (held_out / f"{number}.jpg").write_bytes(odd_picture(picture(900 + number, 40, 30)))
+    predictions = folder / "predictions.json"
+    labelled = yolobg.evaluate(dataset, split="train", backgrounds=held_out, dry_run=True).predict_on or ()
+    rows = [{"file_name": image, "category_id": 0, "bbox": [1, 1, 9, 9], "score": 0.5} for image in labelled]
+    predictions.write_text(json.dumps(rows), "utf-8")
     return [
         ("match_classes", lambda: yolobg.match_classes(["person", "no such thing at all"])),
         ("classes", lambda: yolobg.classes(dataset, **options)),
@@ -190,6 +195,7 @@ def calls(dataset: Path, options: dict[str, Any], folder: Path) -> list[tuple[st
         ("status", lambda: yolobg.status(absent)),
         ("evaluate", lambda: yolobg.evaluate(dataset, split="train", backgrounds=held_out, dry_run=True)),
         ("evaluate", lambda: yolobg.evaluate(dataset, split="train", backgrounds=absent, dry_run=True)),
+        ("evaluate", lambda: yolobg.evaluate(dataset, split="train", before=predictions, backgrounds=held_out)),
         ("augment", lambda: yolobg.augment(dataset, count=count, trim=True)),
         ("remove", lambda: yolobg.remove(dataset, dry_run=True)),
         ("remove", lambda: yolobg.remove(dataset)),

@@ -235,6 +235,26 @@ def test_floor_and_contents__are_shown_where_they_are_known(found: Evaluation) -
     assert "bear4075.0%" in text
 
 
+def test_held_out__says_in_words_what_was_left_out_and_how_many_more_there_were(material: Material) -> None:
+    shutil.copy(material.data.parent / "images/train/a.png", material.frames / "in_training.png")
+    shutil.copy(material.frames / "b0.png", material.frames / "twice.png")
+    (material.frames / "b1.txt").write_text("0 0.5 0.5 0.1 0.1\n", "utf-8")
+    held = material.evaluate(report=False).backgrounds
+    assert held.left_out == {"labelled": 1, "in_dataset": 1, "repeated": 1}
+    found = material.evaluate(images=60)
+    assert found.page is not None
+    text = text_of(check_nothing_comes_or_goes(Path(found.page).read_text("utf-8")))
+    assert "60 of the 122 images of" in text
+    assert f"{122 - 60 - sum(found.backgrounds.left_out.values())} more were not looked at" in text
+    whole = page_of(dataclasses.replace(found, backgrounds=held))
+    for words in ("have objects: in their label file", "are or were in the dataset", "have the content of another one"):
+        assert words in whole
+    other = dataclasses.replace(held, left_out={"not_fetched": 3, "in_train2017": 4, "so_far_unknown": 5})
+    whole = page_of(dataclasses.replace(found, backgrounds=other))
+    for words in ("could not be fetched", "are in COCO train2017", "so far unknown"):
+        assert words in whole
+
+
 def test_pictures__that_are_elsewhere_are_told(tmp_path: Path, material: Material) -> None:
     listed = tmp_path / "list.json"
     listed.write_text(json.dumps([f"elsewhere/b{number}.png" for number in range(FRAMES)]), "utf-8")

@@ -19,8 +19,15 @@ __all__ = ["evaluation_html"]
 _IN_GRID = 12
 _WHY_LEFT_OUT = {
     "labelled": "have objects: in their label file, or in the list",
+    "with_an_excluded_class": "contain a category that one of your classes excludes",
+    "named_in_a_caption": "have a caption that names one of your classes",
+    "ruled_out_by_evidence": "contain one of your classes by further annotations",
+    "not_verified": "are not verified to be without your classes",
+    "unusable": "have a record that cannot be used",
     "in_dataset": "are or were in the dataset: in one of its splits, added by yolobg, or rejected in a review",
+    "in_train2017": "are in COCO train2017, from which backgrounds are added",
     "repeated": "have the content of another one",
+    "not_fetched": "could not be fetched",
 }
 
 
@@ -78,6 +85,7 @@ def evaluation_html(found: Evaluation, pictures: Mapping[str, Picture | None], *
             for key, number in found.backgrounds.left_out.items()
             if number
         ],
+        further=found.backgrounds.found - found.backgrounds.images - sum(found.backgrounds.left_out.values()),
         command=subprocess.list2cmdline(found.command) if os.name == "nt" else shlex.join(found.command),
     )
 
