@@ -19,7 +19,7 @@ from yolobg.dataset.channels import why_not_rgb
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
-from yolobg.errors import DatasetError, YolobgError
+from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.option_texts import describe_options
 from yolobg.flow.option_values import settle_names
@@ -29,16 +29,9 @@ from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
 from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories, match_classes
+from yolobg.mining.bring import bring_of
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
-from yolobg.results import (
-    ClassesReport,
-    DatasetInfo,
-    KeptBackground,
-    RemovedDataYaml,
-    RemoveReport,
-    Report,
-    Target,
-)
+from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemovedDataYaml, RemoveReport, Report, Target
 from yolobg.sources.catalog.open import find_catalog, open_index
 
 if TYPE_CHECKING:
@@ -78,7 +71,8 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
     """Add background images to a split until it has the ratio or count asked for.
 
     Promises: no existing file is changed (a list-file split gets lines appended); exactly the number needed is added or
-    none; no added image holds an excluded category; the same request twice adds nothing.
+    none; no added image holds an excluded category; the same request twice adds nothing. With `hard`, the images come
+    in without a review, and the manifest says so.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
@@ -105,7 +99,7 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     """
     from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
 
-    return execute(plan, progress=progress, after=partial(_with_page, progress=progress))
+    return execute(plan, progress=progress, after=partial(_with_page, progress=progress), bring=bring_of(plan.request))
 
 
 def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
@@ -119,8 +113,11 @@ def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
         The page. It lies in the cache folder, and the next preview for this data.yaml and split replaces it.
 
     Raises:
+        UsageError: A model chooses the images.
         YolobgError: The images cannot be fetched, or the page cannot be written.
     """
+    if plan.request.hard is not None:
+        raise UsageError("--hard has no page of a plan: the model chooses while the plan is carried out")
     from yolobg.report.preview import write_preview  # noqa: PLC0415 - reads pictures
 
     return write_preview(plan, progress=progress)

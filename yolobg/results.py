@@ -92,6 +92,50 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class MinedImage:
+    """What the model found in an image that `--hard` chose.
+
+    `score` (0-1) is its highest confidence in a class of the dataset, `category` that class, `box` left, top, right and
+    bottom in pixels. `rank` counts the images that were chosen because they fire; None for one of the random half.
+    """
+
+    source_id: int
+    score: float
+    category: str
+    box: tuple[float, float, float, float]
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """How a model helped to choose.
+
+    Attributes:
+        model: The file name of the model.
+        sha256: Of its content.
+        imgsz: Side in pixels that images were resized to for it.
+        min_score: The confidence (0-1) from which an image fires.
+        scored: How many images of the source it looked at.
+        fired: How many of them fire.
+        near_duplicates: How many were left out as near-duplicates of one in the dataset or of a chosen one.
+        round: The how-manieth run with a model it is in this split.
+        reviewed: Whether a person looked at the images before they came in.
+        images: What it found in each image that was chosen.
+    """
+
+    model: str
+    sha256: str
+    imgsz: int
+    min_score: float
+    scored: int
+    fired: int
+    near_duplicates: int
+    round: int
+    reviewed: bool
+    images: tuple[MinedImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SplitPart:
     """What one split of a stand-alone download has and gets: `before` + `needed` = `after`, in images."""
 
@@ -162,6 +206,7 @@ class Report:
     added in earlier runs.
 
     Attributes:
+        mined: How a model helped to choose, only with `hard`.
         parts: Each split's part, only from `download` with `val`; the rest of the report is then about all of them.
         files: Every image of the split, only from `status` when asked for.
         stale: The backgrounds that were added earlier and no longer qualify.
@@ -186,6 +231,7 @@ class Report:
     problems: tuple[LabelProblem, ...] = ()
     interrupted: bool = False
     page: str | None = None
+    mined: Mined | None = None
     parts: tuple[SplitPart, ...] = ()
     files: tuple[FileEntry, ...] | None = None
     stale: Stale = Stale()
@@ -298,13 +344,14 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | 
     built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):
         # These are shown on request only.
-        unasked = [
-            *(["parts"] if not report.parts else []),
-            *(["files"] if report.files is None else []),
-            *(["planned"] if not report.dry_run else []),
-            *(["trimmed"] if report.trimmed is None else []),
-        ]
-        for name in unasked:
+        shown = {
+            "parts": bool(report.parts),
+            "files": report.files is not None,
+            "mined": report.mined is not None,
+            "planned": report.dry_run,
+            "trimmed": report.trimmed is not None,
+        }
+        for name in (name for name, wanted in shown.items() if not wanted):
             del built[name]
         if report.dataset.original is None:
             del built["dataset"]["original"]

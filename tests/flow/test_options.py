@@ -46,6 +46,10 @@ OTHER: dict[str, Any] = {
     "captions": False,
     "evidence": ("captions", "source/e.json"),
     "verified": True,
+    "hard": "models/best.pt",
+    "hard_share": 0.25,
+    "min_score": 0.5,
+    "pool": 300,
     "recheck": True,
     "trim": True,
     "report": False,
@@ -67,7 +71,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-PLACES = ("pool", "images/b", "elsewhere", "source/instances_x.json", "source/e.json")
+PLACES = ("pool", "images/b", "elsewhere", "source/instances_x.json", "source/e.json", "models/best.pt")
 
 
 def absolute(value: Any) -> Any:
@@ -128,8 +132,19 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
     again = request_again(msgspec.json.decode(raw, type=Run), count=9)
     assert again.count == 9
     for field in fields(Request):
-        if field.name not in ("count", "ratio", "report", "annotations", "images", "source", "into", "evidence"):
+        if field.name not in (
+            "count",
+            "ratio",
+            "report",
+            "annotations",
+            "images",
+            "source",
+            "into",
+            "evidence",
+            "hard",
+        ):
             assert getattr(again, field.name) == getattr(request, field.name), field.name
+    assert again.hard is None, "which images qualify is not for a model to say"
     assert again.source == folder
     assert again.evidence == evidence
     assert (again.annotations is None) == ("annotations" not in source)
@@ -191,7 +206,10 @@ def commands() -> dict[str, click.Command]:
 @pytest.mark.parametrize("name", ["augment", "train", "download", "classes"])
 def test_command_line__has_the_options_that_python_has(name: str) -> None:
     # Those of `download` mean something else there, and have their own place.
-    left_out = {"train": {"split", "to", "recheck", "report"}, "download": {"count", "exclude"}}.get(name, set())
+    of_a_model = {"hard", "hard_share", "min_score", "pool"}
+    left_out = {"train": {"split", "to", "recheck", "report", *of_a_model}, "download": {"count", "exclude"}}.get(
+        name, set()
+    )
     parameters = {parameter.name for parameter in commands()[name].params}
     shown = inspect.signature(getattr(yolobg, {"train": "augment"}.get(name, name))).parameters
     wanted = (

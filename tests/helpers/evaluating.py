@@ -130,9 +130,8 @@ def write_predictions(file: Path, predictions: list[dict[str, Any]]) -> Path:
 
 STAND_IN = """
 import json, sys
-images = json.load(sys.stdin)
 print(json.dumps({"names": {"0": "raccoon", "1": "kangaroo"}, "imgsz": 64, "version": "8"}), flush=True)
-for image in images:
+for image in map(json.loads, sys.stdin):
     open("ASKED", "a").write(image + chr(10))
     score = 0.9 if "images" in image.split("/") else 0.6
     print(json.dumps({"rows": [[30, 30, 70, 70, score, 0]]}), flush=True)

@@ -50,13 +50,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sources.catalog", "version",
     ),
     "scoring": BASE,
+    "mining": (*BASE, "changes", "flow", "images", "scoring", "sources"),
     "evaluation": (
         *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
     "api": (
-        *BASE, "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "matching", "report",
-        "results", "scoring", "sources.catalog",
+        *BASE, "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "matching", "mining",
+        "report", "results", "scoring", "sources.catalog",
     ),
     "review": (*BASE, "api", "changes", "dataset", "flow", "html", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),

@@ -12,7 +12,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.model import Link
 
-__all__ = ["Basis", "Entry", "ListEdit", "Manifest", "Pending", "Replacing", "Run", "read_records"]
+__all__ = ["Basis", "Entry", "Found", "ListEdit", "Manifest", "Mining", "Pending", "Replacing", "Run", "read_records"]
 
 VERSION = 2
 # A million entries are 100 to 250 MB. A run that would record more is refused; taking back must always fit.
@@ -100,6 +100,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         options: The options that are not the defaults, as `flow.options.stored_options` writes them.
         basis: What the choice rested on.
+        mining: The model that helped to choose, and what it found.
     """
 
     added: str
@@ -108,6 +109,53 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}
     basis: Basis | None = None
     data: str = ""
+    mining: Mining | None = None
+
+
+class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model found in an image that `--hard` chose.
+
+    Attributes:
+        source_id: The image's id in the source.
+        score: The highest confidence (0-1) in a class of the dataset; 0 where it found nothing.
+        category: That class; empty where it found nothing.
+        box: Left, top, right and bottom of what it found there, in pixels of the image as its EXIF tag turns it.
+        rank: Place among the chosen ones that fire, from 1; 0 for one of the random half.
+    """
+
+    source_id: int
+    score: float
+    category: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    rank: int = 0
+
+
+class Mining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model helped to choose the images of a run.
+
+    Attributes:
+        model: The file name of the model.
+        sha256: Of its content.
+        imgsz: Side in pixels that images were resized to for it.
+        min_score: The confidence (0-1) from which an image fires.
+        scored: How many images of the source it looked at.
+        fired: How many of them fire.
+        near: How many were left out as near-duplicates.
+        round: The how-manieth run with a model it is in this split, from 1.
+        reviewed: Whether a person looked at the images before they came in.
+        found: What it found in each image that was chosen.
+    """
+
+    model: str
+    sha256: str
+    imgsz: int
+    min_score: float
+    scored: int
+    fired: int
+    near: int
+    round: int = 1
+    reviewed: bool = False
+    found: tuple[Found, ...] = ()
 
 
 class Replacing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

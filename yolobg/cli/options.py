@@ -31,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 _HINTS = get_type_hints(Request)
+# Options that are a number or `auto`.
+_AUTO = ("jobs", "pool")
 
 data_yaml_argument = click.argument("data_yaml", metavar="DATA_YAML", type=PATH)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
@@ -103,8 +105,10 @@ def _type(field: Field[Any]) -> Any:
     hint = _HINTS[field.name]
     if get_origin(hint) is Literal:
         return click.Choice(get_args(hint))
-    # `--jobs` also takes a word, and a ratio is kept as it was typed: 0.1 has no exact binary fraction.
-    return int if hint in (int, int | None) and field.name != "jobs" else str
+    if hint is float:
+        return float
+    # Some numbers may also be `auto`, and a ratio is kept as it was typed: 0.1 has no exact binary fraction.
+    return int if hint in (int, int | None) and field.name not in _AUTO else str
 
 
 def _value(field: Field[Any], given: Any) -> Any:
@@ -115,16 +119,16 @@ def _value(field: Field[Any], given: Any) -> Any:
         return parse_map_options(given)
     if field.name == "evidence":
         return parse_evidence_options(given)
-    if field.name == "jobs":
-        return _jobs(given)
+    if field.name in _AUTO:
+        return _number(field.name, given)
     return given
 
 
-def _jobs(given: str | None) -> int | None:
+def _number(name: str, given: str | None) -> int | None:
     if given in (None, "auto"):
         return None
     if not given.isdecimal():
-        raise UsageError(f"--jobs {given}: give a number or auto")
+        raise UsageError(f"--{name} {given}: give a number or auto")
     return int(given)
 
 

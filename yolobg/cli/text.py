@@ -15,6 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from yolobg.cli.mined_text import mined_parts
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
@@ -62,6 +63,8 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         if report.source:
             yield _source_table(report)
     yield _before_after(report)
+    if report.mined:
+        yield from mined_parts(report.mined, model=clean(report.mined.model))
     yield Text(_what_happened(report), style="bold")
     if report.added and report.manifest:
         yield whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")

@@ -63,6 +63,11 @@ class Known:
         self._by_size: dict[int, list[str]] | None = None
         self._hashes: dict[str, str | None] = {}
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image of every split, each once."""
+        return self._images
+
     def recorded(self, ids: Iterable[int]) -> dict[int, list[Recorded]]:
         """What came before under one of these ids, from whatever source: another one gives the same ids."""
         return {image_id: self._recorded[image_id] for image_id in ids if image_id in self._recorded}

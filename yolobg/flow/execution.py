@@ -19,7 +19,7 @@ from yolobg.changes.list_file import edit_for, read_lines
 from yolobg.changes.lock import hold, was_left
 from yolobg.changes.manifest import counts_of, manifest_path, read_manifest, relative
 from yolobg.changes.merge import add
-from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
+from yolobg.changes.records import Entry, ListEdit, Manifest, Mining, Pending, Run
 from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import check_unmoved
@@ -27,12 +27,12 @@ from yolobg.dataset.layout import background_name, label_key, label_path, list_l
 from yolobg.errors import DownloadError, MergeError, PoolError, YolobgError
 from yolobg.files import make_real_folder
 from yolobg.flow import recheck
+from yolobg.flow.bringing import Bring, Brought, Wanted, bring_first
 from yolobg.flow.candidates import Choice, count_non_commercial
 from yolobg.flow.derived_run import in_derived
 from yolobg.flow.duplicates import Doubles
-from yolobg.flow.past_runs import added_of, run_record
+from yolobg.flow.past_runs import added_of, mined_of, run_record
 from yolobg.flow.planning import Plan, make_plan
-from yolobg.images import FetchResult, fetch_images
 from yolobg.images.check import is_records_fault
 from yolobg.model import Failed, ImageRecord, License, Origin, Progress, Staged, no_progress
 from yolobg.results import Report, SourceInfo
@@ -47,7 +47,11 @@ def _as_it_is(_plan: Plan, report: Report) -> Report:
 
 
 def execute(
-    plan: Plan, *, progress: Progress = no_progress, after: Callable[[Plan, Report], Report] = _as_it_is
+    plan: Plan,
+    *,
+    progress: Progress = no_progress,
+    after: Callable[[Plan, Report], Report] = _as_it_is,
+    bring: Bring = bring_first,
 ) -> Report:
     """Do what a plan says.
 
@@ -57,6 +61,7 @@ def execute(
         plan: What `plan` made.
         progress: Called with how far it is.
         after: Called with the plan as it was carried out and its report, while the dataset is still held.
+        bring: Brings the images into staging.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
@@ -64,26 +69,26 @@ def execute(
     if plan.derived is not None:
         return in_derived(
             plan.derived,
-            lambda dataset: _execute_held(replace(plan, dataset=dataset, derived=None), progress, after),
+            lambda dataset: _execute_held(replace(plan, dataset=dataset, derived=None), progress, after, bring),
         )
     if plan.choice is None and plan.manifest.pending is None and not (plan.request.recheck or plan.leaving):
         return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
     with hold(plan.dataset.root):
-        return _execute_held(plan, progress, after)
+        return _execute_held(plan, progress, after, bring)
 
 
-def _execute_held(plan: Plan, progress: Progress, after: Callable[[Plan, Report], Report]) -> Report:
+def _execute_held(plan: Plan, progress: Progress, after: Callable[[Plan, Report], Report], bring: Bring) -> Report:
     """Do what a plan says; the lock is held."""
     # Opened again: list files may have changed since the plan was made, and while we waited.
     manifest = finish_interrupted(open_dataset(plan.dataset.data))
     if manifest != plan.manifest:
         plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=progress)
-    return after(plan, _execute(plan, manifest, progress))
+    return after(plan, _execute(plan, manifest, progress, bring))
 
 
-def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
+def _execute(plan: Plan, manifest: Manifest, progress: Progress, bring: Bring) -> Report:
     if plan.request.recheck:
-        return _replace_stale(plan, manifest, progress)
+        return _replace_stale(plan, manifest, progress, bring)
     if plan.leaving:
         removal = take_back(open_dataset(plan.dataset.data), images={entry.image for entry in plan.leaving})
         out = tuple(entry.image for entry in (*removal.removed, *removal.gone))
@@ -92,10 +97,10 @@ def _execute(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
         return _nothing_left(plan)
     # A replacement that was cut off has no number to come back to once another number was asked for.
     manifest = msgspec.structs.replace(manifest, replacing=None)
-    return _report(plan, _fetch_and_merge(plan, plan.choice, manifest, progress))
+    return _report(plan, _fetch_and_merge(plan, plan.choice, manifest, progress, bring))
 
 
-def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report:
+def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress, bring: Bring) -> Report:
     """Bring others in, then take out what no longer qualifies; the lock is held."""
     done: _Done | None = None
     if plan.choice is not None:
@@ -104,7 +109,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress) -> Report
                 plan.dataset.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
             )
         try:
-            done = _fetch_and_merge(plan, plan.choice, manifest, progress)
+            done = _fetch_and_merge(plan, plan.choice, manifest, progress, bring)
         except BaseException:
             with suppress(YolobgError, OSError):
                 recheck.give_up(plan.dataset.root)
@@ -124,43 +129,36 @@ class _Done:
     failed: tuple[Failed, ...]
     added: tuple[Entry, ...]
     manifest: Manifest
+    mining: Mining | None
 
 
-def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: Progress) -> _Done:
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: Progress, bring: Bring) -> _Done:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
             check_writable(place)
     check_unmoved(plan.destination)
     doubles = Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
-        part = _source_key(catalog.path, choice.source.origin)
+        part = _source_key(catalog.path, choice.source.origin, mined=plan.request.hard is not None)
         staging = staging_folder(plan.dataset.root, plan.destination.images_dir) / part
         _make_folder(staging)
         try:
-            fetched = fetch_images(
-                catalog.records(choice.ranked),
-                needed=plan.target.needed,
-                origin=choice.source.origin,
-                staging=staging,
-                jobs=plan.request.jobs,
-                accept=doubles.refuse,
-                progress=progress,
-            )
+            fetched = bring(Wanted(plan, choice, manifest, catalog.records, staging, doubles.refuse, progress))
             choice = _without_doubles(choice, doubles.found)
             fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
             used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
-            intent = _intent(plan, choice, fetched.staged, staging)
+            intent = _intent(plan, choice, fetched, staging)
             # By the hundred thousand, so they go before the merge and the count need room.
-            failed = fetched.failed
+            failed, mining = fetched.failed, fetched.mining
             del fetched, doubles
             manifest = _with_credits(manifest, catalog, choice)
             merged = add(plan.dataset.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
         finally:
             _forget_if_empty(staging)
     info = replace(choice.info, non_commercial=used)
-    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged)
+    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged, mining)
 
 
 def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
@@ -178,9 +176,13 @@ def _nothing_left(plan: Plan) -> Report:
     return replace(plan.report, dry_run=False)
 
 
-def _source_key(catalog: Path, origin: Origin) -> str:
-    """A name for the staged images of one source: an id means another picture in another source."""
+def _source_key(catalog: Path, origin: Origin, *, mined: bool) -> str:
+    """A name for the staged images of one source: an id means another picture in another source.
+
+    Those of a run with a model lie apart, since it takes away what it does not choose.
+    """
     parts = (catalog.stem.rpartition("-")[0], *map(str, origin.folders), *origin.bases, origin.link)
+    parts += ("mined",) if mined else ()
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -197,7 +199,7 @@ def _report(plan: Plan, done: _Done | None) -> Report:
     )
     if done is not None:
         added = tuple(added_of(entry) for entry in done.added)
-        report = replace(report, source=done.info, added=added, failed=done.failed)
+        report = replace(report, source=done.info, added=added, failed=done.failed, mined=mined_of(done.mining))
         report = replace(report, warnings=(*report.warnings, *_replaced(plan, done.added)))
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
@@ -227,7 +229,7 @@ def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
     return replace(choice, info=replace(choice.info, eligible=choice.info.eligible - len(doubles), left_out=left_out))
 
 
-def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError | PoolError:
+def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | PoolError:
     if all(map(is_records_fault, fetched.failed)):
         unusable = f", and {len(fetched.failed):,} do not match their records" if fetched.failed else ""
         return PoolError(
@@ -244,15 +246,15 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: FetchResult) -> DownloadError 
     )
 
 
-def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path) -> Pending:
+def _intent(plan: Plan, choice: Choice, fetched: Brought, staging: Path) -> Pending:
     """Give each staged image its name and write down what is about to happen."""
     images_dir = relative(plan.destination.images_dir / "x", plan.dataset.root)[:-1]
     labels_dir = relative(plan.destination.labels_dir / "x", plan.dataset.root)[:-1]
     now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
     data = plan.dataset.name
-    names = _names(plan, choice, staged)
+    names = _names(plan, choice, fetched.staged)
     entries = []
-    for image, name in zip(staged, names, strict=True):
+    for image, name in zip(fetched.staged, names, strict=True):
         record = image.record
         entries.append(
             Entry(
@@ -277,9 +279,19 @@ def _intent(plan: Plan, choice: Choice, staged: Sequence[Staged], staging: Path)
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.dataset.root),
         staging=relative(staging, plan.dataset.root),
-        run=run_record(
-            plan.request, choice.source, plan.destination.images_dir, added=now, data=data, basis=choice.basis
-        ),
+        run=_run(plan, choice, fetched.mining, now),
+    )
+
+
+def _run(plan: Plan, choice: Choice, mining: Mining | None, added: str) -> Run:
+    return run_record(
+        plan.request,
+        choice.source,
+        plan.destination.images_dir,
+        added=added,
+        data=plan.dataset.name,
+        basis=choice.basis,
+        mining=mining,
     )
 
 

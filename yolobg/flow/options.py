@@ -144,6 +144,26 @@ class Request:
         default=False,
         metadata=_about("Only use images that the evidence verifies to be free of every class."),
     )
+    hard: str | Path | None = field(
+        default=None,
+        metadata=_about(
+            "Your model (.pt, .onnx): half of the images are those it fires on most, half are random.", metavar="MODEL"
+        ),
+    )
+    hard_share: float = field(
+        default=0.5, metadata=_about("Share (0-1) of the images that fire, with --hard.", metavar="SHARE")
+    )
+    min_score: float = field(
+        default=0.25, metadata=_about("Confidence (0-1) from which an image fires, with --hard.", metavar="SCORE")
+    )
+    pool: int | None = field(
+        default=None,
+        metadata=_about(
+            "How many images the model looks at, at most, with --hard; auto is 20 for each needed, 5000 at most.",
+            metavar="auto|N",
+            shown="auto",
+        ),
+    )
     recheck: bool = field(
         default=False,
         metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
@@ -225,6 +245,10 @@ class Options(SourceOptions, total=False):
     into: str | Path | None
     to: str | Path | None
     exclude: Sequence[str]
+    hard: str | Path | None
+    hard_share: float
+    min_score: float
+    pool: int | None
     recheck: bool
     trim: bool
     report: bool
@@ -339,6 +363,7 @@ def _annotations(annotations: str | Path) -> str:
 _PORTABLE: dict[str, Callable[[Any], Any]] = {
     "annotations": _annotations,
     "evidence": lambda places: [p if p in (CAPTIONS, LVIS) else _annotations(p) for p in places],
+    "hard": _absolute,
     "images": lambda places: [_place(place) for place in places],
     "into": _absolute,
     "map": lambda answers: {name: list(categories) for name, categories in answers.items()},

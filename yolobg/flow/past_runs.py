@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolobg.changes.records import Basis, Entry, Run
+from yolobg.changes.records import Basis, Entry, Mining, Run
 from yolobg.flow.options import Request, request_of, stored_options
-from yolobg.results import Added
+from yolobg.results import Added, Mined, MinedImage
 from yolobg.sources.resolve import Source
 
-__all__ = ["added_of", "names_source_of", "request_again", "run_record"]
+__all__ = ["added_of", "mined_of", "names_source_of", "request_again", "run_record"]
 
 
 def run_record(
-    request: Request, source: Source, images_dir: Path, *, added: str, data: str, basis: Basis | None = None
+    request: Request,
+    source: Source,
+    images_dir: Path,
+    *,
+    added: str,
+    data: str,
+    basis: Basis | None = None,
+    mining: Mining | None = None,
 ) -> Run:
     """The record of a run.
 
@@ -24,11 +31,20 @@ def run_record(
         added: The time that the run's entries carry.
         data: The name of the data.yaml that they carry.
         basis: What the choice rested on.
+        mining: The model that helped to choose.
     """
     options = stored_options(request)
     if request.into is not None:
         options["into"] = str(images_dir)
-    return Run(added=added, split=request.split, source=source.name, options=options, basis=basis, data=data)
+    return Run(
+        added=added,
+        split=request.split,
+        source=source.name,
+        options=options,
+        basis=basis,
+        data=data,
+        mining=mining,
+    )
 
 
 def names_source_of(request: Request, run: Run) -> bool:
@@ -40,10 +56,32 @@ def names_source_of(request: Request, run: Run) -> bool:
 def request_again(run: Run, *, count: int | None = None, report: bool = False) -> Request:
     """The request of an earlier run with another target: `count` backgrounds in the split afterwards.
 
+    The model of a run with `--hard` is left out: it says nothing about which images qualify, and the file may be gone.
+
     Raises:
         UsageError: The record was edited and holds values that no run can have.
     """
-    return request_of(run.options, count=count, report=report, recheck=False)
+    return request_of(run.options, count=count, report=report, recheck=False, hard=None)
+
+
+def mined_of(mining: Mining | None) -> Mined | None:
+    """How a model helped to choose, as the reports show it."""
+    if mining is None:
+        return None
+    return Mined(
+        model=mining.model,
+        sha256=mining.sha256,
+        imgsz=mining.imgsz,
+        min_score=mining.min_score,
+        scored=mining.scored,
+        fired=mining.fired,
+        near_duplicates=mining.near,
+        round=mining.round,
+        reviewed=mining.reviewed,
+        images=tuple(
+            MinedImage(one.source_id, one.score, one.category, one.box, one.rank or None) for one in mining.found
+        ),
+    )
 
 
 def added_of(entry: Entry) -> Added:

@@ -21,6 +21,7 @@ from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.derived import Derived, derive
+from yolobg.flow.hard_model import check_hard
 from yolobg.flow.options import Request, stored_options
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.saved_plan import (
@@ -102,7 +103,8 @@ class Plan:
             + stale_warnings(self.checked.stale, data.file, rechecked=self.request.recheck),
             problems=self.inventory.problems,
             stale=self.checked.stale,
-            planned=self.choice.planned if self.choice else (),
+            # Which ones a model chooses is known once it has looked at them.
+            planned=self.choice.planned if self.choice and self.request.hard is None else (),
             trimmed=tuple(entry.image for entry in self.leaving) if self.request.trim else None,
         )
 
@@ -119,6 +121,10 @@ class Plan:
             raise UsageError(
                 f"{path}: a plan with --to cannot be saved while {self.derived.file} is not there as it will be; run "
                 "augment --to first, then plan for that data.yaml"
+            )
+        if self.request.hard is not None:
+            raise UsageError(
+                f"{path}: a plan with --hard cannot be saved: the model chooses while the plan is carried out"
             )
         choice = self.choice
         source = SourceState(choice.source.name, choice.basis.catalog) if choice else None
@@ -155,6 +161,8 @@ class Plan:
         file = read_plan(Path(path))
         given = {"images": images, "jobs": jobs, "report": report}
         request = request_in(file, Path(path), **{name: value for name, value in given.items() if value is not None})
+        if request.hard is not None:
+            raise UsageError(f"{path}: `hard` cannot be an option of a saved plan, whose images are chosen already")
         return make_plan(data_yaml or file.dataset.data_yaml, request, saved=file, progress=progress)
 
     def to_coco(self, *, progress: Progress = no_progress) -> CocoObject:
@@ -287,6 +295,7 @@ def _target(request: Request, needed: int) -> Target:
 
 def _opened(data_yaml: str | Path | DataYaml, request: Request) -> tuple[Dataset, Request, Derived | None]:
     """The dataset to add to, the rest of the request, and what has to be written first where that is a derived one."""
+    check_hard(request)
     dataset = open_dataset(data_yaml)
     if request.to is None:
         return dataset, request, None

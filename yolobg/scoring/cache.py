@@ -1,35 +1,27 @@
 """Detections that were computed before, by the content of model and image, so that no image is scored twice.
 
-A folder for each model, image size and version of the preparation; in it a file for each batch, written whole or not at
-all. So a killed run loses at most a batch, and two runs at once do no harm. A damaged file is deleted and its images
-are scored again.
+A folder for each model, image size and version of the preparation; see `stored` for its files.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from yolobg.files import read_ordinary, write_bytes
-from yolobg.scoring.stored import SUFFIX
+from yolobg.scoring.stored import read_batches, write_batch
 
-__all__ = ["PREPARATION", "Rows", "ScoreCache"]
+__all__ = ["PREPARATION", "Look", "Rows", "ScoreCache"]
 
 Rows = NDArray[np.float32]
+Look = Callable[[str], Rows | None]
 
 PREPARATION = 1
 """The version of what happens between an image file and a detection; a change makes what was stored useless."""
 
 _COLUMNS = 6
-_DIGEST_BYTES = 32
-_LARGEST_BYTES = 1 << 30
 
 
 class ScoreCache:
@@ -51,13 +43,9 @@ class ScoreCache:
     def read(self) -> dict[str, Rows]:
         """All that is stored."""
         found: dict[str, Rows] = {}
-        for file in sorted(self._folder.glob(f"*{SUFFIX}")):
-            batch = _read(file)
-            if batch is None:
-                with contextlib.suppress(OSError):
-                    file.unlink(missing_ok=True)
-            else:
-                found.update(batch)
+        for batch in read_batches(self._folder, dict[str, bytes]):
+            # Only whole rows were written, so what is of another length is of no use.
+            found |= {image: _unpacked(rows) for image, rows in batch.items() if len(rows) % (4 * _COLUMNS) == 0}
         return found
 
     def write(self, batch: Mapping[str, Rows]) -> None:
@@ -66,23 +54,9 @@ class ScoreCache:
         Raises:
             OSError: The cache folder cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         packed = {image: np.ascontiguousarray(rows, dtype="<f4").tobytes() for image, rows in batch.items()}
-        data = msgspec.msgpack.encode(packed)
-        write_bytes(self._folder / f"{uuid.uuid4().hex}{SUFFIX}", hashlib.sha256(data).digest() + data)
+        write_batch(self._folder, packed)
 
 
-def _read(file: Path) -> dict[str, Rows] | None:
-    """The rows of a batch; None where the file is damaged."""
-    try:
-        content = read_ordinary(file, _LARGEST_BYTES)
-        digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        if hashlib.sha256(data).digest() != digest:
-            return None
-        packed = msgspec.msgpack.decode(data, type=dict[str, bytes])
-        return {
-            image: np.frombuffer(rows, dtype="<f4").reshape(-1, _COLUMNS).astype(np.float32)
-            for image, rows in packed.items()
-        }
-    except (OSError, ValueError, msgspec.MsgspecError):
-        return None
+def _unpacked(rows: bytes) -> Rows:
+    return np.frombuffer(rows, dtype="<f4").reshape(-1, _COLUMNS).astype(np.float32)

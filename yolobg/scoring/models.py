@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -13,12 +15,12 @@ import numpy as np
 from yolobg.errors import UsageError
 from yolobg.files import hash_file
 from yolobg.model import Progress, no_progress
-from yolobg.scoring.cache import Rows, ScoreCache
+from yolobg.scoring.cache import Look, Rows, ScoreCache
 from yolobg.scoring.detections import Detections, Scored, sorted_detections
 from yolobg.scoring.onnx_model import open_onnx
 from yolobg.scoring.ultralytics_model import open_checkpoint
 
-__all__ = ["MODEL_SUFFIXES", "score_images"]
+__all__ = ["MODEL_SUFFIXES", "Best", "Scorer", "open_scorer", "score_images"]
 
 MODEL_SUFFIXES = (".onnx", ".pt")
 
@@ -31,6 +33,7 @@ class _Model(Protocol):
     @property
     def imgsz(self) -> int: ...
     def score(self, images: Sequence[str]) -> Iterator[Rows]: ...
+    def running(self) -> contextlib.AbstractContextManager[Look]: ...
 
 
 def score_images(
@@ -59,19 +62,24 @@ def score_images(
     Raises:
         UsageError: The model cannot be run, or has none of the dataset's classes.
     """
-    if not file.is_file():
-        raise UsageError(f"{file}: no such file; give a model (.pt, .onnx) or predictions (.json)")
-    reader = open_onnx if file.suffix.lower() == ".onnx" else open_checkpoint
-    model: _Model = reader(file, imgsz=imgsz, device=device)
+    model, store, digest = _opened(file, cache, imgsz, device)
     classes = _classes(file, model.names, names)
-    digest = hash_file(file)
-    store = ScoreCache(cache, digest, model.imgsz, file.suffix.lower().removeprefix("."))
     with ThreadPoolExecutor(max_workers=_HASHING) as pool:
         hashes = list(pool.map(_hash, images))
     known = store.read()
     missing = {sha256: image for sha256, image in zip(hashes, images, strict=True) if sha256 not in known}
     known.update(_score(model, missing, store, batch, f"score {file.stem}", progress))
     return Scored(file.stem, str(file), digest, _detections([known[sha256] for sha256 in hashes], classes), None)
+
+
+def _opened(file: Path, cache: Path, imgsz: int | None, device: str) -> tuple[_Model, ScoreCache, str]:
+    """The model, its scores and its SHA-256."""
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; give a model (.pt, .onnx) or predictions (.json)")
+    reader = open_onnx if file.suffix.lower() == ".onnx" else open_checkpoint
+    model: _Model = reader(file, imgsz=imgsz, device=device)
+    digest = hash_file(file)
+    return model, ScoreCache(cache, digest, model.imgsz, file.suffix.lower().removeprefix(".")), digest
 
 
 def _hash(image: str) -> str:
@@ -81,9 +89,12 @@ def _hash(image: str) -> str:
         raise UsageError(f"{image}: cannot be read: {error.strerror or error}") from error
 
 
-def _classes(file: Path, theirs: Mapping[int, str], ours: Mapping[int, str]) -> dict[int, int]:
-    """The model's class number to the dataset's, by name."""
-    by_name = {name.casefold(): number for number, name in ours.items()}
+def _classes(
+    file: Path, theirs: Mapping[int, str], ours: Mapping[int, str], also: Mapping[str, int] | None = None
+) -> dict[int, int]:
+    """The model's class number to the dataset's, by name; `also` has further names."""
+    by_name = {name.casefold(): number for name, number in (also or {}).items()}
+    by_name |= {name.casefold(): number for number, name in ours.items()}
     found = {number: by_name[name.casefold()] for number, name in theirs.items() if name.casefold() in by_name}
     if not found:
         raise UsageError(
@@ -121,3 +132,108 @@ def _detections(found: Sequence[Rows], classes: Mapping[int, int]) -> Detections
     table = table[kept]
     box = np.concatenate([table[:, :2], table[:, 2:4] - table[:, :2]], axis=1)
     return sorted_detections(image[kept], ours, box, table[:, 4])
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The detection of one image that a model is surest of, among those in a class of the dataset.
+
+    Attributes:
+        score: Confidence from 0 to 1.
+        category: Class id of the dataset.
+        box: Left, top, right and bottom in pixels of the image as its EXIF tag turns it.
+    """
+
+    score: float
+    category: int
+    box: tuple[float, float, float, float]
+
+
+class Scorer:
+    """A model that is asked about images bit by bit; what it found is kept in the cache.
+
+    Attributes:
+        sha256: Of the model's file.
+        imgsz: Side in pixels that images are resized to.
+    """
+
+    def __init__(self, look: Look, store: ScoreCache, classes: Mapping[int, int], *, sha256: str, imgsz: int) -> None:
+        self.sha256, self.imgsz = sha256, imgsz
+        self._look, self._store, self._classes = look, store, dict(classes)
+        self._known = store.read()
+
+    def is_known(self, image_sha256: str) -> bool:
+        """Whether the image with that content need not be looked at any more."""
+        return image_sha256 in self._known
+
+    def best(self, image_sha256: str) -> Best | None:
+        """The best detection in an image that is known; None where there is none in a class of the dataset."""
+        rows = self._known[image_sha256]
+        rows = rows[np.isin(rows[:, 5].astype(np.int64), list(self._classes))]
+        if not len(rows):
+            return None
+        row = rows[int(rows[:, 4].argmax())].astype(np.float64).tolist()
+        return Best(row[4], self._classes[int(row[5])], (row[0], row[1], row[2], row[3]))
+
+    def look(self, images: Mapping[str, str], *, told: Callable[[], None], stopped: Callable[[], bool]) -> list[str]:
+        """Score images that are not known yet, and store what was found in one step.
+
+        Args:
+            images: SHA-256 of the content to the path.
+            told: Called after each image.
+            stopped: Whether to give up; what was found so far is stored.
+
+        Returns:
+            Of the images, those that cannot be read.
+
+        Raises:
+            UsageError: The model cannot be run.
+            OSError: The cache folder cannot be written.
+        """
+        found: dict[str, Rows] = {}
+        unreadable: list[str] = []
+        try:
+            for sha256, path in images.items():
+                if stopped():
+                    break
+                if not self.is_known(sha256):
+                    rows = self._look(path)
+                    if rows is None:
+                        unreadable.append(sha256)
+                    else:
+                        found[sha256] = rows
+                told()
+        finally:
+            if found:
+                self._store.write(found)
+                self._known.update(found)
+        return unreadable
+
+
+@contextlib.contextmanager
+def open_scorer(
+    file: Path,
+    names: Mapping[int, str],
+    *,
+    also: Mapping[str, int],
+    cache: Path,
+    imgsz: int | None = None,
+    device: str = "auto",
+) -> Iterator[Scorer]:
+    """A model that is asked about images bit by bit; it is gone after the block.
+
+    Args:
+        file: An .onnx or .pt file.
+        names: The dataset's classes, which the model's are matched to by name.
+        also: What other class names of a model stand for, as class ids of the dataset.
+        cache: Where scores are kept.
+        imgsz: Side in pixels to resize images to; None for the model's own.
+        device: What to run it on.
+
+    Raises:
+        UsageError: The model cannot be run, or has none of the dataset's classes.
+    """
+    model, store, digest = _opened(file, cache, imgsz, device)
+    classes = _classes(file, model.names, names, also)
+    with model.running() as look:
+        yield Scorer(look, store, classes, sha256=digest, imgsz=model.imgsz)

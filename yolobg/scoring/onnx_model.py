@@ -6,8 +6,9 @@ OpenCV's resize is part of that: Pillow's flips several per cent of the decision
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolobg.errors import UsageError
-from yolobg.scoring.cache import Rows
+from yolobg.scoring.cache import Look, Rows
 from yolobg.scoring.extra import check_extra
 
 __all__ = ["OnnxModel", "open_onnx", "suppress_overlaps"]
@@ -52,14 +53,27 @@ class OnnxModel:
     _dynamic: bool
     _end_to_end: bool
 
-    def score(self, images: Sequence[str]) -> Iterator[Rows]:
+    def score(self, images: Iterable[str]) -> Iterator[Rows]:
         """What the model finds in each image; see `ScoreCache` for the columns.
 
         Raises:
             UsageError: An image cannot be read, or the model gives what no detector does.
         """
         for image in images:
-            yield self._one(_read_image(image))
+            picture = _read_image(image)
+            if picture is None:
+                raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
+            yield self._one(picture)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Look]:
+        """A function that looks at one image after the other, and gives None for one that cannot be read."""
+
+        def look(image: str) -> Rows | None:
+            picture = _read_image(image)
+            return None if picture is None else self._one(picture)
+
+        yield look
 
     def _one(self, picture: NDArray[np.uint8]) -> Rows:
         prepared = _letterbox(picture, self.imgsz, self._stride, smallest=self._dynamic)
@@ -114,13 +128,11 @@ def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
     return OnnxModel(names, size, session, stride, dynamic, told.get("end2end") == "True" or last == _ROW)
 
 
-def _read_image(image: str) -> NDArray[np.uint8]:
+def _read_image(image: str) -> NDArray[np.uint8] | None:
     import cv2  # noqa: PLC0415 - only where a model has to be run
 
     # Not `imread`, which fails on names that are not ASCII on Windows.
     picture: NDArray[np.uint8] | None = cv2.imdecode(np.fromfile(image, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
     return picture
 
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from yolobg.errors import UsageError
-from yolobg.scoring.cache import Rows
+from yolobg.scoring.cache import Look, Rows
 
 __all__ = ["PYTHON", "Checkpoint", "open_checkpoint"]
 
@@ -43,16 +43,32 @@ class Checkpoint:
     _file: Path
     _device: str
 
-    def score(self, images: Sequence[str]) -> Iterator[Rows]:
+    def score(self, images: Iterable[str]) -> Iterator[Rows]:
         """What the model finds in each image; see `ScoreCache` for the columns.
 
         Raises:
-            UsageError: Ultralytics fails; the message has the end of what it said.
+            UsageError: An image cannot be read, or Ultralytics fails; the message has the end of what it said.
         """
-        with _worker(self._file, self.imgsz, self._device, images) as lines:
-            next(lines)
-            for line in lines:
-                yield np.array(line["rows"], dtype=np.float32).reshape(-1, 6)
+        with self.running() as look:
+            for image in images:
+                rows = look(image)
+                if rows is None:
+                    raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
+                yield rows
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Look]:
+        """A function that looks at one image after the other, and gives None for one that cannot be read.
+
+        Raises:
+            UsageError: As `score`.
+        """
+        with _worker(self._file, self.imgsz, self._device) as (_, ask):
+            yield lambda image: _rows(ask(image)["rows"])
+
+
+def _rows(given: list[list[float]] | None) -> Rows | None:
+    return None if given is None else np.array(given, dtype=np.float32).reshape(-1, 6)
 
 
 def open_checkpoint(file: Path, *, imgsz: int | None, device: str) -> Checkpoint:
@@ -66,31 +82,51 @@ def open_checkpoint(file: Path, *, imgsz: int | None, device: str) -> Checkpoint
     Raises:
         UsageError: There is no Ultralytics, or it cannot open the file.
     """
-    with _worker(file, imgsz or 0, device, ()) as lines:
-        told = next(lines)
+    with _worker(file, imgsz or 0, device) as (told, _):
+        pass
     names = {int(number): str(name) for number, name in told["names"].items()}
     return Checkpoint(names, int(told["imgsz"]), file, device)
 
 
 @contextlib.contextmanager
-def _worker(file: Path, imgsz: int, device: str, images: Sequence[str]) -> Iterator[Iterator[dict[str, Any]]]:
-    """The answers of a worker; it is gone after the block, however that ends."""
+def _worker(file: Path, imgsz: int, device: str) -> Iterator[tuple[dict[str, Any], Callable[[str], dict[str, Any]]]]:
+    """What a worker says of its model, and how to ask it about an image; it ends with the block."""
     python = os.environ.get(PYTHON) or sys.executable
     command = [python, str(_WORKER), str(file), str(imgsz), device]
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as asked:
-        asked.write(json.dumps(list(images)).encode())
-        asked.seek(0)
+    with tempfile.TemporaryFile() as said:
         try:
-            process = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=told, env=_environment())  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603 - the user's own interpreter
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=_environment()
+            )  # fmt: skip
         except OSError as error:
             raise UsageError(f"{PYTHON}: {python} cannot be started: {error.strerror}") from error
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdin is not None  # noqa: S101 - pipes were asked for
+        assert process.stdout is not None  # noqa: S101 - as above
+        questions, answers = process.stdin, process.stdout
+
+        def answer() -> dict[str, Any]:
+            line = answers.readline()
+            if not line:
+                raise _failed(process, said, file)
+            told: dict[str, Any] = json.loads(line)
+            return told
+
+        def ask(image: str) -> dict[str, Any]:
+            # Where it has ended, there is no answer, and what it said is the reason.
+            with contextlib.suppress(OSError):
+                questions.write(json.dumps(image).encode() + b"\n")
+                questions.flush()
+            return answer()
+
         try:
-            with process.stdout:
-                yield _answers(process, process.stdout, told, file)
+            yield answer(), ask
         finally:
             process.kill()
             process.wait()
+            answers.close()
+            # What could not be sent any more is sent again when it is closed.
+            with contextlib.suppress(OSError):
+                questions.close()
 
 
 def _environment() -> dict[str, str]:
@@ -98,18 +134,14 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "YOLO_AUTOINSTALL": "False", "PYTHONUNBUFFERED": "1"}
 
 
-def _answers(
-    process: subprocess.Popen[bytes], lines: IO[bytes], told: IO[bytes], file: Path
-) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        yield json.loads(line)
-    if process.wait():
-        told.seek(0)
-        said = told.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        last = said[-1][:300] if said else f"exit code {process.returncode}"
-        hint = (
-            f"; install Ultralytics beside yolobg, or name an interpreter that has it in {PYTHON}"
-            if "No module named 'ultralytics'" in last
-            else ""
-        )
-        raise UsageError(f"{file}: Ultralytics cannot run it: {last}{hint}")
+def _failed(process: subprocess.Popen[bytes], told: IO[bytes], file: Path) -> UsageError:
+    code = process.wait()
+    told.seek(0)
+    said = told.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+    last = said[-1][:300] if said else f"exit code {code}"
+    hint = (
+        f"; install Ultralytics beside yolobg, or name an interpreter that has it in {PYTHON}"
+        if "No module named 'ultralytics'" in last
+        else ""
+    )
+    return UsageError(f"{file}: Ultralytics cannot run it: {last}{hint}")

@@ -1,0 +1,30 @@
+"""What a person reads of the images that a model chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from yolobg.results import Mined
+
+__all__ = ["mined_parts"]
+
+_EVIDENCE = (
+    "No controlled study shows that such images do better than random ones with YOLOv8 and later. Where they were "
+    "clearly better, they came from the place where the model is used (--source your_images)."
+)
+
+
+def mined_parts(mined: Mined, *, model: str) -> Iterator[RenderableType]:
+    """How a model helped to choose, and what is known about choosing so."""
+    hard = sum(image.rank is not None for image in mined.images)
+    near = f"; {mined.near_duplicates:,} near-duplicates were left out" if mined.near_duplicates else ""
+    yield Text(
+        f"{model} looked at {mined.scored:,} images; {mined.fired:,} of them fire at {mined.min_score:g}"
+        f"{near}. Chosen: {hard:,} of those that fire, {len(mined.images) - hard:,} at random."
+    )
+    yield Text(_EVIDENCE)
+    if not mined.reviewed:
+        yield Text("Nobody has looked at these images yet: look with `yolobg review`.")

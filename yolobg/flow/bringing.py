@@ -1,0 +1,77 @@
+"""How the images of a plan come into staging; `mining` has another way, in which a model looks at them first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolobg.changes.records import Manifest, Mining
+from yolobg.images import fetch_images
+from yolobg.model import Failed, ImageRecord, Progress, Staged
+
+if TYPE_CHECKING:
+    from yolobg.flow.candidates import Choice
+    from yolobg.flow.planning import Plan
+
+__all__ = ["Bring", "Brought", "Wanted", "bring_first"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What has to come into staging.
+
+    Attributes:
+        plan: The plan; its target says how many.
+        choice: The candidates, best first.
+        manifest: What is recorded of the dataset.
+        records: Gives the source's records of ids, in their order; to be called from this thread.
+        staging: The folder.
+        refuse: Told each verified image, in the order of the candidates; the reason why it must not come in, or None.
+        progress: Called with how far each stage is.
+    """
+
+    plan: Plan
+    choice: Choice
+    manifest: Manifest
+    records: Callable[[Sequence[int]], Iterator[ImageRecord]]
+    staging: Path
+    refuse: Callable[[Staged], str | None]
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What came.
+
+    Attributes:
+        staged: Verified images in staging, as many as are needed; fewer where the source has no more.
+        failed: Candidates that could not be had or used.
+        mining: The model that helped to choose, and what it found.
+    """
+
+    staged: tuple[Staged, ...]
+    failed: tuple[Failed, ...]
+    mining: Mining | None = None
+
+
+Bring = Callable[[Wanted], Brought]
+
+
+def bring_first(wanted: Wanted) -> Brought:
+    """Bring the first candidates that can be had.
+
+    Raises:
+        YolobgError: As `fetch_images`.
+    """
+    fetched = fetch_images(
+        wanted.records(wanted.choice.ranked),
+        needed=wanted.plan.target.needed,
+        origin=wanted.choice.source.origin,
+        staging=wanted.staging,
+        jobs=wanted.plan.request.jobs,
+        accept=wanted.refuse,
+        progress=wanted.progress,
+    )
+    return Brought(fetched.staged, fetched.failed)
