@@ -145,24 +145,13 @@ class Request:
         metadata=_about("Only use images that the evidence verifies to be free of every class."),
     )
     hard: str | Path | None = field(
-        default=None,
-        metadata=_about(
-            "Your model (.pt, .onnx): half of the images are those it fires on most, half are random.", metavar="MODEL"
-        ),
+        default=None, metadata=_about("Your model: take half of the images from those it fires on.", metavar="MODEL")
     )
-    hard_share: float = field(
-        default=0.5, metadata=_about("Share (0-1) of the images that fire, with --hard.", metavar="SHARE")
-    )
-    min_score: float = field(
-        default=0.25, metadata=_about("Confidence (0-1) from which an image fires, with --hard.", metavar="SCORE")
-    )
+    hard_share: float = field(default=0.5, metadata=_about("With --hard: share (0-1) that fires.", metavar="SHARE"))
+    min_score: float = field(default=0.25, metadata=_about("With --hard: lowest score that fires.", metavar="SCORE"))
     pool: int | None = field(
         default=None,
-        metadata=_about(
-            "How many images the model looks at, at most, with --hard; auto is 20 for each needed, 5000 at most.",
-            metavar="auto|N",
-            shown="auto",
-        ),
+        metadata=_about("With --hard: how many images to look at, at most.", metavar="auto|N", shown="auto"),
     )
     recheck: bool = field(
         default=False,

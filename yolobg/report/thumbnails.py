@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-__all__ = ["PIXEL_LIMIT", "Picture", "embed", "open_small", "shrink"]
+__all__ = ["PIXEL_LIMIT", "Box", "Picture", "embed", "open_small", "shrink"]
 
 PIXEL_LIMIT = 100_000_000
 """Pixels above which a picture is not decoded; COCO's largest has 0.4 million."""
@@ -71,13 +71,28 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def shrink(path: Path, *, edge_px: int, quality: int) -> tuple[bytes, int, int]:
+Box = tuple[float, float, float, float]
+
+# EXIF orientations that swap width and height.
+_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
+_LINES = ((255, 255, 255), (214, 40, 40))
+
+
+def shrink(path: Path, *, edge_px: int, quality: int, box: Box | None = None) -> tuple[bytes, int, int]:
     """A small JPEG of a picture, with its width and height in pixels; carries none of the original's metadata.
+
+    Args:
+        path: The picture.
+        edge_px: As for `open_small`.
+        quality: Of the JPEG.
+        box: Left, top, right and bottom of a frame to draw, in pixels of the upright original.
 
     Raises:
         OSError: As `open_small`.
     """
     small = open_small(path, edge_px)
+    if box is not None:
+        _frame(small, box, _upright_size(path))
     out = io.BytesIO()
     small.save(out, "JPEG", quality=quality)
     return out.getvalue(), small.width, small.height
@@ -92,3 +107,22 @@ def embed(path: Path, *, edge_px: int, quality: int) -> Picture | None:
     # Marked as safe, since looking through a megabyte of base64 takes as long as making it.
     data = Markup(base64.b64encode(jpeg).decode("ascii"))  # noqa: S704 - letters, digits, `+/=`
     return Picture(Markup("data:image/jpeg;base64,") + data, width, height)
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        return (image.height, image.width) if turned else image.size
+
+
+def _frame(small: Image.Image, box: Box, full: tuple[int, int]) -> None:
+    """Draw a frame, light outside and dark inside, so that it shows on anything; what lies outside is cut off."""
+    scales = [new / old for new, old in zip(small.size, full, strict=True)]
+    across = sorted(min(max(side * scales[0], 0), small.width - 1) for side in (box[0], box[2]))
+    down = sorted(min(max(side * scales[1], 0), small.height - 1) for side in (box[1], box[3]))
+    draw = ImageDraw.Draw(small)
+    for number, colour in enumerate(_LINES):
+        inner = 2 * number
+        if across[1] - across[0] > 2 * inner and down[1] - down[0] > 2 * inner:
+            corners = (across[0] + inner, down[0] + inner, across[1] - inner, down[1] - inner)
+            draw.rectangle(corners, outline=colour, width=2)

@@ -19,7 +19,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from yolobg.errors import UsageError, YolobgError
-from yolobg.report.thumbnails import shrink
+from yolobg.report.thumbnails import Box, shrink
 from yolobg.review.apply import Applied
 from yolobg.review.decisions import Act
 from yolobg.review.server_door import Door, Server, most_strangers
@@ -126,7 +126,8 @@ class Review:
             raise NotFound
         try:
             stat = path.stat()
-            jpeg = self._picture(str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size])
+            box = self.session.box(_small_number(number))
+            jpeg = self._picture(str(path), stat.st_mtime_ns, stat.st_size, EDGES_PX[size], box)
         except OSError as error:
             raise NotFound("yolobg: this picture cannot be shown") from error
         response = Response(jpeg, content_type="image/jpeg")
@@ -135,9 +136,9 @@ class Review:
             response.headers["Cache-Control"] = "private, max-age=3600, immutable"
         return response
 
-    def _paint(self, path: str, _changed_ns: int, _size_bytes: int, edge_px: int) -> bytes:
+    def _paint(self, path: str, _changed_ns: int, _size_bytes: int, edge_px: int, box: Box | None) -> bytes:
         with self._painting:
-            return shrink(Path(path), edge_px=edge_px, quality=82)[0]
+            return shrink(Path(path), edge_px=edge_px, quality=82, box=box)[0]
 
     # ------------------------------------------------------------ what a page asks
 

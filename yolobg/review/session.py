@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from yolobg.changes.manifest import absolute, manifest_path, relative
-from yolobg.changes.records import Manifest
+from yolobg.changes.manifest import absolute, manifest_path, relative, run_key
+from yolobg.changes.records import Found, Manifest
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
@@ -28,6 +28,9 @@ from yolobg.review.decisions import Act, State, act, path_list, read_state, undo
 __all__ = ["ANY_CLASS", "Session"]
 
 ANY_CLASS = "any"
+SURE = 0.8
+"""Images in which the model that chose them found something with a higher score come first."""
+
 MOST_OWN = 5000
 """Backgrounds of the user that are shown; a user with more has other ways to look at them."""
 
@@ -38,6 +41,13 @@ class Item:
 
     number: int
     card: Card
+    found: Found | None = None
+
+    @property
+    def title(self) -> str:
+        """The card's title, and what the model that chose the image found in it."""
+        found = self.found
+        return f"{self.card.title}: {found.category} {found.score:.2f}" if found else self.card.title
 
 
 class Session:
@@ -73,8 +83,13 @@ class Session:
         with Catalogs() as catalogs:
             cards = cards_of(mine.entries, mine, dataset, catalogs)
         cards += _own_cards(dataset, manifest)
+        found = _found(mine)
+        # What a model is sure of is where an object may be after all.
+        cards.sort(key=lambda card: -one.score if (one := found.get(card.image)) and one.score > SURE else 0)
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
-        self.items = {number: Item(number, card) for number, card in zip(numbers, cards, strict=True)}
+        self.items = {
+            number: Item(number, card, found.get(card.image)) for number, card in zip(numbers, cards, strict=True)
+        }
         self.state = without_images(read_state(dataset.root, dataset.name), {card.image for card in cards})
         if not self.to_apply:
             self.state = msgspec.structs.replace(self.state, base={})
@@ -218,6 +233,22 @@ class Session:
         item = self.items.get(number)
         return item.card.path if item else None
 
+    def box(self, number: int) -> tuple[float, float, float, float] | None:
+        """Where the model that chose an image found something; None where there is no such thing."""
+        item = self.items.get(number)
+        return item.found.box if item and item.found else None
+
+
+def _found(manifest: Manifest) -> dict[str, Found]:
+    """By image, what the model that chose it found there."""
+    by_run = {
+        run_key(run): {one.source_id: one for one in run.mining.found if one.category}
+        for run in manifest.runs
+        if run.mining is not None
+    }
+    found = ((entry.image, by_run.get(run_key(entry), {}).get(entry.source_id)) for entry in manifest.entries)
+    return {image: one for image, one in found if one is not None}
+
 
 def _own_cards(dataset: Dataset, manifest: Manifest) -> list[Card]:
     """The backgrounds that were there before us, each once."""
@@ -240,7 +271,7 @@ def _told(item: Item) -> dict[str, Any]:
     card, entry = item.card, item.card.entry
     return {
         "number": item.number,
-        "title": card.title,
+        "title": item.title,
         "image": card.image,
         "split": card.split,
         "ours": entry is not None,
