@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from yolobg.version import __version__
 
 if TYPE_CHECKING:
-    from yolobg.api import augment, carry_out, classes, download, evaluate, plan, preview, remove, status
+    from yolobg.api import augment, carry_out, classes, download, plan, preview, remove, status
     from yolobg.errors import (
         AnnotationsError,
         DatasetError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
         YolobgError,
     )
+    from yolobg.evaluation.evaluate import evaluate
     from yolobg.evaluation_results import Evaluation
     from yolobg.flow.options import Options
     from yolobg.flow.planning import Plan
@@ -55,7 +56,7 @@ _HOMES = {
     "classes": "yolobg.api",
     "convert": "yolobg.formats.convert",
     "download": "yolobg.api",
-    "evaluate": "yolobg.api",
+    "evaluate": "yolobg.evaluation.evaluate",
     "match_classes": "yolobg.matching.matcher",
     "plan": "yolobg.api",
     "preview": "yolobg.api",

@@ -38,14 +38,13 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from yolobg.demo import Demo
-    from yolobg.evaluation_results import Evaluation
     from yolobg.flow.options import Options
 
 _OBJECTS_ONLY = (
     "counted by COCO's object labels; captions and licences are counted too once a run has fetched COCO's annotations"
 )
 
-__all__ = ["augment", "carry_out", "classes", "download", "evaluate", "plan", "preview", "remove", "run_demo", "status"]
+__all__ = ["augment", "carry_out", "classes", "download", "plan", "preview", "remove", "run_demo", "status"]
 
 
 @describe_options()
@@ -314,73 +313,6 @@ def classes(
         judged = judge(catalog, source, meant, request, readings=readings)
     excluded = tuple(sorted(excluded_categories(judged.matches, lean=request.lean)))
     return ClassesReport(judged.matches, excluded, judged.info(), judged.warnings + warnings)
-
-
-def evaluate(
-    data_yaml: str | Path,
-    *,
-    before: str | Path | Sequence[str | Path] = (),
-    after: str | Path | Sequence[str | Path] = (),
-    backgrounds: str | Path | None = None,
-    split: str = "val",
-    images: int = 1000,
-    seed: int = 0,
-    conf: Sequence[float] = (0.25, 0.5),
-    bootstrap: int = 2000,
-    categories: int | None = None,
-    imgsz: int | None = None,
-    device: str = "auto",
-    batch: int = 8,
-    dry_run: bool = False,
-    report: bool = True,
-    output: str | Path | None = None,
-    progress: Progress = no_progress,
-) -> Evaluation:
-    """Measure what backgrounds changed: recall at equal image false-alarm rates, with an interval, and AP beside it.
-
-    Needs the extra `evaluate` (numpy, pycocotools). Changes nothing in the dataset but for the page, and keeps what
-    models found in the cache. Promises that no image of any split, of the manifest or of the rejected ones is among the
-    backgrounds, and the same figures for the same files and seed.
-
-    Args:
-        data_yaml: The dataset's data.yaml, or a folder that holds one.
-        before: The model without the added backgrounds: .pt (run by your own Ultralytics), .onnx (extra `onnx`), or its
-            predictions in COCO's results format (.json). Several are training runs (seeds) of it.
-        after: The model with them, in the same way; nothing for the figures of one side.
-        backgrounds: Held-out images without objects: a folder, or a .json file that lists them.
-        split: The split whose labelled images give recall and AP.
-        images: How many of the backgrounds to use at most.
-        seed: Which of the backgrounds, and which draws.
-        conf: Confidences for the figures at fixed settings.
-        bootstrap: How many draws the intervals rest on.
-        categories: The number of the first class in the predictions, 0 or 1; None settles it by the numbers there.
-        imgsz: Side in pixels that images are resized to for a model; None for the model's own.
-        device: What a model is run on: `auto`, `cpu` or what Ultralytics calls a device.
-        batch: After how many images the scores of a model are stored, so that an interrupted run goes on there.
-        dry_run: Only list the images to predict on, in `predict_on`.
-        report: Whether to write a page, `.yolobg/evaluate/<time>.html` below the dataset's root. If that cannot be
-            written, a warning says so.
-        output: Another folder for the page; it is made if it is not there.
-        progress: Called with how far each stage is.
-
-    Returns:
-        The figures; the names of the fields are the keys of `--json`. In a notebook they show as a table and a curve.
-
-    Raises:
-        YolobgError: The extra is missing, or the dataset, the backgrounds or a model cannot be used.
-    """
-    from yolobg.scoring.extra import check_extra  # noqa: PLC0415 - for this command alone
-
-    check_extra()
-    from yolobg.evaluation.options import EvaluateOptions, paths_of  # noqa: PLC0415 - as above
-    from yolobg.evaluation.run import evaluate_models  # noqa: PLC0415 - needs numpy
-
-    options = EvaluateOptions(
-        paths_of(before), paths_of(after), split=split, backgrounds=backgrounds, images=images, seed=seed,
-        conf=tuple(conf), bootstrap=bootstrap, categories=categories, imgsz=imgsz, device=device, batch=batch,
-        dry_run=dry_run, report=report, output=None if output is None else Path(output),
-    )  # fmt: skip
-    return evaluate_models(data_yaml, options, progress=progress)
 
 
 def run_demo(folder: Path, *, progress: Progress = no_progress) -> tuple[Demo, Report]:

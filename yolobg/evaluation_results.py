@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from yolobg.model import SCHEMA, Contamination
+from yolobg.model import SCHEMA, ClassMatch, Contamination
 
 __all__ = [
     "AtConfidence",
@@ -265,12 +265,21 @@ class ByCategory:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundSet:
-    """The held-out backgrounds: where they come from, how many, and why others were left out."""
+    """The held-out backgrounds.
+
+    Attributes:
+        source: Where they come from.
+        images: How many.
+        found: Of how many.
+        left_out: Reason to number of images that were left out.
+        classes: What each class name of the dataset excludes there; empty for a folder or list.
+    """
 
     source: str
     images: int
     found: int
     left_out: dict[str, int]
+    classes: tuple[ClassMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

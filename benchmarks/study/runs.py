@@ -17,6 +17,7 @@ from yolobg.evaluation.backgrounds import hold_out
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.figures import Comparison, Side, compare, rates_for
 from yolobg.evaluation.truth import read_truth
+from yolobg.flow.seen import Seen
 from yolobg.scoring.models import score_images
 from yolobg.version import __version__
 
@@ -101,7 +102,7 @@ def _run(material: Material, arm: Arm, seed: int, place: Place, machine: Machine
 def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Side, Comparison]:
     dataset = open_dataset(material.dataset)
     truth = read_truth(dataset.data, "val")
-    held = hold_out(dataset, material.held_out, count=_ALL, seed=0)
+    held = hold_out(Seen(dataset), material.held_out, count=_ALL, seed=0)
     images = [*truth.images, *held.images]
     scored = score_images(
         trained.weights,

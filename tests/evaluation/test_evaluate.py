@@ -299,8 +299,6 @@ def test_options__out_of_range_are_refused_before_anything_is_read(arguments: di
 def test_inputs__that_are_not_there(data: Path, frames: Path, tmp_path: Path, toy: tuple[Path, Path]) -> None:
     with pytest.raises(AnnotationsError, match=r"gone\.json: cannot be read"):
         yolobg.evaluate(data, before=tmp_path / "gone.json", backgrounds=frames)
-    with pytest.raises(UsageError, match="give held-out backgrounds"):
-        yolobg.evaluate(data, before=toy[0])
     with pytest.raises(UsageError, match="give a folder of images"):
         yolobg.evaluate(data, before=toy[0], backgrounds=tmp_path / "gone")
     (tmp_path / "empty").mkdir()
@@ -332,6 +330,15 @@ def test_model__is_run_once_and_evaluated_like_predictions(
     again = yolobg.evaluate(data, before=tmp_path / "noisy.pt", backgrounds=frames, conf=(0.7,), bootstrap=100)
     assert again.models[0].at_confidence["0.7"].false_alarms == 0
     assert len(asked.read_text("utf-8").splitlines()) == VAL + 20, "the second time, all scores are in the cache"
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", str(tmp_path / "gone"))
+    assert yolobg.evaluate(data, before=tmp_path / "noisy.pt", backgrounds=frames, bootstrap=100) == first, (
+        "nobody is asked"
+    )
+    for kept in Path(os.environ["YOLOBG_CACHE_DIR"]).glob("scores/models/*"):
+        kept.write_bytes(b"{")
+    monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", stand_in_python(tmp_path, asked))
+    assert yolobg.evaluate(data, before=tmp_path / "noisy.pt", backgrounds=frames, bootstrap=100) == first
+    assert len(asked.read_text("utf-8").splitlines()) == VAL + 20
     assert "what models found" in run("cache", "path").stderr
     run("cache", "clear")
     assert not list(Path(os.environ["YOLOBG_CACHE_DIR"]).rglob("*.scores"))

@@ -52,21 +52,22 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "scoring": BASE,
     "mining": (*BASE, "changes", "flow", "images", "scoring", "sources"),
     "evaluation": (
-        *BASE, "changes", "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
+        *BASE, "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
     "api": (
-        *BASE, "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "matching", "mining",
-        "report", "results", "scoring", "sources.catalog",
+        *BASE, "changes", "dataset", "demo", "flow", "matching", "mining", "report", "results", "sources.catalog",
     ),
     "review": (*BASE, "api", "changes", "dataset", "flow", "html", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
-        *BASE, "api", "changes", "dataset", "demo", "evaluation_results", "flow", "formats", "matching", "report",
-        "results", "review", "scoring", "sources",
+        *BASE, "api", "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "formats", "matching",
+        "report", "results", "review", "scoring", "sources",
         "sources.catalog", "ultralytics", "version",
     ),
-    "__init__": ("api", "errors", "evaluation_results", "flow", "formats", "matching", "results", "version"),
+    "__init__": (
+        "api", "errors", "evaluation", "evaluation_results", "flow", "formats", "matching", "results", "version",
+    ),
     "__main__": ("cli",),
 }  # fmt: skip
 
@@ -92,7 +93,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
 NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools")
-# These folders work on arrays. `api` imports them when `evaluate` is called, once it has found numpy.
+# These folders work on arrays. `evaluation.evaluate` imports them when it is called, once it has found numpy.
 ARRAYS = ("evaluation*", "scoring*")
 # Parts of the same rule: what only the command line may call.
 CALLS_ONLY_IN = {

@@ -22,6 +22,7 @@ def cache() -> None:
 def cache_path() -> None:
     """Print where the catalogs are, and to standard error how large each is and when it was last used."""
     from yolobg.cli.text import clean
+    from yolobg.flow.held_out_images import held_out_size
     from yolobg.scoring.stored import scores_size
     from yolobg.sources.cache_folder import SCORES, cache_folder
     from yolobg.sources.catalog.open import cache_entries, last_use
@@ -35,7 +36,10 @@ def cache_path() -> None:
     scores = scores_size(cache_folder() / SCORES)
     if scores:
         click.echo(f"{scores / 1e6:>10,.1f} MB  what models found in images, for `yolobg evaluate`", err=True)
-    total = scores + sum(entry.size_bytes for entry in entries)
+    images = held_out_size()
+    if images:
+        click.echo(f"{images / 1e6:>10,.1f} MB  images that models are measured on, for `yolobg evaluate`", err=True)
+    total = scores + images + sum(entry.size_bytes for entry in entries)
     click.echo(f"{total / 1e6:>10,.1f} MB in total", err=True)
 
 
@@ -79,12 +83,13 @@ def cache_add(*, what: str) -> None:
 @command(name="clear", example="yolobg cache clear --unused")
 @click.option("--unused", is_flag=True, help="Only those not used for 90 days.")
 def cache_clear(*, unused: bool) -> None:
-    """Delete the catalogs and what models found in images."""
+    """Delete the catalogs, the images that models are measured on, and what models found in images."""
+    from yolobg.flow.held_out_images import clear_held_out
     from yolobg.scoring.stored import clear_scores
     from yolobg.sources.cache_folder import SCORES, cache_folder
     from yolobg.sources.catalog.open import clear_cache, clear_unused
 
-    freed = clear_unused() if unused else clear_cache() + clear_scores(cache_folder() / SCORES)
+    freed = clear_unused() if unused else clear_cache() + clear_scores(cache_folder() / SCORES) + clear_held_out()
     print_result(f"freed {freed / 1e6:,.1f} MB")
 
 

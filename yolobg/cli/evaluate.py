@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolobg.cli.options import PATH, data_yaml_argument, json_option, quiet_option
+from yolobg.cli.options import PATH, data_yaml_argument, json_option, quiet_option, request_options, yes_option
 from yolobg.cli.output import command, show, stderr_console
 from yolobg.errors import UsageError
+from yolobg.flow.held_out_options import HeldOutOptions
 
 if TYPE_CHECKING:
-    from yolobg.evaluation_results import Evaluation
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from yolobg.evaluation.run import EvaluationPlan
+    from yolobg.evaluation_results import Evaluation, Power
 
 __all__ = ["evaluate"]
 
 
-@command(example="yolobg evaluate data.yaml --before plain.pt --after with_backgrounds.pt --backgrounds site_photos/")
+@command(example="yolobg evaluate data.yaml --before plain.pt --after with_backgrounds.pt")
 @data_yaml_argument
 @click.option(
     "--before", metavar="MODEL", type=PATH, multiple=True,
@@ -28,8 +34,9 @@ __all__ = ["evaluate"]
     help="The model with them. Repeatable; without it, only the first side is measured.",
 )  # fmt: skip
 @click.option(
-    "--backgrounds", metavar="DIR|FILE.json", type=str,
-    help="Held-out images without your objects: a folder, best with images from where the model will work, or a list.",
+    "--backgrounds", metavar="NAME|DIR|FILE.json", type=str, default="coco-val2017", show_default=True,
+    help="Held-out images without your objects: of COCO, a folder, or a list. Best: a folder of images from where the "
+    "model will work.",
 )  # fmt: skip
 @click.option(
     "--split", metavar="NAME", default="val", show_default=True, help="The split whose labelled images give recall."
@@ -55,15 +62,33 @@ __all__ = ["evaluate"]
 @click.option(
     "--batch", metavar="N", type=int, default=8, show_default=True, help="Store scores after this many images."
 )
+@request_options(only=HeldOutOptions.__annotations__)
+@click.option(
+    "--images-dir", metavar="DIR_OR_URL", multiple=True,
+    help="Where the images of COCO val2017 or of --annotations are; folders are tried first. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--fetch", is_flag=True, help="Only fetch the backgrounds, and list the images to predict on, as --dry-run."
+)
 @click.option(
     "--output", metavar="DIR", type=PATH, help="Folder for the report page.  [default: .yolobg/evaluate in the dataset]"
 )
 @click.option("--no-report", "report", is_flag=True, flag_value=False, default=True, help="Do not write a report page.")
 @click.option("--dry-run", is_flag=True, help="Only list the images to predict on, one path a line, on stdout.")
+@yes_option
 @json_option
 @quiet_option
 def evaluate(
-    data_yaml: Path, *, conf: str, categories: str | None, imgsz: str, json_: bool, quiet: bool, **options: Any
+    data_yaml: Path,
+    *,
+    options: HeldOutOptions,
+    conf: str,
+    categories: str | None,
+    imgsz: str,
+    yes: bool,
+    json_: bool,
+    quiet: bool,
+    **others: Any,
 ) -> None:
     """Did the backgrounds help? Compare models at equal false-alarm rates.
 
@@ -71,19 +96,52 @@ def evaluate(
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
-    from yolobg.api import evaluate as measure
     from yolobg.cli.progress import bars
 
-    with bars(stderr_console(), wanted=not quiet) as progress:
-        found = measure(
-            data_yaml,
-            conf=_confidences(conf),
-            categories=None if categories is None else int(categories),
-            imgsz=_imgsz(imgsz),
-            progress=progress,
-            **options,
-        )
+    others |= {
+        "conf": _confidences(conf),
+        "categories": None if categories is None else int(categories),
+        "imgsz": _imgsz(imgsz),
+    }
+    console = stderr_console()
+    plan = _plan(
+        data_yaml, options, others, console=console, may_ask=not (yes or json_ or quiet), told=not (json_ or quiet)
+    )
+    with bars(console, wanted=not quiet) as progress:
+        found = plan.carry_out(progress=progress)
     _show(found, json_=json_, quiet=quiet)
+
+
+def _plan(
+    data_yaml: Path, options: HeldOutOptions, others: dict[str, Any], *, console: Console, may_ask: bool, told: bool
+) -> EvaluationPlan:
+    """Plan, where class names stay unresolved ask and plan again; say what can be shown before anything is fetched."""
+    from yolobg.cli.evaluate_text import plan_text, power_text
+    from yolobg.cli.progress import bars
+    from yolobg.cli.questions import Answers
+    from yolobg.evaluation.evaluate import plan_evaluation
+
+    shown: list[Power] = []
+
+    def show_once(power: Power) -> None:
+        if told and power not in shown:
+            console.print(power_text(power), crop=False)
+            shown.append(power)
+
+    def decide(answers: Mapping[str, Sequence[str]]) -> EvaluationPlan:
+        with bars(console, wanted=told) as progress:
+            return plan_evaluation(
+                data_yaml, before_asking=show_once, progress=progress, **(options | {"map": answers}), **others
+            )
+
+    plan = Answers(options.get("map", {}), console=console, may_ask=may_ask).ask_until_clear(
+        decide, lambda made: made.matches
+    )
+    show_once(plan.power)
+    if told and plan.to_fetch:
+        source = plan.backgrounds.info.source
+        console.print(plan_text(source, plan.to_fetch, dry_run=plan.options.dry_run), crop=False)
+    return plan
 
 
 def _confidences(text: str) -> tuple[float, ...]:

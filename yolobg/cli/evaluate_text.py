@@ -14,6 +14,9 @@ from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelF
 __all__ = ["evaluation_notes", "evaluation_text", "power_text"]
 
 _SMALL_P = 0.001
+COCO_VAL2017 = "coco-val2017"
+COCO_IMAGE_MB = 0.163
+"""Mean size of an image of val2017."""
 
 
 def evaluation_notes(found: Evaluation) -> RenderableType:
@@ -28,8 +31,22 @@ def evaluation_notes(found: Evaluation) -> RenderableType:
             + (f" (left out: {left_out})" if left_out else "")
         ),
         *_floor(found),
-        power_text(found.power),
+        *_better_set(found),
     )
+
+
+def plan_text(source: str, images: int, *, dry_run: bool) -> RenderableType:
+    """What is about to be fetched, or would be."""
+    size = f" (about {images * COCO_IMAGE_MB:,.0f} MB)" if source == COCO_VAL2017 else ""
+    what = f"{images:,} images of {clean(source)}{size}"
+    if dry_run:
+        return Text(f"To fetch     {what}: --fetch fetches them and lists the images again")
+    return Text(f"Fetching     {what}; Ctrl-C keeps what was fetched")
+
+
+def _better_set(found: Evaluation) -> Iterator[RenderableType]:
+    if found.backgrounds.source == COCO_VAL2017:
+        yield Text("             Images from where the model will work are a better set: --backgrounds DIR")
 
 
 def power_text(power: Power) -> RenderableType:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from yolobg.model import ClassMatch
 
 __all__ = ["Answers", "plan_with_answers"]
+
+T = TypeVar("T")
 
 MOST_SHOWN = 40
 """So many names of a group are listed."""
@@ -50,7 +52,8 @@ def plan_with_answers(data_yaml: Path, options: Options, *, console: Console, ma
         with bars(console, wanted=not quiet, notes=fetch_notes(options)) as progress:
             return plan(data_yaml, progress=progress, **(options | Options(map=answers)))
 
-    return Answers(options.get("map", {}), console=console, may_ask=may_ask).ask_until_clear(decide)
+    answers = Answers(options.get("map", {}), console=console, may_ask=may_ask)
+    return answers.ask_until_clear(decide, lambda made: made.choice.matches if made.choice else ())
 
 
 class Answers:
@@ -69,8 +72,14 @@ class Answers:
         self._asked = False
         self._fresh: set[str] = set()
 
-    def ask_until_clear(self, run: Callable[[Mapping[str, Sequence[str]]], Plan]) -> Plan:
+    def ask_until_clear(
+        self, run: Callable[[Mapping[str, Sequence[str]]], T], matches_of: Callable[[T], Sequence[ClassMatch]]
+    ) -> T:
         """Run with the answers there are; where names stay unresolved, ask and run again.
+
+        Args:
+            run: What needs the answers.
+            matches_of: What it understood, to be saved if the user wants that.
 
         Raises:
             UnresolvedClassError: Nobody can be asked, or the user gave no answer.
@@ -85,8 +94,8 @@ class Answers:
             except UsageError as error:
                 self._forget_slips(error)
             else:
-                if self._asked and result.choice is not None:
-                    self._offer_to_save(result.choice.matches)
+                if self._asked and (matches := matches_of(result)):
+                    self._offer_to_save(matches)
                 return result
 
     def _forget_slips(self, error: UsageError) -> None:

@@ -1,4 +1,4 @@
-"""The held-out backgrounds: a folder or a list of the user's own images, never one that the dataset has or had.
+"""The held-out backgrounds: of COCO val2017, or a folder or list of the user's own; none that the dataset has or had.
 
 Of a folder or list with more images than asked for, some are chosen by a keyed hash of their names: the same ones each
 time, and asking for more keeps those chosen before.
@@ -6,27 +6,29 @@ time, and asking for more keeps those chosen before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
-from yolobg.changes.rejections import read_rejections
-from yolobg.dataset.all_splits import read_all_images
-from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.inventory import list_images
-from yolobg.dataset.layout import coco_id, label_path
+from yolobg.dataset.layout import label_path
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.evaluation.by_category import Contents
 from yolobg.evaluation_results import BackgroundSet
-from yolobg.files import hash_file, read_ordinary
-from yolobg.flow.duplicates import Known
-from yolobg.flow.planning import recorded
-from yolobg.model import Contamination, ImageRecord, Progress, Staged, no_progress
+from yolobg.files import read_ordinary
+from yolobg.flow.held_out import HeldOut, contents_of
+from yolobg.flow.held_out_images import bring_held_out, places_of
+from yolobg.flow.options import Request
+from yolobg.flow.seen import Seen
+from yolobg.model import Contamination, Progress, no_progress
 
-__all__ = ["FEW", "Backgrounds", "hold_out"]
+__all__ = ["FEW", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
+
+VAL2017 = "coco-val2017"
+"""What `--backgrounds` names the images of COCO that are held out."""
 
 FEW = 200
 """Fewer backgrounds than this show only large differences."""
@@ -80,16 +82,14 @@ class _CocoFile(msgspec.Struct):
     annotations: list[_Annotation] = []
 
 
-def hold_out(
-    dataset: Dataset, place: str | Path, *, count: int, seed: int, progress: Progress = no_progress
-) -> Backgrounds:
-    """Choose the backgrounds for an evaluation.
+def hold_out(seen: Seen, place: str | Path, *, count: int, seed: int, progress: Progress = no_progress) -> Backgrounds:
+    """Choose the backgrounds for an evaluation from a folder or list of the user's own.
 
     Promises that no image of any split, of the manifest or of the list of rejected images is among them: by content
     where the image is on this machine, else by COCO's number in its name.
 
     Args:
-        dataset: The dataset.
+        seen: What the dataset has or had.
         place: A folder of images without objects, or a JSON file: a list of paths, or a COCO-format file, of which the
             images without an annotation count. Relative paths are relative to that file.
         count: How many to choose at most.
@@ -102,7 +102,7 @@ def hold_out(
     """
     path = Path(place).expanduser()
     found = _in_folder(path) if path.is_dir() else _in_list(path)
-    seen = _Seen(dataset)
+    fresh = seen.fresh()
     images: list[str] = []
     left_out = {**found.left_out, "in_dataset": 0, "repeated": 0}
     for image in _ranked(found, seed):
@@ -110,7 +110,7 @@ def hold_out(
             break
         if len(images) % _STRIDE == 0:
             progress("backgrounds", len(images), min(count, len(found.paths)))
-        if (why := seen.why(image)) is None:
+        if (why := fresh.why(image)) is None:
             images.append(image)
         else:
             left_out[why] += 1
@@ -120,6 +120,60 @@ def hold_out(
     ids = {found.ids[image]: at for at, image in enumerate(images) if image in found.ids}
     info = BackgroundSet(str(place), len(images), len(found.paths) + sum(found.left_out.values()), left_out)
     return Backgrounds(tuple(images), ids, info, (*seen.warnings, *_few(len(images))))
+
+
+def bring(held: HeldOut, seen: Seen, request: Request, *, count: int, progress: Progress = no_progress) -> Backgrounds:
+    """Bring the backgrounds of a source to this machine.
+
+    Promises what `hold_out` promises, and that each image is whole.
+
+    Args:
+        held: Which images may be used, in order.
+        seen: What the dataset has or had.
+        request: How to fetch.
+        count: How many to use at most.
+        progress: Called with how far each stage is.
+
+    Raises:
+        DownloadError: Too few can be fetched.
+        YolobgError: Too few are left, or the cache cannot be written.
+    """
+    brought = bring_held_out(
+        held, count, least=min(FEW, count), why_not=seen.fresh().why, jobs=request.jobs, progress=progress
+    )
+    left_out = dict(held.left_out)
+    for why, number in (*brought.left_out.items(), ("not_fetched", len(brought.failed))):
+        left_out[why] = left_out.get(why, 0) + number
+    categories, groups = contents_of(held, brought.ids)
+    return Backgrounds(
+        images=tuple(brought.paths),
+        ids={image_id: place for place, image_id in enumerate(brought.ids)},
+        info=info_of(held, len(brought.ids), left_out),
+        warnings=(*held.warnings, *seen.warnings, *_few(len(brought.ids)), *_fewer(len(brought.ids), count)),
+        contents=Contents(categories, groups),
+        floor=held.judged.overall,
+    )
+
+
+def foreseen(held: HeldOut, seen: Seen, *, count: int) -> Backgrounds:
+    """The backgrounds of a source as they will be if all of the first images can be had; brings none."""
+    images = places_of(held, count)
+    return Backgrounds(
+        images=tuple(images),
+        ids={},
+        info=info_of(held, len(images), held.left_out),
+        warnings=(*held.warnings, *seen.warnings, *_few(len(images)), *_fewer(len(images), count)),
+        floor=held.judged.overall,
+    )
+
+
+def info_of(held: HeldOut, images: int, left_out: Mapping[str, int]) -> BackgroundSet:
+    """Where the backgrounds of a source come from, as the results show it."""
+    return BackgroundSet(held.source.name, images, held.images, dict(left_out), held.judged.matches)
+
+
+def _fewer(images: int, count: int) -> tuple[str, ...]:
+    return (f"{count:,} backgrounds were asked for, and {images:,} could be used",) if images < count else ()
 
 
 def _few(images: int) -> tuple[str, ...]:
@@ -195,34 +249,3 @@ def _without_annotations(listed: _CocoFile, folder: Path) -> _Candidates:
         if record.id is not None:
             found.ids[path] = record.id
     return found
-
-
-class _Seen:
-    """What the dataset has or had, in any split: by content, or by COCO's number for images that are not here."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        everything = read_all_images(dataset.data)
-        rejected = read_rejections(dataset.root).ours
-        manifest = recorded(dataset)
-        self.warnings = everything.warnings
-        self._known = Known(everything.images, manifest, rejected)
-        self._added = {entry.sha256 for entry in manifest.known}
-        held = (*everything.images, *(e.image for e in manifest.known), *(r.image for r in rejected))
-        self._numbers = {coco_id(Path(image).stem) for image in held} - {None}
-        self._chosen: set[str] = set()
-
-    def why(self, image: str) -> str | None:
-        """Why an image cannot be a held-out one: a key of `left_out`, or None if it can."""
-        path = Path(image)
-        try:
-            size, sha256 = path.stat().st_size, hash_file(path)
-        except OSError:
-            return "in_dataset" if coco_id(path.stem) in self._numbers else None
-        if sha256 in self._added or self._known.holds_content(
-            Staged(ImageRecord(0, path.name, 0, 0), image, size, sha256, image)
-        ):
-            return "in_dataset"
-        if sha256 in self._chosen:
-            return "repeated"
-        self._chosen.add(sha256)
-        return None

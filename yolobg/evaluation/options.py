@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from yolobg.errors import UsageError
+from yolobg.evaluation.backgrounds import VAL2017
+from yolobg.flow.held_out_options import HeldOutOptions
+from yolobg.flow.options import Request, stored_options
 from yolobg.scoring.models import MODEL_SUFFIXES
 
-__all__ = ["EvaluateOptions", "command_line", "paths_of"]
+__all__ = ["EvaluateOptions", "command_line", "options_of"]
 
+Models = str | Path | Sequence[str | Path]
+
+_OF_COCO = ("annotations", "images", "map", "exclude", "unmapped", "lean", "captions", "evidence", "verified")
+_FLAGS = {"images": "--images-dir", "captions": "--no-captions"}
 _RANGES = (
     ("images", 1, 1_000_000),
     ("seed", 0, 2**63 - 1),
@@ -31,7 +39,8 @@ class EvaluateOptions:
     before: tuple[Path, ...]
     after: tuple[Path, ...] = ()
     split: str = "val"
-    backgrounds: str | Path | None = None
+    backgrounds: str | Path = VAL2017
+    request: Request = field(default_factory=Request)
     images: int = 1000
     seed: int = 0
     conf: tuple[float, ...] = (0.25, 0.5)
@@ -43,13 +52,17 @@ class EvaluateOptions:
     dry_run: bool = False
     report: bool = True
     output: Path | None = None
+    fetch: bool = False
 
     def __post_init__(self) -> None:
         """Check each option."""
-        if not self.before and not self.dry_run:
+        if not self.before and self.measures:
             raise UsageError("give at least one model with --before")
-        if self.backgrounds is None:
-            raise UsageError("give held-out backgrounds with --backgrounds: a folder, or a .json file that lists them")
+        if not self.from_coco and (given := _given(self.request)):
+            raise UsageError(
+                f"--backgrounds {self.backgrounds}: {given} says which images of COCO are used; it can't be combined "
+                "with a folder or list of your own"
+            )
         _check_models((*self.before, *self.after))
         for name, least, most in _RANGES:
             value = getattr(self, name)
@@ -64,6 +77,22 @@ class EvaluateOptions:
                 "output: a folder for a page that is not to be written; leave out one of --output, --no-report"
             )
 
+    @property
+    def from_coco(self) -> bool:
+        """Whether the backgrounds come from COCO val2017 or the user's own annotations, not from a folder or list."""
+        return str(self.backgrounds) == VAL2017
+
+    @property
+    def measures(self) -> bool:
+        """Whether models are measured, not only images listed."""
+        return not (self.dry_run or self.fetch)
+
+
+def _given(request: Request) -> str:
+    """The first option that was given of those that choose images of COCO."""
+    stored = stored_options(request)
+    return next((_FLAGS.get(name, f"--{name}") for name in _OF_COCO if name in stored), "")
+
 
 def _check_models(files: Sequence[Path]) -> None:
     for file in files:
@@ -71,7 +100,33 @@ def _check_models(files: Sequence[Path]) -> None:
             raise UsageError(f"{file}: expected a model (.pt, .onnx) or predictions in COCO's results format (.json)")
 
 
-def paths_of(models: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+def options_of(
+    *,
+    before: Models,
+    after: Models,
+    images_dir: Models,
+    images: int,
+    seed: int,
+    conf: Sequence[float],
+    output: str | Path | None = None,
+    **others: Any,
+) -> EvaluateOptions:
+    """The arguments of `yolobg.evaluate` as options."""
+    request = HeldOutOptions(**{name: others.pop(name) for name in HeldOutOptions.__annotations__ if name in others})  # type: ignore[typeddict-item]
+    places = (images_dir,) if isinstance(images_dir, (str, Path)) else images_dir
+    return EvaluateOptions(
+        before=_paths(before),
+        after=_paths(after),
+        request=Request(**request, images=places, seed=seed),
+        images=images,
+        seed=seed,
+        conf=tuple(conf),
+        output=None if output is None else Path(output),
+        **others,
+    )
+
+
+def _paths(models: Models) -> tuple[Path, ...]:
     """One model or several as paths."""
     given = [models] if isinstance(models, (str, Path)) else models
     return tuple(Path(model).expanduser() for model in given)
@@ -80,15 +135,26 @@ def paths_of(models: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 def command_line(data_yaml: Path, options: EvaluateOptions) -> tuple[str, ...]:
     """The command, in words, that asks for these options; those that are as they would be anyway are left out."""
     words = ["yolobg", "evaluate", str(data_yaml)]
-    for field in fields(options):
-        value, flag = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
-        if value == field.default:
-            continue
-        if isinstance(value, bool):
-            words.append(flag if value else flag.replace("--", "--no-", 1))
-        elif field.name == "conf":
+    for option in fields(options):
+        value, flag = getattr(options, option.name), f"--{option.name.replace('_', '-')}"
+        if option.name == "request":
+            for name in _OF_COCO:
+                if name in stored_options(value):
+                    words += _words(_FLAGS.get(name, f"--{name}"), getattr(value, name))
+        elif option.name == "conf" and value != option.default:
             words += [flag, ",".join(f"{one:g}" for one in value)]
-        else:
-            for one in value if isinstance(value, tuple) else (value,):
-                words += [flag, str(one)]
+        elif value != option.default:
+            words += _words(flag if value is not False else flag.replace("--", "--no-", 1), value)
     return tuple(words)
+
+
+def _words(flag: str, value: Any) -> Iterator[str]:
+    """An option as it is typed: a switch alone, a repeatable one once for each value."""
+    if isinstance(value, bool):
+        yield flag
+        return
+    if isinstance(value, Mapping):
+        value = tuple(f"{name}={','.join(meant) or 'none'}" for name, meant in value.items())
+    for one in value if isinstance(value, tuple) else (value,):
+        yield flag
+        yield str(one)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.errors import AnnotationsError
-from yolobg.evaluation.backgrounds import Backgrounds, hold_out
+from yolobg.evaluation.backgrounds import FEW, Backgrounds, bring, foreseen, hold_out
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
@@ -22,8 +23,11 @@ from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
 from yolobg.evaluation.verdict import judge, words
 from yolobg.evaluation.worst import WorstImages
-from yolobg.evaluation_results import Evaluation
-from yolobg.model import Progress, no_progress
+from yolobg.evaluation_results import Evaluation, Power
+from yolobg.flow.held_out import HeldOut, choose_held_out
+from yolobg.flow.held_out_images import not_here
+from yolobg.flow.seen import Seen
+from yolobg.model import ClassMatch, Progress, no_progress
 from yolobg.report.evaluation_write import check_output, with_page
 from yolobg.scoring.detections import Scored
 from yolobg.scoring.models import MODEL_SUFFIXES, score_images
@@ -31,41 +35,103 @@ from yolobg.scoring.predictions import ImageIndex, read_predictions
 from yolobg.sources.cache_folder import SCORES, cache_folder
 from yolobg.version import __version__
 
-__all__ = ["evaluate_models"]
+__all__ = ["EvaluationPlan", "plan_evaluation"]
 
 
-def evaluate_models(data_yaml: str | Path, options: EvaluateOptions, *, progress: Progress = no_progress) -> Evaluation:
-    """Measure one side, or two and their difference.
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What an evaluation is about; nothing is fetched or scored yet.
+
+    Attributes:
+        dataset: The dataset.
+        options: What is asked for.
+        truth: The labelled images.
+        seen: What the dataset has or had.
+        held: Which images of a source may be used; None where the backgrounds are the user's own.
+        backgrounds: The backgrounds; of a source, those that come first.
+        to_fetch: How many of them are not on this machine yet.
+    """
+
+    dataset: Dataset
+    options: EvaluateOptions
+    truth: Truth
+    seen: Seen
+    held: HeldOut | None
+    backgrounds: Backgrounds
+    to_fetch: int
+
+    @property
+    def power(self) -> Power:
+        """What the backgrounds and objects can show."""
+        return power_to_show(len(self.backgrounds.images), len(self.truth.image))
+
+    @property
+    def matches(self) -> tuple[ClassMatch, ...]:
+        """What each class name excludes in the source."""
+        return self.held.judged.matches if self.held else ()
+
+    def carry_out(self, *, progress: Progress = no_progress) -> Evaluation:
+        """Measure one side, or two and their difference; fetches the backgrounds that are not here yet.
+
+        Args:
+            progress: Called with how far each stage is.
+
+        Raises:
+            YolobgError: The backgrounds cannot be fetched, or the predictions cannot be used.
+        """
+        dataset, options, truth, held = self.dataset, self.options, self.truth, self.backgrounds
+        if self.held is not None and not options.dry_run:
+            held = bring(self.held, self.seen, options.request, count=options.images, progress=progress)
+        if not options.measures:
+            return _without_figures(dataset, options, truth, held)
+        scored_by = partial(_scored, dataset=dataset, options=options, truth=truth, held=held, progress=progress)
+        sides = [
+            Side.of(
+                name,
+                [scored_by(file) for file in files],
+                truth,
+                backgrounds=len(held.images),
+                classes=len(dataset.data.names),
+            )
+            for name, files in _given(options)
+            if files
+        ]
+        found = _evaluation(dataset, options, truth, held, sides, progress)
+        return with_page(found, dataset.root, options.output, progress=progress) if options.report else found
+
+
+def plan_evaluation(
+    data_yaml: str | Path,
+    options: EvaluateOptions,
+    *,
+    before_asking: Callable[[Power], None] | None = None,
+    progress: Progress = no_progress,
+) -> EvaluationPlan:
+    """Find out what would be measured on; fetches no image.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         options: What is asked for.
+        before_asking: Told what as many backgrounds as asked for can show, before anything is fetched of a source.
         progress: Called with how far each stage is.
 
     Raises:
-        YolobgError: The dataset, the backgrounds or the predictions cannot be used.
+        YolobgError: The dataset or the backgrounds cannot be used, or a class name is not understood.
     """
     if options.output is not None:
         check_output(options.output)
     dataset = open_dataset(data_yaml)
     truth = read_truth(dataset.data, options.split, progress=progress)
-    held = hold_out(dataset, options.backgrounds or "", count=options.images, seed=options.seed, progress=progress)
-    if options.dry_run:
-        return _without_figures(dataset, options, truth, held)
-    scored_by = partial(_scored, dataset=dataset, options=options, truth=truth, held=held, progress=progress)
-    sides = [
-        Side.of(
-            name,
-            [scored_by(file) for file in files],
-            truth,
-            backgrounds=len(held.images),
-            classes=len(dataset.data.names),
-        )
-        for name, files in _given(options)
-        if files
-    ]
-    found = _evaluation(dataset, options, truth, held, sides, progress)
-    return with_page(found, dataset.root, options.output, progress=progress) if options.report else found
+    seen = Seen(dataset)
+    count, request = options.images, options.request
+    if not options.from_coco:
+        held_out = hold_out(seen, options.backgrounds, count=count, seed=options.seed, progress=progress)
+        return EvaluationPlan(dataset, options, truth, seen, None, held_out, 0)
+    if before_asking:
+        before_asking(power_to_show(count, len(truth.image)))
+    held = choose_held_out(dataset.data, request, seen, least=min(FEW, count), progress=progress)
+    first = foreseen(held, seen, count=count)
+    return EvaluationPlan(dataset, options, truth, seen, held, first, not_here(first.images))
 
 
 def _given(options: EvaluateOptions) -> list[tuple[SideName, tuple[Path, ...]]]:

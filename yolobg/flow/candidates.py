@@ -41,7 +41,16 @@ from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.resolve import Source, resolve_source, source_warnings
 
-__all__ = ["Choice", "Judged", "choose", "count_non_commercial", "judge", "source_of"]
+__all__ = [
+    "Choice",
+    "Judged",
+    "check_names",
+    "choose",
+    "count_non_commercial",
+    "judge",
+    "naming_bad_bytes",
+    "source_of",
+]
 
 
 @dataclass(frozen=True)
@@ -141,9 +150,9 @@ def choose(
     """
     source = source_of(request)
     # Before anything is fetched: a wrong name or file of evidence should cost a second, not a download.
-    _check_names(source, data, request)
+    check_names(request, data, source)
     evidence = find_evidence(request.evidence, progress=progress)
-    with open_catalog(source.annotations, progress=progress) as catalog, _naming_bad_bytes(data):
+    with open_catalog(source.annotations, progress=progress) as catalog, naming_bad_bytes(data):
         if saved is not None:
             check_source(saved.file, source, catalog)
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
@@ -170,15 +179,6 @@ def choose(
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned)
 
 
-def _check_names(source: Source, data: DataYaml, request: Request) -> None:
-    """Check what the names mean in COCO, where COCO is the source."""
-    if not source.annotations.official:
-        return
-    with _naming_bad_bytes(data):
-        matches = match_classes(data.names, user_map=request.map, readings=data.readings)
-        check_resolved(matches, unmapped=request.unmapped)
-
-
 def _not_there(judged: Judged, known: Known, catalog: Catalog) -> list[int]:
     """The eligible images that are not in the dataset yet."""
     left = known.not_held(judged.eligibility.ids, catalog.file_names)
@@ -193,8 +193,20 @@ def _planned(chosen: Sequence[ImageRecord], judged: Judged, catalog: Catalog, se
     return tuple(Planned(r.id, place, r.license, why[r.id]) for r, place in zip(chosen, places, strict=True))
 
 
+def check_names(request: Request, data: DataYaml, source: Source) -> None:
+    """Ask what the names mean before anything is fetched: a wrong name should cost a second, not a download.
+
+    Raises:
+        UnresolvedClassError: One is not understood; only looked at for an official source, whose categories are known.
+    """
+    if source.annotations.official:
+        with naming_bad_bytes(data):
+            matches = match_classes(data.names, user_map=request.map, readings=data.readings)
+            check_resolved(matches, unmapped=request.unmapped)
+
+
 @contextmanager
-def _naming_bad_bytes(data: DataYaml) -> Iterator[None]:
+def naming_bad_bytes(data: DataYaml) -> Iterator[None]:
     """Say what is wrong with the file where a question about class names comes of lost letters."""
     try:
         yield

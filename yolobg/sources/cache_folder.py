@@ -9,7 +9,10 @@ from pathlib import Path
 from yolobg.errors import YolobgError
 from yolobg.files import is_text, make_real_folder, replace_when_done, step
 
-__all__ = ["PLANS", "SCORES", "cache_folder", "keep_list"]
+__all__ = ["BACKGROUNDS", "PLANS", "SCORES", "cache_folder", "keep_list"]
+
+BACKGROUNDS = "backgrounds"
+"""The folder in the cache for images that models are measured on."""
 
 SCORES = "scores"
 """The folder in the cache for what models found in images."""

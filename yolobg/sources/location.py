@@ -20,6 +20,7 @@ from yolobg.errors import AnnotationsError
 __all__ = [
     "COCO2017",
     "COCO2017_INDEX",
+    "COCO2017_VAL",
     "LVIS",
     "AnnotationSource",
     "Pin",
@@ -95,6 +96,23 @@ COCO2017 = AnnotationSource(
         }
     ),
 )
+
+COCO2017_VAL = AnnotationSource(
+    "coco-val2017",
+    f"{_ARCHIVE}!annotations/instances_val2017.json",
+    official=True,
+    pins=MappingProxyType(
+        {
+            "annotations/instances_val2017.json": Pin(
+                19_987_840, "e8c7f7908f1d7278341fae127d0da654f102f11bd7b21d8aeefa635b8c810b6f"
+            ),
+            "annotations/captions_val2017.json": Pin(
+                3_872_473, "afe3b30e403dd7f228e2373023abbd60042a6e10ec6874d3652df034d289ebb9"
+            ),
+        }
+    ),
+)
+"""Held out: models are measured on its images, so no dataset gets any of them from here."""
 
 COCO2017_INDEX = AnnotationSource("coco2017-index", "train2017_categories", captions=None, shipped=True)
 

@@ -16,13 +16,14 @@ from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.location import (
     COCO2017,
     COCO2017_INDEX,
+    COCO2017_VAL,
     AnnotationSource,
     coco_bases,
     parse_source,
     source_stem,
 )
 
-__all__ = ["FAST_WARNING", "Source", "resolve_source", "source_warnings"]
+__all__ = ["FAST_WARNING", "Source", "resolve_held_out", "resolve_source", "source_warnings"]
 
 _SHOWN = 8
 FAST_WARNING = (
@@ -105,10 +106,31 @@ def resolve_source(
     return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(FAST_WARNING,) if fast else ())
 
 
-def _check_annotations(annotations: str | Path, *, has_images: bool) -> None:
+def resolve_held_out(*, annotations: str | Path | None, images: Sequence[str | Path]) -> Source:
+    """The source of the backgrounds that models are measured on: COCO val2017, or a user's own annotations.
+
+    Args:
+        annotations: Path or address of a COCO-format instances file; None for val2017.
+        images: Folders and base addresses; folders are tried first. For val2017 COCO's own hosts when empty.
+
+    Raises:
+        UsageError: As `resolve_source`.
+    """
+    folders = tuple(_folder(place, "--images-dir") for place in images if not _is_url(place))
+    bases = tuple(_base(str(place)) for place in images if _is_url(place))
+    if annotations is not None:
+        _check_annotations(annotations, has_images=bool(images), option="--images-dir")
+        name = source_slug(source_stem(str(annotations)))
+        return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases))
+    if not images:
+        bases = tuple(f"{host}/val2017" for host in coco_bases())
+    return Source(COCO2017_VAL.name, COCO2017_VAL, Origin(COCO2017_VAL.name, folders, bases))
+
+
+def _check_annotations(annotations: str | Path, *, has_images: bool, option: str = "--images") -> None:
     if not has_images:
         raise UsageError(
-            f"--annotations {_shown(annotations)}: say where its images are, with --images FOLDER or --images https://…"
+            f"--annotations {_shown(annotations)}: say where its images are, with {option} FOLDER or {option} https://…"
         )
     _is_url(annotations)  # an address of another kind is refused, not taken for a path
     if "://" not in str(annotations):
@@ -196,13 +218,13 @@ def _base(address: str) -> str:
     return path.rstrip("/") + mark + query
 
 
-def _folder(place: str | Path) -> Path:
+def _folder(place: str | Path, option: str = "--images") -> Path:
     folder = Path(place).expanduser()
     if not folder.is_dir():
         raise UsageError(
-            f"--images {place}: no such folder; give the folder that holds the source's images, or an address"
+            f"{option} {place}: no such folder; give the folder that holds the source's images, or an address"
         )
-    _check_text("--images", folder)
+    _check_text(option, folder)
     return folder.resolve()
 
 

@@ -64,6 +64,12 @@ def coco_categories() -> tuple[Category, ...]:
 
 
 @lru_cache(maxsize=1)
+def supercategories() -> dict[str, str]:
+    """Return COCO's categories with the supercategory of each, by name."""
+    return {name: group for _, name, group, _ in read_rows("categories.tsv")}
+
+
+@lru_cache(maxsize=1)
 def groups() -> dict[str, tuple[str, ...]]:
     """Return the named groups (`@animals`) that the lists may use in place of categories."""
     return {name: tuple(part.strip() for part in members.split(",")) for name, members in read_rows("groups.tsv")}

@@ -27,19 +27,21 @@ from yolobg.sources.catalog.evidence_file import build_evidence
 from yolobg.sources.catalog.shipped_index import index_key, read_index
 from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, evidence_key, is_settled, stamp
 from yolobg.sources.catalog.use import forget_unused
-from yolobg.sources.location import AnnotationSource, captions_name, split_member
+from yolobg.sources.location import COCO2017_VAL, AnnotationSource, captions_name, split_member
 
 __all__ = ["make", "make_from"]
 
 _log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 900.0
+_HAVE_THEM = "`yolobg cache build --from PLACE` annotations that you have already"
 _WAYS_ON = (
     "Without COCO's annotations: --fast uses the index that ships with yolobg, --source FOLDER images of your own, and "
-    "`yolobg cache build --from PLACE` annotations that you have already"
+    f"{_HAVE_THEM}"
 )
 _WAYS_ON_LVIS = (
     "Only --evidence lvis needs it. If you can get the file in another way, --evidence FILE reads it (.zip or .json)"
 )
+_WAYS_ON_HELD_OUT = f"Without COCO's annotations: --backgrounds FOLDER uses images of your own, and {_HAVE_THEM}"
 
 
 def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: Callable[[], Path | None]) -> Path:
@@ -106,7 +108,7 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
         return before
     except DownloadError as error:
         if before is None and source.official:
-            raise DownloadError(f"{error}. {_WAYS_ON_LVIS if source.evidence else _WAYS_ON}") from error
+            raise DownloadError(f"{error}. {_ways_on(source)}") from error
         if before is None:
             raise
         _log.warning("%s. The catalog made from it before is used", error)
@@ -115,6 +117,13 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
     _drop_parts(parts)
     store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
     return path
+
+
+def _ways_on(source: AnnotationSource) -> str:
+    """What a person can do without the files of an official source."""
+    if source.evidence:
+        return _WAYS_ON_LVIS
+    return _WAYS_ON_HELD_OUT if source.name == COCO2017_VAL.name else _WAYS_ON
 
 
 def _drop_parts(parts: Path) -> None:

@@ -20,7 +20,7 @@ from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.shipped_index import index_key
 from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, evidence_key, stamp
 from yolobg.sources.catalog.use import note_use
-from yolobg.sources.location import COCO2017, COCO2017_INDEX, LVIS, AnnotationSource, parse_source
+from yolobg.sources.location import COCO2017, COCO2017_INDEX, COCO2017_VAL, LVIS, AnnotationSource, parse_source
 
 __all__ = [
     "CacheEntry",
@@ -139,12 +139,14 @@ def find_by_key(key: str) -> Catalog | None:
 def build_from(place: Path, *, progress: Progress = no_progress) -> Path:
     """Make the catalog of COCO 2017 from a folder or zip that the user has, without the network.
 
+    That of val2017, which `evaluate` measures on, is made too if its files are there.
+
     Args:
         place: A folder that holds (or is) `annotations/`, or COCO's `annotations_trainval2017.zip`.
         progress: As for `open_catalog`.
 
     Returns:
-        The catalog file; `open_catalog()` finds it from now on.
+        The catalog file of train2017; `open_catalog()` finds it from now on.
 
     Raises:
         AnnotationsError: The files are not there, not usable, or not the official ones.
@@ -152,7 +154,11 @@ def build_from(place: Path, *, progress: Progress = no_progress) -> Path:
     """
     from yolobg.sources.catalog import make as catalog_make  # noqa: PLC0415  # see the module's docstring
 
-    return catalog_make.make_from(Store(cache_folder()), place, COCO2017, progress)
+    store = Store(cache_folder())
+    path = catalog_make.make_from(store, place, COCO2017, progress)
+    with contextlib.suppress(AnnotationsError):
+        catalog_make.make_from(store, place, COCO2017_VAL, progress)
+    return path
 
 
 def cache_entries() -> tuple[CacheEntry, ...]:

@@ -1,0 +1,72 @@
+"""What a dataset has or had, in any split: an image that models are measured on must be none of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yolobg.changes.rejections import read_rejections
+from yolobg.dataset.all_splits import read_all_images
+from yolobg.dataset.dataset import Dataset
+from yolobg.dataset.layout import coco_id
+from yolobg.files import hash_file
+from yolobg.flow.duplicates import Known
+from yolobg.flow.planning import recorded
+from yolobg.model import ImageRecord, Staged
+
+__all__ = ["Seen"]
+
+
+class Seen:
+    """The images of all splits, of the manifest and of the rejected ones: by content, and by COCO's number.
+
+    Attributes:
+        warnings: What could not be looked at.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        everything = read_all_images(dataset.data)
+        rejected = read_rejections(dataset.root).ours
+        manifest = recorded(dataset)
+        self.warnings = everything.warnings
+        self._known = Known(everything.images, manifest, rejected)
+        self._added = {entry.sha256 for entry in manifest.known}
+        held = (*everything.images, *(e.image for e in manifest.known), *(r.image for r in rejected))
+        self._numbers = {coco_id(Path(image).stem) for image in held} - {None}
+
+    def has_number(self, number: int | None) -> bool:
+        """Whether an image of this number of COCO's is or was there; False for None."""
+        return number in self._numbers
+
+    def fresh(self) -> Fresh:
+        """Begin a new choice, in which no content may come twice."""
+        return Fresh(self)
+
+    def has_content(self, path: Path, size_bytes: int, sha256: str) -> bool:
+        """Whether an image of this content is or was there."""
+        staged = Staged(ImageRecord(0, path.name, 0, 0), str(path), size_bytes, sha256, str(path))
+        return sha256 in self._added or self._known.holds_content(staged) is not None
+
+
+class Fresh:
+    """Tells of one image after the other whether it may be held out."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._chosen: set[str] = set()
+
+    def why(self, image: str) -> str | None:
+        """Why an image cannot be held out, `in_dataset` or `repeated`; None if it can.
+
+        One that is not on this machine is judged by COCO's number in its name.
+        """
+        path = Path(image)
+        try:
+            size, sha256 = path.stat().st_size, hash_file(path)
+        except OSError:
+            return "in_dataset" if self._seen.has_number(coco_id(path.stem)) else None
+        if self._seen.has_content(path, size, sha256):
+            return "in_dataset"
+        if sha256 in self._chosen:
+            return "repeated"
+        self._chosen.add(sha256)
+        return None
