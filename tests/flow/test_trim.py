@@ -7,11 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from command_line import run, source
 from merging import tree, visible
 
 import yolobg
+from yolobg.changes.manifest import read_manifest, write_manifest
+from yolobg.changes.records import Found, Mining
 from yolobg.errors import UsageError
 from yolobg.flow.options import Request
 from yolobg.flow.selection import backgrounds_needed
@@ -56,6 +59,23 @@ def test_trim__takes_out_the_last_chosen_and_ends_as_if_never_more_had_been_aske
     assert pictures(many) == pictures(few)
     yolobg.remove(many)
     assert tree(many) == before
+
+
+def test_trim__of_a_run_with_a_model_takes_out_first_what_it_found_least_in(sample: Path) -> None:
+    data = sample / "dataset"
+    yolobg.augment(data, **options(sample, count=2))
+    report = yolobg.augment(data, **options(sample, count=6))
+    manifest = read_manifest(data)
+    scores = dict(zip((added.source_id for added in report.added), (0.9, 0.0, 0.3, 0.0), strict=True))
+    found = tuple(Found(source_id, score) for source_id, score in scores.items())
+    mining = Mining("m.onnx", "0" * 64, 640, 0.25, scored=20, fired=2, near=0, found=found)
+    run = msgspec.structs.replace(manifest.runs[-1], mining=mining)
+    write_manifest(data, msgspec.structs.replace(manifest, runs=(*manifest.runs[:-1], run)))
+    images = [added.image for added in report.added]
+    dry = yolobg.plan(data, count=0, trim=True).report.trimmed
+    assert dry
+    assert dry[:4] == (images[3], images[1], images[2], images[0])
+    assert set(yolobg.augment(data, count=3, trim=True).trimmed or ()) == set(dry[:3])
 
 
 @pytest.mark.parametrize("layout", ["folder", "list"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from yolobg.changes.manifest import absolute
+from yolobg.changes.manifest import absolute, run_key
 from yolobg.changes.records import Entry, Manifest, Run
 from yolobg.changes.removal import plan_removal
 from yolobg.changes.siblings import narrowed
@@ -30,7 +30,10 @@ def surplus_of(counts: Counts, *, ratio: float | str | None, count: int | None) 
 
 
 def to_trim(dataset: Dataset, manifest: Manifest, inventory: Inventory, surplus: int) -> tuple[Entry, ...]:
-    """Which of the backgrounds that yolobg added for this data.yaml would go, the last chosen first.
+    """Which of the backgrounds that yolobg added for this data.yaml would go, the last run's first.
+
+    Of a run the last chosen goes first; of one with a model, the one in which it found least, since the others were
+    chosen for what it found.
 
     Never a background of the user's, and never one that a person has labelled, changed or replaced since.
 
@@ -54,15 +57,29 @@ def to_trim(dataset: Dataset, manifest: Manifest, inventory: Inventory, surplus:
     removal = plan_removal(dataset, manifest, split=inventory.split, images={entry.image for entry in ours})
     may_go = {entry.image for entry in removal.removed}
     chosen: list[Entry] = []
-    # Within a run the entries stand in the order in which they were chosen.
-    by_run = sorted(ours, key=lambda entry: entry.added)
-    for entry in by_run[::-1]:
+    for entry in _last_first(ours, manifest):
         # One that a list file names twice counts twice.
         times = listed[str(absolute(entry.image, dataset.root))]
         if entry.image in may_go and times <= surplus:
             chosen.append(entry)
             surplus -= times
     return tuple(chosen)
+
+
+def _last_first(ours: Sequence[Entry], manifest: Manifest) -> list[Entry]:
+    scores = {
+        (*run_key(run), found.source_id): found.score
+        for run in manifest.runs
+        if run.mining is not None
+        for found in run.mining.found
+    }
+
+    def rank(placed: tuple[int, Entry]) -> tuple[str, float, int]:
+        place, entry = placed
+        return entry.added, -scores.get((*run_key(entry), entry.source_id), 0.0), place
+
+    # Within a run the entries stand in the order in which they were chosen, which decides between equal scores.
+    return [entry for _, entry in sorted(enumerate(ours), key=rank, reverse=True)]
 
 
 def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], data_yaml: str) -> tuple[str, ...]:
