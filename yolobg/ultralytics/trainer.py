@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yolobg.dataset.data_yaml import derivation_of
 from yolobg.model import DataYaml, Inventory
 from yolobg.ultralytics.trainer_scan import scan_listed
 
@@ -101,6 +100,9 @@ def resolve_file(data: str | Path) -> DataYaml:
 
 def read_resolved(resolved: Mapping[str, Any], *, given: str) -> DataYaml:
     """Ultralytics' resolved dataset as a value of ours."""
+    # A script that imports the hook does not load YAML.
+    from yolobg.dataset.data_yaml import derivation_of  # noqa: PLC0415
+
     names = {int(number): str(name) for number, name in resolved["names"].items()}
     splits = {}
     for split in SPLITS:
