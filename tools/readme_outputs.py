@@ -29,12 +29,20 @@ def output(name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder).resolve()
         shutil.copytree(REPOSITORY / "sample_data", here / "try_it")
-        environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "YOLOBG_CACHE_DIR": str(here / "cache")}
+        programs = Path(sys.executable).parent
+        path = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
+        environment = {
+            **os.environ,
+            "PATH": path,
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+            "YOLOBG_CACHE_DIR": str(here / "cache"),
+        }
         done = subprocess.run(  # noqa: S603 - the commands are those above
-            [sys.executable, "-m", "yolobg", *COMMANDS[name].split()],
+            [shutil.which("yolobg", path=path) or "yolobg", *COMMANDS[name].split()],
             cwd=here, env=environment, capture_output=True, encoding="utf-8", check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        told = (done.stdout + done.stderr).replace(str(here), "/home/you").replace("python -m yolobg", "yolobg")
+        told = (done.stdout + done.stderr).replace(str(here), "/home/you")
     return "".join(f"{line.rstrip()}\n" for line in told.rstrip().splitlines())
 
 

@@ -68,7 +68,7 @@ def test_texts__sixty_columns_and_no_colour(report: Report, text: object) -> Non
     plain = drawn(text(report), width=60)
     assert "\x1b" not in plain
     # Paths and commands stay whole, so that they can be copied; all else fits.
-    whole = ("Files", "     ", "Manifest", "Undo", "Look at")
+    whole = ("Files", "     ", "Manifest", "Undo", "Look at", "Next")
     assert [line for line in plain.splitlines() if len(line.rstrip()) > 60 and not line.startswith(whole)] == []
     assert "30.8%" in plain
 

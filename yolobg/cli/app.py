@@ -17,18 +17,16 @@ __all__ = ["COMMANDS", "app", "run"]
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Backgrounds": {
         "augment": ("augment", "Add background images up to a ratio or a count."),
-        "plan": ("plan", "Show which images augment would add, and save them as a plan to edit and carry out."),
         "status": ("status", "Show labelled images, backgrounds and their ratio."),
         "review": ("review", "Review every background in the browser, reject wrong ones and replace them."),
         "remove": ("status", "Remove exactly what yolobg added."),
+        "evaluate": ("evaluate", "Did the backgrounds help? Compare models at equal false-alarm rates."),
+        "plan": ("plan", "Show which images augment would add, and save them as a plan to edit and carry out."),
         "classes": ("classes", "Show what each class name excludes, and why."),
         "report": ("review", "Write the report page again, or draw a contact sheet."),
     },
     "Training": {
         "train": ("train", "Add background images, then train with Ultralytics."),
-    },
-    "Measuring": {
-        "evaluate": ("evaluate", "Did the backgrounds help? Compare models at equal false-alarm rates."),
     },
     "Without a dataset of your own": {
         "demo": ("demo", "Try it offline on a sample dataset and source."),
@@ -64,7 +62,9 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="\b\nStart with:\n  yolobg augment data.yaml --dry-run",
+    epilog="\b\nExample:\n  yolobg augment data.yaml --dry-run   (show what would be done)\n"
+    "  yolobg augment data.yaml             (add 10 % backgrounds from COCO)\n"
+    "  yolobg review data.yaml              (look at them)",
 )
 @click.version_option(__version__, message="yolobg %(version)s")
 def app() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from yolobg.cli.process import program_name
 from yolobg.cli.text import clean, quoted, whole
 from yolobg.demo import Demo
 from yolobg.results import Report
@@ -21,7 +22,7 @@ def demo_text(material: Demo, report: Report) -> RenderableType:
         whole(f"  source    {clean(material.annotations)}"),
         whole(f"  added     {clean(report.dataset.images_dir)}, the files that begin with bg_"),
         Text("Try next:", style="bold"),
-        whole(f"  yolobg status {quoted(str(material.data_yaml))}"),
-        whole(f"  yolobg classes {quoted(str(material.data_yaml))}"),
-        whole(f"  yolobg remove {quoted(str(material.data_yaml))}"),
+        whole(f"  {program_name()} status {quoted(str(material.data_yaml))}"),
+        whole(f"  {program_name()} classes {quoted(str(material.data_yaml))}"),
+        whole(f"  {program_name()} remove {quoted(str(material.data_yaml))}"),
     )

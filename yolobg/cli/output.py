@@ -24,6 +24,7 @@ __all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "s
 
 _log = logging.getLogger(__name__)
 
+_QUIET = "yolobg.quiet"
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 P = ParamSpec("P")
@@ -43,9 +44,37 @@ def command(*, example: str = "", name: str | None = None) -> Callable[[Callable
             context_settings=HELP_NAMES,
             epilog=f"\b\nExample:\n  {example}" if example else None,
         )
-        return made(_answer(function))
+        return _with_talk(made(_answer(function)))
 
     return decorate
+
+
+def _with_talk(made: click.Command) -> click.Command:
+    """Give a command the options for more and fewer messages that it does not declare itself."""
+    own = {parameter.name for parameter in made.params}
+    options = (
+        click.Option(
+            ["--quiet", "-q"], is_flag=True, expose_value=False, callback=_be_quiet, help="Print errors only."
+        ),
+        click.Option(
+            ["--verbose", "-v"], is_flag=True, expose_value=False, callback=_be_verbose, help="Print debug messages."
+        ),
+    )
+    made.params += [option for option in options if option.name not in own]
+    return made
+
+
+def _be_quiet(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
+    context.meta[_QUIET] = wanted
+
+
+def _be_verbose(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - as above
+    log_everything(wanted=wanted)
+
+
+def _is_quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_QUIET))
 
 
 def _answer(function: Callable[P, None]) -> Callable[P, None]:
@@ -113,7 +142,7 @@ def stderr_console() -> Console:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, quiet=stderr and _is_quiet())
 
 
 def show(
@@ -141,6 +170,8 @@ def print_result(*parts: RenderableType) -> None:
     Raises:
         YolobgError: It cannot be written, for example because the disk is full.
     """
+    if _is_quiet():
+        return
     console = _console(stderr=False)
     # Rich itself ends the process with a code of its own where the reader has gone.
     with _stdout_errors(), console.capture() as captured:

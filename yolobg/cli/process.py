@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import warnings
@@ -22,6 +23,7 @@ __all__ = [
     "interrupted_early",
     "own_signals",
     "plain_signals",
+    "program_name",
     "settle_streams",
 ]
 
@@ -32,6 +34,24 @@ INTERRUPTED_MESSAGE = "interrupted; the dataset is valid and what was fetched is
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _NOTHING_DONE = b"yolobg: interrupted before anything was done\n"
 _AT_ONCE = b"\nyolobg: stopped at once; the dataset is valid, and the next run tidies up\n"
+
+
+def program_name() -> str:
+    """What the user typed to run yolobg, for commands to copy: `yolobg`, `.venv/bin/yolobg`, `python -m yolobg`."""
+    called = Path(sys.argv[0])
+    if called.stem == "__main__":
+        return (
+            f"{_as_typed('python', sys.executable) or _as_typed('python3', sys.executable) or sys.executable} -m yolobg"
+        )
+    if called.stem.lower() != "yolobg":
+        return "yolobg"
+    return _as_typed("yolobg", str(called)) or str(called)
+
+
+def _as_typed(name: str, program: str) -> str | None:
+    """The name, where it alone runs this program; compared as written, since environments link to one interpreter."""
+    found = shutil.which(name)
+    return name if found and os.path.abspath(found) == os.path.abspath(program) else None  # noqa: PTH100
 
 
 def settle_streams() -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yolobg.cli.mined_text import mined_parts
+from yolobg.cli.process import program_name
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
@@ -70,9 +71,10 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         yield whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
         yield whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
         yield whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
-        yield whole(f"Undo      yolobg remove {quoted(report.dataset.data_yaml)}")
+        yield whole(f"Undo      {program_name()} remove {quoted(report.dataset.data_yaml)}")
         if report.page:
             yield look_at(report.page)
+        yield whole(f"Next      {program_name()} review {quoted(report.dataset.data_yaml)}")
     if report.dataset.original:
         yield whole(f"Train on  {clean(report.dataset.data_yaml, LONGEST_PATH)}")
         yield whole(f"          ({clean(report.dataset.original, LONGEST_PATH)} and its images are left as they are)")
