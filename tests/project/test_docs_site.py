@@ -1,0 +1,38 @@
+"""The documentation site: every page can be reached, every public name is on it, its commands are commands."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from places import REPOSITORY
+
+import yolobg
+from yolobg.cli.app import COMMANDS
+from yolobg.yaml_text import load_yaml
+
+DOCS = REPOSITORY / "docs"
+NAMES = sorted(name for name in yolobg.__all__ if name != "__version__")
+
+
+def test_navigation__has_every_page() -> None:
+    file = REPOSITORY / "mkdocs.yml"
+    config = load_yaml(file.read_bytes(), source=str(file), repeated_keys=[])
+    assert isinstance(config, dict)
+    pages = [page for entry in config["nav"] for page in entry.values()]
+    assert sorted(pages) == sorted(page.name for page in DOCS.glob("*.md"))
+    assert config["strict"] is True
+
+
+def test_reference__describes_every_public_name_where_it_is_defined() -> None:
+    listed = re.findall(r"^::: ([\w.]+)\.(\w+)$", (DOCS / "reference.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(name for _, name in listed) == NAMES
+    for module, name in listed:
+        assert getattr(yolobg, name).__module__ == module, name
+
+
+@pytest.mark.parametrize("page", ["index.md", "troubleshooting.md"])
+def test_commands__are_commands(page: str) -> None:
+    known = {name for section in COMMANDS.values() for name in section}
+    told = set(re.findall(r"\byolobg ([a-z]+) (?:data\.yaml|build)", (DOCS / page).read_text(encoding="utf-8")))
+    assert told <= known
