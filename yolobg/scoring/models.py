@@ -10,24 +10,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
 
 from yolobg.errors import UsageError
-from yolobg.files import hash_file, read_ordinary, write_bytes
+from yolobg.files import hash_file
 from yolobg.model import Progress, no_progress
 from yolobg.scoring.cache import Look, Rows, ScoreCache
 from yolobg.scoring.detections import Detections, Scored, sorted_detections
 from yolobg.scoring.onnx_model import open_onnx
 from yolobg.scoring.stored import SUFFIX
-from yolobg.scoring.ultralytics_model import Checkpoint, open_checkpoint
+from yolobg.scoring.ultralytics_model import open_checkpoint
 
 __all__ = ["MODEL_SUFFIXES", "Best", "Scorer", "open_scorer", "score_images"]
 
 MODEL_SUFFIXES = (".onnx", ".pt")
 
 _HASHING = 4
-_LARGEST_FACTS_BYTES = 1 << 20
 
 
 class _Model(Protocol):
@@ -37,11 +35,6 @@ class _Model(Protocol):
     def imgsz(self) -> int: ...
     def score(self, images: Sequence[str]) -> Iterator[Rows]: ...
     def running(self) -> contextlib.AbstractContextManager[Look]: ...
-
-
-class _Facts(msgspec.Struct):
-    names: dict[int, str]
-    imgsz: int
 
 
 def score_images(
@@ -90,17 +83,10 @@ def _opened(file: Path, cache: Path, imgsz: int | None, device: str) -> tuple[_M
 
 
 def _open(file: Path, digest: str, cache: Path, imgsz: int | None, device: str) -> _Model:
-    """Open a model; what Ultralytics said of a checkpoint is kept, since asking it takes seconds."""
     if file.suffix.lower() == ".onnx":
         return open_onnx(file, imgsz=imgsz, device=device)
-    place = cache / "models" / f"{digest[:16]}-{imgsz or 0}{SUFFIX}"
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        kept = msgspec.json.decode(read_ordinary(place, _LARGEST_FACTS_BYTES), type=_Facts)
-        return Checkpoint(kept.names, kept.imgsz, file, device)
-    model = open_checkpoint(file, imgsz=imgsz, device=device)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(place, msgspec.json.encode(_Facts(dict(model.names), model.imgsz)))
-    return model
+    kept = cache / "models" / f"{digest[:16]}-{imgsz or 0}{SUFFIX}"
+    return open_checkpoint(file, imgsz=imgsz, device=device, kept=kept)
 
 
 def _hash(image: str) -> str:

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 
 from yolobg.errors import UsageError
+from yolobg.files import read_ordinary, write_bytes
 from yolobg.scoring.cache import Look, Rows
 
 __all__ = ["PYTHON", "Checkpoint", "open_checkpoint"]
@@ -26,6 +28,7 @@ __all__ = ["PYTHON", "Checkpoint", "open_checkpoint"]
 PYTHON = "YOLOBG_ULTRALYTICS_PYTHON"
 """The environment variable that names an interpreter with Ultralytics, where it is not the one that runs yolobg."""
 
+_LARGEST_FACTS_BYTES = 1 << 20
 _WORKER = Path(__file__).with_name("ultralytics_worker.py")
 
 
@@ -71,21 +74,32 @@ def _rows(given: list[list[float]] | None) -> Rows | None:
     return None if given is None else np.array(given, dtype=np.float32).reshape(-1, 6)
 
 
-def open_checkpoint(file: Path, *, imgsz: int | None, device: str) -> Checkpoint:
-    """Ask Ultralytics what a checkpoint is.
+class _Facts(msgspec.Struct):
+    names: dict[int, str]
+    imgsz: int
+
+
+def open_checkpoint(file: Path, *, imgsz: int | None, device: str, kept: Path) -> Checkpoint:
+    """Ask Ultralytics what a checkpoint is, unless it was asked before: that takes seconds.
 
     Args:
         file: The .pt file. Opening it runs code in it, as Ultralytics does: only open your own.
         imgsz: Side in pixels to resize images to; None for the one it was trained with.
         device: `auto`, or what Ultralytics calls a device.
+        kept: Where the answer is kept; of this very checkpoint and image size.
 
     Raises:
         UsageError: There is no Ultralytics, or it cannot open the file.
     """
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        facts = msgspec.json.decode(read_ordinary(kept, _LARGEST_FACTS_BYTES), type=_Facts)
+        return Checkpoint(facts.names, facts.imgsz, file, device)
     with _worker(file, imgsz or 0, device) as (told, _):
         pass
-    names = {int(number): str(name) for number, name in told["names"].items()}
-    return Checkpoint(names, int(told["imgsz"]), file, device)
+    facts = _Facts({int(number): str(name) for number, name in told["names"].items()}, int(told["imgsz"]))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(kept, msgspec.json.encode(facts))
+    return Checkpoint(facts.names, facts.imgsz, file, device)
 
 
 @contextlib.contextmanager
