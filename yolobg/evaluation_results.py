@@ -307,7 +307,7 @@ class Evaluation:
         worst: Of each side, the twelve backgrounds with the highest scores, sorted by the higher one.
         differ: The twelve backgrounds on which the sides differ most; empty without a second side.
         settings: Seed, draws and intersection over union.
-        versions: What computed it.
+        versions: What computed it, and what ran the models.
         command: The command line that gives this evaluation, in words.
         warnings: For a person to read.
         predict_on: The images to predict on; in a dry run only.

@@ -396,6 +396,8 @@ def test_hard__where_the_host_is_down_nothing_is_added_and_what_was_found_is_kep
 STUDY = os.environ.get("YOLOBG_STUDY", "")
 
 
+# Needs onnxruntime and OpenCV, which are installed where Ultralytics is asked.
+@pytest.mark.ultralytics
 @pytest.mark.timeout(600)
 def test_hard__with_a_trained_model_on_real_images(tmp_path: Path) -> None:
     if not STUDY or not (Path(STUDY) / "models").is_dir():

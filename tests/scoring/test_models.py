@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ class Counting:
     """A model that counts what it is asked, and may fail at some image."""
 
     imgsz = 64
+    run_by = ("counting", "1.2")
 
     def __init__(self, names: dict[int, str], fail_at: int | None = None) -> None:
         self.names = names
@@ -65,6 +67,7 @@ def test_scores__are_computed_once_and_found_by_content(
     first = use(monkeypatch, Counting(NAMES))
     found = score_images(file, images, NAMES, cache=tmp_path / "scores")
     assert len(first.asked) == 20
+    assert found.run_by == ("counting", "1.2")
     renamed = [str(Path(image).rename(Path(image).with_name(f"x{Path(image).name}"))) for image in images]
     second = use(monkeypatch, Counting(NAMES))
     again = score_images(file, renamed, NAMES, cache=tmp_path / "scores")
@@ -250,6 +253,9 @@ def test_checkpoint__is_run_by_the_users_own_ultralytics(
     monkeypatch.setenv("YOLOBG_ULTRALYTICS_PYTHON", python)
     found = score_images(tmp_path / "fresh.pt", images[:3], NAMES, cache=tmp_path / "scores", imgsz=64)
     assert found.name == "fresh"
+    assert found.run_by is not None
+    assert found.run_by[0] == "ultralytics"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found.run_by[1])
     assert set(found.detections.category.tolist()) <= {0, 1}
     assert "torch" not in sys.modules
     (tmp_path / "bad.pt").write_bytes(b"no checkpoint")

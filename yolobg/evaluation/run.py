@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -213,7 +213,7 @@ def _evaluation(
         worst=worst.worst(),
         differ=worst.differ(),
         settings=_settings(options),
-        versions=_versions(),
+        versions=_versions(run.run_by for side in sides for run in side.scored),
         command=command_line(dataset.data.file, options),
         warnings=_warnings(truth, held, sides),
     )
@@ -223,7 +223,7 @@ def _settings(options: EvaluateOptions) -> dict[str, float]:
     return {"seed": options.seed, "bootstrap": options.bootstrap, "iou": IOU}
 
 
-def _versions() -> dict[str, str]:
+def _versions(run_by: Iterable[tuple[str, str] | None] = ()) -> dict[str, str]:
     from importlib.metadata import version  # noqa: PLC0415 - slow to import, and for this alone
 
     return {
@@ -231,6 +231,7 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         coco_tool(): version(coco_tool()),
+        **dict(filter(None, run_by)),
     }
 
 

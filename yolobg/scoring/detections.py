@@ -44,6 +44,7 @@ class Scored:
         detections: What it found.
         lowest: The lowest score that it gave; None where it gave none.
         warnings: For a person to read.
+        run_by: The library that ran the model, and its version; None for predictions from elsewhere.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Scored:
     detections: Detections
     lowest: float | None
     warnings: tuple[str, ...] = ()
+    run_by: tuple[str, str] | None = None
 
 
 def sorted_detections(image: Ints, category: Ints, box: Floats, score: Floats) -> Detections:

@@ -33,6 +33,8 @@ class _Model(Protocol):
     def names(self) -> Mapping[int, str]: ...
     @property
     def imgsz(self) -> int: ...
+    @property
+    def run_by(self) -> tuple[str, str]: ...
     def score(self, images: Sequence[str]) -> Iterator[Rows]: ...
     def running(self) -> contextlib.AbstractContextManager[Look]: ...
 
@@ -70,7 +72,8 @@ def score_images(
     known = store.read()
     missing = {sha256: image for sha256, image in zip(hashes, images, strict=True) if sha256 not in known}
     known.update(_score(model, missing, store, batch, f"score {file.stem}", progress))
-    return Scored(file.stem, str(file), digest, _detections([known[sha256] for sha256 in hashes], classes), None)
+    found = _detections([known[sha256] for sha256 in hashes], classes)
+    return Scored(file.stem, str(file), digest, found, None, run_by=model.run_by)
 
 
 def _opened(file: Path, cache: Path, imgsz: int | None, device: str) -> tuple[_Model, ScoreCache, str]:

@@ -44,10 +44,12 @@ class OnnxModel:
     Attributes:
         names: The model's class numbers and names.
         imgsz: Side in pixels that images are resized to.
+        run_by: The library that runs it, and its version.
     """
 
     names: Mapping[int, str]
     imgsz: int
+    run_by: tuple[str, str]
     _session: Any
     _stride: int
     _dynamic: bool
@@ -125,7 +127,8 @@ def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
         raise UsageError(f"{file}: it was exported for {max(sides)} pixels only; leave --imgsz out")
     size = math.ceil((imgsz or exported) / stride) * stride
     last = session.get_outputs()[0].shape[-1]
-    return OnnxModel(names, size, session, stride, dynamic, told.get("end2end") == "True" or last == _ROW)
+    end_to_end = told.get("end2end") == "True" or last == _ROW
+    return OnnxModel(names, size, ("onnxruntime", onnxruntime.__version__), session, stride, dynamic, end_to_end)
 
 
 def _read_image(image: str) -> NDArray[np.uint8] | None:

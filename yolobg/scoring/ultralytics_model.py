@@ -39,10 +39,12 @@ class Checkpoint:
     Attributes:
         names: The model's class numbers and names.
         imgsz: Side in pixels that images are resized to.
+        run_by: The library that runs it, and its version.
     """
 
     names: Mapping[int, str]
     imgsz: int
+    run_by: tuple[str, str]
     _file: Path
     _device: str
 
@@ -77,6 +79,7 @@ def _rows(given: list[list[float]] | None) -> Rows | None:
 class _Facts(msgspec.Struct):
     names: dict[int, str]
     imgsz: int
+    version: str
 
 
 def open_checkpoint(file: Path, *, imgsz: int | None, device: str, kept: Path) -> Checkpoint:
@@ -93,13 +96,18 @@ def open_checkpoint(file: Path, *, imgsz: int | None, device: str, kept: Path) -
     """
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         facts = msgspec.json.decode(read_ordinary(kept, _LARGEST_FACTS_BYTES), type=_Facts)
-        return Checkpoint(facts.names, facts.imgsz, file, device)
+        return _checkpoint(facts, file, device)
     with _worker(file, imgsz or 0, device) as (told, _):
         pass
-    facts = _Facts({int(number): str(name) for number, name in told["names"].items()}, int(told["imgsz"]))
+    names = {int(number): str(name) for number, name in told["names"].items()}
+    facts = _Facts(names, int(told["imgsz"]), str(told["version"]))
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(kept, msgspec.json.encode(facts))
-    return Checkpoint(facts.names, facts.imgsz, file, device)
+    return _checkpoint(facts, file, device)
+
+
+def _checkpoint(facts: _Facts, file: Path, device: str) -> Checkpoint:
+    return Checkpoint(facts.names, facts.imgsz, ("ultralytics", facts.version), file, device)
 
 
 @contextlib.contextmanager
