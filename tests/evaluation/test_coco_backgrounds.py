@@ -339,6 +339,7 @@ def test_fetch__an_interrupted_one_continues(data: Path, official: Path) -> None
     assert len(listed(found)) == 20
 
 
+@pytest.mark.slow
 def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
     annotations = VAL.write_annotations(tmp_path / "own")
     with ImageServer(VAL.served(), latency_s=0.05) as server:
@@ -370,6 +371,7 @@ def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
         assert path.read_bytes() == VAL.picture(VAL.ids.index(int(path.stem)))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to one process")
 def test_interrupt__says_so_and_keeps_what_was_fetched(data: Path, tmp_path: Path) -> None:
     annotations = VAL.write_annotations(tmp_path / "own")

@@ -53,7 +53,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("count", "five", "whole number"),
     ("count", 5.0, "whole number"),
     ("count", True, "whole number"),
-    ("seed", 2**70, "too large"),
+    ("seed", 2**70, "whole number of at most"),
     ("annotations", 5, "neither a path"),
     ("ratio", [0.1], "not a number"),
 ]

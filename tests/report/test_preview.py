@@ -71,6 +71,7 @@ def test_preview__names_what_cannot_be_fetched_and_shows_what_comes_instead(samp
     assert "in place of one that cannot be used" in page
 
 
+@pytest.mark.slow
 def test_preview__a_host_that_is_down_ends_in_an_error_and_no_page(sample: Path, private_places: Path) -> None:
     with ImageServer({}) as server:
         server.die()

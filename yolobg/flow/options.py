@@ -171,7 +171,7 @@ class Request:
             value = settle(option.name, getattr(self, option.name), _HINTS[option.name], _default(option))
             object.__setattr__(self, option.name, value)
             if type(value) is int and abs(value) > LARGEST:
-                raise UsageError(f"{option.name}: {value!r} is too large")
+                raise UsageError(f"{option.name}: {value!r}: expected a whole number of at most {LARGEST:,}")
         if self.count is None and self.ratio is None and not self.recheck:
             object.__setattr__(self, "ratio", DEFAULT_RATIO)
         if self.has_target:
