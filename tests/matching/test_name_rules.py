@@ -194,6 +194,19 @@ def test_a_source_with_other_categories_is_matched_by_its_own_names_first() -> N
     assert not pothole.exclude
 
 
+@pytest.mark.parametrize(
+    "spellings", [("raccoon", "Raccoon", "raccoons"), ("dog", "DOG", "dogs"), ("hard-hat", "Hard hat", "hardhats")]
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_all_spellings_of_a_category_of_the_source_are_the_class(spellings: tuple[str, ...], order: int) -> None:
+    source = [Category(i, name, i) for i, name in enumerate(("tree", *spellings[::order]), 1)]
+    for name in (*spellings, *(spelling.upper() for spelling in spellings)):
+        (match,) = match_classes([name], categories=source)
+        assert {(e.coco, e.relation) for e in match.exclude} == {(spelling, "same") for spelling in spellings}, name
+        (answered,) = match_classes(["x1"], user_map={"x1": [name]}, categories=source)
+        assert {e.coco for e in answered.exclude} == set(spellings), name
+
+
 def test_cocos_own_categories_need_no_bridge_whatever_their_counts() -> None:
     source = [Category(c.id, c.name, 1) for c in coco_categories()]
     assert [e.coco for e in match_classes(["poodle"], categories=source)[0].exclude] == ["dog"]

@@ -21,12 +21,12 @@ class Bridge:
     """A source's categories and what each stands for in COCO.
 
     Attributes:
-        own: Spelling (as is, plural, singular, in one word) to the source's category.
+        own: Spelling (as is, plural, singular, in one word) to the source's categories that are written so.
         meanings: The source's category to COCO's answer for its name.
         is_coco: Whether the source's categories are COCO's own 80: then there is nothing to bridge.
     """
 
-    own: dict[str, str]
+    own: dict[str, list[str]]
     meanings: dict[str, Answer]
     is_coco: bool
 
@@ -37,26 +37,32 @@ class Bridge:
         if set(names) == {category.name for category in coco_categories()}:
             return cls({}, {}, is_coco=True)
         context = context_of(names)
-        own: dict[str, str] = {}
-        for name in names:
+        own: dict[str, list[str]] = {}
+        for name in dict.fromkeys(names):
             for form in _forms(name):
-                own.setdefault(form, name)
+                own.setdefault(form, []).append(name)
         return cls(own, {name: answer(name, context) for name in names}, is_coco=False)
 
     def over(self, name: str, found: Answer) -> Answer:
         """Return the answer for a class in the source's categories, given COCO's answer for it.
 
-        A category of the same name comes first; every other one counts whose meaning in COCO intersects the class's.
+        Categories of the same name come first, each of them where a source has several spellings of one; every other
+        one counts whose meaning in COCO intersects the class's.
         """
         if self.is_coco:
             return found
-        same = next((self.own[form] for form in _forms(name) if form in self.own), None)
+        same = self.named(name)
         parts = [self._shared(category, meaning, found) for category, meaning in self.meanings.items()]
-        if same is not None:
-            own = Exclusion(same, "same", 1.0, "exact", f"{name} is a category of the source")
-            return union((mapped([own]), *parts))
+        if same:
+            reason = f"{name} is a category of the source"
+            own = [Exclusion(category, "same", 1.0, "exact", reason) for category in same]
+            return union((mapped(own), *parts))
         joined = union(parts)
         return joined if joined.exclusions else Answer("none" if found.exclusions else found.status)
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """All of the source's categories of this name, in whatever spelling; none for COCO's own 80."""
+        return tuple(dict.fromkeys(category for form in _forms(name) for category in self.own.get(form, ())))
 
     def _shared(self, category: str, meaning: Answer, found: Answer) -> Answer:
         theirs = {exclusion.coco: exclusion for exclusion in meaning.exclusions}

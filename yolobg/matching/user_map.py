@@ -57,14 +57,15 @@ def _of_target(name: str, target: str, source: Sequence[Category]) -> tuple[str,
 
 
 def resolve_target(target: str, source: Sequence[Category]) -> tuple[str, ...]:
-    """Return the source's categories that a word stands for: the one of that name, else what it excludes as a class.
+    """Return the source's categories that a word stands for: those of that name, else what it excludes as a class.
 
     Nothing where the word stands for none, or only a misspelling of it would.
     """
-    own = {key(category.name): category.name for category in source}
-    if key(target) in own:
-        return (own[key(target)],)
-    found = Bridge.to(source).over(target, answer(target, context_of([target])))
+    own = [category.name for category in source if key(category.name) == key(target)]
+    bridge = Bridge.to(source)
+    if own:
+        return tuple(dict.fromkeys((*own, *bridge.named(target))))
+    found = bridge.over(target, answer(target, context_of([target])))
     return tuple(e.coco for e in found.exclusions if e.confidence >= EXCLUDES and e.rule not in GUESSED)
 
 
