@@ -218,6 +218,9 @@ def test_figures__floor_and_rates_by_what_is_in_the_image(
     assert found.floor == floor.expected_contamination, "the figure that augment shows for the same classes"
     assert found.floor is not None
     assert found.floor.low < found.floor.point < found.floor.high < 0.02
+    own = ("--annotations", tmp_path / "own", "--images-dir", images, "--images", "80")
+    done = run("evaluate", data, "--before", before, *own, "--bootstrap", "100")
+    assert "by what the source says is in the image" in " ".join(done.stdout.split()), done.stderr
 
 
 def test_text__says_what_can_be_shown_the_floor_and_the_better_set(tmp_path: Path, data: Path, official: Path) -> None:

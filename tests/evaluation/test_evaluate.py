@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,70 @@ def test_three_runs_a_side__a_difference_is_shown_and_its_reverse_is_not(
     assert reverse.words.startswith("Not shown")
 
 
+def test_a_run_given_twice__is_refused(data: Path, hundred: Path, tmp_path: Path) -> None:
+    before, after = many(tmp_path, shift=0, runs=3), many(tmp_path, shift=0.05, runs=1)
+    copied = Path(shutil.copy(after[0], tmp_path / "copy.json"))
+    for runs in (after * 3, [after[0], copied]):
+        with pytest.raises(UsageError, match=r"--after: .* have the same content") as caught:
+            yolobg.evaluate(data, before=before, after=runs, backgrounds=hundred)
+        assert str(runs[0]) in str(caught.value)
+        assert str(runs[1]) in str(caught.value)
+    same = yolobg.evaluate(data, before=before, after=before, backgrounds=hundred, bootstrap=100)
+    assert same.verdict == "not_shown"
+
+
+def cut(files: list[Path], keep: Callable[[dict[str, Any]], bool]) -> list[Path]:
+    """Predictions of which only some are kept."""
+    return [
+        write_predictions(
+            file.with_name(f"cut-{file.name}"), [row for row in json.loads(file.read_text()) if keep(row)]
+        )
+        for file in files
+    ]
+
+
+def test_a_curve_that_is_cut_off__shows_nothing(data: Path, hundred: Path, tmp_path: Path) -> None:
+    """Equal models, of which the one before leaves out all below 0.85: its recall ends there."""
+    plain, again = many(tmp_path, shift=0, runs=3), many(tmp_path, shift=0.0005, runs=3)
+    cut_off = cut(plain, lambda row: row["score"] >= 0.85 and not row["file_name"].startswith("b8"))
+    for file in cut_off:
+        rows = json.loads(file.read_text("utf-8"))
+        write_predictions(file, [*rows, found_in("v0.png", 0.85, category=1)])
+    found = yolobg.evaluate(data, before=cut_off, after=again, backgrounds=hundred)
+    assert found.difference is not None
+    change = found.difference.mean_recall_at_false_alarm_rate
+    assert change is not None
+    assert change.low > 0, "the figures alone would show it"
+    assert found.verdict == "not_shown"
+    assert "The curve of cut-0-0 is cut off at a score of 0.8" in found.words
+    single = yolobg.evaluate(data, before=cut_off[0], after=again[0], backgrounds=hundred, bootstrap=100)
+    assert single.verdict == "single_runs"
+    assert "is cut off" in single.words
+
+
+def test_no_prediction_on_any_of_many_backgrounds__shows_nothing(data: Path, tmp_path: Path) -> None:
+    write_images(tmp_path / "many", [f"b{number}.png" for number in range(200)], first=30_000)
+    before = many(tmp_path, shift=0, runs=3)
+    after = cut(many(tmp_path, shift=0.05, runs=3), lambda row: row["file_name"].startswith("v"))
+    found = yolobg.evaluate(data, before=before, after=after, backgrounds=tmp_path / "many")
+    assert found.difference is not None
+    change = found.difference.mean_recall_at_false_alarm_rate
+    assert change is not None
+    assert change.low > 0, "the figures alone would show it"
+    assert found.verdict == "not_shown"
+    assert "cut-0.05-0 has no prediction on any of the 200 backgrounds" in found.words
+
+
+def test_means_of_runs__have_one_decimal(data: Path, frames: Path, tmp_path: Path) -> None:
+    runs = [write_predictions(tmp_path / f"{n}.json", positives() + alarms(0.6, count=n)) for n in (1, 2, 4)]
+    arguments = [word for file in runs for word in ("--before", file)]
+    done = run("evaluate", data, *arguments, "--backgrounds", frames, "--bootstrap", "100")
+    assert done.returncode == 0, done.stderr
+    assert "2.3 of 20" in done.stdout
+    (page,) = (data.parent / ".yolobg/evaluate").glob("*.html")
+    assert "2.3 of 20" in page.read_text("utf-8")
+
+
 def test_recall_at_false_alarm_rate__is_counted_by_hand(data: Path, hundred: Path, tmp_path: Path) -> None:
     """At 5 % the sixth background, with 0.05 + 0.85 * 94 / 100 = 0.849, sets the threshold: one object is above it."""
     found = yolobg.evaluate(data, before=many(tmp_path, shift=0, runs=1), backgrounds=hundred, bootstrap=100)
@@ -258,6 +323,11 @@ BAD: dict[str, tuple[str, str, type[YolobgError]]] = {
     "either base": (
         '[{"image_id": "v0", "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}]', "--categories", AnnotationsError,
     ),
+    "of images that are elsewhere": (
+        '[{"file_name": "elsewhere.png", "category_id": 0, "bbox": [0, 0, 1, 1], "score": 1}]',
+        r"none of its 1 predictions is about an image that is evaluated \(the first is about elsewhere\.png\)",
+        AnnotationsError,
+    ),
     "of no image here": (
         '[{"image_id": "f0", "category_id": 0, "bbox": [0, 0, 1, 1], "score": 1}]', "none of its", AnnotationsError,
     ),
@@ -289,11 +359,31 @@ def test_predictions__that_cannot_be_used_are_refused_by_name(
         ({"before": "a.json", "bootstrap": 1}, "bootstrap"),
         ({"before": "a.json", "seed": -1}, "seed"),
         ({"before": "a.json", "categories": 2}, "categories"),
+        ({"before": "a.json", "conf": "0.25"}, "conf"),
+        ({"before": "a.json", "conf": ("0.25",)}, "conf"),
+        ({"before": "a.json", "batch": "8"}, "batch"),
+        ({"before": "a.json", "images": 2.5}, "images"),
+        ({"before": "a.json", "imgsz": 64.5}, "imgsz"),
+        ({"before": "a.json", "backgrounds": 3}, "backgrounds"),
+        ({"before": 3}, "before"),
+        ({"before": [None]}, "before"),
+        ({"before": None}, "--before"),
+        ({"before": "a.json", "report": "no"}, "report"),
     ],
 )
 def test_options__out_of_range_are_refused_before_anything_is_read(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        yolobg.evaluate("nowhere.yaml", backgrounds="frames", **arguments)
+        yolobg.evaluate("nowhere.yaml", **{"backgrounds": "frames", **arguments})
+
+
+def test_options__what_is_clearly_meant_is_taken(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:
+    plain = yolobg.evaluate(data, before=[toy[0]], conf=(0.25,), backgrounds=frames, bootstrap=100)
+    unset: Any = None
+    meant: Any = 0.25
+    found = yolobg.evaluate(
+        data, before=toy[0], after=unset, conf=meant, backgrounds=str(frames), bootstrap=100, images=unset, seed=unset
+    )
+    assert found.models == plain.models
 
 
 def test_inputs__that_are_not_there(data: Path, frames: Path, tmp_path: Path, toy: tuple[Path, Path]) -> None:

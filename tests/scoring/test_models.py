@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from ultra import environment, python_with_ultralytics
 import yolobg.scoring.models as models_module
 from yolobg.errors import UsageError
 from yolobg.scoring.cache import Rows, ScoreCache
-from yolobg.scoring.models import score_images
-from yolobg.scoring.onnx_model import _letterbox, suppress_overlaps
+from yolobg.scoring.models import _classes, score_images
+from yolobg.scoring.onnx_model import _checked, _letterbox, _opened, _run, suppress_overlaps
 
 NAMES = {0: "raccoon", 1: "kangaroo"}
 
@@ -119,6 +120,26 @@ def test_classes__are_matched_by_name_and_others_left_out(
         score_images(file, images, NAMES, cache=tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours", "read", "lacking"),
+    [
+        ({0: " Raccoon ", 1: "KANGAROO"}, NAMES, {0: 0, 1: 1}, ()),
+        ({0: "raccoon"}, {0: "raccoon ", 1: "kangaroo"}, {0: 0}, ("kangaroo",)),
+        ({0: "Dog", 1: "dog"}, {0: "dog", 1: "Dog"}, {0: 1, 1: 0}, ()),
+        ({0: "Dog", 1: "dog"}, {0: "dog"}, {1: 0}, ()),
+    ],
+)
+def test_classes__are_compared_without_case_and_space_and_the_exact_name_wins(
+    theirs: dict[int, str], ours: dict[int, str], read: dict[int, int], lacking: tuple[str, ...], images: list[str],
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    assert _classes(file, theirs, ours) == read
+    use(monkeypatch, Counting(theirs))
+    warnings = score_images(file, images, ours, cache=tmp_path / "scores").warnings
+    assert len(warnings) == bool(lacking)
+    assert all(f"the model has no class {', '.join(lacking)};" in warning for warning in warnings)
+
+
 def test_cache__two_models_or_sizes_do_not_share(tmp_path: Path) -> None:
     rows: Rows = np.ones((2, 6), dtype=np.float32)
     ScoreCache(tmp_path, "a" * 64, 640, "pt").write({"x": rows})
@@ -202,6 +223,74 @@ def test_onnx__that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(UsageError, match=r"bad\.onnx: onnxruntime cannot open it"):
         score_images(tmp_path / "bad.onnx", [], NAMES, cache=tmp_path)
+
+
+RUN_BY = ("onnxruntime", "1")
+
+
+class Session:
+    """What onnxruntime says of a model that was exported."""
+
+    def __init__(self, shape: list[Any], type_: str = "tensor(float)", **told: str) -> None:
+        self._input = SimpleNamespace(name="images", shape=shape, type=type_)
+        self._told = {"names": str(NAMES), "imgsz": "[64, 64]", "stride": "32", "task": "detect", **told}
+
+    def get_inputs(self) -> list[Any]:
+        return [self._input]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(shape=[1, 6, 84])]
+
+    def get_modelmeta(self) -> Any:
+        return SimpleNamespace(custom_metadata_map=self._told)
+
+    def run(self, _names: None, _given: dict[str, Any]) -> list[Any]:
+        raise RuntimeError("INVALID_ARGUMENT: Got invalid dimensions")
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 64, 64], ["batch", 3, "height", "width"]])
+def test_onnx__as_ultralytics_exports_it_is_opened(shape: list[Any]) -> None:
+    model = _opened(Path("m.onnx"), Session(shape), None, RUN_BY)
+    assert (model.names, model.imgsz) == (NAMES, 64)
+    with pytest.raises(UsageError, match=r"cannot be run on an input of shape \(1, 3, 32, 32\): INVALID_ARGUMENT"):
+        _run(model._session, np.zeros((1, 3, 32, 32), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("session", "said"),
+    [
+        (Session([4, 3, 64, 64]), r"shape \[4, 3, 64, 64\]"),
+        (Session([1, 1, 64, 64]), "three channels"),
+        (Session([1, 3, 64, 96]), "square"),
+        (Session([1, 3]), r"shape \[1, 3\]"),
+        (Session([1, 3, 64, 64], "tensor(float16)"), "half=False"),
+        (Session([1, 3, 64, 64], stride="0"), "its stride 0"),
+        (Session([1, 3, 64, 64], imgsz="[0, 0]"), "its imgsz is 0"),
+    ],
+)
+def test_onnx__whose_input_is_another_is_refused_by_name(session: Session, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        _opened(Path("m.onnx"), session, None, RUN_BY)
+    assert str(caught.value).startswith("m.onnx: ")
+
+
+@pytest.mark.parametrize("end_to_end", [False, True])
+def test_onnx__output_is_that_of_a_detector_or_refused(*, end_to_end: bool) -> None:
+    good = np.full((1, 5, 6), 0.5, dtype=np.float32)
+    rows = good if end_to_end else good.transpose(0, 2, 1)
+    assert _checked(rows, 2, end_to_end=end_to_end).shape == rows.shape[1:]
+    for shape in ((1, 6), (2, *rows.shape[1:]), (1, 7, 5), (1, 5, 7), (1, 1, 6, 5)):
+        with pytest.raises(UsageError, match="not that of a detector of 2 classes"):
+            _checked(np.zeros(shape, dtype=np.float32), 2, end_to_end=end_to_end)
+    for value, column, said in ((np.nan, 4, "scores"), (1.5, 4, "scores"), (-0.1, 4, "scores"), (np.inf, 0, "")):
+        bad = good.copy()
+        bad[0, 2, column] = value
+        bad = bad if end_to_end else bad.transpose(0, 2, 1)
+        if said:
+            with pytest.raises(UsageError, match=said):
+                _checked(bad, 2, end_to_end=end_to_end)
+        else:
+            assert _checked(bad, 2, end_to_end=end_to_end).size == 4 * 6
 
 
 STUDY = os.environ.get("YOLOBG_STUDY", "")

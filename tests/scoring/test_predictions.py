@@ -78,6 +78,13 @@ def test_categories__that_are_not_settled_are_asked_for(tmp_path: Path, said: in
     assert read_predictions(file, INDEX, classes=3, categories=said).detections.category.tolist() == read
 
 
+@pytest.mark.parametrize("used", [(9,), (-1,), (10**23,), (1, 9), (-1, 1)])
+def test_categories__that_are_not_the_datasets_are_said_to_be(tmp_path: Path, used: tuple[int, ...]) -> None:
+    with pytest.raises(AnnotationsError, match=r"not the dataset's 3 classes \(0 to 2, or 1 to 3\)") as caught:
+        read_predictions(predictions(tmp_path, *used), INDEX, classes=3)
+    assert "--categories" not in str(caught.value)
+
+
 def test_a_name_of_two_images__is_asked_for_with_its_folders(tmp_path: Path) -> None:
     with pytest.raises(AnnotationsError, match="with its folders"):
         read_predictions(predictions(tmp_path, 0, name="a.png"), INDEX, classes=1)

@@ -138,7 +138,7 @@ def _beside(found: Evaluation) -> RenderableType:
 def _at_confidence(found: Evaluation, confidence: str) -> RenderableType:
     table = _table(found, "", difference=False)
     rows: list[tuple[str, Callable[[AtConfidence], str]]] = [
-        ("backgrounds flagged", lambda at: f"{at.false_alarms:g} of {at.backgrounds:,}"),
+        ("backgrounds flagged", lambda at: f"{at.false_alarms:.1f}".removesuffix(".0") + f" of {at.backgrounds:,}"),
         ("false-alarm rate", lambda at: f"{percent(at.false_alarm_rate)} [{percent(at.low)}, {percent(at.high)}]"),
         ("detections per background", lambda at: f"{at.false_positives_per_image:.3f}"),
         ("recall", lambda at: percent(at.recall)),
@@ -164,7 +164,9 @@ def _by_category(found: Evaluation) -> Iterator[RenderableType]:
     if content is None or not content.rows:
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column(Text(f"False-alarm rate at confidence {content.confidence:g}, by what COCO says is in the image"))
+    table.add_column(
+        Text(f"False-alarm rate at confidence {content.confidence:g}, by what the source says is in the image")
+    )
     table.add_column("images", justify="right", no_wrap=True)
     for model in found.models:
         table.add_column(model.side, justify="right", no_wrap=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from yolobg.errors import UsageError
 from yolobg.evaluation.backgrounds import VAL2017
 from yolobg.flow.held_out_options import HeldOutOptions
+from yolobg.flow.option_values import check_known, settle
 from yolobg.flow.options import Request, stored_options
 from yolobg.scoring.models import MODEL_SUFFIXES
 
 __all__ = ["EvaluateOptions", "command_line", "options_of"]
-
-Models = str | Path | Sequence[str | Path]
 
 _OF_COCO = ("annotations", "images", "map", "exclude", "unmapped", "lean", "captions", "evidence", "verified")
 _FLAGS = {"images": "--images-dir", "captions": "--no-captions"}
@@ -88,6 +88,22 @@ class EvaluateOptions:
         return not (self.dry_run or self.fetch)
 
 
+_DEFAULTS: dict[str, Any] = {
+    "before": (),
+    **{option.name: option.default for option in fields(EvaluateOptions) if option.default is not MISSING},
+}
+_HINTS: dict[str, Any] = {
+    "before": Sequence,
+    "after": Sequence,
+    "backgrounds": str | Path | None,
+    "output": str | Path | None,
+    **dict.fromkeys(("split", "device"), str),
+    **dict.fromkeys(("images", "bootstrap", "categories", "imgsz", "batch"), int),
+    **dict.fromkeys(("dry_run", "report", "fetch"), bool),
+}
+"""What each is, as `settle` takes it: all that Python accepts beside what the field holds."""
+
+
 def _given(request: Request) -> str:
     """The first option that was given of those that choose images of COCO."""
     stored = stored_options(request)
@@ -100,36 +116,35 @@ def _check_models(files: Sequence[Path]) -> None:
             raise UsageError(f"{file}: expected a model (.pt, .onnx) or predictions in COCO's results format (.json)")
 
 
-def options_of(
-    *,
-    before: Models,
-    after: Models,
-    images_dir: Models,
-    images: int,
-    seed: int,
-    conf: Sequence[float],
-    output: str | Path | None = None,
-    **others: Any,
-) -> EvaluateOptions:
-    """The arguments of `yolobg.evaluate` as options."""
+def options_of(*, images_dir: Any = None, seed: Any = None, conf: Any = None, **others: Any) -> EvaluateOptions:
+    """The arguments of `yolobg.evaluate` as options; None stands for the default.
+
+    Raises:
+        UsageError: One is of another kind than its option, or out of range.
+    """
     request = HeldOutOptions(**{name: others.pop(name) for name in HeldOutOptions.__annotations__ if name in others})  # type: ignore[typeddict-item]
-    places = (images_dir,) if isinstance(images_dir, (str, Path)) else images_dir
+    check_known(others, _DEFAULTS)
+    seed = settle("seed", seed, int, _DEFAULTS["seed"])
+    places = settle("images_dir", images_dir, Sequence, ())
+    given = {name: settle(name, value, _HINTS.get(name), _DEFAULTS[name]) for name, value in others.items()}
+    for name in ("before", "after"):
+        given[name] = tuple(Path(model).expanduser() for model in given.get(name, ()))
+    if given.get("output") is not None:
+        given["output"] = Path(given["output"])
     return EvaluateOptions(
-        before=_paths(before),
-        after=_paths(after),
-        request=Request(**request, images=places, seed=seed),
-        images=images,
-        seed=seed,
-        conf=tuple(conf),
-        output=None if output is None else Path(output),
-        **others,
+        request=Request(**request, images=places, seed=seed), seed=seed, conf=_confidences(conf), **given
     )
 
 
-def _paths(models: Models) -> tuple[Path, ...]:
-    """One model or several as paths."""
-    given = [models] if isinstance(models, (str, Path)) else models
-    return tuple(Path(model).expanduser() for model in given)
+def _confidences(conf: Any) -> tuple[float, ...]:
+    """One confidence or several."""
+    if conf is None:
+        conf = _DEFAULTS["conf"]
+    several = isinstance(conf, Iterable) and not isinstance(conf, (str, bytes, Mapping))
+    listed = tuple(conf) if several else (conf,)
+    if not all(isinstance(one, Real) for one in listed):
+        raise UsageError(f"conf: {conf!r}: give confidences between 0 and 1, as (0.25, 0.5)")
+    return tuple(map(float, listed))
 
 
 def command_line(data_yaml: Path, options: EvaluateOptions) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from yolobg.dataset.dataset import Dataset, open_dataset
-from yolobg.errors import AnnotationsError
+from yolobg.errors import AnnotationsError, UsageError
 from yolobg.evaluation.backgrounds import FEW, Backgrounds, bring, foreseen, hold_out
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
+from yolobg.evaluation.doubts import doubts
 from yolobg.evaluation.figures import Side, SideName, compare
 from yolobg.evaluation.matching import IOU
 from yolobg.evaluation.options import EvaluateOptions, command_line
@@ -24,6 +26,7 @@ from yolobg.evaluation.truth import Truth, read_truth
 from yolobg.evaluation.verdict import judge, words
 from yolobg.evaluation.worst import WorstImages
 from yolobg.evaluation_results import Evaluation, Power
+from yolobg.files import hash_file
 from yolobg.flow.held_out import HeldOut, choose_held_out
 from yolobg.flow.held_out_images import not_here
 from yolobg.flow.seen import Seen
@@ -120,6 +123,8 @@ def plan_evaluation(
     """
     if options.output is not None:
         check_output(options.output)
+    if options.measures:
+        _check_runs(options)
     dataset = open_dataset(data_yaml)
     truth = read_truth(dataset.data, options.split, progress=progress)
     seen = Seen(dataset)
@@ -136,6 +141,21 @@ def plan_evaluation(
 
 def _given(options: EvaluateOptions) -> list[tuple[SideName, tuple[Path, ...]]]:
     return [("before", options.before), ("after", options.after)]
+
+
+def _check_runs(options: EvaluateOptions) -> None:
+    """Stop where a run is given twice on a side: it would count as a training run of its own."""
+    for name, files in _given(options):
+        found: dict[str, Path] = {}
+        for file in files if len(files) > 1 else ():
+            # What cannot be read is said where it is read.
+            with contextlib.suppress(OSError):
+                digest = hash_file(file)
+                if digest in found:
+                    raise UsageError(
+                        f"--{name}: {found[digest]} and {file} have the same content; give each training run once"
+                    )
+                found[digest] = file
 
 
 def _index(truth: Truth, held: Backgrounds) -> ImageIndex:
@@ -191,7 +211,8 @@ def _evaluation(
     found = compare(sides, truth, held.images, conf=options.conf, draws=draws, progress=progress)
     recall = found.difference.mean_recall_at_false_alarm_rate if found.difference else None
     ap50 = found.difference.ap50 if found.difference else None
-    verdict = judge(recall, ap50, before=len(options.before), after=len(options.after))
+    doubted = doubts(sides)
+    verdict = judge(recall, ap50, before=len(options.before), after=len(options.after), doubts=doubted)
     worst = WorstImages(sides, held.images, dataset.data.names, first=len(truth.images), confidence=min(options.conf))
     return Evaluation(
         dry_run=False,
@@ -205,7 +226,7 @@ def _evaluation(
         models=found.models,
         difference=found.difference,
         verdict=verdict,
-        words=words(verdict, recall, ap50),
+        words=words(verdict, recall, ap50, doubted),
         equal_recall=found.equal_recall,
         pair_tests=found.pair_tests,
         by_category=by_category(sides, held.contents, options.conf[0]) if held.contents else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from yolobg.evaluation.bootstrap import RUNS_FOR_NOISE
 from yolobg.evaluation_results import Estimate, Verdict
 
@@ -11,7 +13,9 @@ AP_MAY_FALL = 0.01
 """AP at IoU 0.5 may be this much lower; more means that backgrounds cost objects."""
 
 
-def judge(recall: Estimate | None, ap50: Estimate | None, *, before: int, after: int) -> Verdict:
+def judge(
+    recall: Estimate | None, ap50: Estimate | None, *, before: int, after: int, doubts: Sequence[str] = ()
+) -> Verdict:
     """The verdict on a comparison.
 
     Args:
@@ -20,25 +24,31 @@ def judge(recall: Estimate | None, ap50: Estimate | None, *, before: int, after:
         ap50: Difference of AP at IoU 0.5.
         before: Runs of the first side.
         after: Runs of the second side; 0 where there is none.
+        doubts: Why the difference cannot be believed, whatever its interval; a sentence each.
     """
     if not after:
         return "one_side"
     if min(before, after) < RUNS_FOR_NOISE:
         return "single_runs"
-    better = recall is not None and recall.low > 0
+    better = recall is not None and recall.low > 0 and not doubts
     return "shown" if better and ap50 is not None and ap50.point >= -AP_MAY_FALL else "not_shown"
 
 
-def words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None) -> str:
+def words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None, doubts: Sequence[str] = ()) -> str:
     """The sentence for a verdict; nothing for one side.
 
     Args:
         verdict: What `judge` gave.
         recall: As there.
         ap50: As there.
+        doubts: As there.
     """
     if verdict == "one_side":
         return ""
+    return " ".join([_sentence(verdict, recall, ap50), *doubts])
+
+
+def _sentence(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None) -> str:
     if recall is None:
         return "Too few backgrounds to compare recall at equal false-alarm rates."
     change = (

@@ -73,7 +73,8 @@ def score_images(
     missing = {sha256: image for sha256, image in zip(hashes, images, strict=True) if sha256 not in known}
     known.update(_score(model, missing, store, batch, f"score {file.stem}", progress))
     found = _detections([known[sha256] for sha256 in hashes], classes)
-    return Scored(file.stem, str(file), digest, found, None, run_by=model.run_by)
+    lacking = _lacking(file, classes, names)
+    return Scored(file.stem, str(file), digest, found, None, lacking, run_by=model.run_by)
 
 
 def _opened(file: Path, cache: Path, imgsz: int | None, device: str) -> tuple[_Model, ScoreCache, str]:
@@ -103,15 +104,30 @@ def _classes(
     file: Path, theirs: Mapping[int, str], ours: Mapping[int, str], also: Mapping[str, int] | None = None
 ) -> dict[int, int]:
     """The model's class number to the dataset's, by name; `also` has further names."""
-    by_name = {name.casefold(): number for name, number in (also or {}).items()}
-    by_name |= {name.casefold(): number for number, name in ours.items()}
-    found = {number: by_name[name.casefold()] for number, name in theirs.items() if name.casefold() in by_name}
+    exact = {name: number for number, name in ours.items() if name in theirs.values()}
+    folded = {_folded(name): number for name, number in (also or {}).items()}
+    # A class that the model has by its very name is no other one of its classes.
+    folded |= {_folded(name): number for number, name in ours.items() if name not in exact}
+    meant = {number: exact.get(name, folded.get(_folded(name))) for number, name in theirs.items()}
+    found = {number: our for number, our in meant.items() if our is not None}
     if not found:
         raise UsageError(
             f"{file}: its classes ({', '.join(list(theirs.values())[:5])}) are not those of the dataset "
             f"({', '.join(list(ours.values())[:5])}); give a model that was trained on it"
         )
     return found
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _lacking(file: Path, found: Mapping[int, int], ours: Mapping[int, str]) -> tuple[str, ...]:
+    """A warning where the model has no class for some of the dataset's."""
+    lacking = [name for number, name in ours.items() if number not in found.values()]
+    if not lacking:
+        return ()
+    return (f"{file}: the model has no class {', '.join(lacking[:10])}; objects of these classes count as not found",)
 
 
 def _score(

@@ -35,6 +35,7 @@ _MOST_CANDIDATES = 30_000
 _GREY = (114, 114, 114)
 _DIMENSIONS = 3
 _ROW = 6
+_INPUT = (1, 3, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,8 @@ class OnnxModel:
     def _one(self, picture: NDArray[np.uint8]) -> Rows:
         prepared = _letterbox(picture, self.imgsz, self._stride, smallest=self._dynamic)
         pixels = np.ascontiguousarray(prepared[..., ::-1].transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
-        (name,) = (given.name for given in self._session.get_inputs())
-        output = self._session.run(None, {name: pixels})[0]
-        if output.ndim != _DIMENSIONS:
-            raise UsageError("the .onnx model's output is not that of a detector; give predictions as JSON instead")
-        rows = _kept(output[0]) if self._end_to_end else _candidates(output[0], len(self.names))
+        output = _checked(_run(self._session, pixels), len(self.names), end_to_end=self._end_to_end)
+        rows = _kept(output) if self._end_to_end else _candidates(output, len(self.names))
         return _to_picture(rows, prepared.shape[:2], picture.shape[:2])
 
 
@@ -111,6 +109,11 @@ def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
         session = onnxruntime.InferenceSession(str(file), options, providers=providers)
     except Exception as error:
         raise UsageError(f"{file}: onnxruntime cannot open it: {str(error)[:300]}") from error
+    return _opened(file, session, imgsz, ("onnxruntime", onnxruntime.__version__))
+
+
+def _opened(file: Path, session: Any, imgsz: int | None, run_by: tuple[str, str]) -> OnnxModel:
+    """A session's model, if it is one of Ultralytics whose preparation is known."""
     told = session.get_modelmeta().custom_metadata_map
     try:
         names = {int(number): str(name) for number, name in ast.literal_eval(told["names"]).items()}
@@ -121,14 +124,58 @@ def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
         ) from error
     if told.get("task") != "detect":
         raise UsageError(f"{file}: it is a model for {told.get('task')}; expected one for detect")
-    sides = session.get_inputs()[0].shape[2:]
+    if min(exported, stride) < 1:
+        raise UsageError(f"{file}: its imgsz is {exported} and its stride {stride}; expected 1 or more")
+    sides = _input_sides(file, session)
     dynamic = not all(isinstance(side, int) for side in sides)
     if not dynamic and imgsz not in (None, max(sides)):
         raise UsageError(f"{file}: it was exported for {max(sides)} pixels only; leave --imgsz out")
     size = math.ceil((imgsz or exported) / stride) * stride
     last = session.get_outputs()[0].shape[-1]
     end_to_end = told.get("end2end") == "True" or last == _ROW
-    return OnnxModel(names, size, ("onnxruntime", onnxruntime.__version__), session, stride, dynamic, end_to_end)
+    return OnnxModel(names, size, run_by, session, stride, dynamic, end_to_end)
+
+
+def _input_sides(file: Path, session: Any) -> list[Any]:
+    """Height and width of the input; a side that may differ from image to image is no number."""
+    inputs = session.get_inputs()
+    shape, type_ = list(inputs[0].shape), inputs[0].type
+    fixed = [side for side in shape[2:] if isinstance(side, int)]
+    fits = len(inputs) == 1 and len(shape) == len(_INPUT) and type_ == "tensor(float)" and len(set(fixed)) <= 1
+    if not fits or any(isinstance(side, int) and side != one for side, one in zip(shape[:2], _INPUT, strict=False)):
+        raise UsageError(
+            f"{file}: its input is {type_} of shape {shape}; expected one square image of three channels, "
+            "tensor(float): export it with batch=1, half=False and a single imgsz, or give predictions as JSON instead"
+        )
+    return shape[2:]
+
+
+def _run(session: Any, pixels: NDArray[np.float32]) -> Any:
+    try:
+        return session.run(None, {session.get_inputs()[0].name: pixels})[0]
+    except Exception as error:
+        raise UsageError(
+            f"the .onnx model cannot be run on an input of shape {pixels.shape}: {str(error)[:300]}; export it again, "
+            "or give predictions as JSON instead"
+        ) from error
+
+
+def _checked(output: Any, classes: int, *, end_to_end: bool) -> NDArray[np.float32]:
+    """The output for the one image, if it is that of a detector; rows whose box is no number are left out."""
+    shape = np.shape(output)
+    columns = _ROW if end_to_end else 4 + classes
+    if len(shape) != _DIMENSIONS or shape[0] != 1 or shape[2 if end_to_end else 1] != columns:
+        raise UsageError(
+            f"the .onnx model's output of shape {shape} is not that of a detector of {classes} classes; give "
+            "predictions as JSON instead"
+        )
+    found: NDArray[np.float32] = np.asarray(output[0], dtype=np.float32)
+    table = found if end_to_end else found.T
+    scores = table[:, 4:5] if end_to_end else table[:, 4:]
+    if not np.all((scores >= 0) & (scores <= 1)):
+        raise UsageError("the .onnx model gives scores that are not from 0 to 1; give predictions as JSON instead")
+    table = table[np.isfinite(table).all(axis=1)]
+    return table if end_to_end else table.T
 
 
 def _read_image(image: str) -> NDArray[np.uint8] | None:

@@ -84,11 +84,17 @@ def read_predictions(file: Path, index: ImageIndex, *, classes: int, categories:
         categories: The number of the dataset's first class in the file, 0 or 1; None settles it by the numbers in it.
 
     Raises:
-        AnnotationsError: It cannot be read, is no such list, or its category numbers can be read in two ways.
+        AnnotationsError: It cannot be read, is no such list, is about other images, or its category numbers are not
+            the dataset's or can be read in two ways.
     """
     records = _read(file)
     first = _first_category(records, classes, file) if categories is None else categories
     found, unknown = _rows(records, index, first, classes, file)
+    if records and unknown == len(records):
+        raise AnnotationsError(
+            f"{file}: none of its {unknown:,} predictions is about an image that is evaluated (the first is about "
+            f"{records[0].file_name or records[0].image_id}); predict on the images that --dry-run lists"
+        )
     lowest = float(found.score.min()) if len(found.score) else None
     warnings = []
     if unknown:
@@ -135,6 +141,11 @@ def _first_category(records: Sequence[_Prediction], classes: int, file: Path) ->
         return 0
     if max(used) == classes:
         return 1
+    if min(used) < 0 or max(used) > classes:
+        raise AnnotationsError(
+            f"{file}: category_id has {_some(used)}, which are not the dataset's {classes} classes (0 to "
+            f"{classes - 1}, or 1 to {classes}); predict with a model that has these classes"
+        )
     raise AnnotationsError(
         f"{file}: category_id has {_some(used)} for {classes} classes, which can be read with the first class as 0 or "
         "as 1; say which with --categories 0 or --categories 1"

@@ -1,0 +1,40 @@
+"""Why a difference cannot be believed: predictions that leave out what would count against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from yolobg.evaluation.backgrounds import FEW
+from yolobg.evaluation.curves import Run, allowed_alarms
+from yolobg.evaluation.figures import Side, rates_for
+from yolobg.scoring.detections import Scored
+from yolobg.scoring.predictions import CUT_OFF
+
+__all__ = ["doubts"]
+
+
+def doubts(sides: Sequence[Side]) -> tuple[str, ...]:
+    """A sentence for each run that cannot be compared with others.
+
+    Args:
+        sides: The side before, and the one after if there is one.
+    """
+    each = [_doubt(scored, run) for side in sides for scored, run in zip(side.scored, side.runs, strict=True)]
+    return tuple(doubt for doubt in each if doubt)
+
+
+def _doubt(scored: Scored, run: Run) -> str:
+    flagged, backgrounds = int(np.count_nonzero(run.highest)), len(run.highest)
+    # A model that was run here was run on every background.
+    if not flagged and backgrounds >= FEW and Path(scored.file).suffix.lower() == ".json":
+        return f"{scored.name} has no prediction on any of the {backgrounds:,} backgrounds: was it run on them?"
+    most = max((allowed_alarms(rate, backgrounds) for rate in rates_for(backgrounds)), default=0)
+    if scored.lowest is not None and scored.lowest > CUT_OFF and flagged < most:
+        return (
+            f"The curve of {scored.name} is cut off at a score of {scored.lowest:.3f}, where it flags {flagged:,} of "
+            f"{backgrounds:,} backgrounds: predict with a confidence threshold of 0.001."
+        )
+    return ""
