@@ -160,6 +160,18 @@ def test_own_annotations__none_of_train2017(data: Path, tmp_path: Path) -> None:
         fetched(data, tmp_path / "images", annotations=only.write_annotations(tmp_path / "b"), count=5)
 
 
+def test_own_annotations__none_of_train2017_whatever_the_categories(data: Path, tmp_path: Path) -> None:
+    train = [image.id for image in read_index().images[:5]]
+    mixed = Val([*VAL.ids[:5], *train])
+    images, file = mixed.write_images(tmp_path / "images"), mixed.write_annotations(tmp_path / "a")
+    records = json.loads(file.read_text("utf-8"))
+    records["categories"].append({"id": 999, "name": "traffic barrel"})
+    file.write_text(json.dumps(records), "utf-8")
+    found = fetched(data, images, annotations=file, count=5)
+    assert sorted(int(path.stem) for path in listed(found)) == VAL.ids[:5]
+    assert found.backgrounds.left_out["in_train2017"] == 5
+
+
 def test_augment__never_draws_from_val2017(data: Path) -> None:
     theirs, ours = (
         resolve_source(source="coco2017", annotations=None, images=()),

@@ -162,7 +162,45 @@ def test_options__map_exclude_and_lean_hold_for_evidence_too(
     assert vetoed(exclude=["bench"]) == 2
 
 
+@pytest.mark.parametrize("answer", [("car",), ()])
+def test_mapped_class__is_never_verified(
+    dataset: Path, source: dict[str, Any], tmp_path: Path, answer: tuple[str, ...]
+) -> None:
+    name_classes(dataset, "raccoon")
+    said = {FREE[0]: (["raccoon"], ()), FREE[3]: ((), ["raccoon"])}
+    place = write_evidence(tmp_path / "e.json", ["raccoon"], files(said))
+
+    def found(**options: Any) -> ClassEvidence:
+        report = yolobg.plan(dataset, count=1, evidence=[place], **source, **options).report
+        evidence = counts(report)["raccoon"]
+        assert evidence is not None
+        return evidence
+
+    assert found(unmapped="none").verified == 1
+    assert found(map={"raccoon": answer}).verified == 0
+
+
 # ---------------------------------------------------------------- whose images they are
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "verified"),
+    [
+        ("train/0000.jpg", "test/0000.jpg", 0),
+        ("train/0000.jpg", "test\\0000.jpg", 0),
+        ("a/train/0000.jpg", "b/train/0000.jpg", 0),
+        ("train/0000.jpg", "0000.jpg", 1),
+        ("train/0000.jpg", "D:\\data\\train\\0000.jpg", 1),
+        ("0000.jpg", "test/0000.jpg", 1),
+        ("train/000000000007.jpg", "test/000000000007.jpg", 1),
+        ("train/000000000007.jpg", "x/COCO_val2014_000000000007.jpg", 1),
+    ],
+)
+def test_image__of_another_folder_is_ruled_out_and_never_verified(
+    dataset: Path, tmp_path: Path, name: str, theirs: str, verified: int
+) -> None:
+    assert vetoed_of(dataset, tmp_path, [name, "c.jpg"], {theirs: (["dog"], ())}).vetoed == 1
+    assert vetoed_of(dataset, tmp_path, [name, "c.jpg"], {theirs: ((), ["dog"])}).verified == verified
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,25 @@ time, and asking for more keeps those chosen before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
+from yolobg.dataset.folder_listing import Walk
 from yolobg.dataset.inventory import list_images
 from yolobg.dataset.layout import label_path
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.evaluation.by_category import Contents
 from yolobg.evaluation_results import BackgroundSet
 from yolobg.files import read_ordinary
-from yolobg.flow.held_out import HeldOut, contents_of
+from yolobg.flow.held_out import HeldOut, contents_of, number_in, train2017
 from yolobg.flow.held_out_images import bring_held_out, places_of
 from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
+from yolobg.formats.unread import find_unread
 from yolobg.model import Contamination, Progress, no_progress
 
 __all__ = ["FEW", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
@@ -35,6 +37,7 @@ FEW = 200
 
 _LARGEST_LIST_BYTES = 2 << 30
 _STRIDE = 50
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,9 @@ class _CocoFile(msgspec.Struct):
 def hold_out(seen: Seen, place: str | Path, *, count: int, seed: int, progress: Progress = no_progress) -> Backgrounds:
     """Choose the backgrounds for an evaluation from a folder or list of the user's own.
 
-    Promises that no image of any split, of the manifest or of the list of rejected images is among them: by content
-    where the image is on this machine, else by COCO's number in its name.
+    Promises that no image of any split, of the manifest or of the list of rejected images is among them: by COCO's
+    number in its name, and by content where the image is on this machine. None has a number of COCO train2017, and none
+    a label file with objects.
 
     Args:
         seen: What the dataset has or had.
@@ -98,10 +102,13 @@ def hold_out(seen: Seen, place: str | Path, *, count: int, seed: int, progress: 
 
     Raises:
         UsageError: There is no such folder or file.
-        AnnotationsError: The file cannot be read or names no image that may be used.
+        AnnotationsError: The file cannot be read, no image may be used, or the folder holds records of its images that
+            are no YOLO labels.
     """
     path = Path(place).expanduser()
     found = _in_folder(path) if path.is_dir() else _in_list(path)
+    numbers = {image: number_in(image) for image in found.paths}
+    train = train2017() if any(number is not None for number in numbers.values()) else frozenset()
     fresh = seen.fresh()
     images: list[str] = []
     left_out = {**found.left_out, "in_dataset": 0, "repeated": 0}
@@ -110,16 +117,17 @@ def hold_out(seen: Seen, place: str | Path, *, count: int, seed: int, progress: 
             break
         if len(images) % _STRIDE == 0:
             progress("backgrounds", len(images), min(count, len(found.paths)))
-        if (why := fresh.why(image)) is None:
+        why = fresh.why(image) or ("in_train2017" if numbers[image] in train else None)
+        if why is None:
             images.append(image)
         else:
-            left_out[why] += 1
+            left_out[why] = left_out.get(why, 0) + 1
     if not images:
         raise AnnotationsError(f"{place}: no background to evaluate on: {_reasons(found, left_out)}")
     images.sort()
     ids = {found.ids[image]: at for at, image in enumerate(images) if image in found.ids}
     info = BackgroundSet(str(place), len(images), len(found.paths) + sum(found.left_out.values()), left_out)
-    return Backgrounds(tuple(images), ids, info, (*seen.warnings, *_few(len(images))))
+    return Backgrounds(tuple(images), ids, info, (*seen.warnings, *_few(len(images)), *_not_here(images)))
 
 
 def bring(held: HeldOut, seen: Seen, request: Request, *, count: int, progress: Progress = no_progress) -> Backgrounds:
@@ -182,6 +190,13 @@ def _few(images: int) -> tuple[str, ...]:
     return (f"{images} backgrounds are few: with fewer than {FEW}, only large differences can be shown",)
 
 
+def _not_here(images: Sequence[str]) -> tuple[str, ...]:
+    absent = sum(not Path(image).exists() for image in images)
+    if not absent:
+        return ()
+    return (f"{absent:,} of {len(images):,} backgrounds are not on this machine, so their content was not compared",)
+
+
 def _reasons(found: _Candidates, left_out: dict[str, int]) -> str:
     if not found.paths and not sum(left_out.values()):
         return "it has no images"
@@ -203,13 +218,31 @@ def _ranked(found: _Candidates, seed: int) -> Iterator[str]:
 def _in_folder(folder: Path) -> _Candidates:
     """The images of a folder and those below it, without those that have a label file with objects."""
     found = _Candidates(left_out={"labelled": 0})
+    labelled: list[str] = []
     for image in list_images((str(folder.absolute()),)):
         if _has_objects(image):
             found.left_out["labelled"] += 1
+            labelled.append(image)
         else:
             found.paths.append(image)
             found.names.append(Path(image).relative_to(folder.absolute()).as_posix())
+    _check_records(folder, found.paths, labelled)
     return found
+
+
+def _check_records(folder: Path, images: Sequence[str], labelled: Sequence[str]) -> None:
+    """Refuse a folder with records of its images that are not read here: any image may show an object."""
+    walk, root = Walk(others=True), str(folder.absolute())
+    walk.add(root)
+    labels = {label_path(image) for image in (*images, *labelled)}
+    strays = find_unread(walk, root, images=images, understood=labels, settled=labelled).strays
+    if strays:
+        shown = "; ".join(f"{stray.file} ({stray.why})" for stray in strays[:_SHOWN])
+        raise AnnotationsError(
+            f"--backgrounds {folder}: it contains what look like records of its images ({len(strays):,}: {shown}), so "
+            "any image may show an object. Expected images without objects, or with YOLO labels (.txt). If it is a "
+            "COCO file, give the file: --backgrounds FILE.json; move away what is not a record"
+        )
 
 
 def _has_objects(image: str) -> bool:
@@ -232,18 +265,25 @@ def _in_list(file: Path) -> _Candidates:
         ) from error
     if isinstance(listed, _CocoFile):
         return _without_annotations(listed, file.absolute().parent)
-    names = list(dict.fromkeys(listed))
-    return _Candidates([str(file.absolute().parent / name) for name in names], names)
+    found = _Candidates(left_out={"labelled": 0})
+    for name in dict.fromkeys(listed):
+        path = str(file.absolute().parent / name)
+        if _has_objects(path):
+            found.left_out["labelled"] += 1
+        else:
+            found.paths.append(path)
+            found.names.append(name)
+    return found
 
 
 def _without_annotations(listed: _CocoFile, folder: Path) -> _Candidates:
     annotated = {annotation.image_id for annotation in listed.annotations}
     found = _Candidates(left_out={"labelled": 0})
     for record in listed.images:
-        if record.id in annotated:
+        path = str(folder / record.file_name)
+        if record.id in annotated or _has_objects(path):
             found.left_out["labelled"] += 1
             continue
-        path = str(folder / record.file_name)
         found.paths.append(path)
         found.names.append(record.file_name)
         if record.id is not None:

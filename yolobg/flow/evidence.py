@@ -117,9 +117,10 @@ class _Known:
         self.source = catalog
         self._whole: dict[str, list[int]] = {}
         self._last: dict[str, list[int]] = {}
+        self._spelled: dict[int, str] = {}
         ids = catalog.ids
         for image_id, name in zip(ids, catalog.file_names(ids), strict=True):
-            spelled = _spelled(name)
+            self._spelled[image_id] = spelled = _spelled(name)
             self._whole.setdefault(spelled, []).append(image_id)
             self._last.setdefault(_last_part(spelled), []).append(image_id)
 
@@ -128,6 +129,14 @@ class _Known:
         spelled = _spelled(name)
         return self._whole.get(spelled, ()) or self._last.get(_last_part(spelled), ())
 
+    def is_surely(self, name: str, image_id: int) -> bool:
+        """Whether a name means this image: by COCO's number, or as one path is the end of the other.
+
+        `test/7.jpg` is another image than `train/7.jpg`, even where only one of them is in the source.
+        """
+        theirs, ours = f"/{_spelled(name)}", f"/{self._spelled[image_id]}"
+        return theirs.endswith(ours) or ours.endswith(theirs) or _number(theirs.rpartition("/")[2]) is not None
+
 
 def _spelled(name: str) -> str:
     return name.replace("\\", "/").removeprefix("./").casefold()
@@ -135,8 +144,12 @@ def _spelled(name: str) -> str:
 
 def _last_part(spelled: str) -> str:
     name = spelled.rpartition("/")[2]
-    number = coco_id(name.rpartition(".")[0].replace("coco_", "COCO_"))
+    number = _number(name)
     return name if number is None else f"#{number}"
+
+
+def _number(file_name: str) -> int | None:
+    return coco_id(file_name.rpartition(".")[0].replace("coco_", "COCO_"))
 
 
 def _check_images(evidence: Sequence[Evidence], known: _Known) -> None:
@@ -157,12 +170,18 @@ class _Places:
     """The images of a file of evidence by the ids that they have in the source."""
 
     def __init__(self, evidence: Evidence, known: _Known) -> None:
-        self._ids = [known.ids_of(name) for name in evidence.file.names]
+        self._known = known
+        self._names = evidence.file.names
+        self._ids = [known.ids_of(name) for name in self._names]
 
     def any_of(self, places: Iterable[int]) -> set[int]:
         """All images that these may be: where several have the name, each is ruled out."""
         return {image_id for place in places for image_id in self._ids[place]}
 
     def exactly(self, places: Iterable[int]) -> set[int]:
-        """Those images that these certainly are: where several have the name, none is verified."""
-        return {self._ids[place][0] for place in places if len(self._ids[place]) == 1}
+        """Those images that these certainly are: none where several have the name, or the folders differ."""
+        return {
+            self._ids[place][0]
+            for place in places
+            if len(self._ids[place]) == 1 and self._known.is_surely(self._names[place], self._ids[place][0])
+        }

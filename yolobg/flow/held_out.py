@@ -17,14 +17,13 @@ from yolobg.flow.evidence import find_evidence
 from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
 from yolobg.flow.selection import rank_images
-from yolobg.flow.source_basis import is_coco
 from yolobg.matching.lexicon import supercategories
 from yolobg.model import DataYaml, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog, open_index
 from yolobg.sources.resolve import Source, resolve_held_out
 
-__all__ = ["HeldOut", "choose_held_out", "contents_of", "too_few"]
+__all__ = ["HeldOut", "choose_held_out", "contents_of", "number_in", "too_few", "train2017"]
 
 _SHOWN = 8
 
@@ -58,7 +57,7 @@ def choose_held_out(
     """Choose the images that models may be measured on.
 
     Promises that none holds an excluded category or one that is in doubt, none has a caption that names a class, and
-    none is or was in the dataset by its number; of COCO's images, none is of train2017.
+    none is or was in the dataset by its number, and none has a number of train2017, whatever the categories.
 
     Args:
         data: The dataset.
@@ -76,9 +75,9 @@ def choose_held_out(
     with open_catalog(source.annotations, progress=progress) as catalog, naming_bad_bytes(data):
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = judged.eligibility
-        numbers = dict(zip(found.ids, map(_number, catalog.file_names(found.ids)), strict=True))
+        numbers = dict(zip(found.ids, map(number_in, catalog.file_names(found.ids)), strict=True))
         new = [image_id for image_id in found.ids if not seen.has_number(numbers[image_id])]
-        train = _train2017() if not source.annotations.official and is_coco(source, catalog, found.ids) else frozenset()
+        train = frozenset() if source.annotations.official else train2017()
         kept = [image_id for image_id in new if numbers[image_id] not in train]
         left_out = {
             "with_an_excluded_class": found.by_class,
@@ -114,11 +113,12 @@ def too_few(source: Source, least: int, left: int, images: int, left_out: Mappin
     )
 
 
-def _number(file_name: str) -> int | None:
+def number_in(file_name: str) -> int | None:
+    """COCO's number in a file name with folders, or None."""
     return coco_id(PurePosixPath(file_name.replace("\\", "/")).stem)
 
 
-def _train2017() -> frozenset[int]:
+def train2017() -> frozenset[int]:
     """The numbers of COCO train2017, from which `augment` draws: models may have been trained on them."""
     with open_index() as index:
         return frozenset(index.eligible(()).ids)

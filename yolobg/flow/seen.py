@@ -11,9 +11,13 @@ from yolobg.dataset.layout import coco_id
 from yolobg.files import hash_file
 from yolobg.flow.duplicates import Known
 from yolobg.flow.planning import recorded
+from yolobg.images.jpeg_png import BadImageError
+from yolobg.images.kinds import kind_of
 from yolobg.model import ImageRecord, Staged
 
 __all__ = ["Seen"]
+
+_HEAD_BYTES = 4096
 
 
 class Seen:
@@ -55,18 +59,31 @@ class Fresh:
         self._chosen: set[str] = set()
 
     def why(self, image: str) -> str | None:
-        """Why an image cannot be held out, `in_dataset` or `repeated`; None if it can.
+        """Why an image cannot be held out, `in_dataset`, `repeated` or `unreadable`; None if it can.
 
-        One that is not on this machine is judged by COCO's number in its name.
+        COCO's number in its name counts whatever the content, which may have been written anew. One that is not on this
+        machine is judged by it alone.
         """
         path = Path(image)
+        if self._seen.has_number(coco_id(path.stem)):
+            return "in_dataset"
         try:
-            size, sha256 = path.stat().st_size, hash_file(path)
+            size = path.stat().st_size
         except OSError:
-            return "in_dataset" if self._seen.has_number(coco_id(path.stem)) else None
+            return None
+        try:
+            _check_head(path)
+            sha256 = hash_file(path)
+        except (OSError, BadImageError):
+            return "unreadable"
         if self._seen.has_content(path, size, sha256):
             return "in_dataset"
         if sha256 in self._chosen:
             return "repeated"
         self._chosen.add(sha256)
         return None
+
+
+def _check_head(path: Path) -> None:
+    with path.open("rb") as file:
+        kind_of(file.read(_HEAD_BYTES), path.suffix.lower())

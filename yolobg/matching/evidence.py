@@ -80,7 +80,15 @@ def _by_name(
     for category in categories:
         ids.setdefault(category.name, set()).add(category.id)
     matches = match_classes(names, user_map=_resolved(user_map, names, categories), categories=categories)
-    return [Standing(match.name, _vetoing(match, ids, lean=lean), _verifying(match, ids)) for match in matches]
+    answered = {key(name) for name in user_map}
+    return [
+        Standing(
+            match.name,
+            _vetoing(match, ids, lean=lean),
+            frozenset() if key(match.name) in answered else _verifying(match, ids),
+        )
+        for match in matches
+    ]
 
 
 def _by_synset(

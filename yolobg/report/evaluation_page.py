@@ -26,6 +26,7 @@ _WHY_LEFT_OUT = {
     "unusable": "have a record that cannot be used",
     "in_dataset": "are or were in the dataset: in one of its splits, added by yolobg, or rejected in a review",
     "in_train2017": "are in COCO train2017, from which backgrounds are added",
+    "unreadable": "cannot be read as images",
     "repeated": "have the content of another one",
     "not_fetched": "could not be fetched",
 }
