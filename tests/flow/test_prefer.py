@@ -156,6 +156,11 @@ def test_words__that_are_none_are_refused(words: Any) -> None:
         Request(prefer=words)
 
 
+@pytest.mark.parametrize("written", ["lookalikes", "Lookalikes", "LOOKALIKES "])
+def test_lookalikes__may_be_written_in_any_case(written: str) -> None:
+    assert Request(prefer=written) == Request(prefer="lookalikes")
+
+
 def test_words__without_captions_are_refused(sample: Path) -> None:
     (sample / "source/annotations/captions_sample.json").unlink()
     told = run("augment", sample / "dataset", *source(sample), "--prefer", "boat")

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from command_line import run, source
 from image_server import ImageServer
+from machine import make_world
 from merging import tree
+from PIL import Image
 
 import yolobg
 from yolobg import Plan
@@ -198,6 +200,60 @@ def test_command__a_plan_has_its_own_options(sample: Path) -> None:
     assert run("augment").returncode == 2
     assert run("augment", "--plan", place, "--jobs", "2", "--no-report").returncode == 0
     assert not (sample / "dataset/.yolobg/report.html").exists()
+
+
+def test_edited__with_more_lines_than_asked_for_takes_none_out_again(sample: Path) -> None:
+    place = save(sample, trim=True)
+    plan = yolobg.plan(sample / "dataset", **options(sample))
+    more = (plan.choice.ranked if plan.choice else ())[COUNT + 1]
+    edit(place, lambda saved: saved["images"].append({"source_id": more}))
+    assert len(yolobg.carry_out(Plan.load(place)).added) == COUNT + 1
+    there = tree(sample / "dataset")
+    again = yolobg.carry_out(Plan.load(place))
+    assert (again.added, again.trimmed or (), again.after.backgrounds) == ((), (), COUNT + 1)
+    assert tree(sample / "dataset") == there
+
+
+def for_another_data_yaml(sample: Path, _place: Path) -> None:
+    data = sample / "dataset"
+    shutil.copytree(data / "images/val", data / "images/more")
+    shutil.copytree(data / "labels/val", data / "labels/more")
+    (data / "other.yaml").write_text((data / "data.yaml").read_text().replace("images/train", "images/more"))
+    yolobg.augment(data / "other.yaml", **options(sample))
+
+
+def deleted_since(_sample: Path, place: Path) -> None:
+    first = yolobg.carry_out(Plan.load(place)).added[0]
+    root = place.parent / "dataset"
+    (root / first.image).unlink()
+    (root / first.label).unlink()
+
+
+@pytest.mark.parametrize("change", [for_another_data_yaml, deleted_since])
+def test_saved__what_is_not_in_the_split_does_not_count_as_brought_in(
+    sample: Path, change: Callable[[Path, Path], None]
+) -> None:
+    place = save(sample)
+    change(sample, place)
+    before = tree(sample)
+    with pytest.raises(YolobgError, match="Nothing was added"):
+        yolobg.carry_out(Plan.load(place))
+    assert tree(sample) == before
+
+
+def test_saved__other_pictures_under_the_same_ids_do_not_count_as_brought_in(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    given: dict[str, Any] = {"annotations": world.instances, "images": [world.images]}
+    yolobg.augment(world.root, count=3, **given)
+    for image in world.images.iterdir():
+        with Image.open(image) as picture:
+            picture.convert("RGB").rotate(180).save(image)
+    world.instances.write_bytes(world.instances.read_bytes() + b"\n")
+    plan = yolobg.plan(world.root, count=12, **given)
+    assert {one.source_id for one in plan.report.planned} & {one.source_id for one in yolobg.status(world.root).added}
+    plan.save(tmp_path / "plan.json")
+    report = yolobg.carry_out(Plan.load(tmp_path / "plan.json"))
+    assert (len(report.added), report.after.backgrounds) == (9, 12)
 
 
 # ---------------------------------------------------------------- refused

@@ -157,7 +157,10 @@ def why_file_stays(dataset: Dataset, *, but: Collection[Path] = ()) -> str:
     file = dataset.data.file
     if not is_as_written(content_of(file)):
         return "it was changed since yolobg wrote it"
-    for split in sorted(own_splits(dataset.data, dataset.root)):
+    splits = own_splits(dataset.data, dataset.root)
+    if file.is_symlink() or file.name != NAME or not splits:
+        return f"it is a copy or a link; the one that was made is {NAME} in the folder that it names"
+    for split in sorted(splits):
         home = own_folder(dataset.root, split)
         passed = {*but, *(image.with_suffix(".npy") for image in but)}
         if home.is_symlink() or (home.is_dir() and any(path not in passed for path in home.iterdir())):

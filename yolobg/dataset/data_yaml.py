@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from yolobg.dataset.lost_letters import readings_of, where_not_utf8
@@ -172,9 +172,11 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
     _check_types(data, file)
     _settle_keys(data, file, said)
     here = Path.cwd() if cwd is None else cwd
+    derived = derivation_of(data)
     with _naming("path", file):
         root = _find_root(data.get("path"), file=file, cwd=here, said=said)
-        resolved = root.resolve()
+        # What --to made lies beside its data.yaml, whatever `path` somebody has written into it since.
+        resolved = (here / file.parent if derived else root).resolve()
     splits: dict[str, tuple[str, ...]] = {}
     for name in SPLITS:
         with _naming(name, file):
@@ -196,8 +198,11 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         warnings=tuple(said),
         kpt_shape=_parse_kpt_shape(data, file),
         channels=data.get("channels", 3),
-        derived=derivation_of(data),
+        derived=derived,
     )
+
+
+_KINDS_OF_PATH = (PurePosixPath, PureWindowsPath)
 
 
 def derivation_of(raw: Mapping[Any, Any]) -> Derivation | None:
@@ -209,9 +214,13 @@ def derivation_of(raw: Mapping[Any, Any]) -> Derivation | None:
     said = raw.get(DERIVED_KEY)
     if not isinstance(said, Mapping):
         return None
+    original = said.get("original")
+    # A person's own key may have the same name.
+    if not isinstance(original, str) or not any(kind(original).is_absolute() for kind in _KINDS_OF_PATH):
+        return None
     made = said.get("made")
     return Derivation(
-        original=Path(str(said.get("original") or "")),
+        original=Path(original),
         made=tuple(Path(folder) for folder in made if isinstance(folder, str)) if isinstance(made, list) else (),
     )
 

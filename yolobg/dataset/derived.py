@@ -49,6 +49,7 @@ def derived_content(original: DataYaml, folder: Path, splits: Collection[str], m
         DatasetError: The original cannot be read, or a path cannot be written as text.
     """
     raw = _raw(original.file)
+    theirs = _their_own(raw, original)
     for key in ("path", "download", DERIVED_KEY):
         raw.pop(key, None)
     for split in SPLITS:
@@ -60,7 +61,7 @@ def derived_content(original: DataYaml, folder: Path, splits: Collection[str], m
         elif entries:
             raw[key] = entries if isinstance(raw.get(key), list) else entries[0]
     source = os.path.abspath(original.file)  # noqa: PTH100 - links stay as written: a dataset is known by that name
-    raw[DERIVED_KEY] = {"original": source, "made": list(map(str, made))}
+    raw[DERIVED_KEY] = {**theirs, "original": source, "made": list(map(str, made))}
     try:
         body = dump_yaml(raw).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -72,6 +73,17 @@ def derived_content(original: DataYaml, folder: Path, splits: Collection[str], m
     return (
         b"# `yolobg remove` deletes this file if the lines below are unchanged (sha256 %s)\n" % digest.encode() + body
     )
+
+
+def _their_own(raw: dict[object, object], original: DataYaml) -> dict[object, object]:
+    """What a person wrote under the key that notes where a derived dataset comes from."""
+    said = {} if original.derived else raw.get(DERIVED_KEY) or {}
+    if not isinstance(said, dict) or {"original", "made"} & said.keys():
+        raise DatasetError(
+            f"{original.file}: --to notes under the key '{DERIVED_KEY}' where its data.yaml comes from, and this one "
+            "has something else there; give that key another name"
+        )
+    return said
 
 
 def _raw(file: Path) -> dict[object, object]:

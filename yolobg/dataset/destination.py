@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from yolobg.dataset.data_yaml import read_data_yaml
+from yolobg.dataset.derived import own_folder, own_splits
 from yolobg.dataset.folder_listing import is_relative, read_list, relative_lines
 from yolobg.dataset.layout import label_path, list_line, parse_list
 from yolobg.errors import DatasetError, MergeError
@@ -114,14 +116,28 @@ def _choose(data: DataYaml, inventory: Inventory, into: Path | None, here: Path)
 
 
 def _own_folders(data: DataYaml, original: Path, folders: list[Path], split: str) -> list[Path]:
-    """Those of the folders that are not the original's: below the root of the data.yaml that was made from it."""
-    own = [folder for folder in folders if folder.is_relative_to(data.root.resolve())]
+    """The one of the folders that is not the original's: that beside the data.yaml that was made from it."""
+    home = data.root.resolve()
+    # A copy of that data.yaml may lie in the original's folder.
+    copied = not own_splits(data, home) or _is_of(home, split, original)
+    own = [] if copied else [folder for folder in folders if folder == own_folder(home, split)]
     if not own:
         raise DatasetError(
-            f"{data.file}: key '{split}' has no folder of its own, and those of {original} are left as they are; run "
-            f"`yolobg augment {original} --to {data.root} --split {split}`"
+            f"{data.file}: key '{split}' has no folder of its own beside this file, and those of {original} are left "
+            f"as they are; run `yolobg augment {original} --to {'DIR' if copied else home} --split {split}`"
+            f"{', or use the data.yaml that it wrote to DIR before' if copied else ''}"
         )
     return own
+
+
+def _is_of(home: Path, split: str, original: Path) -> bool:
+    """Whether a folder is that of the original, or holds one of its image folders."""
+    try:
+        there = read_data_yaml(original)
+    except DatasetError:
+        return home == original.parent.resolve()
+    own = str(own_folder(home, split))
+    return home in (original.parent.resolve(), there.root) or any(own in entries for entries in there.splits.values())
 
 
 def _listed_once(inventory: Inventory, wanted: list[Path], folders: list[Path], file: str) -> Path:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from yolobg.changes.records import Basis, Manifest
-from yolobg.changes.rejections import read_rejections
 from yolobg.dataset.all_splits import read_all_images
 from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
+from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
 from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
@@ -157,7 +157,7 @@ def choose(
             check_source(saved.file, source, catalog)
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = read_all_images(data, scanned)
-        known = Known(found.images, manifest, read_rejections(data.root.resolve()).ours)
+        known = Known(found.images, manifest, rejected_in(data))
         ranked = liked_first(rank_images(_not_there(judged, known, catalog), seed=request.seed), judged.liked)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:

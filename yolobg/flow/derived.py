@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yolobg.changes.derived_files import is_free
+from yolobg.changes.rejections import Rejection, read_rejections
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.derived import NAME, content_of, derived_content, is_as_written, own_folder, own_splits
@@ -19,7 +20,7 @@ from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError, UsageError
 from yolobg.model import DataYaml, Derivation
 
-__all__ = ["Derived", "derive"]
+__all__ = ["Derived", "check_current", "derive", "rejected_in"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
         UsageError: The folder is one of the dataset's, or holds something else.
         DatasetError: The data.yaml in it was changed and has no folder for the split, or the original's cannot be read.
     """
+    original = replace(original, data=replace(original.data, file=original.data.file.absolute()))
     folder = Path(os.path.abspath(to.expanduser())).resolve()  # noqa: PTH100 - `..` as the user wrote it
     _check_apart(original, folder)
     file = folder / NAME
@@ -77,6 +79,11 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
     written = content_of(file)
     splits = frozenset(own_splits(there, folder) | {split})
     if not is_as_written(written):
+        if missing := _missing_class(there, original.data):
+            raise DatasetError(
+                f"{file}: was changed since yolobg wrote it, so it is left as it is, and it lacks the class "
+                f"{missing!r} of {original.data.file}; write it there, or choose another folder for --to"
+            )
         if split not in own_splits(there, folder):
             raise DatasetError(
                 f"{file}: was changed since yolobg wrote it, so it is left as it is, and its key '{split}' does not "
@@ -91,6 +98,54 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
         original.data, file=file, root=folder, splits=dict(_so_far(original.data, folder, splits)), derived=derivation
     )
     return Derived(original, folder, split, splits, open_dataset(planned), wanted, is_new=False)
+
+
+def check_current(data: DataYaml) -> None:
+    """Refuse a derived data.yaml that lacks a class of its original: images of that class would be backgrounds.
+
+    Raises:
+        DatasetError: It does.
+    """
+    if data.derived is None:
+        return
+    try:
+        original = read_data_yaml(data.derived.original)
+    except DatasetError:
+        return
+    if missing := _missing_class(data, original):
+        raise DatasetError(
+            f"{data.file}: lacks the class {missing!r} of {original.file}, from which it was made; run `yolobg augment "
+            f"{original.file} --to {data.root}`, or write the class there"
+        )
+
+
+def _missing_class(data: DataYaml, original: DataYaml) -> str | None:
+    """A class of the original that the derived data.yaml does not have.
+
+    A name that lost letters in the original may be written anew in the other.
+    """
+    there = set(data.names.values())
+    return next(
+        (
+            name
+            for number, name in original.names.items()
+            if name not in there and not (number in original.readings and number in data.names)
+        ),
+        None,
+    )
+
+
+def rejected_in(data: DataYaml) -> tuple[Rejection, ...]:
+    """What was rejected in the dataset, and in the one that it is derived from.
+
+    Raises:
+        DatasetError: One of these lists cannot be read.
+    """
+    roots = [data.root.resolve()]
+    if data.derived:
+        with suppress(DatasetError):
+            roots.append(read_data_yaml(data.derived.original).root)
+    return tuple(one for root in dict.fromkeys(roots) for one in read_rejections(root).ours)
 
 
 def _so_far(data: DataYaml, folder: Path, splits: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -110,14 +165,29 @@ def _check_apart(original: Dataset, folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--to {folder}: is a file; give a folder, new or empty")
     images = [home.resolve() for home in original.homes if home.is_dir()]
+    images += [place for home in images for place in _linked(home)]
     labels = [Path(label_path(str(home / "x.jpg"))).parent for home in images]
+    labels += [place for home in labels for place in home.parents if place.name == "labels"]
     root = [original.root] if any(home.is_relative_to(original.root) for home in images) else []
-    for place in (*images, *labels, *root):
+    for place in (*images, *(place.resolve() for place in dict.fromkeys(labels)), *root):
         if folder.is_relative_to(place):
             raise UsageError(
                 f"--to {folder}: lies in {place}, a folder of the dataset, which --to leaves as it is; choose a folder "
                 "outside of the dataset"
             )
+
+
+def _linked(home: Path) -> Iterator[Path]:
+    """The real folders to which links below a folder lead: a trainer follows them."""
+    seen, todo = {home}, [home]
+    while todo:
+        for place, names, _ in os.walk(todo.pop()):
+            for name in names:
+                link = Path(place, name)
+                if link.is_symlink() and (real := link.resolve()) not in seen:
+                    seen.add(real)
+                    todo.append(real)
+                    yield real
 
 
 def _read_there(file: Path, original: Dataset) -> DataYaml | None:

@@ -28,9 +28,9 @@ def in_derived(derived: Derived, work: Callable[[Dataset], T]) -> T:
     made = make_folders(derived.folder)
     try:
         with hold(derived.folder):
+            # Another process may have come first; what it made is not ours to take back.
+            derived = derive(derived.original, derived.folder, derived.split, made=made)
             try:
-                # Another process may have come first.
-                derived = derive(derived.original, derived.folder, derived.split, made=made)
                 if derived.content is not None:
                     write(derived.folder, derived.splits, derived.content)
                 return work(open_dataset(derived.file))

@@ -14,8 +14,9 @@ from typing import Any, get_args, get_origin
 
 from yolobg.errors import UsageError
 
-__all__ = ["check_known", "settle", "settle_names", "settle_path"]
+__all__ = ["LOOKALIKES", "check_known", "settle", "settle_names", "settle_path"]
 
+LOOKALIKES = "lookalikes"
 _MAP = "expected a mapping of class name to category names, as {'car': 'truck'}, {'car': ['truck', 'bus']} or, for "
 _MAP_NONE = "a class without a counterpart, {'car': None}"
 
@@ -51,7 +52,7 @@ def settle(name: str, value: Any, hint: Any, default: Any) -> Any:
     """
     if value is None:
         return default
-    kind = _license if name == "license" else _kind(hint)
+    kind = _NAMED.get(name) or _kind(hint)
     return value if kind is None else kind(name, value)
 
 
@@ -108,6 +109,16 @@ def _flag(name: str, value: Any) -> bool:
 
 def _place(name: str, value: Any) -> str | Path:
     return value if isinstance(value, str) else settle_path(name, value)
+
+
+def _new_folder(name: str, value: Any) -> str | Path:
+    if value == "":
+        raise UsageError(f"--{name}: is empty; expected a folder")
+    return _place(name, value)
+
+
+def _preferred(_name: str, value: Any) -> Any:
+    return LOOKALIKES if isinstance(value, str) and value.strip().lower() == LOOKALIKES else value
 
 
 def settle_path(name: str, value: Any) -> Path:
@@ -167,6 +178,7 @@ def _categories(name: str, key: Any, answer: Any) -> tuple[str, ...]:
     return parts
 
 
+_NAMED: dict[str, Callable[[str, Any], Any]] = {"license": _license, "prefer": _preferred, "to": _new_folder}
 _KINDS: dict[Any, Callable[[str, Any], Any]] = {
     bool: _flag,
     int: _whole,

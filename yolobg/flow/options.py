@@ -14,7 +14,7 @@ from typing import Any, Literal, TypedDict, get_args, get_type_hints
 import msgspec
 
 from yolobg.errors import UsageError
-from yolobg.flow.option_values import check_known, settle
+from yolobg.flow.option_values import LOOKALIKES, check_known, settle
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
@@ -37,7 +37,6 @@ DEFAULT_RATIO = 0.10
 CAPTIONS, LVIS = "captions", "lvis"
 MOST_JOBS = 256
 MOST_WORDS = 100
-LOOKALIKES = "lookalikes"
 LARGEST = 2**63
 
 Unmapped = Literal["stop", "none"]

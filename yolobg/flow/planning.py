@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from yolobg.changes.manifest import check_room, counts_of, manifest_path, read_manifest
+from yolobg.changes.manifest import absolute, check_room, counts_of, manifest_path, read_manifest
 from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, Manifest
 from yolobg.dataset.channels import why_not_rgb
@@ -20,7 +20,7 @@ from yolobg.dataset.inventory import Destination, choose_destination, scan_split
 from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
-from yolobg.flow.derived import Derived, derive
+from yolobg.flow.derived import Derived, check_current, derive
 from yolobg.flow.hard_model import check_hard
 from yolobg.flow.options import Request, stored_options
 from yolobg.flow.recheck import plan_recheck
@@ -213,7 +213,7 @@ def make_plan(
     scan = scan or _scan
     data, root, manifest = dataset.data, dataset.root, recorded(dataset)
     inventory = scan(data, request.split, progress)
-    destination = _destination(data, inventory, request, derived)
+    destination = _destination(data, inventory, request, derived, manifest)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
         raise _no_labels(data, request, before)
@@ -279,7 +279,7 @@ def _check_options(request: Request, dataset: Dataset, manifest: Manifest, wante
 
 def _left(saved: PlanFile, dataset: Dataset, manifest: Manifest, inventory: Inventory, before: Counts) -> Left:
     """What is left to do of a saved plan, which must be for the dataset as it is."""
-    left = lines_left(saved, manifest)
+    left = lines_left(saved, manifest, dataset, inventory)
     check_dataset(left, dataset, inventory, before)
     return left
 
@@ -298,16 +298,33 @@ def _opened(data_yaml: str | Path | DataYaml, request: Request) -> tuple[Dataset
     check_hard(request)
     dataset = open_dataset(data_yaml)
     if request.to is None:
+        check_current(dataset.data)
         return dataset, request, None
     derived = derive(dataset, Path(request.to), request.split)
     # Once it is there it is a dataset like any other, and a later run for its data.yaml must not derive again.
     return derived.dataset, replace(request, to=None), derived if derived.content is not None else None
 
 
-def _destination(data: DataYaml, inventory: Inventory, request: Request, derived: Derived | None) -> Destination:
+def _destination(
+    data: DataYaml, inventory: Inventory, request: Request, derived: Derived | None, manifest: Manifest
+) -> Destination:
     if derived:
         return destination_in(own_folder(derived.folder, request.split))
-    return choose_destination(data, inventory, into=Path(request.into) if request.into else None)
+    chosen = choose_destination(data, inventory, into=Path(request.into) if request.into else None)
+    own = own_folder(data.root.resolve(), request.split)
+    if not request.into and str(own) in inventory.entries and not chosen.images_dir.is_relative_to(data.root.resolve()):
+        _check_not_moved(own, chosen, data, manifest)
+    return chosen
+
+
+def _check_not_moved(own: Path, chosen: Destination, data: DataYaml, manifest: Manifest) -> None:
+    """Refuse to add outside of the root what was in it before: the file may have lost the key that --to wrote."""
+    before = {str(absolute(entry.image, data.root.resolve()).parent) for entry in manifest.known}
+    if str(own) in before:
+        raise DatasetError(
+            f"{data.file}: earlier backgrounds are in {own}, and new ones would go to {chosen.images_dir}; name the "
+            "folder with --into. If augment --to wrote this file, put its key 'yolobg' back"
+        )
 
 
 def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:

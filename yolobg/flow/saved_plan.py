@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from yolobg.changes.manifest import absolute
+from yolobg.changes.manifest import absolute, run_key
 from yolobg.changes.records import Entry, Manifest
+from yolobg.changes.siblings import Claims
 from yolobg.dataset.dataset import Dataset
 from yolobg.errors import AnnotationsError, DatasetError, PoolError, UsageError
 from yolobg.files import read_ordinary, write_bytes
@@ -189,7 +190,8 @@ def request_in(file: PlanFile, path: Path, **changes: Any) -> Request:
         raise UsageError(f"{path}: its options cannot be used ({why}); plan again") from error
     if request.recheck:
         raise UsageError(f"{path}: its options have recheck, which no saved plan can have; plan again")
-    return request
+    # Its lines may be more than what was asked for, and carrying it out again must not take them out.
+    return replace(request, trim=False)
 
 
 # ---------------------------------------------------------------- the dataset
@@ -237,17 +239,29 @@ class Left:
     done: tuple[Entry, ...]
 
 
-def lines_left(file: PlanFile, manifest: Manifest) -> Left:
+def lines_left(file: PlanFile, manifest: Manifest, dataset: Dataset, inventory: Inventory) -> Left:
     """Hold a saved plan against what has been brought in."""
     ids = [line.source_id for line in file.images]
-    wanted, name = set(ids), file.source.name if file.source else None
-    done = tuple(
-        entry
-        for entry in manifest.known
-        if entry.split == file.dataset.split and entry.source == name and entry.source_id in wanted
-    )
-    there = {entry.source_id for entry in done}
-    return Left(file, tuple(number for number in ids if number not in there), done)
+    done: tuple[Entry, ...] = ()
+    if file.source:
+        there, wanted = _brought_in(file.source, manifest, dataset, inventory), set(ids)
+        done = tuple(entry for entry in there if entry.split == file.dataset.split and entry.source_id in wanted)
+    done_ids = {entry.source_id for entry in done}
+    return Left(file, tuple(number for number in ids if number not in done_ids), done)
+
+
+def _brought_in(source: SourceState, manifest: Manifest, dataset: Dataset, inventory: Inventory) -> Iterator[Entry]:
+    """What came from the records of a source for this data.yaml, and is still in the split; or is on its way."""
+    listed = {image.image for image in inventory.files}
+    begun = {entry.image for entry in manifest.pending.entries} if manifest.pending else set()
+    catalogs = {run_key(run): run.basis.catalog for run in manifest.runs if run.basis}
+    claims = Claims(manifest, dataset)
+    for entry in manifest.known:
+        if entry.source != source.name or not claims.is_mine(entry):
+            continue
+        is_there = str(absolute(entry.image, dataset.root)) in listed
+        if entry.image in begun or (is_there and catalogs.get(run_key(entry)) == source.catalog):
+            yield entry
 
 
 def check_dataset(left: Left, dataset: Dataset, inventory: Inventory, counts: Counts) -> None:

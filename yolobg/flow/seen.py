@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolobg.changes.rejections import read_rejections
 from yolobg.dataset.all_splits import read_all_images
 from yolobg.dataset.dataset import Dataset
 from yolobg.dataset.layout import coco_id
 from yolobg.files import hash_file
+from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
 from yolobg.flow.planning import recorded
 from yolobg.images.jpeg_png import BadImageError
@@ -29,7 +29,7 @@ class Seen:
 
     def __init__(self, dataset: Dataset) -> None:
         everything = read_all_images(dataset.data)
-        rejected = read_rejections(dataset.root).ours
+        rejected = rejected_in(dataset.data)
         manifest = recorded(dataset)
         self.warnings = everything.warnings
         self._known = Known(everything.images, manifest, rejected)
