@@ -439,7 +439,7 @@ def test_augment__with_a_fault_in_every_answer(
     name: str, place: Place, server: ImageServer, closed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A clear error and exit 5; the dataset is as it was; once the host is well again the same call has the count."""
-    monkeypatch.setattr("yolobg.flow.execution.fetch_images", partial(fetch_images, limits=QUICK))
+    monkeypatch.setattr("yolobg.flow.bringing.fetch_images", partial(fetch_images, limits=QUICK))
     before = place.content
     server.always["*"] = FAULTS[name].what.format(closed=closed)
     images = [f"{server.url}/train2017"]
