@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from yolobg.dataset.data_yaml import read_data_yaml
-from yolobg.dataset.derived import own_folder, own_splits
 from yolobg.dataset.folder_listing import is_relative, read_list, relative_lines
 from yolobg.dataset.layout import label_path, list_line, parse_list
 from yolobg.errors import DatasetError, MergeError
@@ -117,6 +115,9 @@ def _choose(data: DataYaml, inventory: Inventory, into: Path | None, here: Path)
 
 def _own_folders(data: DataYaml, original: Path, folders: list[Path], split: str) -> list[Path]:
     """The one of the folders that is not the original's: that beside the data.yaml that was made from it."""
+    # Here and below: a script that imports the Ultralytics hook does not load YAML.
+    from yolobg.dataset.derived import own_folder, own_splits  # noqa: PLC0415
+
     home = data.root.resolve()
     # A copy of that data.yaml may lie in the original's folder.
     copied = not own_splits(data, home) or _is_of(home, split, original)
@@ -132,6 +133,9 @@ def _own_folders(data: DataYaml, original: Path, folders: list[Path], split: str
 
 def _is_of(home: Path, split: str, original: Path) -> bool:
     """Whether a folder is that of the original, or holds one of its image folders."""
+    from yolobg.dataset.data_yaml import read_data_yaml  # noqa: PLC0415 - as above
+    from yolobg.dataset.derived import own_folder  # noqa: PLC0415 - as above
+
     try:
         there = read_data_yaml(original)
     except DatasetError:
