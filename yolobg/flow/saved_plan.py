@@ -154,7 +154,7 @@ def read_plan(path: Path) -> PlanFile:
                 f"{path}: a plan of version {version}, but this yolobg reads version {VERSION}; plan again"
             )
         return msgspec.json.decode(raw, type=PlanFile)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
             f"{path}: not a plan of yolobg ({why}); expected what `yolobg plan DATA_YAML --save` writes, of which "
