@@ -509,8 +509,9 @@ def test_kill__at_every_point_leaves_a_whole_page_or_none(tmp_path: Path) -> Non
             ends.add(len(pages))
             # The next command cleans up.
             yolobg.remove(material.data)
-            left = {path.name for path in (root / ".yolobg").glob("**/*")}
-            assert left == ({"evaluate", "lock", *(page.name for page in pages)} if pages else set()), ran.points[-1]
+            # The lock file stays with some versions of filelock.
+            left = {path.name for path in (root / ".yolobg").glob("**/*")} - {"lock"}
+            assert left == ({"evaluate", *(page.name for page in pages)} if pages else set()), ran.points[-1]
         assert ends == {0, 1}
 
 
