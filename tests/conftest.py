@@ -131,6 +131,7 @@ def coco_real() -> Path:
 def real_evidence() -> Path:
     """The folder of real records of LVIS and Open Images; skips where it is not at hand."""
     place = os.environ.get("YOLOBG_EVIDENCE")
+    # The records are not ours to ship; `.ci/run` names their folder where they are at hand.
     if not place or not (Path(place) / "lvis_val_100.json").is_file():
         pytest.skip("YOLOBG_EVIDENCE does not name a folder with real LVIS records")
     return Path(place)

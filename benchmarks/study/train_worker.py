@@ -29,7 +29,7 @@ def main() -> None:
 
 def _train(request: dict[str, Any]) -> dict[str, Any]:
     import torch  # noqa: PLC0415 - after standard output has been moved
-    import ultralytics  # noqa: PLC0415
+    import ultralytics  # noqa: PLC0415 - as above
 
     counts = {"steps": 0, "batches": 0, "images": 0}
 

@@ -85,6 +85,7 @@ def test_help__begins_with_what_people_need_first() -> None:
     assert "yolobg augment data.yaml --dry-run" in told
 
 
+# The tests also run from a source tree (`python -m yolobg`), which has no script to be named.
 @pytest.mark.skipif(shutil.which("yolobg", path=str(Path(sys.executable).parent)) is None, reason="no script installed")
 def test_undo__names_the_script_by_its_path_where_it_is_not_found(sample: Path) -> None:
     program = shutil.which("yolobg", path=str(Path(sys.executable).parent))

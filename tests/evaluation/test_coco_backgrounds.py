@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,11 +13,13 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from coco_server import CocoServer
 from command_line import run
 from download_pictures import picture
 from evaluating import found_in, write_dataset, write_predictions
@@ -28,8 +31,13 @@ from places import SAMPLE
 import yolobg
 from yolobg.errors import AnnotationsError, DownloadError, PoolError, UnresolvedClassError, UsageError, YolobgError
 from yolobg.evaluation_results import Evaluation
+from yolobg.model import no_progress
+from yolobg.sources.cache_folder import cache_folder
+from yolobg.sources.catalog.make import make_from
+from yolobg.sources.catalog.open import build_from
 from yolobg.sources.catalog.shipped_index import read_index
-from yolobg.sources.location import COCO2017, coco_bases
+from yolobg.sources.catalog.store import Store
+from yolobg.sources.location import COCO2017, COCO2017_VAL, Pin, coco_bases
 from yolobg.sources.resolve import resolve_held_out, resolve_source
 
 PLACES = 40
@@ -354,30 +362,36 @@ def test_fetch__an_interrupted_one_continues(data: Path, official: Path) -> None
     assert len(listed(found)) == 20
 
 
+def fetch_options(tmp_path: Path, server: ImageServer) -> list[str]:
+    """What a command needs to fetch twenty images of `VAL` from a server, two at a time."""
+    annotations = str(VAL.write_annotations(tmp_path / "own"))
+    folder = f"{server.url}/val2017"
+    return ["--annotations", annotations, "--images-dir", folder, "--images", "20", "--jobs", "2", "--fetch"]
+
+
+@contextlib.contextmanager
+def fetching(data: Path, options: list[str], server: ImageServer) -> Iterator[subprocess.Popen[str]]:
+    """A command that is under way: ten images have been asked for."""
+    command = [sys.executable, "-m", "yolobg", "evaluate", str(data), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        # There is nothing to wait on but the server's log; a command that has ended fails at once.
+        while len(server.log) < 10:
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.01)
+        yield running
+
+
 @pytest.mark.slow
 def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
-    annotations = VAL.write_annotations(tmp_path / "own")
     with ImageServer(VAL.served(), latency_s=0.05) as server:
-        options: list[str] = [
-            "--annotations",
-            str(annotations),
-            "--images-dir",
-            f"{server.url}/val2017",
-            "--images",
-            "20",
-            "--jobs",
-            "2",
-        ]
-        command = [sys.executable, "-m", "yolobg", "evaluate", str(data), *options, "--fetch"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-            while len(server.log) < 10:
-                time.sleep(0.01)
+        options = fetch_options(tmp_path, server)
+        with fetching(data, options, server) as running:
             running.kill()
         kept = len(list(Path(os.environ["YOLOBG_CACHE_DIR"]).glob("backgrounds/**/*.jpg")))
         kept += len(list(Path(os.environ["YOLOBG_CACHE_DIR"]).glob("backgrounds/**/*.staged")))
         assert kept >= 5
         asked = len(server.log)
-        done = run("evaluate", data, *options, "--fetch")
+        done = run("evaluate", data, *options)
         assert done.returncode == 0, done.stderr
         assert len(server.log) == asked + 20 - kept
     paths = [Path(line) for line in done.stdout.splitlines()[4:]]
@@ -387,24 +401,12 @@ def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+# Windows sends Ctrl-C to a whole console, this test among it.
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to one process")
 def test_interrupt__says_so_and_keeps_what_was_fetched(data: Path, tmp_path: Path) -> None:
-    annotations = VAL.write_annotations(tmp_path / "own")
     with ImageServer(VAL.served(), latency_s=0.05) as server:
-        options: list[str] = [
-            "--annotations",
-            str(annotations),
-            "--images-dir",
-            f"{server.url}/val2017",
-            "--images",
-            "20",
-            "--jobs",
-            "2",
-        ]
-        command = [sys.executable, "-m", "yolobg", "evaluate", str(data), *options, "--fetch"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-            while len(server.log) < 10:
-                time.sleep(0.01)
+        options = fetch_options(tmp_path, server)
+        with fetching(data, options, server) as running:
             running.send_signal(signal.SIGINT)
             out, told = running.communicate(timeout=30)
     assert (running.returncode, out) == (130, "")
@@ -415,6 +417,7 @@ def test_interrupt__says_so_and_keeps_what_was_fetched(data: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("damage", ["cut", "other", "empty", "link"])
 def test_fetch__a_damaged_image_in_the_cache_is_fetched_again(data: Path, official: Path, damage: str) -> None:
+    # Windows lets only administrators and developers make symbolic links.
     if damage == "link" and os.name == "nt":
         pytest.skip("links need a privilege")
     first = fetched(data, official, count=10)
@@ -454,8 +457,6 @@ def test_wrong_images__are_the_records_fault(data: Path, tmp_path: Path, officia
 def test_archive__of_annotations_is_fetched_by_ranges_like_that_of_augment(
     data: Path, official: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from coco_server import CocoServer  # noqa: PLC0415 - of this test alone
-
     yolobg_cache = Path(os.environ["YOLOBG_CACHE_DIR"])
     shutil.rmtree(yolobg_cache)
     packed = io.BytesIO()
@@ -490,9 +491,6 @@ def test_cache__shows_and_clears_the_images_and_nothing_else(data: Path, officia
 def test_cache_build__from_the_zip_serves_evaluate_too(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from yolobg.sources.catalog.open import build_from  # noqa: PLC0415 - as above
-    from yolobg.sources.location import Pin  # noqa: PLC0415 - as above
-
     folder = VAL.write_annotations(tmp_path / "annotations").parent
     train = VAL.files()["instances_val2017.json"]
     (folder / "instances_train2017.json").write_bytes(train)
@@ -512,8 +510,6 @@ def test_real_records__leave_no_image_with_a_person(
     coco_real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """166 real images with their annotations in the place of val2017's."""
-    from yolobg.sources.location import COCO2017_VAL, Pin  # noqa: PLC0415 - as above
-
     data = write_dataset(tmp_path / "people", val=4, classes=("person", "raccoon"))
     folder = tmp_path / "annotations"
     folder.mkdir()
@@ -524,11 +520,6 @@ def test_real_records__leave_no_image_with_a_person(
         pins[f"annotations/{kind}_val2017.json"] = Pin(len(content), hashlib.sha256(content).hexdigest())
     source = replace(COCO2017_VAL, pins=pins)
     monkeypatch.setattr("yolobg.sources.resolve.COCO2017_VAL", source)
-    from yolobg.model import no_progress  # noqa: PLC0415 - as above
-    from yolobg.sources.cache_folder import cache_folder  # noqa: PLC0415 - as above
-    from yolobg.sources.catalog.make import make_from  # noqa: PLC0415 - as above
-    from yolobg.sources.catalog.store import Store  # noqa: PLC0415 - as above
-
     make_from(Store(cache_folder()), folder, source, no_progress)
     found = fetched(data, coco_real / "images", count=40)
     records = json.loads((folder / "instances_val2017.json").read_text("utf-8"))

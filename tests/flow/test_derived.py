@@ -293,6 +293,7 @@ def test_failure__leaves_nothing_behind_but_what_was_fetched(folder_world: World
     assert not (tmp_path / "new").exists()
 
 
+# `chmod` on Windows only sets a file's read-only flag, and no folder's.
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_read_only_dataset__by_its_permissions(folder_world: World, tmp_path: Path) -> None:
     for path in (folder_world.root, *folder_world.root.rglob("*")):

@@ -254,6 +254,7 @@ def test_key__of_another_system_is_a_derivation(world: World, original: str) -> 
 # ---------------------------------------------------------------- where DIR lies
 
 
+# Windows lets only administrators and developers make symbolic links.
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links")
 @pytest.mark.parametrize("link", ["images/train/more", "labels", "labels/train", "images/train"])
 @pytest.mark.parametrize("depth", [0, 2])

@@ -98,7 +98,7 @@ def test_download__with_a_wrong_value_makes_no_folder(tmp_path: Path) -> None:
             yolobg.download(tmp_path / "new", **options)
         assert not (tmp_path / "new").exists(), wrong
     with pytest.raises(UsageError, match="output: 5: expected a path"):
-        yolobg.download(5, exclude=["dog"], count=3)  # type: ignore[arg-type]
+        yolobg.download(5, exclude=["dog"], count=3)  # type: ignore[arg-type]  # that is the point
 
 
 def test_names__as_text_list_or_mapping() -> None:

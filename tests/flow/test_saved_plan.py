@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,11 @@ def test_saved__is_refused_once_something_has_changed(
     assert tree(sample) == before
 
 
+def put_first(saved: dict[str, Any], number: int) -> None:
+    """The plan's first line names another image of the source."""
+    saved["images"][0].update(source_id=number, bytes=None)
+
+
 def test_edited__no_line_lets_in_what_no_run_would(sample: Path) -> None:
     """Every image of the source as a line: it comes in only if it is a candidate."""
     place = save(sample)
@@ -333,7 +339,7 @@ def test_edited__no_line_lets_in_what_no_run_would(sample: Path) -> None:
     assert len(candidates) < len(records["images"])
     for row in (*records["images"], {"id": 10**15}, {"id": -1}):
         place.write_text(original)
-        edit(place, lambda saved, row=row: saved["images"][0].update(source_id=row["id"], bytes=None))  # type: ignore[misc]
+        edit(place, partial(put_first, number=row["id"]))
         planned = [one["source_id"] for one in json.loads(place.read_text())["images"]]
         if row["id"] in candidates and len(set(planned)) == COUNT:
             assert [one.source_id for one in Plan.load(place).report.planned] == planned

@@ -30,6 +30,7 @@ from yolobg.errors import YolobgError
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NEEDED, POOL = 2, 8
+# The kill server forks a warm interpreter for each point, and Windows has no fork.
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
 

@@ -20,6 +20,7 @@ from mining_data import stand_in_model
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
+    # The kill server forks a warm interpreter for each point, and Windows has no fork.
     pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
 ]
 

@@ -14,6 +14,7 @@ from merging import tree, visible
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
+    # The kill server forks a warm interpreter for each point, and Windows has no fork.
     pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL"),
 ]
 
