@@ -41,6 +41,16 @@ def test_preview__shows_what_the_run_adds_and_changes_nothing(sample: Path) -> N
     assert page.count("data:image/jpeg;base64,") == 6
     assert "Nothing has been added" in page
     done = json.loads(run("augment", sample / "dataset", *given).stdout)
+    # The page of the plan and the report that is written once the images are in; not each image has captions.
+    texts = json.loads((sample / "source/annotations/captions_sample.json").read_text("utf-8"))["annotations"]
+    chosen = {one["source_id"] for one in done["added"]}
+    captions = {number: sorted(one["caption"] for one in texts if one["image_id"] == number) for number in chosen}
+    assert sum(map(bool, captions.values())) >= 4
+    for shown_to_people in (page, (sample / "dataset/.yolobg/report.html").read_text("utf-8")):
+        for said in filter(None, captions.values()):
+            assert (
+                f"<summary>{len(said)} captions</summary><ul><li>{'</li><li>'.join(said)}</li></ul>" in shown_to_people
+            )
     assert shown(page) == [one["source_id"] for one in done["added"]] == [one["source_id"] for one in report["planned"]]
 
 
