@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from benchmarks.study.protocol import Arm, Protocol, StudyError
 from benchmarks.study.results import path_of, read_results, record, write_result
 from benchmarks.study.training import Machine, Material, Trained, train
-from yolobg.dataset.dataset import open_dataset
-from yolobg.evaluation.backgrounds import hold_out
+from yolobg.dataset.dataset import Dataset, open_dataset
+from yolobg.dataset.layout import is_image
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.figures import Comparison, Side, compare, rates_for
 from yolobg.evaluation.truth import read_truth
@@ -21,11 +21,10 @@ from yolobg.flow.seen import Seen
 from yolobg.scoring.models import score_images
 from yolobg.version import __version__
 
-__all__ = ["Place", "missing_runs", "run_missing"]
+__all__ = ["Place", "held_out_images", "missing_runs", "run_missing"]
 
 _FEWEST_DRAWS = 100
 _CONFIDENCES = (0.25, 0.5)
-_ALL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,8 @@ def _run(material: Material, arm: Arm, seed: int, place: Place, machine: Machine
 def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Side, Comparison]:
     dataset = open_dataset(material.dataset)
     truth = read_truth(dataset.data, "val")
-    held = hold_out(Seen(dataset), material.held_out, count=_ALL, seed=0)
-    images = [*truth.images, *held.images]
+    held = held_out_images(material.held_out, dataset)
+    images = [*truth.images, *held]
     scored = score_images(
         trained.weights,
         images,
@@ -111,8 +110,25 @@ def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Si
         cache=trained.weights.parent / "scores",
         imgsz=int(protocol.settings["imgsz"]),
     )
-    side = Side.of("before", [scored], truth, backgrounds=len(held.images), classes=len(dataset.data.names))
-    if (rates := rates_for(len(held.images))) != protocol.rates:
-        raise StudyError(f"{len(held.images)} held-out backgrounds are measured at {rates}, the protocol has others")
+    side = Side.of("before", [scored], truth, backgrounds=len(held), classes=len(dataset.data.names))
+    if (rates := rates_for(len(held))) != protocol.rates:
+        raise StudyError(f"{len(held)} held-out backgrounds are measured at {rates}, the protocol has others")
     draws = Draws(_FEWEST_DRAWS, 0)
-    return side, compare([side], truth, held.images, conf=_CONFIDENCES, draws=draws)
+    return side, compare([side], truth, held, conf=_CONFIDENCES, draws=draws)
+
+
+def held_out_images(folder: Path, dataset: Dataset) -> tuple[str, ...]:
+    """The backgrounds that every run is measured on, in the order of their names: all that the folder has.
+
+    Not a choice of `evaluate`, whose rules may become stricter: runs are compared image by image, so what they are
+    measured on is fixed by the material's digest alone.
+
+    Raises:
+        StudyError: One of them is in the dataset that was trained on.
+    """
+    images = tuple(sorted(str(path) for path in folder.iterdir() if is_image(path.name)))
+    fresh = Seen(dataset).fresh()
+    for image in images:
+        if why := fresh.why(image):
+            raise StudyError(f"{image}: {why}; a background must neither be trained on nor be there twice")
+    return images

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluating import Scene, simulated
+from evaluating import Scene, simulated, write_dataset, write_images
 from PIL import Image
 from places import HELPERS, REPOSITORY
 from ultra import python_with_ultralytics
@@ -25,8 +25,9 @@ from benchmarks.study.figure import draw
 from benchmarks.study.page import BEGIN, END, figures, sentence, write_page
 from benchmarks.study.protocol import PROTOCOL, Arm, Contrast, Protocol, StudyError
 from benchmarks.study.results import Result, path_of, read_result, read_results, record, write_result
-from benchmarks.study.runs import Place, missing_runs, run_missing
+from benchmarks.study.runs import Place, held_out_images, missing_runs, run_missing
 from benchmarks.study.training import Machine, Material, listed_images, make_dataset, open_material, train
+from yolobg.dataset.dataset import open_dataset
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.curves import allowed_alarms
 from yolobg.evaluation.figures import Side, compare
@@ -436,3 +437,16 @@ def test_worker__counts_the_steps_of_a_real_training(
     assert done.counted["steps"] == done.counted["batches"] == SMALL.steps
     assert done.counted["images"] == SMALL.listed
     assert done.weights.is_file()
+
+
+def test_held_out__are_all_images_of_the_folder_whatever_evaluate_leaves_out(tmp_path: Path) -> None:
+    dataset = open_dataset(write_dataset(tmp_path / "animals", val=4))
+    # 000000000009 is an image of train2017, which `evaluate` would leave out.
+    names = ["000000000139.png", "000000000009.png", "frame.png"]
+    write_images(tmp_path / "held", names, first=500)
+    (tmp_path / "held/notes.txt").write_text("no image", "utf-8")
+    assert [Path(image).name for image in held_out_images(tmp_path / "held", dataset)] == sorted(names)
+    trained_on = next((tmp_path / "animals/images/train").iterdir())
+    shutil.copy(trained_on, tmp_path / f"held/other{trained_on.suffix}")
+    with pytest.raises(StudyError, match="in_dataset"):
+        held_out_images(tmp_path / "held", dataset)
