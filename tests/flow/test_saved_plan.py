@@ -361,6 +361,13 @@ def test_edited__the_reason_names_what_the_image_contains(sample: Path) -> None:
     assert "dog" in told.stderr
 
 
+def some_in_the_default_run(cases: dict[str, Any], *names: str) -> list[Any]:
+    """All cases as parameters, those that are named marked as samples."""
+    return [
+        pytest.param(case, id=name, marks=pytest.mark.sample if name in names else ()) for name, case in cases.items()
+    ]
+
+
 DEEP = 200_000
 HOSTILE: dict[str, bytes] = {
     "empty": b"",
@@ -381,7 +388,9 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+# Each is a command of its own; a few of them in the default run.
+@pytest.mark.slow
+@pytest.mark.parametrize("content", some_in_the_default_run(HOSTILE, "empty", "a list", "binary"))
 def test_hostile__ends_in_one_message(sample: Path, content: bytes) -> None:
     place = sample / "plan.json"
     place.write_bytes(content)
@@ -418,7 +427,8 @@ EDITS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", EDITS.values(), ids=EDITS.keys())
+@pytest.mark.slow
+@pytest.mark.parametrize("change", some_in_the_default_run(EDITS, "a huge id", "another digest", "recheck"))
 def test_edited__wrongly_ends_in_one_message(sample: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     check_one_message(sample, edit(save(sample), change))
 
