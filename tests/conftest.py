@@ -103,8 +103,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         print(f"tried: {sums}")
 
 
+# The fixtures of real records, which are not part of the repository.
+RECORDS = {"coco_real", "real_evidence"}
+
+
+# Before `-m` selects by them.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs datumaro where it is not installed."""
+    """Mark what needs real records; skip what needs datumaro where it is not installed."""
+    for item in items:
+        if RECORDS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.records)
     if importlib.util.find_spec("datumaro") is None:
         missing = pytest.mark.skip(reason="datumaro is not installed")
         for item in items:
