@@ -131,7 +131,7 @@ def build(categories: Sequence[dict[str, Any]], wordnet: WordNet, *, with_names:
                 table.add(">", phrase, *(names_of[higher] for higher in above(synset, wordnet) & names_of.keys()))
     if with_names:
         add_names(table, categories, {name: below[synset] for name, synset in ids.items()})
-    drop_doubted(table)
+    drop_doubted(table, categories)
     return table
 
 
@@ -161,17 +161,30 @@ def add_names(table: Table, categories: Sequence[dict[str, Any]], below: Mapping
                 table.add("<", phrase, *below.get(category["synset"], ()))
 
 
-def drop_doubted(table: Table) -> None:
-    """Words that mean something else in class lists, or that the list decides, are never sure."""
+def drop_doubted(table: Table, categories: Iterable[dict[str, Any]]) -> None:
+    """Words that mean something else in class lists, that the list decides, or that stand for two classes: never sure.
+
+    A word stands for another class by another sense (`crab`), or as the last word of its name (`collar`: `dog_collar`).
+    """
     doubted = set(hand_list("sense"))
     for row in read_rows("context.tsv"):
         doubted.update(key(word) for word in row[0].split(";"))
-    for phrase, synsets in table.kinds["="].items():
-        if phrase in doubted or len(synsets) > 1:
-            for synset in synsets:
-                table.add("~", phrase, synset)
-    for phrase in [p for p, s in table.kinds["="].items() if p in doubted or len(s) > 1]:
-        del table.kinds["="][phrase]
+    last = last_words(categories)
+    for phrase, synsets in list(table.kinds["="].items()):
+        others = table.kinds["~"].get(phrase, set()) | last[phrase] - table.kinds["<"].get(phrase, set())
+        if phrase in doubted or len(synsets) > 1 or others - synsets:
+            table.add("~", phrase, *synsets)
+            del table.kinds["="][phrase]
+
+
+def last_words(categories: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
+    """The last words of the longer names of LVIS' classes, each with the synsets of these."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for category in categories:
+        start, _, last = key(re.sub(r"_?\(.*?\)", "", category["name"]).replace("_", " ")).rpartition(" ")
+        if start:
+            found[last].add(category["synset"])
+    return found
 
 
 def render(table: Table, categories: Sequence[dict[str, Any]], same: dict[str, Any], wordnet: WordNet) -> str:

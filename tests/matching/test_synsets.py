@@ -93,6 +93,30 @@ def test_vetoed__by_the_class_what_is_above_and_below_it_and_its_carriers(
     assert not not_vetoing & found
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("bow", "bow.n.08"),
+        ("bat", "baseball_bat.n.01"),
+        ("crab", "crab.n.05"),
+        ("shovel", "power_shovel.n.01"),
+        ("collar", "dog_collar.n.01"),
+        ("jacket", "life_jacket.n.01"),
+        ("gun", "water_pistol.n.01"),
+        ("camera", "television_camera.n.01"),
+        ("scooter", "water_scooter.n.01"),
+    ],
+)
+def test_word__that_stands_for_two_classes_of_lvis_is_verified_by_none(name: str, other: str) -> None:
+    assert other in set(SYNSETS.values())
+    assert not standings(name)[name].verifying
+
+
+@pytest.mark.parametrize("name", ["car", "horse", "boat", "cup", "bed"])
+def test_category_of_coco__is_verified_by_its_own_class_whatever_else_its_word_names(name: str) -> None:
+    assert synsets(standings(name)[name].verifying) == {lvis().same[name]}
+
+
 def test_list__decides_what_a_word_is() -> None:
     assert not standings("mouse", "cat", "rat")["mouse"].verifying
 
