@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from yolobg.evaluation_results import Evaluation
     from yolobg.flow.options import Options
     from yolobg.flow.planning import Plan
+    from yolobg.flow.settings_file import settings
     from yolobg.formats.convert import convert
     from yolobg.matching.matcher import match_classes
     from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
@@ -61,6 +62,7 @@ _HOMES = {
     "plan": "yolobg.api",
     "preview": "yolobg.api",
     "remove": "yolobg.api",
+    "settings": "yolobg.flow.settings_file",
     "status": "yolobg.api",
 }
 
@@ -93,6 +95,7 @@ __all__ = [
     "plan",
     "preview",
     "remove",
+    "settings",
     "status",
 ]
 

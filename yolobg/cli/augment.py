@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from yolobg.cli.options import (
     PATH,
     dry_run_option,
+    is_given,
     json_option,
     preview_option,
     quiet_option,
@@ -93,11 +93,7 @@ def _load(file: Path, data_yaml: Path | None, options: Options, *, quiet: bool) 
     from yolobg.cli.progress import bars
     from yolobg.flow.planning import Plan
 
-    context = click.get_current_context()
-    given = {
-        name for name in (*options, "map_file")
-        if context.get_parameter_source(name if name == "map_file" else f"{name}_") is ParameterSource.COMMANDLINE
-    }  # fmt: skip
+    given = {name for name in options if is_given(name)}
     if wrong := sorted(given.difference(_ANEW)):
         raise UsageError(
             f"--plan {file}: a plan has its own options, so --{wrong[0].replace('_', '-')} can't be combined with it; "

@@ -62,7 +62,7 @@ __all__ = ["evaluate"]
 @click.option(
     "--batch", metavar="N", type=int, default=8, show_default=True, help="Store scores after this many images."
 )
-@request_options(only=HeldOutOptions.__annotations__)
+@request_options(only=HeldOutOptions.__annotations__, settings=False)
 @click.option(
     "--images-dir", metavar="DIR_OR_URL", multiple=True,
     help="Where the images of COCO val2017 or of --annotations are; folders are tried first. Repeatable.",

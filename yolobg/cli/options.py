@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 from yolobg.errors import UsageError
 from yolobg.flow.option_texts import parse_evidence_options, parse_map_options
+from yolobg.flow.option_values import AUTO
 from yolobg.flow.options import Options, Request
 
 __all__ = [
     "PATH",
     "data_yaml_argument",
     "dry_run_option",
+    "is_given",
     "json_option",
     "names_of",
     "preview_option",
@@ -31,8 +34,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 _HINTS = get_type_hints(Request)
-# Options that are a number or `auto`.
-_AUTO = ("jobs", "pool")
 
 data_yaml_argument = click.argument("data_yaml", metavar="DATA_YAML", type=PATH)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
@@ -49,14 +50,20 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Never ask questions
 _map_file_option = click.option(
     "--map-file", metavar="FILE", type=PATH, help="YAML file with --map answers, as `yolobg classes --save` writes it."
 )
+_no_settings_option = click.option(
+    "--no-settings", is_flag=True, help="Read no yolobg.toml and no [tool.yolobg] of pyproject.toml."
+)
 
 
-def request_options(*, only: Collection[str] | None = None, without: Collection[str] = ()) -> Callable[[F], F]:
+def request_options(
+    *, only: Collection[str] | None = None, without: Collection[str] = (), settings: bool = True
+) -> Callable[[F], F]:
     """Give a command the options of `Request`; it gets them as one argument `options`.
 
     Args:
         only: The fields that mean something to the command; None for all.
         without: Fields that mean nothing to it.
+        settings: Whether what is not given comes from the settings files.
     """
     shown = [f for f in fields(Request) if f.name not in without and (only is None or f.name in only)]
 
@@ -68,9 +75,11 @@ def request_options(*, only: Collection[str] | None = None, without: Collection[
             if map_file is not None:
                 # The command line wins over the file.
                 options["map"] = {**_read_map(map_file), **options["map"]}
+            if settings and not given.pop("no_settings") and given.get("plan") is None:
+                options |= _from_settings(options, given)
             return command(options=Options(**options), **given)  # type: ignore[typeddict-item]
 
-        made: Any = wrapped
+        made: Any = _no_settings_option(wrapped) if settings else wrapped
         for field in reversed(shown):
             if field.name == "map":
                 made = _map_file_option(made)
@@ -78,6 +87,33 @@ def request_options(*, only: Collection[str] | None = None, without: Collection[
         return made  # type: ignore[no-any-return]
 
     return decorate
+
+
+def _from_settings(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with what the settings files say of those that were not given; says which files it used.
+
+    Args:
+        options: All that the command takes, defaults included.
+        given: The command's other arguments.
+    """
+    from yolobg.cli.output import stderr_console
+    from yolobg.cli.text import clean, whole
+    from yolobg.flow.settings_file import read_settings
+
+    asked = {name: value for name, value in options.items() if is_given(name)}
+    found = read_settings(given.get("data_yaml")).only(options)
+    together = found.with_given(asked)
+    told = "; ".join(found.told(asked))
+    if told and not given.get("quiet"):
+        stderr_console().print(whole(f"Settings  {clean(told, 4096)}"), soft_wrap=True)
+    return together
+
+
+def is_given(option: str) -> bool:
+    """Whether an option of `Request` stands on the command line."""
+    context = click.get_current_context()
+    names = (f"{option}_", *(("map_file",) if option == "map" else ()))
+    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names)
 
 
 def _parameter(field: Field[Any]) -> str:
@@ -108,7 +144,7 @@ def _type(field: Field[Any]) -> Any:
     if hint is float:
         return float
     # Some numbers may also be `auto`, and a ratio is kept as it was typed: 0.1 has no exact binary fraction.
-    return int if hint in (int, int | None) and field.name not in _AUTO else str
+    return int if hint in (int, int | None) and field.name not in AUTO else str
 
 
 def _value(field: Field[Any], given: Any) -> Any:
@@ -119,7 +155,7 @@ def _value(field: Field[Any], given: Any) -> Any:
         return parse_map_options(given)
     if field.name == "evidence":
         return parse_evidence_options(given)
-    if field.name in _AUTO:
+    if field.name in AUTO:
         return _number(field.name, given)
     return given
 

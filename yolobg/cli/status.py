@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from yolobg.cli.options import data_yaml_argument, dry_run_option, json_option
-from yolobg.cli.output import command, show, stderr_console
+from yolobg.cli.options import data_yaml_argument, dry_run_option, json_option, verbose_option
+from yolobg.cli.output import command, log_everything, print_result, show, stderr_console
 
 __all__ = ["remove", "status"]
 
@@ -17,8 +17,11 @@ __all__ = ["remove", "status"]
 @click.option("--split", metavar="NAME", default="train", show_default=True, help="The split to look at.")
 @click.option("--files", is_flag=True, help="List every image with its label file and state.")
 @json_option
-def status(data_yaml: Path, *, split: str, files: bool, json_: bool) -> None:
+@verbose_option
+def status(data_yaml: Path, *, split: str, files: bool, json_: bool, verbose: bool) -> None:
     """Show labelled images, backgrounds and their ratio.
+
+    With -v also where the value of each option of augment comes from.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
@@ -26,9 +29,15 @@ def status(data_yaml: Path, *, split: str, files: bool, json_: bool) -> None:
     from yolobg.cli.progress import bars
     from yolobg.cli.text import status_text
 
+    log_everything(wanted=verbose)
     with bars(stderr_console()) as progress:
         report = look(data_yaml, split=split, files=files, progress=progress)
     show(report, status_text, json_=json_)
+    if verbose and not json_:
+        from yolobg.cli.settings_text import settings_text
+        from yolobg.flow.settings_file import values_now
+
+        print_result(settings_text(values_now(data_yaml)))
 
 
 @command(example="yolobg remove data.yaml --dry-run")

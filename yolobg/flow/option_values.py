@@ -14,9 +14,12 @@ from typing import Any, get_args, get_origin
 
 from yolobg.errors import UsageError
 
-__all__ = ["LOOKALIKES", "check_known", "settle", "settle_names", "settle_path"]
+__all__ = ["AUTO", "LOOKALIKES", "check_known", "settle", "settle_names", "settle_path"]
 
 LOOKALIKES = "lookalikes"
+AUTO = ("jobs", "pool")
+"""Options that are a number or `auto`."""
+
 _MAP = "expected a mapping of class name to category names, as {'car': 'truck'}, {'car': ['truck', 'bus']} or, for "
 _MAP_NONE = "a class without a counterpart, {'car': None}"
 
@@ -90,7 +93,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _whole(name: str, value: Any) -> int | None:
-    if name == "jobs" and value == "auto":
+    if name in AUTO and value == "auto":
         return None
     try:
         whole = None if isinstance(value, bool) else operator.index(value)

@@ -5,8 +5,7 @@ The command line, the Python functions, the hook and the manifest all take them 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
@@ -14,11 +13,12 @@ from typing import Any, Literal, TypedDict, get_args, get_type_hints
 import msgspec
 
 from yolobg.errors import UsageError
+from yolobg.flow.option_places import CAPTIONS, LVIS, portable
 from yolobg.flow.option_values import LOOKALIKES, check_known, settle
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
-from yolobg.sources.location import bare_source, is_url, split_member
+from yolobg.sources.location import is_url
 
 __all__ = [
     "CAPTIONS",
@@ -30,11 +30,11 @@ __all__ = [
     "SourceOptions",
     "request_from",
     "request_of",
+    "settle_option",
     "stored_options",
 ]
 
 DEFAULT_RATIO = 0.10
-CAPTIONS, LVIS = "captions", "lvis"
 MOST_JOBS = 256
 MOST_WORDS = 100
 LARGEST = 2**63
@@ -167,7 +167,7 @@ class Request:
     def __post_init__(self) -> None:
         """Check each option as far as it can be checked without the dataset."""
         for option in fields(self):
-            value = settle(option.name, getattr(self, option.name), _HINTS[option.name], _default(option))
+            value = settle_option(option, getattr(self, option.name))
             object.__setattr__(self, option.name, value)
             if type(value) is int and abs(value) > LARGEST:
                 raise UsageError(f"{option.name}: {value!r}: expected a whole number of at most {LARGEST:,}")
@@ -246,6 +246,15 @@ def _default(option: Field[Any]) -> Any:
     return option.default_factory() if callable(option.default_factory) else option.default
 
 
+def settle_option(option: Field[Any], value: Any) -> Any:
+    """A value of a field of `Request` as the field holds it.
+
+    Raises:
+        UsageError: It is of another type.
+    """
+    return settle(option.name, value, _HINTS[option.name], _default(option))
+
+
 def request_from(options: Mapping[str, Any], *, only: Collection[str] | None = None) -> Request:
     """The request that keyword options make.
 
@@ -321,43 +330,8 @@ def stored_options(request: Request) -> dict[str, Any]:
     for option in fields(request):
         value = getattr(request, option.name)
         if value != _default(option):
-            stored[option.name] = _PORTABLE.get(option.name, _as_is)(value)
+            stored[option.name] = portable(option.name, value)
     return stored
-
-
-def _as_is(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _absolute(place: str | Path) -> str:
-    return os.path.abspath(Path(place).expanduser())  # noqa: PTH100 - links stay as written: names come from them
-
-
-def _place(place: str | Path) -> str:
-    return bare_url(str(place)) if is_url(str(place)) else _absolute(place)
-
-
-def _source(source: str) -> str:
-    return _absolute(source) if Path(source).expanduser().is_dir() else source
-
-
-def _annotations(annotations: str | Path) -> str:
-    if is_url(str(annotations)):
-        return bare_source(str(annotations))
-    container, member = split_member(str(annotations))
-    return f"{_absolute(container)}!{member}" if member else _absolute(container)
-
-
-_PORTABLE: dict[str, Callable[[Any], Any]] = {
-    "annotations": _annotations,
-    "evidence": lambda places: [p if p in (CAPTIONS, LVIS) else _annotations(p) for p in places],
-    "hard": _absolute,
-    "images": lambda places: [_place(place) for place in places],
-    "into": _absolute,
-    "map": lambda answers: {name: list(categories) for name, categories in answers.items()},
-    "source": _source,
-    "to": _absolute,
-}
 
 
 def request_of(stored: Mapping[str, Any], **changes: Any) -> Request:
