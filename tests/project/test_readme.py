@@ -18,33 +18,48 @@ from yolobg import errors
 from yolobg.dataset.layout import background_name
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-BLOCKS = {name: text for _, name, text, _ in readme_outputs.BLOCK.findall(README)}
+BLOCKS = {
+    (page.name, name): text
+    for page in readme_outputs.PAGES
+    for _, name, text, _ in readme_outputs.BLOCK.findall(page.read_text(encoding="utf-8"))
+}
 OLD_RICH = int(importlib.metadata.version("rich").split(".")[0]) < 14
 
 
 @pytest.mark.skipif(OLD_RICH, reason="older versions of rich fold table cells at other places")
-@pytest.mark.parametrize("name", ["demo", "classes"])
-def test_outputs__are_what_is_printed(name: str) -> None:
-    assert readme_outputs.output(name) == BLOCKS[name], "run tools/readme_outputs.py"
+@pytest.mark.parametrize(("page", "name"), sorted(BLOCKS))
+def test_outputs__are_what_is_printed(page: str, name: str) -> None:
+    assert readme_outputs.output(name) == BLOCKS[page, name], "run tools/readme_outputs.py"
 
 
-def test_help__names_the_same_options() -> None:
-    """Compared by option, since versions of click lay the text out differently."""
-    flags = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-    told = set(flags.findall(readme_outputs.output("help")))
-    assert told == set(flags.findall(BLOCKS["help"]))
-    assert {"--ratio", "--count", "--map", "--dry-run", "--json"} <= told
+def test_outputs__each_command_is_shown_somewhere() -> None:
+    assert {name for _, name in BLOCKS} == readme_outputs.COMMANDS.keys()
 
 
 def test_first_screen__has_both_commands_and_the_demo_is_the_shown_one() -> None:
-    assert readme_outputs.COMMANDS["demo"] in read_command(README, "demo")
+    assert readme_outputs.COMMANDS["demo"][0] in read_command(README, "demo")
     assert ".[dev]" in read_command(README, "test")
-    assert README.index("<!-- command:test -->") < README.index("## Use it")
+    assert README.index("<!-- command:test -->") < README.index("## ")
+
+
+def test_readme__is_short() -> None:
+    """What is long is on a page of its own."""
+    assert len(README.splitlines()) < 200
+
+
+def test_badges__are_true() -> None:
+    project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    shown = re.findall(r"^\[!\[([^\]]+)\]", README, re.MULTILINE)
+    assert shown == ["Python 3.10 or newer", "Code: MIT", "Types: strict"]
+    assert 'requires-python = ">=3.10"' in project
+    assert 'license = "MIT AND' in project
+    assert "[tool.mypy]\nstrict = true" in project
 
 
 def test_exit_codes__are_those_of_the_errors() -> None:
     codes = {getattr(errors, name).exit_code for name in errors.__all__}
-    table = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    page = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
+    table = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert codes | {0, 130} == table
 
 
