@@ -73,7 +73,8 @@ class Interrupt:
         sys.settrace(self._former)
 
     def _enter_function(self, frame: FrameType, _event: str, _argument: Any) -> Any:
-        if frame.f_code.co_filename not in self.paths:
+        # After the interrupt no line counts, so none is looked at: that would take longer than the lines themselves.
+        if self.place or frame.f_code.co_filename not in self.paths:
             return None
         # What other libraries do when they are finalized is not ours; Python swallows what is raised there.
         if frame.f_code.co_filename == contextlib.__file__ and not self._is_ours(frame.f_back):
@@ -87,7 +88,7 @@ class Interrupt:
             if self.count == self.at:
                 self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
                 self._interrupt()
-        return self._reach
+        return None if self.place else self._reach
 
     def _is_ours(self, frame: FrameType | None) -> bool:
         return frame is not None and frame.f_code.co_filename in self.paths
