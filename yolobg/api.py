@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from yolobg.changes.derived_files import drop_folders
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
+from yolobg.changes.records import Manifest
 from yolobg.changes.removal import plan_removal, take_back
 from yolobg.dataset.channels import why_not_rgb
-from yolobg.dataset.dataset import open_dataset
+from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, UsageError, YolobgError
@@ -31,7 +32,16 @@ from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.mining.bring import bring_of
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
-from yolobg.results import ClassesReport, DatasetInfo, KeptBackground, RemovedDataYaml, RemoveReport, Report, Target
+from yolobg.results import (
+    ClassesReport,
+    DatasetInfo,
+    KeptBackground,
+    RemovedDataYaml,
+    RemoveReport,
+    Report,
+    SplitState,
+    Target,
+)
 from yolobg.sources.catalog.open import find_catalog, open_index
 
 if TYPE_CHECKING:
@@ -175,7 +185,12 @@ def download(
 
 
 def status(
-    data_yaml: str | Path, *, split: str = "train", files: bool = False, progress: Progress = no_progress
+    data_yaml: str | Path,
+    *,
+    split: str = "train",
+    files: bool = False,
+    all_splits: bool = False,
+    progress: Progress = no_progress,
 ) -> Report:
     """Tell what is in a split: labelled images, backgrounds, corrupt labels, and which backgrounds are ours.
 
@@ -185,6 +200,7 @@ def status(
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         split: The split to look at.
         files: Whether to list every image with its label file and the label's state.
+        all_splits: Whether to count the other splits too (`report.splits`); one that cannot be read is no error.
         progress: Called with how far the scan is.
 
     Raises:
@@ -225,7 +241,23 @@ def status(
         page=str(report_path(root)) if report_path(root).is_file() else None,
         files=inventory.files if files else None,
         stale=stale,
+        splits=_splits(dataset, manifest, SplitState(split, counts), progress) if all_splits else (),
     )
+
+
+def _splits(dataset: Dataset, manifest: Manifest, looked_at: SplitState, progress: Progress) -> tuple[SplitState, ...]:
+    states = []
+    for split in dataset.data.splits:
+        if split == looked_at.split:
+            states.append(looked_at)
+            continue
+        try:
+            counts = counts_of(scan_split(dataset.data, split, progress=progress), manifest, dataset.root)
+        except DatasetError as error:
+            states.append(SplitState(split, None, str(error)))
+        else:
+            states.append(SplitState(split, counts))
+    return tuple(states)
 
 
 def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tuple[str, ...]]:

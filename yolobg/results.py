@@ -148,6 +148,15 @@ class SplitPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitState:
+    """What is in one split; `counts` is None where it cannot be read, and `problem` says why."""
+
+    split: str
+    counts: Counts | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeptBackground:
     """A background that `remove` or `--recheck` left where it is, and why."""
 
@@ -214,6 +223,7 @@ class Report:
         interrupted: Whether an earlier run was cut off; the next `augment` or `remove` finishes it.
         page: The page to look at: `.yolobg/report.html`, where this run wrote one or an earlier one lies there; in a
             dry run that of the plan, where it was asked for.
+        splits: Every split of the data.yaml, only from `status` when asked for.
         trimmed: The backgrounds of ours that `--trim` took out, or would in a dry run; only where it was asked for.
     """
 
@@ -237,6 +247,7 @@ class Report:
     stale: Stale = Stale()
     planned: tuple[Planned, ...] = ()
     trimmed: tuple[str, ...] | None = None
+    splits: tuple[SplitState, ...] = ()
     schema: int = SCHEMA
 
 
@@ -350,6 +361,7 @@ def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | 
             "mined": report.mined is not None,
             "planned": report.dry_run,
             "trimmed": report.trimmed is not None,
+            "splits": bool(report.splits),
         }
         for name in (name for name, wanted in shown.items() if not wanted):
             del built[name]

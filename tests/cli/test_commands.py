@@ -45,7 +45,7 @@ def test_augment_status_remove__text_and_json(sample: Path) -> None:
     assert "yolobg remove" in done.stdout
     assert "\x1b" not in done.stdout, "no colour and no progress bar in a pipe"
     told = json.loads(run("status", data, "--files", "--json").stdout)
-    assert set(told) == KEYS | {"files"}
+    assert set(told) == KEYS | {"files", "splits"}
     assert told["schema"] == 1
     assert told["after"] == {
         "images": 20, "labelled": 18, "backgrounds": 2, "missing": 0, "empty": 2, "corrupt": 0, "ours": 2, "ratio": 0.1,

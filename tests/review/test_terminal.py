@@ -14,7 +14,8 @@ from reviewing import add_backgrounds, make_sample
 from rich.console import Console
 
 import yolobg
-from yolobg.cli.text import MOST_CELLS, RatioBar, _cells, augment_text, status_text
+from yolobg.cli.status_text import status_text
+from yolobg.cli.text import MOST_CELLS, RatioBar, _cells, augment_text
 from yolobg.model import Counts
 from yolobg.results import Report
 

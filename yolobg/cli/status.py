@@ -14,11 +14,13 @@ __all__ = ["remove", "status"]
 
 @command(example="yolobg status data.yaml --split val")
 @data_yaml_argument
-@click.option("--split", metavar="NAME", default="train", show_default=True, help="The split to look at.")
+@click.option(
+    "--split", metavar="NAME", show_default="train, and all in one table", help="Look at this split and no other."
+)
 @click.option("--files", is_flag=True, help="List every image with its label file and state.")
 @json_option
 @verbose_option
-def status(data_yaml: Path, *, split: str, files: bool, json_: bool, verbose: bool) -> None:
+def status(data_yaml: Path, *, split: str | None, files: bool, json_: bool, verbose: bool) -> None:
     """Show labelled images, backgrounds and their ratio.
 
     With -v also where the value of each option of augment comes from.
@@ -27,11 +29,11 @@ def status(data_yaml: Path, *, split: str, files: bool, json_: bool, verbose: bo
     """
     from yolobg.api import status as look
     from yolobg.cli.progress import bars
-    from yolobg.cli.text import status_text
+    from yolobg.cli.status_text import status_text
 
     log_everything(wanted=verbose)
     with bars(stderr_console()) as progress:
-        report = look(data_yaml, split=split, files=files, progress=progress)
+        report = look(data_yaml, split=split or "train", files=files, all_splits=split is None, progress=progress)
     show(report, status_text, json_=json_)
     if verbose and not json_:
         from yolobg.cli.settings_text import settings_text

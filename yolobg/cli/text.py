@@ -22,8 +22,11 @@ from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 
 __all__ = [
+    "LONGEST_PATH",
+    "SHOWN_PROBLEMS",
     "RatioBar",
     "augment_text",
+    "both_readings",
     "classes_text",
     "clean",
     "linked_path",
@@ -31,7 +34,7 @@ __all__ = [
     "percent",
     "quoted",
     "remove_text",
-    "status_text",
+    "warning_lines",
     "whole",
 ]
 
@@ -58,7 +61,7 @@ def augment_text(report: Report) -> RenderableType:
 
 
 def _augment_parts(report: Report) -> Iterator[RenderableType]:
-    yield from _warnings(report.warnings)
+    yield from warning_lines(report.warnings)
     if report.target.needed:
         yield from _classes_parts(report.classes, report.source)
         if report.source:
@@ -93,23 +96,24 @@ def _what_happened(report: Report) -> str:
         dry = " (dry run)" if report.dry_run else ""
         return (
             f"{verbs[0]} {out:,} backgrounds that no longer qualify from {split} and {verbs[1]} {came:,} others"
-            f"{dry}: {_both_readings(report.after)}."
+            f"{dry}: {both_readings(report.after)}."
         )
     if report.trimmed:
         verb, dry = ("Would remove", " (dry run)") if report.dry_run else ("Removed", "")
         return (
             f"{verb} {len(report.trimmed):,} backgrounds beyond what was asked for from {split}{dry}: "
-            f"{_both_readings(report.after)}."
+            f"{both_readings(report.after)}."
         )
     if not needed:
-        return f"Nothing to do: {_both_readings(report.after)}."
+        return f"Nothing to do: {both_readings(report.after)}."
     if report.dry_run:
-        return f"Would add {needed:,} backgrounds to {split} (dry run): {_both_readings(report.after)}."
+        return f"Would add {needed:,} backgrounds to {split} (dry run): {both_readings(report.after)}."
     replaced = f" {len(report.failed):,} could not be fetched and were replaced." if report.failed else ""
-    return f"Added {len(report.added):,} backgrounds to {split}: {_both_readings(report.after)}.{replaced}"
+    return f"Added {len(report.added):,} backgrounds to {split}: {both_readings(report.after)}.{replaced}"
 
 
-def _both_readings(counts: Counts) -> str:
+def both_readings(counts: Counts) -> str:
+    """The share of backgrounds, of all images and of the labelled ones."""
     total = counts.labelled + counts.backgrounds
     text = f"{counts.backgrounds:,} of {total:,} images = {percent(counts.ratio)}"
     return f"{text}; {percent(counts.backgrounds / counts.labelled)} of the labelled" if counts.labelled else text
@@ -188,7 +192,7 @@ def _classes_parts(
     yield from _evidence_table(matches)
     total = source.images if source else 0
     for match in matches:
-        yield from _warnings(match.warnings, about=match.name)
+        yield from warning_lines(match.warnings, about=match.name)
         cost = max((e.images for e in match.exclude), default=0)
         if total and cost > total * THIRD:
             yield Text(
@@ -251,7 +255,7 @@ def classes_text(report: ClassesReport, *, everything: bool = False) -> Renderab
         report: What `classes` returned.
         everything: Show categories' own names in the table too.
     """
-    parts: list[RenderableType] = [*_warnings(report.warnings)]
+    parts: list[RenderableType] = [*warning_lines(report.warnings)]
     parts += _classes_parts(report.classes, report.source, everything=everything) if report.classes else ()
     source = report.source
     if source:
@@ -265,43 +269,6 @@ def classes_text(report: ClassesReport, *, everything: bool = False) -> Renderab
             if match.expected_contamination and (everything or not _is_settled(match))
         ]
     return Group(*parts)
-
-
-def status_text(report: Report) -> RenderableType:
-    """What is in a split."""
-    counts = report.after
-    table = Table(title=f"Split {clean(report.dataset.split)}", title_justify="left", title_style="bold", box=None)
-    table.add_column("")
-    table.add_column("images", justify="right")
-    rows = [
-        ("all", counts.images),
-        ("labelled", counts.labelled),
-        ("backgrounds", counts.backgrounds),
-        ("  without a label file", counts.missing),
-        ("  with an empty one", counts.empty),
-        ("  added by yolobg", counts.ours),
-        ("corrupt labels (not trained on)", counts.corrupt),
-    ]
-    for name, number in rows:
-        table.add_row(name, f"{number:,}")
-    told = Text(_both_readings(counts), style="bold")
-    return Group(*_warnings(report.warnings), table, told, RatioBar(counts), *_status_notes(report))
-
-
-def _status_notes(report: Report) -> Iterator[RenderableType]:
-    for problem in report.problems[:SHOWN_PROBLEMS]:
-        line = f":{problem.line}" if problem.line is not None else ""
-        yield Text(f"! {clean(problem.label)}{line}: {clean(problem.reason)}", style="yellow")
-    more = len(report.problems) - SHOWN_PROBLEMS
-    if more > 0:
-        yield Text(f"! and {more:,} more corrupt labels (--json lists all)", style="yellow")
-    if report.dataset.original:
-        yield whole(f"Made from {clean(report.dataset.original, LONGEST_PATH)}, which is left as it is")
-    if report.interrupted:
-        yield Text("! An earlier run was interrupted; the next augment or remove finishes it.", style="yellow")
-    if report.files is not None:
-        for file in report.files:
-            yield whole(f"{file.state:8} {clean(file.image, LONGEST_PATH)} -> {clean(file.label, LONGEST_PATH)}")
 
 
 def remove_text(report: RemoveReport) -> RenderableType:
@@ -325,7 +292,8 @@ def remove_text(report: RemoveReport) -> RenderableType:
     return Group(*parts)
 
 
-def _warnings(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
+def warning_lines(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
+    """A line for each warning."""
     for warning in warnings:
         start = f"{about}: " if about and not warning.startswith(f"{about}: ") else ""
         yield Text(f"! {clean(start)}{clean(warning)}", style="yellow")
