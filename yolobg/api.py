@@ -215,14 +215,7 @@ def status(
     stale = find_stale(dataset, manifest, inventory, progress=progress).stale
     return Report(
         dry_run=False,
-        dataset=DatasetInfo(
-            data_yaml=str(data.file),
-            root=str(root),
-            split=split,
-            images_dir=str(destination.images_dir),
-            labels_dir=str(destination.labels_dir),
-            original=str(data.derived.original) if data.derived else None,
-        ),
+        dataset=_info(dataset, split, destination),
         before=counts,
         target=Target(ratio=None, count=None, needed=0),
         classes=(),
@@ -242,6 +235,17 @@ def status(
         files=inventory.files if files else None,
         stale=stale,
         splits=_splits(dataset, manifest, SplitState(split, counts), progress) if all_splits else (),
+    )
+
+
+def _info(dataset: Dataset, split: str, destination: Destination) -> DatasetInfo:
+    return DatasetInfo(
+        data_yaml=str(dataset.data.file),
+        root=str(dataset.root),
+        split=split,
+        images_dir=str(destination.images_dir),
+        labels_dir=str(destination.labels_dir),
+        original=str(dataset.data.derived.original) if dataset.data.derived else None,
     )
 
 

@@ -252,6 +252,25 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `doctor` looked at; `remedy` says what to do where it is not `ok`."""
+
+    about: str
+    ok: bool
+    told: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `doctor` found; `ok` where every finding is."""
+
+    ok: bool
+    findings: tuple[Finding, ...]
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedDataYaml:
     """The data.yaml that `augment --to` wrote, and why `remove` left it where it is; no reason where it went."""
 
@@ -350,7 +369,7 @@ class ConvertReport:
     schema: int = SCHEMA
 
 
-def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation) -> dict[str, Any]:
+def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation | Health) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
     built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):

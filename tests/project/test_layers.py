@@ -55,14 +55,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *BASE, "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
+    "doctor": ("dataset", "errors", "flow", "net", "results", "sources", "sources.catalog", "version"),
     "api": (
         *BASE, "changes", "dataset", "demo", "flow", "matching", "mining", "report", "results", "sources.catalog",
     ),
     "review": (*BASE, "api", "changes", "dataset", "flow", "html", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
-        *BASE, "api", "changes", "dataset", "demo", "evaluation", "evaluation_results", "flow", "formats", "matching",
-        "report", "results", "review", "scoring", "sources",
+        *BASE, "api", "changes", "dataset", "demo", "doctor", "evaluation", "evaluation_results", "flow", "formats",
+        "matching", "report", "results", "review", "scoring", "sources",
         "sources.catalog", "ultralytics", "version",
     ),
     "__init__": (

@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "More": {
         "convert": ("convert", "Write a dataset in another format, counted before and after."),
         "cache": ("cache", "The catalogs that yolobg keeps between runs."),
+        "doctor": ("doctor", "Check versions, the cache, the disk, Ultralytics and the hosts."),
     },
 }
 _KNOWN = {name: told for commands in COMMANDS.values() for name, told in commands.items()}

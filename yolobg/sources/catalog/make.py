@@ -29,7 +29,7 @@ from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, eviden
 from yolobg.sources.catalog.use import forget_unused
 from yolobg.sources.location import COCO2017_VAL, AnnotationSource, captions_name, split_member
 
-__all__ = ["make", "make_from"]
+__all__ = ["excludes", "make", "make_from"]
 
 _log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 900.0
@@ -271,14 +271,14 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
         yield False
         return
     try:
-        if _excludes(lock):
+        if excludes(lock):
             store.sweep_work(source)
         yield True
     finally:
         lock.release()
 
 
-def _excludes(lock: BaseFileLock) -> bool:
+def excludes(lock: BaseFileLock) -> bool:
     """Whether a lock that is held keeps others out: some network file systems grant it to everybody."""
     other = type(lock)(lock.lock_file)
     try:
