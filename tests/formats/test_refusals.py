@@ -319,7 +319,7 @@ def test_convert__without_datumaro_beside_ultralytics_shows_the_isolated_line(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     install(tmp_path / "site", monkeypatch, there)
-    with pytest.raises(YolobgError, match=r"uvx --from 'yolobg\[convert\]' yolobg convert .*second OpenCV"):
+    with pytest.raises(YolobgError, match=r"uvx --from 'PLACE\[convert\]' yolobg convert .*second OpenCV"):
         convert(source, tmp_path / "out", to="cvat")
 
 
@@ -328,7 +328,7 @@ def test_clash__is_warned_of_where_both_opencvs_are_there(tmp_path: Path, monkey
     if not datumaro_bridge.clash_warnings():  # datumaro brings the other one
         install(tmp_path / "two", monkeypatch, "opencv-python-headless")
     (warning,) = datumaro_bridge.clash_warnings()
-    assert "uvx --from 'yolobg[convert]' yolobg convert" in warning
+    assert "uvx --from 'PLACE[convert]' yolobg convert" in warning
 
 
 @pytest.mark.datumaro

@@ -36,6 +36,7 @@ NOT_RUN = {
     "$data": "tests/project/test_recipes.py runs it",
     "train": "needs Ultralytics; tests/hook",
     "--hard": "needs a model; tests/mining",
+    "--fast": "needs COCO's images",
     "lvis": "needs 415 MB from the network",
     "cache": "clears or builds what the other commands use; tests/cli",
     "/kaggle": "a place of another machine; tests/flow/test_derived.py",
@@ -172,3 +173,48 @@ def test_links__lead_to_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:\s]+)(?:#[\w-]+)?\)", text):
         assert (page.parent / target).is_file(), target
+
+
+SYMPTOM = re.compile(r'^### "(.+)"\n\n<!-- symptom: (.+) -->$', re.MULTILINE)
+TROUBLES = (REPOSITORY / "docs/troubleshooting.md").read_text(encoding="utf-8")
+
+
+def with_troubles(place: Path) -> None:
+    """Datasets in the current folder with what people meet."""
+    data = (place / "data.yaml").read_text(encoding="utf-8")
+    (place / "odd.yaml").write_text(data.replace("dog", "wheelie_bin_xq"), encoding="utf-8")
+    (place / "empty").mkdir()
+    for folder in ("two", "dots/frames", "orphan"):
+        shutil.copytree(place / "images", place / folder / "images")
+        shutil.copytree(place / "labels", place / folder / "labels")
+    for name in ("two/data.yaml", "two/other.yaml", "orphan/data.yaml"):
+        (place / name).write_text(data, encoding="utf-8")
+    text = f"path: ./\n{data}".replace("images/", "frames/images/")
+    (place / "dots/data.yaml").write_text(text, encoding="utf-8")
+    for number in ("001", "002"):
+        file = place / f"orphan/labels/train/frame_train_{number}.txt"
+        file.rename(file.with_name(f"frame_{number}.txt"))
+
+
+@pytest.mark.parametrize(("message", "command"), SYMPTOM.findall(TROUBLES))
+def test_symptom__is_what_the_command_prints(
+    message: str, command: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    with_troubles(place)
+    given = command.split()
+    if given[0] in NEEDS_SOURCE and not {"--source", "--annotations"} & set(given):
+        given += sample_source(place)
+    app.main(given, standalone_mode=False)
+    printed = capsys.readouterr()
+    assert message in " ".join(f"{printed.out} {printed.err}".split())
+
+
+def test_symptoms__that_are_not_run_are_messages_of_the_package() -> None:
+    ran = {message for message, _ in SYMPTOM.findall(TROUBLES)}
+    others = set(re.findall(r'^### "(.+)"$', TROUBLES, re.MULTILINE)) - ran
+    files = Path(yolobg.__file__).parent.rglob("*.py")
+    texts = " ".join(file.read_text(encoding="utf-8") for file in files)
+    # Where the name of a file is filled in.
+    assert [told for told in others if told.removesuffix("annotations_trainval2017.zip") not in texts] == []
+    assert len(others) < len(ran)

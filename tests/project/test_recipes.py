@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import re
@@ -27,7 +28,7 @@ LABELLED, ADDED = 18, 2
 
 def recipe(name: str) -> str:
     """The block of code after the recipe's mark."""
-    found = re.search(rf"<!-- recipe:{name} -->\n```\w+\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(rf"<!-- recipe:{name} -->\n```\w*\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     assert found, f"no recipe {name}"
     return found[1]
 
@@ -160,6 +161,46 @@ def test_slurm__adds_when_handed_in_and_only_trains_as_a_job(project: Path) -> N
     call(project, "bash", "-c", 'PATH="$PWD/tools:$PATH" exec bash ./train.sh dataset/data.yaml')
     assert (project / "arguments").read_text().split()[:2] == ["train", "data=dataset/data.yaml"]
     assert json.loads((project / "seen.json").read_text())["after"]["backgrounds"] == ADDED
+
+
+def test_recipes__install_from_a_wheel_that_they_say_how_to_build() -> None:
+    """Nothing is installed from an index that does not have it."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    installs = re.findall(r"pip install .*yolobg.*", page)
+    assert len(installs) == 3
+    assert all("vendor/yolobg-*.whl" in line for line in installs)
+    assert "pip wheel --no-deps --wheel-dir vendor ." in page
+
+
+def test_colab__its_cell_adds_once(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    words = source_options(project).split()
+    augment = functools.partial(yolobg.augment, annotations=words[1], images=[words[3]])
+    monkeypatch.setattr(yolobg, "augment", augment)
+    monkeypatch.setenv("YOLOBG_CACHE_DIR", "")
+    monkeypatch.chdir(project)
+    for added in (ADDED, 0):
+        exec(compile(recipe("colab"), "cell", "exec"), {})
+        assert capsys.readouterr().out == f"{ADDED} backgrounds, {added} new\n"
+    assert (project / "drive/yolobg-cache").is_dir()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None or sys.platform == "win32", reason="needs a bash of this system")
+def test_docker__runs_the_command_on_the_mounted_dataset(project: Path) -> None:
+    """With a command in place of docker's that runs the entry point where the folder is mounted."""
+    image = recipe("docker")
+    assert json.loads(image.split("ENTRYPOINT ")[1]) == ["yolobg"]
+    tools = project / "tools"
+    tools.mkdir()
+    line = (
+        'case $1 in build) touch built ;; run) while [ "$1" != yolobg ]; do shift; done; shift; '
+        f'exec python -m yolobg "$@" {source_options(project)} ;; esac'
+    )
+    (tools / "docker").write_text(f"#!/bin/bash\n{line}\n", encoding="utf-8")
+    (tools / "docker").chmod(0o755)
+    (project / "run.sh").write_text(recipe("docker-run"), encoding="utf-8")
+    call(project, "bash", "-c", 'PATH="$PWD/tools:$PATH" exec bash -eu run.sh')
+    assert (project / "built").exists()
+    assert counted(project, "dataset") == (LABELLED, ADDED)
 
 
 def test_ultralytics_page__shows_calls_that_exist() -> None:

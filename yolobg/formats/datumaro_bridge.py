@@ -28,7 +28,7 @@ from yolobg.safe_names import is_safe
 __all__ = ["BridgedContents", "clash_warnings", "detect", "environment", "read", "version", "writer"]
 
 _INSTALL = "pip install 'yolobg[convert]'"
-_ISOLATED = "uvx --from 'yolobg[convert]' yolobg convert …"
+_ISOLATED = "uvx --from 'PLACE[convert]' yolobg convert …, where PLACE is a checkout or wheel of yolobg"
 # Both own the folder `cv2`: the one installed last wins, and removing either breaks both.
 _OPENCVS = ("opencv-python", "opencv-python-headless")
 _DIGITS = 8
@@ -72,7 +72,7 @@ def _how_to_install() -> str:
     if not any(map(_is_installed, ("ultralytics", *_OPENCVS))):
         return _INSTALL
     return (
-        f"run it in an environment of its own, {_ISOLATED} (or `pipx run --spec 'yolobg[convert]' yolobg convert …`). "
+        f"run it in an environment of its own: {_ISOLATED}. "
         f"`{_INSTALL}` here would bring a second OpenCV and an older Pillow beside those that are installed"
     )
 
