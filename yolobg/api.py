@@ -88,6 +88,9 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
         progress: Called with how far each stage is.
         **options: The options.
 
+    Returns:
+        What was found, decided and added: images with paths, licences and sizes in bytes, shares from 0 to 1.
+
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
@@ -102,6 +105,9 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     Args:
         plan: What `plan` made.
         progress: Called with how far each stage is.
+
+    Returns:
+        The report of the run, as from `augment`.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
@@ -167,6 +173,9 @@ def download(
         progress: Called with how far each stage is.
         **options: The options.
 
+    Returns:
+        The report; `added` has the images, `parts` those of each split.
+
     Raises:
         YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
     """
@@ -202,6 +211,9 @@ def status(
         files: Whether to list every image with its label file and the label's state.
         all_splits: Whether to count the other splits too (`report.splits`); one that cannot be read is no error.
         progress: Called with how far the scan is.
+
+    Returns:
+        The same shape as from `augment`, with nothing added: `before` and `after` are what is there now.
 
     Raises:
         DatasetError: It is not a dataset that can be read.
@@ -285,6 +297,9 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         split: Only this split; None for all.
         dry_run: Only say what would be done.
 
+    Returns:
+        Which images were removed and which were kept, with the reason.
+
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
@@ -325,6 +340,9 @@ def classes(
         names: the names themselves, as a list, as the mapping of a data.yaml, or as one text with commas between.
         progress: Called with how far each stage is.
         **options: The options.
+
+    Returns:
+        One match per class, in class-id order, and how many images of the source all of them leave.
 
     Raises:
         YolobgError: The dataset or the source cannot be read.

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -69,6 +70,11 @@ def sample_source(folder: Path) -> list[str]:
             "--images", str(folder / "source/images")]  # fmt: skip
 
 
+def with_sample_source(function: Callable[..., object], folder: Path) -> Callable[..., object]:
+    _, annotations, _, images = sample_source(folder)
+    return functools.partial(function, annotations=annotations, images=[images])
+
+
 @pytest.fixture
 def place(sample: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the pages speak of, as the current folder: data.yaml, a folder of backgrounds."""
@@ -116,15 +122,22 @@ def test_commands__do_what_the_page_says(page: Path, place: Path) -> None:
 def test_python__of_the_first_screen_runs(
     page: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    augment = functools.partial(
-        yolobg.augment,
-        annotations=place / "source/annotations/instances_sample.json",
-        images=[place / "source/images"],
-    )
-    monkeypatch.setattr(yolobg, "augment", augment)
+    monkeypatch.setattr(yolobg, "augment", with_sample_source(yolobg.augment, place))
     first = next(block for language, block in FENCE.findall(page.read_text(encoding="utf-8")) if language == "python")
     exec(compile(first, page.name, "exec"), {})
     assert capsys.readouterr().out.split() == ["2", "0.1"]
+
+
+def test_python__of_the_reference_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All examples, one after the other in one session."""
+    for name in ("augment", "plan", "classes"):
+        monkeypatch.setattr(yolobg, name, with_sample_source(getattr(yolobg, name), place))
+    text = (REPOSITORY / "docs/reference.md").read_text(encoding="utf-8")
+    blocks = [block for language, block in FENCE.findall(text) if language == "python"]
+    session: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "reference.md", "exec"), session)
+    assert len(blocks) == 6
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -117,6 +117,9 @@ def settings(data_yaml: str | Path | None, **options: Unpack[Options]) -> Option
         data_yaml: The dataset's data.yaml, or a folder that holds one; None for the current folder's files alone.
         **options: The options that are given; they win.
 
+    Returns:
+        The options to pass on, by name, with those given.
+
     Raises:
         UsageError: A settings file has something that is no option, or contradicts what is given.
     """

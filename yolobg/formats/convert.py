@@ -89,6 +89,9 @@ def convert(
         skip_corrupt: Leave out images whose labels are corrupt, rather than stop.
         progress: Told about the stages `read`, `write` and `check`, in images.
 
+    Returns:
+        What was read, changed because it was asked for, and written; `deviation` is a share (0-1) of the image's size.
+
     Raises:
         UsageError: The target cannot hold something and the option that allows for it is missing; nothing was written.
         DatasetError: The source cannot be read, or what was written is not what was meant; no target is left behind.
