@@ -24,6 +24,7 @@ from yolobg.sources.catalog.make import excludes
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.sources.location import COCO2017, coco_bases, lvis_bases
 from yolobg.version import __version__
+from yolobg.wording import counted
 
 __all__ = ["examine", "version_findings"]
 
@@ -175,7 +176,9 @@ def _to_fetch() -> Finding:
         )
         return Finding("to fetch", ok=True, told=f"{told}. Then only the images that are chosen")
     with catalog:
-        told = f"only the images that are chosen: the catalog of COCO ({catalog.images:,} images) is in the cache"
+        told = (
+            f"only the images that are chosen: the catalog of COCO ({counted(catalog.images, 'image')}) is in the cache"
+        )
     return Finding("to fetch", ok=True, told=told)
 
 

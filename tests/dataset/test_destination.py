@@ -52,7 +52,7 @@ def test_choose_destination__relative_lines_say_where_was_looked(tmp_path: Path)
     with pytest.raises(DatasetError, match=f"relative to the current folder, .*looked in {re.escape(str(tmp_path))}$"):
         choose_destination(data, inventory, cwd=tmp_path)
     (warning,) = inventory.warnings
-    assert warning.startswith(f"{data.root / 't.txt'}: 1 images do not exist, for example images")
+    assert warning.startswith(f"{data.root / 't.txt'}: 1 image does not exist, for example images")
     assert f"relative to the current folder, for a trainer too: looked in {tmp_path}. Run from" in warning
     assert scan_split(data, "train", cwd=data.root).warnings == ()
 

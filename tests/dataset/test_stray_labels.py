@@ -55,7 +55,7 @@ def test_scan__a_label_of_another_name_is_told_with_its_cause(
     if sys.platform != "linux" and cause in ("letter case", "NFC or NFD"):
         pytest.skip("one name on this file system")
     said = told(tmp_path / "ds", image, f"labels/train/{label}")
-    assert "1 label files with objects belong to no image here" in said
+    assert "1 label file with objects belongs to no image here" in said
     assert "count as backgrounds now" in said
     assert cause in said
     assert Path(image).name in said or ascii(Path(image).name)[1:-1] in said
@@ -88,8 +88,8 @@ def test_scan__an_image_that_trainers_do_not_list_is_named(tmp_path: Path, suffi
 
 def test_scan__a_label_without_any_image_of_a_like_name_is_counted(tmp_path: Path) -> None:
     said = told(tmp_path / "ds", "a.jpg", "labels/train/quite_another.txt")
-    assert "1 label files with objects belong to no image here" in said
-    assert "1 images without one count as backgrounds" in said
+    assert "1 label file with objects belongs to no image here" in said
+    assert "1 image without one counts as a background" in said
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_scan__images_that_a_list_leaves_out_keep_their_labels(tmp_path: Path) -
     data = make(root, "train.txt", images=images, labels={f"labels/{name}.txt": BOX for name in ("a", "b", "B2", "c")})
     (root / "train.txt").write_text("./images/a.jpg\n")
     said = " ".join(scan_split(data, "train").warnings)
-    assert "1 label files with objects belong to no image here, for example B2.txt" in said
+    assert "1 label file with objects belongs to no image here, for example B2.txt" in said
 
 
 def test_scan__labels_beside_their_images(tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def test_warnings__predictions_that_cannot_show_false_alarms(data: Path, frames:
     cut = [*(found_in(f"v{at}.png", 0.9, category=at % 2) for at in range(VAL)), *alarms(0.3)]
     assert "lowest score is 0.300" in warned(data, frames, write_predictions(tmp_path / "b.json", cut))
     more = write_predictions(tmp_path / "c.json", [*positives(), *alarms(0.01), found_in("elsewhere.png", 0.5)])
-    assert "1 predictions are about images that are not evaluated" in warned(data, frames, more)
+    assert "1 prediction is about images that are not evaluated" in warned(data, frames, more)
 
 
 BAD: dict[str, tuple[str, str, type[YolobgError]]] = {

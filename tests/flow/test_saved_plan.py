@@ -153,7 +153,7 @@ def test_edited__what_cannot_be_fetched_is_replaced_by_no_image_that_was_taken_o
         report = yolobg.carry_out(Plan.load(place, images=[f"{server.url}/all"]))
     assert ids(report) == [planned[0], planned[3], planned[4], follows]
     assert [failed.source_id for failed in report.failed] == [planned[1]]
-    assert "1 images of the plan could not be used" in " ".join(report.warnings)
+    assert "1 image of the plan could not be used" in " ".join(report.warnings)
 
 
 def test_saved__of_a_dataset_that_was_moved(sample: Path) -> None:

@@ -95,13 +95,13 @@ def test_compare__an_image_that_is_missing_or_was_not_meant() -> None:
 
 
 LOSSES = {
-    "polygons": ((OUTLINE,), "polygons: --polygons to-boxes", {"yolo_darknet", "voc"}),
-    "masks": ((MASK,), "run-length masks: --polygons to-boxes", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
-    "masks beside polygons": ((MASK, OUTLINE), "1 run-length masks", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
-    "several": ((SEVERAL,), "outline of several rings|1 polygons", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
-    "key points": ((POINTS,), "objects have key points", {"yolo_plain", "yolo_darknet", "voc"}),
-    "crowds": ((CROWD,), "crowd regions", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
-    "mixed": ((BOX, OUTLINE), "both polygons and boxes|1 polygons", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
+    "polygons": ((OUTLINE,), "polygons?: --polygons to-boxes", {"yolo_darknet", "voc"}),
+    "masks": ((MASK,), "run-length masks?: --polygons to-boxes", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
+    "masks beside polygons": ((MASK, OUTLINE), "1 run-length masks?", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
+    "several": ((SEVERAL,), "outline of several rings|1 polygon", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
+    "key points": ((POINTS,), "object has key points", {"yolo_plain", "yolo_darknet", "voc"}),
+    "crowds": ((CROWD,), "crowd regions?", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
+    "mixed": ((BOX, OUTLINE), "both polygons and boxes|1 polygon", {"yolo", "yolo_plain", "yolo_darknet", "voc"}),
     "nothing": ((BOX,), "", set()),
 }
 

@@ -75,7 +75,7 @@ def test_convert__a_wrong_coordinate_or_class_is_seen(
         (target / "labels/train/a.txt").write_text(wrong)
 
     monkeypatch.setitem(flow._WRITERS, "yolo", careless)
-    with pytest.raises(DatasetError, match=r"1 images differ \(train/a\.jpg"):
+    with pytest.raises(DatasetError, match=r"1 image differs \(train/a\.jpg"):
         convert(source, tmp_path / "out", to="yolo")
 
 
@@ -132,7 +132,7 @@ def test_convert__corrupt_labels_stop_it_until_somebody_says_otherwise(tmp_path:
         convert(source, tmp_path / "out", to="coco")
     report = convert(source, tmp_path / "out", to="coco", skip_corrupt=True)
     assert report.after.images == 12
-    assert "1 images with corrupt labels were left out" in report.warnings[-1]
+    assert "1 image with corrupt labels left out" in report.warnings[-1]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_convert__roboflows_root_is_said_and_left_out_on_request(tmp_path: Path,
             assert [*report.after.classes.values()] == [name, "cat", "dog"]
     report = convert(made, tmp_path / "dropped", to=to, drop_unused=True, **needed(to))
     assert report.after.classes == {0: "cat", 1: "dog"}
-    assert report.changes[0] == f"1 classes without an object were left out: {name}"
+    assert report.changes[0] == f"1 class without an object left out: {name}"
     assert not [warning for warning in report.warnings if "no object" in warning]
 
 
@@ -78,7 +78,7 @@ def test_convert__drop_unused_keeps_classes_of_crowds_and_their_numbers(tmp_path
     assert report.after.classes == {0: "c9", 1: "c12"}
     written = json.loads((tmp_path / "out/annotations/instances_train.json").read_text())["categories"]
     assert [(category["id"], category["name"]) for category in written] == [(9, "c9"), (12, "c12")]
-    assert report.changes == ("2 classes without an object were left out: c3, c7",)
+    assert report.changes == ("2 classes without an object left out: c3, c7",)
 
 
 def test_convert__a_class_that_others_name_and_objects_have_is_ordinary(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_convert__objects_without_width_or_height_are_told(tmp_path: Path, to: s
     file.write_text(json.dumps(told))
     report = convert(made, tmp_path / "out", to=to)
     assert report.after.boxes == 2
-    assert "1 objects have no width or no height, e.g. in train/a.jpg; kept as they are" in report.warnings
+    assert "1 object has no width or no height, e.g. in train/a.jpg; kept as they are" in report.warnings

@@ -96,7 +96,7 @@ def test_convert__objects_of_the_stored_picture_are_turned_with_it(
     assert (x * scale in (left, right), y * scale in (top, bottom), seen) == (True, True, 2)
     assert points["keypoints"][3:] == [0, 0, 0]
     (said,) = report.warnings
-    assert said.startswith("1 images carry an EXIF rotation")
+    assert said.startswith("1 image carries an EXIF rotation")
     assert f"train/a{suffix}" in said
     again = convert(tmp_path / "out", tmp_path / "again", to="coco")
     assert (again.warnings, read(tmp_path / "again")[1]) == ((), read(tmp_path / "out")[1])

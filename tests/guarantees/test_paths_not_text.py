@@ -56,7 +56,7 @@ def test_source_folder__leaves_out_images_whose_names_are_no_text(world: World) 
     (world.source / "im0003.jpg").rename(world.source / f"{ODD}.jpg")
     report = yolobg.augment(world.dataset, count=13, source=str(world.source))
     assert len(report.added) == 13
-    assert any("1 images were left out" in warning for warning in report.warnings)
+    assert any("1 image was left out" in warning for warning in report.warnings)
     assert len(yolobg.remove(world.dataset).removed) == 13
 
 

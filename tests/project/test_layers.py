@@ -17,7 +17,7 @@ import yolobg
 
 PACKAGE = Path(yolobg.__file__).parent
 
-BASE = ("errors", "files", "model", "safe_names", "threads")
+BASE = ("errors", "files", "model", "safe_names", "threads", "wording")
 
 # Room to the rooms that it may import, imports inside functions and for type checkers included. A room is a folder or a
 # loose module on top; folders below `sources` are rooms of their own. No room may be reached from one that it imports.
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": ("errors",),
     "safe_names": (),
     "threads": ("errors",),
+    "wording": (),
     "yaml_text": ("errors", "files"),
     "net": BASE,
     "matching": (*BASE, "yaml_text"),
@@ -55,7 +56,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *BASE, "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
     "demo": ("errors", "files"),
-    "doctor": ("dataset", "errors", "flow", "net", "results", "sources", "sources.catalog", "version"),
+    "doctor": (
+        "dataset", "errors", "flow", "net", "results", "sources", "sources.catalog", "version", "wording",
+    ),
     "api": (
         *BASE, "changes", "dataset", "demo", "flow", "matching", "mining", "report", "results", "sources.catalog",
     ),

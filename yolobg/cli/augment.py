@@ -93,7 +93,7 @@ def _load(file: Path, data_yaml: Path | None, options: Options, *, quiet: bool) 
     from yolobg.cli.progress import bars
     from yolobg.flow.planning import Plan
 
-    given = {name for name in options if is_given(name)}
+    given = {name for name in (*options, "map_file") if is_given(name)}
     if wrong := sorted(given.difference(_ANEW)):
         raise UsageError(
             f"--plan {file}: a plan has its own options, so --{wrong[0].replace('_', '-')} can't be combined with it; "

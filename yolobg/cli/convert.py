@@ -11,6 +11,7 @@ import click
 from yolobg.cli.options import PATH, json_option, names_of, quiet_option
 from yolobg.cli.output import command, show, stderr_console
 from yolobg.errors import UsageError
+from yolobg.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,7 +127,9 @@ def convert_text(report: ConvertReport) -> RenderableType:
     lines += [Text(f"Changed   {clean(change)}") for change in report.changes]
     if report.renamed:
         first = report.renamed[0]
-        lines.append(Text(f"Renamed   {len(report.renamed):,} images, e.g. {clean(first.name)} to {clean(first.to)}"))
+        lines.append(
+            Text(f"Renamed   {counted(len(report.renamed), 'image')}, e.g. {clean(first.name)} to {clean(first.to)}")
+        )
     lines.append(Text(f"Exact to  {report.deviation:.1g} of the image's size"))
     return Group(*lines, table, Text(f"Converted to {report.target_format}: {clean(report.target)}", style="bold"))
 

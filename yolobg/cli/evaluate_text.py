@@ -10,6 +10,7 @@ from rich.text import Text
 
 from yolobg.cli.text import clean, look_at, percent
 from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
+from yolobg.wording import counted
 
 __all__ = ["evaluation_notes", "evaluation_text", "power_text"]
 
@@ -25,7 +26,9 @@ def evaluation_notes(found: Evaluation) -> RenderableType:
     left_out = ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in held.left_out.items() if number)
     return Group(
         *(Text(f"Warning: {clean(warning)}", style="yellow") for warning in found.warnings),
-        Text(f"Split        {clean(found.split)}: {found.images:,} labelled images, {found.objects:,} objects"),
+        Text(
+            f"Split        {clean(found.split)}: {found.images:,} labelled images, {counted(found.objects, 'object')}"
+        ),
         Text(
             f"Backgrounds  {clean(held.source)}: {held.images:,} of {held.found:,} images"
             + (f" (left out: {left_out})" if left_out else "")
@@ -38,7 +41,7 @@ def evaluation_notes(found: Evaluation) -> RenderableType:
 def plan_text(source: str, images: int, *, dry_run: bool) -> RenderableType:
     """What is about to be fetched, or would be."""
     size = f" (about {images * COCO_IMAGE_MB:,.0f} MB)" if source == COCO_VAL2017 else ""
-    what = f"{images:,} images of {clean(source)}{size}"
+    what = f"{counted(images, 'image')} of {clean(source)}{size}"
     if dry_run:
         return Text(f"To fetch     {what}: --fetch fetches them and lists the images again")
     return Text(f"Fetching     {what}; Ctrl-C keeps what was fetched")
@@ -52,7 +55,8 @@ def _better_set(found: Evaluation) -> Iterator[RenderableType]:
 def power_text(power: Power) -> RenderableType:
     """What so many images can show: the smallest changes that would be seen."""
     title = Text(
-        f"What {power.backgrounds:,} backgrounds and {power.objects:,} objects can show, in {power.share * 100:.0f} of "
+        f"What {counted(power.backgrounds, 'background')} and {counted(power.objects, 'object')} can show, in "
+        f"{power.share * 100:.0f} of "
         "100 cases at one confidence:"
     )
     rows = [

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from yolobg.results import Mined
+from yolobg.wording import counted
 
 __all__ = ["mined_parts"]
 
@@ -20,9 +21,9 @@ _EVIDENCE = (
 def mined_parts(mined: Mined, *, model: str) -> Iterator[RenderableType]:
     """How a model helped to choose, and what is known about choosing so."""
     hard = sum(image.rank is not None for image in mined.images)
-    near = f"; {mined.near_duplicates:,} near-duplicates were left out" if mined.near_duplicates else ""
+    near = f"; {counted(mined.near_duplicates, 'near-duplicate', 'were')} left out" if mined.near_duplicates else ""
     yield Text(
-        f"{model} looked at {mined.scored:,} images; {mined.fired:,} of them fire at {mined.min_score:g}"
+        f"{model} looked at {counted(mined.scored, 'image')}; {mined.fired:,} of them fire at {mined.min_score:g}"
         f"{near}. Chosen: {hard:,} of those that fire, {len(mined.images) - hard:,} at random."
     )
     yield Text(_EVIDENCE)

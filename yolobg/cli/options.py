@@ -100,7 +100,9 @@ def _from_settings(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     from yolobg.cli.text import clean, whole
     from yolobg.flow.settings_file import read_settings
 
-    asked = {name: value for name, value in options.items() if is_given(name)}
+    asked = {
+        name: value for name, value in options.items() if is_given(name) or (name == "map" and is_given("map_file"))
+    }
     found = read_settings(given.get("data_yaml")).only(options)
     together = found.with_given(asked)
     told = "; ".join(found.told(asked))
@@ -110,10 +112,9 @@ def _from_settings(options: Mapping[str, Any], given: Mapping[str, Any]) -> dict
 
 
 def is_given(option: str) -> bool:
-    """Whether an option of `Request` stands on the command line."""
-    context = click.get_current_context()
-    names = (f"{option}_", *(("map_file",) if option == "map" else ()))
-    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names)
+    """Whether an option of `Request`, or `map_file`, stands on the command line."""
+    name = option if option == "map_file" else f"{option}_"
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _parameter(field: Field[Any]) -> str:

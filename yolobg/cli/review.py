@@ -11,6 +11,7 @@ import click
 
 from yolobg.cli.options import PATH, data_yaml_argument
 from yolobg.cli.output import command, print_result, stderr_console
+from yolobg.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +72,8 @@ class _Invitation:
         # The link alone on stdout, whole, so that a script or a person can take it from there.
         click.echo(entry.link)
         self._tell(
-            f"{len(self._session.items):,} backgrounds of {clean(self._session.dataset.root)} to review. The link "
+            f"{counted(len(self._session.items), 'background')} of {clean(self._session.dataset.root)} to review. "
+            "The link "
             f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
             "decisions are kept."
         )

@@ -20,6 +20,7 @@ from yolobg.cli.process import program_name
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
+from yolobg.wording import counted
 
 __all__ = [
     "LONGEST_PATH",
@@ -94,22 +95,23 @@ def _what_happened(report: Report) -> str:
         verbs = ("Would remove", "would add") if report.dry_run else ("Removed", "added")
         came = needed if report.dry_run else len(report.added)
         dry = " (dry run)" if report.dry_run else ""
+        qualify = "qualifies" if out == 1 else "qualify"
         return (
-            f"{verbs[0]} {out:,} backgrounds that no longer qualify from {split} and {verbs[1]} {came:,} others"
-            f"{dry}: {both_readings(report.after)}."
+            f"{verbs[0]} {counted(out, 'background')} that no longer {qualify} from {split} and {verbs[1]} "
+            f"{counted(came, 'other')}{dry}: {both_readings(report.after)}."
         )
     if report.trimmed:
         verb, dry = ("Would remove", " (dry run)") if report.dry_run else ("Removed", "")
         return (
-            f"{verb} {len(report.trimmed):,} backgrounds beyond what was asked for from {split}{dry}: "
+            f"{verb} {counted(len(report.trimmed), 'background')} beyond what was asked for from {split}{dry}: "
             f"{both_readings(report.after)}."
         )
     if not needed:
         return f"Nothing to do: {both_readings(report.after)}."
     if report.dry_run:
-        return f"Would add {needed:,} backgrounds to {split} (dry run): {both_readings(report.after)}."
-    replaced = f" {len(report.failed):,} could not be fetched and were replaced." if report.failed else ""
-    return f"Added {len(report.added):,} backgrounds to {split}: {both_readings(report.after)}.{replaced}"
+        return f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}."
+    replaced = f" Replaced, as it could not be fetched: {len(report.failed):,}." if report.failed else ""
+    return f"Added {counted(len(report.added), 'background')} to {split}: {both_readings(report.after)}.{replaced}"
 
 
 def both_readings(counts: Counts) -> str:
@@ -275,14 +277,17 @@ def remove_text(report: RemoveReport) -> RenderableType:
     """What `remove` took back."""
     parts: list[RenderableType] = []
     verb = "Would remove" if report.dry_run else "Removed"
-    parts.append(Text(f"{verb} {len(report.removed):,} backgrounds that yolobg added.", style="bold"))
+    parts.append(Text(f"{verb} {counted(len(report.removed), 'background')} that yolobg added.", style="bold"))
     if report.gone:
-        parts.append(Text(f"{len(report.gone):,} were already gone."))
+        parts.append(Text(f"{len(report.gone):,} {'was' if len(report.gone) == 1 else 'were'} already gone."))
     if report.data_yaml and not report.data_yaml.kept:
         parts.append(Text(f"{verb} {clean(report.data_yaml.path)}, which was made with --to."))
     elif report.data_yaml:
         parts.append(Text(f"! kept {clean(report.data_yaml.path)}: {report.data_yaml.kept}", style="yellow"))
-    parts += [Text(f"{number:,} more were added for {clean(name)} and stay.") for name, number in report.others.items()]
+    parts += [
+        Text(f"{number:,} more added for {clean(name)} stay{'s' if number == 1 else ''}.")
+        for name, number in report.others.items()
+    ]
     parts += [
         Text(f"! kept {clean(kept.image)}: {clean(kept.reason)}", style="yellow")
         for kept in report.kept[:SHOWN_PROBLEMS]

@@ -23,6 +23,7 @@ from yolobg.model import (
     DataYaml,
     Derivation,
 )
+from yolobg.wording import counted
 from yolobg.yaml_text import LARGEST_BYTES, dump_yaml, load_yaml
 
 __all__ = [
@@ -351,7 +352,7 @@ def _checked(names: Mapping[int, str], file: Path) -> dict[int, str]:
         raise DatasetError(f"{file}: key 'names' is empty; at least one class is needed")
     if max(names) >= len(names) or 0 not in names:
         raise DatasetError(
-            f"{file}: key 'names' has {len(names)} classes, so their ids must be 0 to {len(names) - 1}, "
+            f"{file}: key 'names' has {counted(len(names), 'class')}, so their ids must be 0 to {len(names) - 1}, "
             f"found {min(names)} to {max(names)}"
         )
     return dict(sorted(names.items()))

@@ -20,6 +20,7 @@ from yolobg.dataset.layout import label_path, parse_list
 from yolobg.dataset.stray_labels import LabelFolders
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
+from yolobg.wording import counted
 
 __all__ = [
     "Destination",
@@ -83,7 +84,10 @@ class SplitScan:
         self.warnings = self._listing.walk.warnings + self._listing.hints(self._unusable)
         repeated = sum(one == other for one, other in itertools.pairwise(self._listing.raw))
         if repeated:
-            self.warnings.append(f"{split}: {repeated} images are listed more than once; they count and train as often")
+            self.warnings.append(
+                f"{split}: {counted(repeated, 'image', 'are')} listed more than once; such images count and train as "
+                "often"
+            )
 
     def files(self) -> Iterator[FileEntry]:
         """Each image with its label's state, in the order and as often as `scan_split` promises."""
@@ -196,7 +200,8 @@ class _Listing:
             return []
         lists = ", ".join(entry for entry in self._entries if os.path.isfile(entry))  # noqa: PTH113
         return [
-            f"{lists}: {len(lost)} images do not exist, for example {min(lost)}; {relative_lines(self._cwd)}. Run "
+            f"{lists}: {counted(len(lost), 'image', 'do')} not exist, for example {min(lost)}; "
+            f"{relative_lines(self._cwd)}. Run "
             "from the intended folder"
         ]
 

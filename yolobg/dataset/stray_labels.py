@@ -20,6 +20,7 @@ from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import Verdict
 from yolobg.dataset.layout import is_image, label_path
+from yolobg.wording import counted
 
 __all__ = ["LabelFolders"]
 
@@ -201,7 +202,8 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
     """How many there are, why that is likely, and what to do."""
     folders = sorted({path.rpartition(os.sep)[0] for path in strays})
     where = folders[0] if len(folders) == 1 else f"{folders[0]} and {len(folders) - 1:,} other folders"
-    text = f"{where}: {len(strays):,} label files with objects belong to no image here"
+    belong = "belongs" if len(strays) == 1 else "belong"
+    text = f"{where}: {counted(len(strays), 'label file')} with objects {belong} to no image here"
     causes, pairs = _likely(strays, lone)
     if pairs:
         stray, label = next(iter(pairs.items()))
@@ -213,7 +215,8 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
     text = f"{text}, for example {_name(strays[0])}"
     if unread:
         return f"{text}. Trainers do not read {unread[0]} as an image: convert such files to JPEG or PNG"
-    more = f", while {len(lone):,} images without one count as backgrounds" if lone else ""
+    count = "counts as a background" if len(lone) == 1 else "count as backgrounds"
+    more = f", while {counted(len(lone), 'image')} without one {count}" if lone else ""
     return f"{text}{more}. A label file must be called like its image and lie where the trainer looks for it"
 
 

@@ -26,6 +26,7 @@ from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
 from yolobg.formats.unread import find_unread
 from yolobg.model import Contamination, Progress, no_progress
+from yolobg.wording import counted
 
 __all__ = ["FEW", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
 
@@ -181,13 +182,15 @@ def info_of(held: HeldOut, images: int, left_out: Mapping[str, int]) -> Backgrou
 
 
 def _fewer(images: int, count: int) -> tuple[str, ...]:
-    return (f"{count:,} backgrounds were asked for, and {images:,} could be used",) if images < count else ()
+    return (
+        (f"{counted(count, 'background', 'were')} asked for, and {images:,} could be used",) if images < count else ()
+    )
 
 
 def _few(images: int) -> tuple[str, ...]:
     if images >= FEW:
         return ()
-    return (f"{images} backgrounds are few: with fewer than {FEW}, only large differences can be shown",)
+    return (f"{counted(images, 'background', 'are')} few: with fewer than {FEW}, only large differences can be shown",)
 
 
 def _not_here(images: Sequence[str]) -> tuple[str, ...]:

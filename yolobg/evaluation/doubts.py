@@ -12,6 +12,7 @@ from yolobg.evaluation.curves import Run, allowed_alarms
 from yolobg.evaluation.figures import Side, rates_for
 from yolobg.scoring.detections import Scored
 from yolobg.scoring.predictions import CUT_OFF
+from yolobg.wording import counted
 
 __all__ = ["doubts"]
 
@@ -35,6 +36,6 @@ def _doubt(scored: Scored, run: Run) -> str:
     if scored.lowest is not None and scored.lowest > CUT_OFF and flagged < most:
         return (
             f"The curve of {scored.name} is cut off at a score of {scored.lowest:.3f}, where it flags {flagged:,} of "
-            f"{backgrounds:,} backgrounds: predict with a confidence threshold of 0.001."
+            f"{counted(backgrounds, 'background')}: predict with a confidence threshold of 0.001."
         )
     return ""

@@ -15,6 +15,7 @@ from yolobg.files import read_ordinary
 from yolobg.formats.contents import Shape, image_size
 from yolobg.formats.yolo_read import parse_rows
 from yolobg.model import DataYaml, Progress, no_progress
+from yolobg.wording import counted
 
 __all__ = ["Truth", "read_truth"]
 
@@ -72,7 +73,9 @@ def read_truth(data: DataYaml, split: str, *, progress: Progress = no_progress) 
     warnings = inventory.warnings
     corrupt = sum(entry.state == "corrupt" for entry in inventory.files)
     if corrupt:
-        warnings += (f"{split}: {corrupt:,} images with corrupt labels are left out; `yolobg status` lists them",)
+        warnings += (
+            f"{split}: {counted(corrupt, 'image')} with corrupt labels left out (`yolobg status` shows which)",
+        )
     places, ids = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     return Truth(tuple(found), tuple(sizes), places, ids, table[:, 2:], warnings)
 

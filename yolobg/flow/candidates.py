@@ -40,6 +40,7 @@ from yolobg.results import LeftOut, Planned, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.resolve import Source, resolve_source, source_warnings
+from yolobg.wording import counted
 
 __all__ = [
     "Choice",
@@ -360,7 +361,8 @@ def _too_few(
     licences = "allow more licences, " if eligibility.by_license else ""
     licences += "leave out --verified, " if request.verified else ""
     return PoolError(
-        f"{needed:,} backgrounds are needed, and only {left:,} of the source's {eligibility.images:,} images are "
+        f"{counted(needed, 'background', 'are')} needed, and only {left:,} of the source's {eligibility.images:,} "
+        "images are "
         f"eligible: {', '.join(reasons)}. {largest(before.labelled, before.backgrounds, left)}, {licences}or give a "
         "larger source. `yolobg classes` shows what each name costs."
     )

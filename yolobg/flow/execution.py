@@ -38,6 +38,7 @@ from yolobg.model import Failed, ImageRecord, License, Origin, Progress, Staged,
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog
+from yolobg.wording import counted
 
 __all__ = ["execute"]
 
@@ -204,7 +205,7 @@ def _report(plan: Plan, done: _Done | None) -> Report:
     expected = plan.report.after
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
-            f"the split has {after.backgrounds:,} backgrounds of {after.images:,} images where "
+            f"the split has {counted(after.backgrounds, 'background')} of {after.images:,} images where "
             f"{expected.backgrounds:,} of {expected.images:,} were expected: another process changed it during the run"
         )
         report = replace(report, warnings=(*report.warnings, changed))
@@ -218,7 +219,7 @@ def _replaced(plan: Plan, added: Sequence[Entry]) -> tuple[str, ...]:
     if not lines or not others:
         return ()
     return (
-        f"{len(others):,} images of the plan could not be used; the next candidates came in for them: "
+        f"{counted(len(others), 'image')} of the plan could not be used; the next candidates came in for them: "
         f"{', '.join(others[:3])}{' …' if len(others) > 3 else ''}",  # noqa: PLR2004 - enough to find them
     )
 
@@ -233,7 +234,8 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
     if all(map(is_records_fault, fetched.failed)):
         unusable = f", and {len(fetched.failed):,} do not match their records" if fetched.failed else ""
         return PoolError(
-            f"{plan.target.needed:,} backgrounds are needed, and only {choice.info.eligible:,} eligible images of the "
+            f"{counted(plan.target.needed, 'background', 'are')} needed, and only {choice.info.eligible:,} eligible "
+            "images of the "
             f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
             "source."
         )

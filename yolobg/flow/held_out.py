@@ -22,6 +22,7 @@ from yolobg.model import DataYaml, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog, open_index
 from yolobg.sources.resolve import Source, resolve_held_out
+from yolobg.wording import counted
 
 __all__ = ["HeldOut", "choose_held_out", "contents_of", "number_in", "too_few", "train2017"]
 
@@ -108,7 +109,8 @@ def too_few(source: Source, least: int, left: int, images: int, left_out: Mappin
     """The error for a source that has too few images that may be held out."""
     reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in left_out.items() if number)
     return PoolError(
-        f"{source.name}: {least:,} backgrounds are needed to measure on, and only {left:,} of {images:,} images may be "
+        f"{source.name}: {counted(least, 'background', 'are')} needed to measure on, and only {left:,} of {images:,} "
+        "images may be "
         f"used (left out: {reasons}). Give images of your own without your objects: --backgrounds FOLDER"
     )
 

@@ -34,6 +34,7 @@ from yolobg.sources.cache_folder import BACKGROUNDS, cache_folder
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.catalog.store import Store
 from yolobg.threads import Pool
+from yolobg.wording import counted
 
 __all__ = ["Brought", "bring_held_out", "clear_held_out", "held_out_size", "not_here", "places_of"]
 
@@ -120,7 +121,8 @@ def _short(held: HeldOut, brought: Brought, least: int) -> Exception:
         return too_few(held.source, least, len(brought.ids), held.images, left_out)
     reasons = "; ".join(map(str, brought.failed[:_SHOWN]))
     return DownloadError(
-        f"{held.source.name}: only {len(brought.ids):,} backgrounds could be fetched of the {least:,} that are needed, "
+        f"{held.source.name}: only {counted(len(brought.ids), 'background')} could be fetched of the {least:,} that "
+        "are needed, "
         f"{len(brought.failed):,} failed ({reasons}). {_WAYS_ON}"
     )
 

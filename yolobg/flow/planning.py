@@ -41,6 +41,7 @@ from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
 from yolobg.flow.unused_options import check_unused
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
+from yolobg.wording import counted
 
 __all__ = ["Plan", "Scan", "make_plan", "recorded"]
 
@@ -329,7 +330,8 @@ def _check_not_moved(own: Path, chosen: Destination, data: DataYaml, manifest: M
 
 def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:
     return DatasetError(
-        f"{data.file}: split '{request.split}' has {before.images} images and none with labels, so a ratio is "
+        f"{data.file}: split '{request.split}' has {counted(before.images, 'image')} and none with labels, so a "
+        "ratio is "
         "undefined. Check that the labels are where the trainer looks (yolobg status --files), or give --count."
     )
 

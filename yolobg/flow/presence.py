@@ -11,6 +11,7 @@ from yolobg.images.local import LocalFolders
 from yolobg.model import Failed, ImageRecord, Origin
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts
+from yolobg.wording import counted
 
 __all__ = ["check_there", "places_of"]
 
@@ -43,7 +44,8 @@ def check_there(records: Iterable[ImageRecord], origin: Origin, needed: int) -> 
             absent.append(Failed(record.id, folders.why_absent(record), 0, record.file_name))
     if found < needed and absent:
         raise DownloadError(
-            f"{needed:,} backgrounds are needed, and only {found:,} of {found + len(absent):,} eligible images have a "
+            f"{counted(needed, 'background', 'are')} needed, and only {found:,} of {found + len(absent):,} eligible "
+            "images have a "
             f"file ({'; '.join(map(str, absent[:_SHOWN]))}). Nothing was added."
         )
 

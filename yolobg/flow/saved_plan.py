@@ -28,6 +28,7 @@ from yolobg.results import Planned
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.location import is_url
 from yolobg.sources.resolve import Source
+from yolobg.wording import counted
 
 __all__ = [
     "DatasetState",
@@ -291,7 +292,7 @@ def check_dataset(left: Left, dataset: Dataset, inventory: Inventory, counts: Co
     already = f", {len(done):,} of them brought in by this plan" if done else ""
     raise _changed(
         dataset,
-        f"split {then.split!r} has {images:,} images, {backgrounds:,} of them backgrounds{already}; it had "
+        f"split {then.split!r} has {counted(images, 'image')}, {backgrounds:,} of them backgrounds{already}; it had "
         f"{then.images:,}, {then.backgrounds:,} of them backgrounds"
         + ("" if (images, backgrounds) != (then.images, then.backgrounds) else ", and some are others now"),
     )

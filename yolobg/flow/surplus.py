@@ -14,6 +14,7 @@ from yolobg.errors import YolobgError
 from yolobg.flow.options import DEFAULT_RATIO, Request, request_of
 from yolobg.flow.selection import backgrounds_needed, share
 from yolobg.model import Counts, Inventory
+from yolobg.wording import counted
 
 __all__ = ["share_warnings", "surplus_notes", "surplus_of", "to_trim"]
 
@@ -94,9 +95,8 @@ def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], 
     surplus = surplus_of(counts, ratio=request.ratio, count=request.count)
     if not surplus:
         return ()
-    there = (
-        f"{counts.backgrounds:,} backgrounds are there, and {_target(request)} means {counts.backgrounds - surplus:,}"
-    )
+    means = f"{_target(request)} means {counts.backgrounds - surplus:,}"
+    there = f"{counted(counts.backgrounds, 'background', 'are')} there, and {means}"
     if request.trim:
         left = surplus - len(leaving)
         why = "they were not added by yolobg for this data.yaml, or were changed since"

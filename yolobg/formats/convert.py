@@ -33,6 +33,7 @@ from yolobg.formats.transform import (
 from yolobg.formats.upright import Upright
 from yolobg.model import Progress, no_progress
 from yolobg.results import ConvertReport, Renamed
+from yolobg.wording import counted
 
 __all__ = ["convert", "open_contents"]
 
@@ -267,7 +268,8 @@ def _check(
     if wrong:
         shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected.counts} was expected"
         raise DatasetError(
-            f"writing {format_.name} would have changed the dataset: {comparison.different:,} images differ ({shown}). "
+            f"writing {format_.name} would have changed the dataset: "
+            f"{counted(comparison.different, 'image', 'differ')} ({shown}). "
             "Nothing was left behind. This is a limit of the format or its writer: choose another format with --to"
         )
     return comparison
@@ -322,7 +324,8 @@ def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, 
         )
     if before.flat:
         said.append(
-            f"{before.flat:,} objects have no width or no height, e.g. in {before.first_flat}; kept as they are"
+            f"{counted(before.flat, 'object', 'have')} no width or no height, e.g. in {before.first_flat}; kept as "
+            "they are"
         )
     return tuple(said)
 

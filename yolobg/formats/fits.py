@@ -10,6 +10,7 @@ from yolobg.formats.compare import Survey
 from yolobg.formats.contents import Contents
 from yolobg.formats.registry import Format
 from yolobg.formats.transform import Wish, zeroes_points
+from yolobg.wording import counted
 
 __all__ = ["check_held", "told_changes"]
 
@@ -41,21 +42,21 @@ def _objects(expected: Survey, meant: Contents, target: Format) -> Iterator[tupl
     counts = expected.counts
     points = counts.key_points if target.key_points else 0
     if counts.key_points and not target.key_points:
-        yield f"{counts.key_points:,} objects have key points", "--key-points drop keeps their boxes"
+        yield f"{counted(counts.key_points, 'object', 'have')} key points", "--key-points drop keeps their boxes"
     if counts.crowds and not target.crowds:
         only = "images with nothing else become backgrounds"
         remedy = f"--crowds drop leaves them out ({only}), --crowds as-objects makes each an object"
-        yield f"{counts.crowds:,} crowd regions", remedy
+        yield counted(counts.crowds, "crowd region"), remedy
     yield from _masks(expected, target)
     if counts.polygons and not target.polygons:
-        yield f"{counts.polygons:,} polygons", "--polygons to-boxes keeps their boxes"
+        yield f"{counted(counts.polygons, 'polygon')}", "--polygons to-boxes keeps their boxes"
         return
     if expected.several and not target.parts:
         remedy = (
             "--polygons parts makes each ring an object, --polygons outline joins them into one ring, "
             "--polygons to-boxes keeps the boxes"
         )
-        yield f"{expected.several:,} objects have an outline of several rings", remedy
+        yield f"{counted(expected.several, 'object', 'have')} an outline of several rings", remedy
     if not target.mixed:
         yield from _either_or(expected, points)
 
@@ -65,17 +66,17 @@ def _masks(expected: Survey, target: Format) -> Iterator[tuple[str, str]]:
         return
     draws = ", --polygons outline draws their outlines (lossy)" if target.polygons else ""
     if expected.counts.masks:
-        yield f"{expected.counts.masks:,} run-length masks", f"--polygons to-boxes keeps their boxes{draws}"
+        yield f"{counted(expected.counts.masks, 'run-length mask')}", f"--polygons to-boxes keeps their boxes{draws}"
     if not target.crowds:
         return
     if expected.crowd_masks:
         yield (
-            f"{expected.crowd_masks:,} crowd regions are run-length masks",
+            f"{counted(expected.crowd_masks, 'crowd region', 'are')} run-length coded",
             f"--polygons to-boxes keeps their boxes{draws}, --crowds drop leaves them out",
         )
     if expected.crowd_outlines and not target.parts:
         yield (
-            f"{expected.crowd_outlines:,} crowd regions have an outline of several rings",
+            f"{counted(expected.crowd_outlines, 'crowd region', 'have')} an outline of several rings",
             "--polygons to-boxes keeps their boxes, --crowds drop leaves them out",
         )
 
@@ -84,12 +85,12 @@ def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
     """YOLO labels hold boxes, or polygons, or boxes with key points; a mixture makes trainers drop the image."""
     if expected.mixed:
         yield (
-            f"{expected.mixed:,} images have both polygons and boxes",
+            f"{counted(expected.mixed, 'image', 'have')} both polygons and boxes",
             "--polygons to-boxes makes all of them boxes",
         )
     if points and expected.counts.polygons:
         yield (
-            f"{expected.counts.polygons:,} polygons beside {points:,} objects with key points",
+            f"{counted(expected.counts.polygons, 'polygon')} beside {counted(points, 'object')} with key points",
             "--polygons to-boxes keeps the key points, --key-points drop the polygons",
         )
 
@@ -97,14 +98,17 @@ def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
 def _names(expected: Survey, meant: Contents, target: Format, class_order: str) -> Iterator[tuple[str, str]]:
     if target.trained and not meant.names:
         yield "no class at all, which trainers refuse", "name the classes in the source first"
-    counted = Counter(meant.names.values())
-    double = next((name for name, count in counted.items() if count > 1), None) if target.named else None
+    times = Counter(meant.names.values())
+    double = next((name for name, count in times.items() if count > 1), None) if target.named else None
     if double is not None:
         ids = [i for i, name in meant.names.items() if name == double]
         remedy = "rename them in the source first"
         if sum(i in expected.used for i in ids) <= 1:
             remedy = "--drop-unused leaves out those without an object"
-        yield f"{len(ids)} classes called '{double}' (ids {', '.join(map(str, ids))}), which it knows by name", remedy
+        yield (
+            f"{counted(len(ids), 'class')} called '{double}' (ids {', '.join(map(str, ids))}), which it knows by name",
+            remedy,
+        )
     if not target.classes and class_order != "lose" and expected.appearance != tuple(meant.names):
         yield (
             "class ids, and classes without an object: it has no list of classes",
@@ -121,11 +125,12 @@ def told_changes(
     if wish.drop_unused:
         unused = [name for i, name in old.classes.items() if i not in before.used]
         shown = ", ".join(unused[:5]) + (" and more" if len(unused) > 5 else "")  # noqa: PLR2004
-        said += [f"{len(unused):,} classes without an object were left out: {shown}"] if unused else []
+        said += [f"{counted(len(unused), 'class')} without an object left out: {shown}"] if unused else []
     if wish.classes:
         objects = [count.boxes + count.polygons for count in (old, new)]
         said.append(
-            f"kept {len(new.classes)} of {len(old.classes)} classes: {objects[0] - objects[1]:,} objects left out, "
+            f"kept {len(new.classes)} of {len(old.classes)} classes: {counted(objects[0] - objects[1], 'object')} "
+            "left out, "
             f"{new.backgrounds - old.backgrounds:,} more images without an object"
         )
     said += _told_outlines(before, after, wish)
@@ -134,9 +139,9 @@ def told_changes(
     if wish.key_points == "keep" and zeroes_points(target) and before.unmarked_outside:
         said.append(f"{before.unmarked_outside:,} key points outside their image that nobody marked became 0 0 0")
     if wish.crowds == "drop" and old.crowds:
-        said.append(f"{old.crowds:,} crowd regions were left out")
+        said.append(f"{counted(old.crowds, 'crowd region', 'were')} left out")
     if wish.crowds == "as-objects" and old.crowds:
-        said.append(f"{old.crowds:,} crowd regions became objects")
+        said.append(f"{counted(old.crowds, 'crowd region')} became objects")
     pairs = zip(old_splits, new_splits, strict=True)
     said += [f"split {a} is called {b}" for a, b in pairs if a != b]
     return tuple(said)
@@ -147,12 +152,15 @@ def _told_outlines(before: Survey, after: Survey, wish: Wish) -> Iterator[str]:
     crowds = 0 if wish.crowds == "drop" else before.crowd_masks
     masks = old.masks + crowds - new.masks - after.crowd_masks
     if wish.polygons == "to-boxes" and old.polygons > new.polygons:
-        yield f"{old.polygons - new.polygons:,} polygons became boxes"
+        yield f"{counted(old.polygons - new.polygons, 'polygon')} became boxes"
     if wish.polygons == "to-boxes" and masks > 0:
-        yield f"{masks:,} masks became boxes"
+        yield f"{counted(masks, 'mask')} became boxes"
     if wish.polygons == "outline" and masks > 0:
-        yield f"{masks:,} masks became outlines; this is lossy: trainers fill them to within a pixel of the edges"
+        became = f"{counted(masks, 'mask')} became outlines"
+        yield f"{became}; this is lossy: trainers fill them to within a pixel of the edges"
     if wish.polygons == "outline" and before.several > after.several:
-        yield f"{before.several - after.several:,} outlines of several rings were joined into one by lines without area"
+        joined = counted(before.several - after.several, "outline")
+        yield f"{joined} of several rings joined into one by lines without area"
     if wish.polygons == "parts" and before.several:
-        yield f"{before.several:,} outlines of several rings became {new.polygons - old.polygons:,} more objects"
+        more = counted(new.polygons - old.polygons, "more object")
+        yield f"{counted(before.several, 'outline')} of several rings became {more}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from yolobg.errors import DatasetError
 from yolobg.formats.contents import EXIF_SIDEWAYS, Contents, Item, Shape, noted_turn, stored_size
 from yolobg.formats.run_lengths import turned_mask
+from yolobg.wording import counted
 
 __all__ = ["Upright"]
 
@@ -42,12 +43,14 @@ class Upright:
     def _told(self) -> Iterator[str]:
         if self._found:
             yield (
-                f"{len(self._found):,} images carry an EXIF rotation, and their annotations match the unrotated "
+                f"{counted(len(self._found), 'image', 'carry')} an EXIF rotation, and their annotations match the "
+                "unrotated "
                 f"pixels: the annotations were rotated too, e.g. {_first(self._found)}"
             )
         if self._unclear:
             yield (
-                f"{len(self._unclear):,} images are stored in another orientation than shown (EXIF), and their records "
+                f"{counted(len(self._unclear), 'image', 'are')} stored in another orientation than shown (EXIF), and "
+                "their records "
                 f"do not say which of the two they mean: taken as shown; check the objects of {_first(self._unclear)}"
             )
 

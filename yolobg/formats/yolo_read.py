@@ -22,6 +22,7 @@ from yolobg.files import read_ordinary
 from yolobg.formats.contents import Item, Meta, Shape, box_around, stem_of
 from yolobg.formats.packed_rows import Packed, pack
 from yolobg.model import DataYaml, LabelProblem
+from yolobg.wording import counted
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
 __all__ = ["Listed", "YoloContents", "check_labels", "parse_rows", "read_yolo", "unique_names"]
@@ -109,11 +110,12 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
     if problems and not skip_corrupt:
         first = "; ".join(f"{p.label}: {p.reason}" for p in problems[:3])
         raise DatasetError(
-            f"{data.file}: {len(problems):,} labels are corrupt, so trainers drop their images ({first}). Fix them "
+            f"{data.file}: {counted(len(problems), 'corrupt label')}, so trainers drop their images ({first}). Fix "
+            "them "
             "(`yolobg status` lists them), or pass --skip-corrupt to leave these images out"
         )
     if problems:
-        warnings.append(f"{len(problems):,} images with corrupt labels were left out, as requested")
+        warnings.append(f"{counted(len(problems), 'image')} with corrupt labels left out, as requested")
     return YoloContents(data.names, tuple(data.splits), listed, _read_meta(data), tuple(warnings))
 
 

@@ -17,6 +17,7 @@ from yolobg.images.staging import Outcome, remove_partial, write_guard
 from yolobg.images.workers import Workshop
 from yolobg.model import Failed, ImageRecord, Origin, Progress, Staged, no_progress
 from yolobg.net.addresses import check_base
+from yolobg.wording import counted
 
 __all__ = ["FetchResult", "fetch_images"]
 
@@ -176,7 +177,7 @@ class _Run:
         arrived = (outcome for _, outcome in sorted(self._outcomes.items()) if isinstance(outcome, Failed))
         self._check_records([*self._failed, *arrived])
         raise DownloadError(
-            f"{self._lost} images could not be downloaded, the last {self._consecutive_failures} in a row "
+            f"{counted(self._lost, 'image')} could not be downloaded, the last {self._consecutive_failures} in a row "
             f"({self._workshop.hosts_said()}; {last}); check the address of the images, "
             "or run again later (what was fetched so far is kept)"
         )
@@ -187,7 +188,8 @@ class _Run:
             return
         told = "; ".join(map(str, failed[:3]))
         raise AnnotationsError(
-            f"{len(failed):,} images were tried, and none matches its record ({told}); check that the annotations "
+            f"{counted(len(failed), 'image', 'were')} tried, and none matches its record ({told}); check that the "
+            "annotations "
             "belong to these images, and that every file_name is a plain path below their folder"
         )
 

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from yolobg.matching.lexicon import read_rows
 from yolobg.model import ClassMatch, Contamination
+from yolobg.wording import counted
 
 __all__ = ["expected_contamination", "with_look_alikes"]
 
@@ -139,7 +140,7 @@ def _warning(match: ClassMatch, names: Sequence[str], captions: bool) -> str:  #
         )
     named = ""
     if captions and match.captions is not None:
-        named = f"; captions named it in {match.captions:,} images, which are left out"
+        named = f"; captions named it in {counted(match.captions, 'image')}, which are left out"
     return f"{match.name}: no category covers it; backgrounds may contain unlabelled {match.name}{named}"
 
 

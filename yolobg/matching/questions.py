@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from yolobg.matching.garbled import LOST, is_lost
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch
+from yolobg.wording import counted
 
 __all__ = ["Question", "listed", "map_option", "message", "questions"]
 
@@ -73,7 +74,7 @@ def message(stuck: Sequence[ClassMatch]) -> str:
     """Return what stops a run with unresolved names: the questions, and how to answer them."""
     asked = questions(stuck)
     names = [match for question in asked for match in question.matches]
-    lines = [f"{len(stuck)} class name(s) cannot be resolved, so no image can be used as background:"]
+    lines = [f"{counted(len(stuck), 'class name')} cannot be resolved, so no image can be used as background:"]
     lines += [line for question in asked for line in _lines(question)]
     if len(names) <= MOST_LINES:
         lines.append("Say what each stands for (a category, several separated by commas, or none), for example:")

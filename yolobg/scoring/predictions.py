@@ -12,6 +12,7 @@ import numpy as np
 from yolobg.errors import AnnotationsError
 from yolobg.files import hash_file, read_ordinary
 from yolobg.scoring.detections import Detections, Scored, sorted_detections
+from yolobg.wording import counted
 
 __all__ = ["CUT_OFF", "ImageIndex", "read_predictions"]
 
@@ -98,7 +99,9 @@ def read_predictions(file: Path, index: ImageIndex, *, classes: int, categories:
     lowest = float(found.score.min()) if len(found.score) else None
     warnings = []
     if unknown:
-        warnings.append(f"{file}: {unknown:,} predictions are about images that are not evaluated; they do not count")
+        warnings.append(
+            f"{file}: {counted(unknown, 'prediction', 'are')} about images that are not evaluated; they do not count"
+        )
     if lowest is not None and lowest > CUT_OFF:
         warnings.append(
             f"{file}: the lowest score is {lowest:.3f}, so the curve is cut off there; predict with a confidence "
@@ -143,11 +146,12 @@ def _first_category(records: Sequence[_Prediction], classes: int, file: Path) ->
         return 1
     if min(used) < 0 or max(used) > classes:
         raise AnnotationsError(
-            f"{file}: category_id has {_some(used)}, which are not the dataset's {classes} classes (0 to "
+            f"{file}: category_id has {_some(used)}, which are not the dataset's {counted(classes, 'class')} (0 to "
             f"{classes - 1}, or 1 to {classes}); predict with a model that has these classes"
         )
     raise AnnotationsError(
-        f"{file}: category_id has {_some(used)} for {classes} classes, which can be read with the first class as 0 or "
+        f"{file}: category_id has {_some(used)} for {counted(classes, 'class')}, which can be read with the first "
+        "class as 0 or "
         "as 1; say which with --categories 0 or --categories 1"
     )
 
@@ -167,7 +171,7 @@ def _rows(
         if not 0 <= record.category_id - first < classes:
             raise AnnotationsError(
                 f"{file}: category_id {record.category_id} is not one of {first} to {first + classes - 1}, the "
-                f"dataset's {classes} classes; predict with a model that has these classes"
+                f"dataset's {counted(classes, 'class')}; predict with a model that has these classes"
             )
         places = index.find(record.image_id, record.file_name)
         if len(places) > 1:

@@ -33,6 +33,7 @@ from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import opaque as says_nothing
 from yolobg.matching.words import clean
 from yolobg.sources.cache_folder import keep_list
+from yolobg.wording import counted
 
 __all__ = ["Pool", "read_pool"]
 
@@ -262,8 +263,9 @@ def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
     if not found:
         raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
     return (
-        f"--source {folder}: {len(odd):,} images were left out, because their names are not UTF-8 text ({odd[0]}); "
-        "rename them to use them"
+        f"--source {folder}: {counted(len(odd), 'image', 'were')} left out, because their names are not UTF-8 text "
+        f"({odd[0]}); "
+        "rename to use"
     )
 
 
@@ -280,7 +282,9 @@ def _remarks(folder: Path, unread: Unread) -> tuple[str, ...]:
             f"records that were not understood: {'; '.join(_shown(stray) for stray in unread.strays[:_SHOWN])}"
         )
     if unread.masks:
-        said.append(f"--source {folder}: {len(unread.masks):,} pictures look like masks of others and were left out")
+        said.append(
+            f"--source {folder}: {counted(len(unread.masks), 'picture', 'look')} like masks of others; left out"
+        )
     if unread.captions:
         said.append(
             f"--source {folder}: {unread.captions} contains captions, which were not read: an image whose caption "

@@ -16,6 +16,7 @@ from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.ultralytics import trainer as ultra
 from yolobg.ultralytics.trainer_scan import count_openable
 from yolobg.ultralytics.wait_for_lock import retry_while_locked
+from yolobg.wording import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -195,7 +196,7 @@ class _SlowStageLogger:
 
 def _announce(added: int, after: Counts, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
     """One line with the counts that the training's scan line will show, and a warning where `fraction` spoils them."""
-    did = f"added {added:,} backgrounds" if added else "nothing to add"
+    did = f"added {counted(added, 'background')}" if added else "nothing to add"
     files = inventory.files
     if fraction not in (1, 1.0, None):
         files = files[: len(ultra.kept_images(data.splits[ultra.TRAIN], fraction=fraction))]
@@ -203,7 +204,7 @@ def _announce(added: int, after: Counts, inventory: Inventory, data: DataYaml, f
     corrupt = sum(entry.state == "corrupt" for entry in files)
     ultra.logger().info(
         f"{ultra.prefix()}{did}, {after.ratio:.1%} of the training images are backgrounds: "
-        f"{count_openable(files)} images, {backgrounds} backgrounds, {corrupt} corrupt"
+        f"{counted(count_openable(files), 'image')}, {counted(backgrounds, 'background')}, {corrupt} corrupt"
     )
     share = backgrounds / max(1, len(files) - corrupt)
     if files is not inventory.files and not after.ratio / 2 <= share <= after.ratio * 2:

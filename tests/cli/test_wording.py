@@ -1,0 +1,40 @@
+"""One of a thing is not called several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import run, source
+
+from yolobg.wording import counted
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (counted(0, "image"), "0 images"),
+        (counted(1, "image"), "1 image"),
+        (counted(1200, "category"), "1,200 categories"),
+        (counted(2, "class"), "2 classes"),
+        (counted(1, "image", "are"), "1 image is"),
+        (counted(2, "image", "are"), "2 images are"),
+        (counted(1, "image", "differ"), "1 image differs"),
+        (counted(1, "image", "carry"), "1 image carries"),
+        (counted(3, "image", "were"), "3 images were"),
+    ],
+)
+def test_counted__agrees_with_the_number(said: str, words: str) -> None:
+    assert said == words
+
+
+def test_commands__count_one_as_one(sample: Path) -> None:
+    data = sample / "dataset"
+    said = [
+        run("augment", data, *source(sample), "--count", "1", "--dry-run").stdout,
+        run("augment", data, *source(sample), "--count", "1").stdout,
+        run("remove", data, "--dry-run").stdout,
+        run("remove", data).stdout,
+    ]
+    for text, verb in zip(said, ("Would add", "Added", "Would remove", "Removed"), strict=True):
+        assert f"{verb} 1 background " in text

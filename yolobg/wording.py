@@ -1,0 +1,21 @@
+"""Numbers with the things that they count, in words."""
+
+from __future__ import annotations
+
+__all__ = ["counted"]
+
+_ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
+
+
+def counted(number: int, thing: str, verb: str = "") -> str:
+    """`1 image`, `1,200 images`; with a verb (`are`, `differ`) `1 image is`, `2 images differ`.
+
+    Args:
+        number: How many.
+        thing: What, in the singular.
+        verb: What they do, in the plural.
+    """
+    if number == 1:
+        return f"1 {thing} {_ONE.get(verb, f'{verb}s') if verb else ''}".rstrip()
+    plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    return f"{number:,} {plural} {verb}".rstrip()
