@@ -131,8 +131,8 @@ def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
         UsageError: A model chooses the images.
         YolobgError: The images cannot be fetched, or the page cannot be written.
     """
-    if plan.request.hard is not None:
-        raise UsageError("--hard has no page of a plan: the model chooses while the plan is carried out")
+    if option := plan.request.model_option:
+        raise UsageError(f"{option} has no page of a plan: the model chooses while the plan is carried out")
     from yolobg.report.preview import write_preview  # noqa: PLC0415 - reads pictures
 
     return write_preview(plan, progress=progress)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from yolobg.evaluation_results import Evaluation
+from yolobg.mining_results import MiningReport
 from yolobg.model import SCHEMA, ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
 
 
@@ -369,7 +370,9 @@ class ConvertReport:
     schema: int = SCHEMA
 
 
-def to_builtins(report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation | Health) -> dict[str, Any]:
+def to_builtins(
+    report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation | Health | MiningReport,
+) -> dict[str, Any]:
     """A report as `--json` prints it: plain lists and dicts, `schema` first, keys as in the contract."""
     built: dict[str, Any] = msgspec.to_builtins(report)
     if isinstance(report, Report):

@@ -50,6 +50,7 @@ OTHER: dict[str, Any] = {
     "hard_share": 0.25,
     "min_score": 0.5,
     "pool": 300,
+    "scores": "models/scored",
     "recheck": True,
     "trim": True,
     "report": False,
@@ -71,7 +72,15 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-PLACES = ("pool", "images/b", "elsewhere", "source/instances_x.json", "source/e.json", "models/best.pt")
+PLACES = (
+    "pool",
+    "images/b",
+    "elsewhere",
+    "source/instances_x.json",
+    "source/e.json",
+    "models/best.pt",
+    "models/scored",
+)
 
 
 def absolute(value: Any) -> Any:
@@ -142,6 +151,7 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
             "into",
             "evidence",
             "hard",
+            "scores",
         ):
             assert getattr(again, field.name) == getattr(request, field.name), field.name
     assert again.hard is None, "which images qualify is not for a model to say"
@@ -206,7 +216,7 @@ def commands() -> dict[str, click.Command]:
 @pytest.mark.parametrize("name", ["augment", "train", "download", "classes"])
 def test_command_line__has_the_options_that_python_has(name: str) -> None:
     # Those of `download` mean something else there, and have their own place.
-    of_a_model = {"hard", "hard_share", "min_score", "pool"}
+    of_a_model = {"hard", "hard_share", "min_score", "pool", "scores"}
     left_out = {"train": {"split", "to", "recheck", "report", *of_a_model}, "download": {"count", "exclude"}}.get(
         name, set()
     )

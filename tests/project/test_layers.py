@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "model": (),
     "errors": ("model",),
     "evaluation_results": ("html", "model"),
-    "results": ("evaluation_results", "model"),
+    "mining_results": ("model",),
+    "results": ("evaluation_results", "mining_results", "model"),
     "files": ("errors",),
     "safe_names": (),
     "threads": ("errors",),
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sources.catalog", "version",
     ),
     "scoring": BASE,
-    "mining": (*BASE, "changes", "flow", "images", "scoring", "sources"),
+    "mining": (*BASE, "changes", "flow", "images", "mining_results", "scoring", "sources", "sources.catalog"),
     "evaluation": (
         *BASE, "dataset", "evaluation_results", "flow", "formats", "report", "scoring", "sources", "version",
     ),
@@ -66,7 +67,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
         *BASE, "api", "changes", "dataset", "demo", "doctor", "evaluation", "evaluation_results", "flow", "formats",
-        "matching", "report", "results", "review", "scoring", "sources",
+        "matching", "mining", "mining_results", "report", "results", "review", "scoring", "sources",
         "sources.catalog", "ultralytics", "version",
     ),
     "__init__": (
@@ -96,9 +97,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "jinja2": ("html*",),
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
-NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools")
-# These folders work on arrays. `evaluation.evaluate` imports them when it is called, once it has found numpy.
-ARRAYS = ("evaluation*", "scoring*")
+NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools", "pyarrow", "ray")
+# These work on arrays and tables. What calls them imports them when it is called, once it has found numpy and pyarrow.
+ARRAYS = {"numpy": ("evaluation*", "scoring*"), "pyarrow": ("mining.shards",)}
 # Parts of the same rule: what only the command line may call.
 CALLS_ONLY_IN = {
     "print": TERMINAL,
@@ -277,7 +278,7 @@ def _misused(name: str, imported: Import) -> Iterator[str]:
         if _is_within(imported.target, module) and not _matches(name, places):
             yield f"imports {module}"
     for module in NEVER_AT_IMPORT:
-        allowed = module == "numpy" and _matches(name, ARRAYS)
+        allowed = _matches(name, ARRAYS.get(module, ()))
         if _is_within(imported.target, module) and imported.when == "import" and not allowed:
             yield f"imports {module} when it is imported"
 

@@ -37,6 +37,7 @@ NOT_RUN = {
     "$data": "tests/project/test_recipes.py runs it",
     "train": "needs Ultralytics; tests/hook",
     "--hard": "needs a model; tests/mining",
+    "scored": "what --hard has planned; tests/mining/test_shards.py",
     "--fast": "needs COCO's images",
     "lvis": "needs 415 MB from the network",
     "cache": "clears or builds what the other commands use; tests/cli",

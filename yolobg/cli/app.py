@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "remove": ("status", "Remove exactly what yolobg added."),
         "evaluate": ("evaluate", "Did the backgrounds help? Compare models at equal false-alarm rates."),
         "plan": ("plan", "Show which images augment would add, and save them as a plan to edit and carry out."),
+        "mine": ("mine", "Have your model look at many images, on several machines, for augment --scores."),
         "classes": ("classes", "Show what each class name excludes, and why."),
         "report": ("review", "Write the report page again, or draw a contact sheet."),
     },

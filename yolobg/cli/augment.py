@@ -65,10 +65,11 @@ def augment(
     from yolobg.flow.offline import offline_options, offline_report
 
     log_everything(wanted=verbose)
-    if options.get("hard") is not None and not (yes or dry_run):
+    with_model = next((name for name in ("hard", "scores") if options.get(name) is not None), None)
+    if with_model is not None and not (yes or dry_run):
         raise UsageError(
-            "--hard chooses images that your model fires on, and some of them may hold your classes: give --yes to add "
-            "them without a look (the manifest notes it), then look at them with `yolobg review`"
+            f"--{with_model} chooses images that your model fires on, and some of them may hold your classes: give "
+            "--yes to add them without a look (the manifest notes it), then look at them with `yolobg review`"
         )
     may_ask = not (yes or json_ or quiet)
     offline: Options | None = None

@@ -75,7 +75,7 @@ def request_options(
             if map_file is not None:
                 # The command line wins over the file.
                 options["map"] = {**_read_map(map_file), **options["map"]}
-            if settings and not given.pop("no_settings") and given.get("plan") is None:
+            if settings and not given.pop("no_settings") and given.get("plan") is None and given.get("work") is None:
                 options |= _from_settings(options, given)
             return command(options=Options(**options), **given)  # type: ignore[typeddict-item]
 

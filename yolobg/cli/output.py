@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from yolobg.evaluation_results import Evaluation
+    from yolobg.mining_results import MiningReport
     from yolobg.results import ClassesReport, ConvertReport, Health, RemoveReport, Report
 
 __all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "stderr_console"]
@@ -146,7 +147,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def show(
-    report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation | Health,
+    report: Report | RemoveReport | ClassesReport | ConvertReport | Evaluation | Health | MiningReport,
     text: Callable[[Any], RenderableType],
     *,
     json_: bool,

@@ -25,7 +25,7 @@ __all__ = ["train"]
 @command(example="yolobg train data.yaml --ratio 0.1 -- model=yolo11n.pt epochs=100")
 @data_yaml_argument
 @click.argument("arguments", metavar="[-- ARGUMENTS]...", nargs=-1)
-@request_options(without=("split", "to", "recheck", "report", "hard", "hard_share", "min_score", "pool"))
+@request_options(without=("split", "to", "recheck", "report", "hard", "hard_share", "min_score", "pool", "scores"))
 @click.option(
     "--on-error", type=click.Choice(("warn", "raise")), default="warn", show_default=True,
     help="If backgrounds can't be added: warn and train, or stop.",

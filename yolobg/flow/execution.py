@@ -140,7 +140,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
     check_unmoved(plan.destination)
     doubles = Doubles(choice.known)
     with open_catalog(choice.source.annotations) as catalog:
-        part = _source_key(catalog.path, choice.source.origin, mined=plan.request.hard is not None)
+        part = _source_key(catalog.path, choice.source.origin, mined=plan.request.model_option is not None)
         staging = staging_folder(plan.dataset.root, plan.destination.images_dir) / part
         _make_folder(staging)
         try:

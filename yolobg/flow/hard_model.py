@@ -20,18 +20,35 @@ def check_hard(request: Request) -> None:
         UsageError: The message says what is missing.
     """
     _check_ranges(request)
-    if request.hard is None:
-        without = Request()
-        for name in ("hard_share", "min_score", "pool"):
-            if getattr(request, name) != getattr(without, name):
-                raise UsageError(f"--{name.replace('_', '-')} goes with --hard MODEL; give the model, or leave it out")
+    option = request.model_option
+    if option is None:
+        _check_none(request)
         return
     for name in ("recheck", "trim"):
         if getattr(request, name):
-            raise UsageError(f"--hard can't be combined with --{name}: run augment --{name} first, then --hard")
+            raise UsageError(f"{option} can't be combined with --{name}: run augment --{name} first, then {option}")
     if request.prefer is not None:
-        raise UsageError("--hard can't be combined with --prefer: run one after the other, with a higher --count")
-    _check_model(Path(request.hard).expanduser())
+        raise UsageError(f"{option} can't be combined with --prefer: run one after the other, with a higher --count")
+    if request.scores is not None:
+        _check_scores(request, Path(request.scores).expanduser())
+    if request.hard is not None:
+        _check_model(Path(request.hard).expanduser(), runs=request.scores is None)
+
+
+def _check_none(request: Request) -> None:
+    without = Request()
+    for name in ("hard_share", "min_score", "pool"):
+        if getattr(request, name) != getattr(without, name):
+            raise UsageError(f"--{name.replace('_', '-')} goes with --hard MODEL; give the model, or leave it out")
+
+
+def _check_scores(request: Request, folder: Path) -> None:
+    if request.pool is not None:
+        raise UsageError("--pool can't be combined with --scores, whose images are looked at already; leave it out")
+    if not (folder / "plan.json").is_file():
+        raise UsageError(f"--scores {folder}: expected a folder that `yolobg mine --plan` made and `--work` scored")
+    if missing := [name for name in ("numpy", "pyarrow") if find_spec(name) is None]:
+        raise UsageError(f"--scores needs {', '.join(missing)}: pip install 'yolobg[evaluate,scale]'")
 
 
 def _check_ranges(request: Request) -> None:
@@ -43,11 +60,13 @@ def _check_ranges(request: Request) -> None:
             raise UsageError(f"{name}: {value!r} is out of range; give a number above 0 and up to 1")
 
 
-def _check_model(model: Path) -> None:
+def _check_model(model: Path, *, runs: bool) -> None:
     if model.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--hard {model}: expected your trained model, a .pt or .onnx file")
     if not model.is_file():
         raise UsageError(f"--hard {model}: no such file; give your trained model (.pt or .onnx)")
+    if not runs:
+        return
     needed = ("numpy", "onnxruntime", "cv2") if model.suffix.lower() == ".onnx" else ("numpy",)
     missing = [name for name in needed if find_spec(name) is None]
     if missing:

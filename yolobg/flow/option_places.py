@@ -67,6 +67,7 @@ _ROWS: dict[str, Callable[[Any, _From], Any]] = {
     "images": lambda places, start: [start.place(place) for place in places],
     "into": lambda place, start: start.absolute(place),
     "map": lambda answers, _: {name: list(categories) for name, categories in answers.items()},
+    "scores": lambda place, start: start.absolute(place),
     "source": lambda source, start: start.source(source),
     "to": lambda place, start: start.absolute(place),
 }

@@ -152,6 +152,10 @@ class Request:
         default=None,
         metadata=_about("With --hard: how many images to look at, at most.", metavar="auto|N", shown="auto"),
     )
+    scores: str | Path | None = field(
+        default=None,
+        metadata=_about("Choose as with --hard, from the folder that `yolobg mine` has scored.", metavar="DIR"),
+    )
     recheck: bool = field(
         default=False,
         metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
@@ -191,6 +195,13 @@ class Request:
     def has_target(self) -> bool:
         """Whether a ratio or a count is asked for; without one, `recheck` keeps the number there is."""
         return self.count is not None or self.ratio is not None
+
+    @property
+    def model_option(self) -> str | None:
+        """The option by which a model helps to choose; None where none does."""
+        if self.scores is not None:
+            return "--scores"
+        return None if self.hard is None else "--hard"
 
     @property
     def annotations_place(self) -> str | Path | None:
@@ -237,6 +248,7 @@ class Options(SourceOptions, total=False):
     hard_share: float
     min_score: float
     pool: int | None
+    scores: str | Path | None
     recheck: bool
     trim: bool
     report: bool

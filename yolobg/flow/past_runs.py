@@ -61,7 +61,7 @@ def request_again(run: Run, *, count: int | None = None, report: bool = False) -
     Raises:
         UsageError: The record was edited and holds values that no run can have.
     """
-    return request_of(run.options, count=count, report=report, recheck=False, hard=None)
+    return request_of(run.options, count=count, report=report, recheck=False, hard=None, scores=None)
 
 
 def mined_of(mining: Mining | None) -> Mined | None:

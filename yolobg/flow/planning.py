@@ -105,7 +105,7 @@ class Plan:
             problems=self.inventory.problems,
             stale=self.checked.stale,
             # Which ones a model chooses is known once it has looked at them.
-            planned=self.choice.planned if self.choice and self.request.hard is None else (),
+            planned=self.choice.planned if self.choice and self.request.model_option is None else (),
             trimmed=tuple(entry.image for entry in self.leaving) if self.request.trim else None,
         )
 
@@ -123,9 +123,9 @@ class Plan:
                 f"{path}: a plan with --to cannot be saved while {self.derived.file} is not there as it will be; run "
                 "augment --to first, then plan for that data.yaml"
             )
-        if self.request.hard is not None:
+        if option := self.request.model_option:
             raise UsageError(
-                f"{path}: a plan with --hard cannot be saved: the model chooses while the plan is carried out"
+                f"{path}: a plan with {option} cannot be saved: the model chooses while the plan is carried out"
             )
         choice = self.choice
         source = SourceState(choice.source.name, choice.basis.catalog) if choice else None
@@ -162,8 +162,10 @@ class Plan:
         file = read_plan(Path(path))
         given = {"images": images, "jobs": jobs, "report": report}
         request = request_in(file, Path(path), **{name: value for name, value in given.items() if value is not None})
-        if request.hard is not None:
-            raise UsageError(f"{path}: `hard` cannot be an option of a saved plan, whose images are chosen already")
+        if option := request.model_option:
+            raise UsageError(
+                f"{path}: `{option[2:]}` cannot be an option of a saved plan, whose images are chosen already"
+            )
         return make_plan(data_yaml or file.dataset.data_yaml, request, saved=file, progress=progress)
 
     def to_coco(self, *, progress: Progress = no_progress) -> CocoObject:

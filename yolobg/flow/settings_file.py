@@ -31,7 +31,7 @@ OWN, SHARED = "yolobg.toml", "pyproject.toml"
 LARGEST_BYTES = 1 << 20
 
 # Asked for once, or, as a model, code of whoever wrote the file: a dataset from elsewhere must not bring it along.
-NO_SETTINGS = ("hard", "recheck", "to", "trim")
+NO_SETTINGS = ("hard", "recheck", "scores", "to", "trim")
 
 _FIELDS = {field.name: field for field in fields(Request) if field.name not in NO_SETTINGS}
 _SOURCE = ("source", "annotations", "fast", "images", "unlabelled")

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from yolobg.changes.records import Found, Mining
+from yolobg.changes.records import Mining
 from yolobg.errors import AnnotationsError, YolobgError
-from yolobg.files import step
 from yolobg.flow.bringing import Brought, Wanted
 from yolobg.images import fetch_images
-from yolobg.images.picture_hash import NearHashes, picture_hash
-from yolobg.images.staging import staged_path, write_guard
+from yolobg.images.picture_hash import picture_hash
+from yolobg.mining.bringing import Used, also_of, fetch_chosen, hashes_of_dataset, keep_only, looked_of, record_of
 from yolobg.mining.candidates import Candidates, Rows
 from yolobg.mining.choosing import Looked, Picked, hard_needed, pick, pool_size, prefix_needed
 from yolobg.mining.held_out import check_origin, is_held_out
 from yolobg.mining.looked_at import LookedAt
-from yolobg.model import ClassMatch, Failed, ImageRecord, Staged
+from yolobg.model import Failed, ImageRecord, Staged
 from yolobg.scoring.models import Scorer, open_scorer
 from yolobg.sources.cache_folder import SCORES, cache_folder
 from yolobg.threads import Pool
@@ -36,9 +35,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 256
-_WORKERS = 4
-# A model with other classes than the dataset's: what such a category is called there is one of the dataset's.
-_MEANS = ("same", "is_a", "superset", "user")
 _NEAR = "nearly the same picture as one in the dataset"
 
 
@@ -52,17 +48,10 @@ def bring_hard(wanted: Wanted) -> Brought:
     """
     request, names = wanted.plan.request, wanted.plan.dataset.data.names
     check_origin(wanted.choice.source.origin)
-    also = _also(wanted.choice.matches)
+    also = also_of(wanted.choice.matches)
     model = Path(request.hard or "").expanduser()
     with open_scorer(model, names, also=also, cache=cache_folder() / SCORES) as scorer:
         return _Run(wanted, scorer, model).run()
-
-
-def _also(matches: Sequence[ClassMatch]) -> dict[str, int]:
-    """What the source's categories stand for in the dataset, where a class of it is one."""
-    return {
-        exclusion.coco: match.id for match in matches for exclusion in match.exclude if exclusion.relation in _MEANS
-    }
 
 
 @dataclass(frozen=True)
@@ -103,7 +92,7 @@ class _Run:
 
     def run(self) -> Brought:
         """See `bring_hard`."""
-        self._dataset = self._hashes_of_dataset()
+        self._dataset = hashes_of_dataset(self._wanted)
         self._tidy()
         while True:
             self._scan()
@@ -119,16 +108,6 @@ class _Run:
         return Brought(staged, tuple(self._failed), self._record(picked))
 
     # ------------------------------------------------------------ what is near
-
-    def _hashes_of_dataset(self) -> NearHashes:
-        images = self._wanted.choice.known.images
-        near = NearHashes()
-        with Pool(max_workers=_WORKERS) as pool:
-            for done, one in enumerate(pool.map(picture_hash, map(Path, images)), 1):
-                if one is not None:
-                    near.add(one)
-                self._wanted.progress("compare", done, len(images))
-        return near
 
     def _is_near(self, picture: int | None) -> bool:
         return picture is not None and self._dataset.has_near(picture)
@@ -162,11 +141,7 @@ class _Run:
         return True
 
     def _add(self, source_id: int, sha256: str, picture: int | None) -> None:
-        best = self._scorer.best(sha256)
-        row = Looked(source_id, sha256, picture)
-        if best is not None:
-            row = Looked(source_id, sha256, picture, best.score, best.category, best.box)
-        self._rows.add(row)
+        self._rows.add(looked_of(self._scorer, source_id, sha256, picture))
 
     # ------------------------------------------------------------ batches
 
@@ -275,29 +250,9 @@ class _Run:
         if not missing:
             return True
 
-        def refuse(staged: Staged) -> str | None:
-            if staged.sha256 != missing[staged.record.id].sha256:
-                return "its content has changed since the model looked at it"
-            return self._wanted.refuse(staged)
-
-        wanted = self._wanted
-        try:
-            fetched = fetch_images(
-                wanted.records(list(missing)),
-                needed=len(missing),
-                origin=wanted.choice.source.origin,
-                staging=wanted.staging,
-                jobs=wanted.plan.request.jobs,
-                accept=refuse,
-                progress=wanted.progress,
-            )
-        except AnnotationsError as error:
-            lost = set(missing)
-            self._failed += [Failed(source_id, str(error), 1) for source_id in missing]
-        else:
-            self._staged |= {staged.record.id: staged for staged in fetched.staged}
-            self._failed += fetched.failed
-            lost = {failed.source_id for failed in fetched.failed}
+        staged, failed, lost = fetch_chosen(self._wanted, missing)
+        self._staged |= staged
+        self._failed += failed
         for source_id in lost:
             self._rows.leave_out(source_id)
         return not lost
@@ -317,47 +272,16 @@ class _Run:
 
     def _keep_only(self, kept: Iterable[Looked | int]) -> None:
         """Take away all that lies in staging but some images."""
-        staging, ids = self._wanted.staging, {one if isinstance(one, int) else one.source_id for one in kept}
-        names = {staged_path(staging, source_id).name for source_id in ids}
-        with write_guard(staging):
-            for path in staging.glob("*.staged"):
-                if path.name not in names:
-                    step("unlink", path)
-                    path.unlink(missing_ok=True)
+        ids = {one if isinstance(one, int) else one.source_id for one in kept}
+        keep_only(self._wanted.staging, ids)
         for source_id in self._staged.keys() - ids:
             del self._staged[source_id]
 
     # ------------------------------------------------------------ the record
 
     def _record(self, picked: Picked) -> Mining:
-        rows = self._chosen_from()
-        plan, names = self._wanted.plan, self._wanted.plan.dataset.data.names
-        earlier = [
-            run
-            for run in self._wanted.manifest.runs
-            if run.mining is not None and (run.split, run.data) == (plan.request.split, plan.dataset.name)
-        ]
-        found = [
-            Found(
-                source_id=row.source_id,
-                score=round(row.score, 6),
-                category="" if row.category is None else names[row.category],
-                box=row.box,
-                rank=rank if rank <= len(picked.hard) else 0,
-            )
-            for rank, row in enumerate(picked.all, 1)
-        ]
-        return Mining(
-            model=self._model.name,
-            sha256=self._scorer.sha256,
-            imgsz=self._scorer.imgsz,
-            min_score=self._rows.min_score,
-            scored=len(rows),
-            fired=sum(row.score >= self._rows.min_score for row in rows),
-            near=self._near + picked.near,
-            round=max((run.mining.round for run in earlier if run.mining), default=0) + 1,
-            found=tuple(found),
-        )
+        model = Used(self._model.name, self._scorer.sha256, self._scorer.imgsz)
+        return record_of(self._wanted, model, self._chosen_from(), picked, near=self._near)
 
 
 def _keeping(do: Callable[..., T], *arguments: Any) -> T:

@@ -77,18 +77,20 @@ def score_images(
     return Scored(file.stem, str(file), digest, found, None, lacking, run_by=model.run_by)
 
 
-def _opened(file: Path, cache: Path, imgsz: int | None, device: str) -> tuple[_Model, ScoreCache, str]:
+def _opened(
+    file: Path, cache: Path, imgsz: int | None, device: str, threads: int | None = None
+) -> tuple[_Model, ScoreCache, str]:
     """The model, its scores and its SHA-256."""
     if not file.is_file():
         raise UsageError(f"{file}: no such file; give a model (.pt, .onnx) or predictions (.json)")
     digest = hash_file(file)
-    model = _open(file, digest, cache, imgsz, device)
+    model = _open(file, digest, cache, imgsz, device, threads)
     return model, ScoreCache(cache, digest, model.imgsz, file.suffix.lower().removeprefix(".")), digest
 
 
-def _open(file: Path, digest: str, cache: Path, imgsz: int | None, device: str) -> _Model:
+def _open(file: Path, digest: str, cache: Path, imgsz: int | None, device: str, threads: int | None) -> _Model:
     if file.suffix.lower() == ".onnx":
-        return open_onnx(file, imgsz=imgsz, device=device)
+        return open_onnx(file, imgsz=imgsz, device=device, threads=threads)
     kept = cache / "models" / f"{digest[:16]}-{imgsz or 0}{SUFFIX}"
     return open_checkpoint(file, imgsz=imgsz, device=device, kept=kept)
 
@@ -245,6 +247,7 @@ def open_scorer(
     cache: Path,
     imgsz: int | None = None,
     device: str = "auto",
+    threads: int | None = None,
 ) -> Iterator[Scorer]:
     """A model that is asked about images bit by bit; it is gone after the block.
 
@@ -255,11 +258,12 @@ def open_scorer(
         cache: Where scores are kept.
         imgsz: Side in pixels to resize images to; None for the model's own.
         device: What to run it on.
+        threads: So many of the processor for an .onnx model; None for one a core.
 
     Raises:
         UsageError: The model cannot be run, or has none of the dataset's classes.
     """
-    model, store, digest = _opened(file, cache, imgsz, device)
+    model, store, digest = _opened(file, cache, imgsz, device, threads)
     classes = _classes(file, model.names, names, also)
     with model.running() as look:
         yield Scorer(look, store, classes, sha256=digest, imgsz=model.imgsz)

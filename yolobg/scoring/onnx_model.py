@@ -86,13 +86,14 @@ class OnnxModel:
         return _to_picture(rows, prepared.shape[:2], picture.shape[:2])
 
 
-def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
+def open_onnx(file: Path, *, imgsz: int | None, device: str, threads: int | None = None) -> OnnxModel:
     """Open a model that Ultralytics exported.
 
     Args:
         file: The .onnx file.
         imgsz: Side in pixels to resize images to; None for the one it was exported with.
         device: `auto`, `cpu`, or anything else for CUDA.
+        threads: So many of the processor; None for one a core.
 
     Raises:
         UsageError: onnxruntime or OpenCV is missing, or it is not a detection model exported by Ultralytics.
@@ -106,6 +107,7 @@ def open_onnx(file: Path, *, imgsz: int | None, device: str) -> OnnxModel:
         options = onnxruntime.SessionOptions()
         # Its threads would take a core each while they wait for the next image.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = threads or 0
         session = onnxruntime.InferenceSession(str(file), options, providers=providers)
     except Exception as error:
         raise UsageError(f"{file}: onnxruntime cannot open it: {str(error)[:300]}") from error
