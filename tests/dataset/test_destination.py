@@ -85,7 +85,10 @@ SPELLINGS: dict[str, tuple[Callable[[Path], str], str]] = {
 
 
 @POSIX
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize(
+    "spelling",
+    [pytest.param(name, marks=[] if name == "beside, climbing" else pytest.mark.slow) for name in SPELLINGS],
+)
 def test_augment_and_remove__however_lines_are_spelled(sample: Path, spelling: str) -> None:
     """New files are counted, found with their labels, and taken back whole."""
     data = sample / "dataset"

@@ -68,7 +68,7 @@ def test_backgrounds__by_number_also_where_the_content_differs(data: Path, frame
 
 
 @pytest.mark.parametrize("name", ["{:012d}.png", "COCO_train2014_{:012d}.png", "COCO_val2014_{:012d}.png"])
-@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize("as_list", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_backgrounds__none_of_train2017(data: Path, frames: Path, tmp_path: Path, name: str, as_list: bool) -> None:
     train = [name.format(image.id) for image in read_index().images[:3]]
     write_images(frames, train, first=60_000)

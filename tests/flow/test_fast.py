@@ -84,7 +84,9 @@ def test_augment__fast_takes_exactly_the_number_and_none_with_a_class(dataset: P
     assert visible(dataset) == before
 
 
-@pytest.mark.parametrize("fault", ["truncate", "damage", "html"])
+@pytest.mark.parametrize(
+    "fault", [pytest.param("truncate", marks=pytest.mark.slow), "damage", pytest.param("html", marks=pytest.mark.slow)]
+)
 def test_augment__fast_takes_no_damaged_image(dataset: Path, fault: str) -> None:
     pictures = served(dataset, more=2)
     with ImageServer(pictures) as server:
@@ -119,7 +121,11 @@ def test_augment__names_the_ways_on_if_the_annotations_cannot_be_fetched(
 UNREACHABLE = {"YOLOBG_COCO_URL": "http://127.0.0.1:9"}
 
 
-@pytest.mark.parametrize("more", [(), ("--license", "commercial"), ("--evidence", "captions")], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [(), pytest.param(("--license", "commercial"), marks=pytest.mark.slow), ("--evidence", "captions")],
+    ids=str,
+)
 def test_dry_run__needs_no_network_and_says_what_it_did_not_check(dataset: Path, more: tuple[str, ...]) -> None:
     before = tree(dataset)
     done = run("augment", dataset, "--count", "6", "--dry-run", "--json", *more, env=UNREACHABLE)

@@ -191,6 +191,7 @@ def calls(dataset: Path, options: dict[str, Any], folder: Path) -> list[tuple[st
         ("augment", lambda: yolobg.augment(dataset, count=count + 2, **options)),
         ("augment", lambda: yolobg.augment(dataset, count=count + 2, **options)),
         ("augment", lambda: yolobg.augment(dataset, count=count + 4, **{**options, "images": [str(folder / "none")]})),
+        ("settings", lambda: yolobg.settings(dataset, count=count)),
         ("status", lambda: yolobg.status(dataset, files=True)),
         ("status", lambda: yolobg.status(absent)),
         ("evaluate", lambda: yolobg.evaluate(dataset, split="train", backgrounds=held_out, dry_run=True)),

@@ -37,6 +37,7 @@ def test_the_digest_beside_the_lexicon_is_its_own() -> None:
     assert hashlib.sha256((FOLDER / "wordnet.txt").read_bytes()).hexdigest() == digest
 
 
+@pytest.mark.slow
 def test_the_lexicon_is_what_the_dictionary_gives() -> None:
     tool = load_tool()
     if not (DICTIONARY / "data.noun").is_file():

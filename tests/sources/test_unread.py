@@ -619,7 +619,9 @@ def test_unlabelled__is_recorded_with_the_folder_and_asked_again(
     assert not {added.url for added in more.added} & {added.url for added in report.added}
 
 
-@pytest.mark.parametrize("command", ["augment", "classes", "download"])
+@pytest.mark.parametrize(
+    "command", ["augment", *(pytest.param(name, marks=pytest.mark.slow) for name in ("classes", "download"))]
+)
 def test_command__has_the_option_and_the_exit_code(dataset: Path, tmp_path: Path, command: str) -> None:
     NOT_UNDERSTOOD["masks"](tmp_path / "pool")
     arguments = {
