@@ -19,7 +19,8 @@ PACKAGE = Path(yolobg.__file__).parent
 
 # Used where it is there and never asked for: what a trainer's environment has, a quicker one of what is declared, and
 # what type checkers bring.
-NOT_ASKED_FOR = {"ultralytics", "torch", "pi-heif", "pillow-heif", "faster-coco-eval", "typing-extensions"}
+NOT_ASKED_FOR = {"ultralytics", "torch", "pi-heif", "pillow-heif", "faster-coco-eval", "fsspec",
+                 "typing-extensions"}  # fmt: skip
 # Their modules have another name, and another distribution may hold one of the same name.
 DISTRIBUTION = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
 

@@ -86,6 +86,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "flask": ("review.server*",),
     "werkzeug": ("review.server*",),
     "urllib3": HTTP,
+    "fsspec": ("net.objects",),
     "urllib.request": HTTP,
     "urllib.error": HTTP,
     "http": (*HTTP, "images.request", "review.server*"),
@@ -97,7 +98,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "jinja2": ("html*",),
 }
 # Heavy, and not among the dependencies: found at call time or not at all.
-NEVER_AT_IMPORT = ("ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools", "pyarrow", "ray")
+NEVER_AT_IMPORT = (
+    "ultralytics", "torch", "numpy", "cv2", "datumaro", "onnxruntime", "pycocotools", "pyarrow", "ray", "fsspec",
+)  # fmt: skip
 # These work on arrays and tables. What calls them imports them when it is called, once it has found numpy and pyarrow.
 ARRAYS = {"numpy": ("evaluation*", "scoring*"), "pyarrow": ("mining.shards",)}
 # Parts of the same rule: what only the command line may call.

@@ -62,7 +62,7 @@ def test_resolve_source__is_called_like_its_file(tmp_path: Path, annotations: st
         ({"images": ("/no/such/folder",)}, "no such folder"),
         ({"images": ("file:///etc",)}, "http"),
         ({"images": ("ftp://x.test/",)}, "http"),
-        ({"annotations": "s3://bucket/x.json", "images": ("https://x.test",)}, "http"),
+        ({"annotations": "ssh://host/x.json", "images": ("https://x.test",)}, "http"),
         ({"annotations": "https://x.test/a.json#part", "images": ("https://x.test",)}, "%23"),
         ({"annotations": "https://x.test/a.zip#part!b.json", "images": ("https://x.test",)}, "%23"),
         ({"annotations": "a.json", "images": ("https://x.test/#part",)}, "%23"),

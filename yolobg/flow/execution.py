@@ -38,6 +38,7 @@ from yolobg.model import Failed, ImageRecord, License, Origin, Progress, Staged,
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog
+from yolobg.sources.location import is_url
 from yolobg.wording import counted
 
 __all__ = ["execute"]
@@ -269,7 +270,7 @@ def _intent(plan: Plan, choice: Choice, fetched: Brought, staging: Path) -> Pend
                 bytes=image.size_bytes,
                 url=image.url,
                 **_credit(record, choice.licenses),
-                link="copy" if image.url.startswith(("http://", "https://")) else plan.request.link,
+                link="copy" if is_url(image.url) else plan.request.link,
                 added=now,
                 seed=plan.request.seed,
                 data=data,

@@ -102,7 +102,10 @@ class Request:
     )
     images: Sequence[str | Path] = field(
         default=(),
-        metadata=_about("Where its images are; folders are tried first. Repeatable.", metavar="DIR_OR_URL"),
+        metadata=_about(
+            "Where its images are (also s3://, gs://, az://); folders are tried first. Repeatable.",
+            metavar="DIR_OR_URL",
+        ),
     )
     map: Mapping[str, Sequence[str]] = field(
         default_factory=dict,

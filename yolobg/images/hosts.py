@@ -25,7 +25,8 @@ class Fault(Exception):  # noqa: N818 - an outcome of one request, not an error 
 
     Attributes:
         kind: `gone` (not here: ask another host), `busy` (429, 503, 5xx), `bad` (an answer that is not the image),
-            `slow`, `connection` (no answer at all), `untrusted` (TLS), `local` (this machine has no socket to spare).
+            `slow`, `connection` (no answer at all), `untrusted` (TLS, or a driver without credentials), `local` (this
+            machine has no socket to spare).
         retry_after_s: What the host asked for, if it did.
     """
 

@@ -15,7 +15,8 @@ from yolobg.images.limits import Limits
 from yolobg.images.staging import BodyInfo, EtagMismatchError, Incoming
 from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, shown_url
-from yolobg.net.client import Answer, Client, Timing
+from yolobg.net.answers import Answer, Timing
+from yolobg.net.client import Client
 from yolobg.net.faults import HttpFault, Kind
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 from yolobg.safe_names import safe_parts
@@ -32,9 +33,16 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     "proxy": ("the proxy cannot be reached or refuses: ", ""),
     "tls": ("no secure connection: ", _HINT),
     "untrusted": ("its certificate is not accepted: ", _HINT),
+    "driver": ("its driver cannot ask: ", ""),
 }
 # What a fault means wherever it happens.
-_MEANING: dict[Kind, FaultKind] = {"redirect": "gone", "late": "slow", "no socket": "local", "proxy": "connection"}
+_MEANING: dict[Kind, FaultKind] = {
+    "redirect": "gone",
+    "late": "slow",
+    "no socket": "local",
+    "proxy": "connection",
+    "driver": "untrusted",
+}
 
 
 class Requester:

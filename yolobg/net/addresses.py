@@ -11,15 +11,22 @@ from yolobg.errors import UsageError
 
 __all__ = [
     "LONGEST_SHOWN",
+    "OBJECT_STORES",
     "bare_url",
     "check_base",
     "image_url",
+    "is_object",
     "is_private",
+    "object_scheme",
     "redirect_fault",
     "shown_url",
 ]
 
 LONGEST_SHOWN = 300
+OBJECT_STORES = {
+    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs",
+}  # fmt: skip
+"""Object stores by the scheme of their addresses, and the fsspec driver that reads each."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The first 96 bits of addresses that end with an IPv4 address: NAT64's own prefix, and none at all.
 _CARRIERS = (0x0064FF9B << 64, 0)
@@ -27,6 +34,9 @@ _CARRIERS = (0x0064FF9B << 64, 0)
 
 def image_url(base: str, parts: tuple[str, ...]) -> str:
     """The address of a file below a base; a query of the base (a signature, say) stays at the end."""
+    if is_object(base):
+        # Written as the stores' own tools write it, nothing quoted.
+        return f"{base.rstrip('/')}/{'/'.join(parts)}"
     tail = "/".join(quote(part) for part in parts)
     if "?" not in base and "#" not in base:
         return f"{base.rstrip('/')}/{tail}"
@@ -34,20 +44,32 @@ def image_url(base: str, parts: tuple[str, ...]) -> str:
     return urlunsplit((scheme, host, f"{path.rstrip('/')}/{tail}", query, ""))
 
 
+def object_scheme(url: str) -> str:
+    """The scheme of an object store's address; empty for any other address, and for a path."""
+    scheme, mark, _ = url.partition("://")
+    return scheme.lower() if mark and scheme.lower() in OBJECT_STORES else ""
+
+
+def is_object(url: str) -> bool:
+    """Whether an address is an object store's (`s3://`, `gs://`, `az://` and the like)."""
+    return bool(object_scheme(url))
+
+
 def check_base(base: str) -> None:
     """Refuse an address that images must not be fetched from.
 
     Raises:
-        UsageError: It is not http(s), has no host, or holds a user name or password.
+        UsageError: It is neither http(s) nor an object store's, has no host, or holds a user name or password.
     """
     shown = shown_url(base)
     try:
         scheme, host, user, _port = _split(base)
     except ValueError as error:
         raise UsageError(f"{shown}: this is not an address ({error}); expected https://HOST/FOLDER") from None
-    if scheme not in ("http", "https") or not host:
+    if scheme not in ("http", "https", *OBJECT_STORES) or not host:
         raise UsageError(
-            f"{shown}: images can be fetched from http and https addresses only; name a folder by its path"
+            f"{shown}: images can be fetched from http and https addresses and object stores (s3, gs, az) only; name a "
+            "folder by its path"
         )
     if user:
         raise UsageError(f"{shown}: an address must not contain a user name or password; use a mirror that needs none")

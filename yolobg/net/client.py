@@ -11,7 +11,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -19,15 +18,17 @@ from urllib.parse import unquote, urljoin, urlsplit
 import urllib3
 from requests.utils import get_netrc_auth
 
-from yolobg.net.addresses import is_private, redirect_fault
+from yolobg.net.addresses import is_object, is_private, redirect_fault
+from yolobg.net.answers import Answer, Timing
 from yolobg.net.faults import HttpFault, fault_of
 from yolobg.net.names import Names
+from yolobg.net.objects import Objects
 from yolobg.net.proxies import Proxies, Proxy
 from yolobg.net.retries import REDIRECT_STATUSES
 from yolobg.net.tls import tls_context
 from yolobg.net.watch import Call, Watch
 
-__all__ = ["Answer", "Client", "Timing"]
+__all__ = ["Client"]
 
 _PIECE_BYTES = 1 << 16
 _HOSTS = 64
@@ -41,26 +42,6 @@ if TYPE_CHECKING:
     _Base = urllib3.connection.HTTPConnection
 else:
     _Base = object
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The time that a request may take, in seconds, and the least speed of its answer.
-
-    Attributes:
-        connect_s: For a connection, name look-up included.
-        read_s: Between two pieces of an answer; its head must be whole within `connect_s` and this.
-        total_s: From start to end; infinite for bodies of any length.
-        slow_after_s: In each stretch of this length an answer must come with `slow_bytes_per_s`, and fast enough to be
-            whole within `total_s`.
-        slow_bytes_per_s: See there.
-    """
-
-    connect_s: float
-    read_s: float
-    slow_after_s: float
-    slow_bytes_per_s: float
-    total_s: float = float("inf")
 
 
 class _Seen(_Base):
@@ -99,7 +80,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
-class Answer:
+class _HttpAnswer:
     """The head of an answer, and its body, not yet read. For one thread; must be closed.
 
     Attributes:
@@ -170,6 +151,7 @@ class Client:
         self._headers = {"Accept-Encoding": "identity", **headers}
         self._connections = connections
         self._watch, self._names, self._proxies = Watch(), Names(), Proxies()
+        self._objects = Objects()
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, bool, bool], urllib3.PoolManager] = {}
         self._tls: ssl.SSLContext | None = None
@@ -179,7 +161,7 @@ class Client:
         """Send a request and read the head of its answer, following redirects that lead to no worse a place.
 
         Args:
-            url: Whom to ask; may hold a user name and password.
+            url: Whom to ask; may hold a user name and password. What an object store has is read by its driver.
             headers: Sent along, to redirect targets too.
             timing: Its bounds.
             redirects: How many are followed.
@@ -189,6 +171,8 @@ class Client:
             UsageError: The environment names a proxy or certificates that cannot be used.
             YolobgError: This machine has no thread to watch it.
         """
+        if is_object(url):
+            return self._objects.open(url, headers, timing=timing)
         began = time.monotonic()
         call = Call(self._names, connect_s=timing.connect_s)
         call.deadline = began + timing.connect_s + timing.read_s
@@ -198,10 +182,11 @@ class Client:
         except BaseException:
             self._watch.remove(call)
             raise
-        return Answer(response, target, call, self._watch, timing, began)
+        return _HttpAnswer(response, target, call, self._watch, timing, began)
 
     def close(self) -> None:
         """End all requests, those under way in other threads too, and all connections."""
+        self._objects.close()
         self._watch.close()
         self._names.close()
         with self._lock:

@@ -11,11 +11,11 @@ from typing import Literal
 
 import urllib3
 
-__all__ = ["HttpFault", "Kind", "connecting_fault", "fault_of", "words"]
+__all__ = ["HttpFault", "Kind", "chain_of", "connecting_fault", "fault_of", "words"]
 
 Kind = Literal[
     "late", "refused", "unknown name", "reset", "cut", "unreachable", "tls", "untrusted", "proxy", "no socket",
-    "nonsense", "redirect", "stopped",
+    "nonsense", "redirect", "stopped", "driver",
 ]  # fmt: skip
 _NO_SOCKET = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LONGEST = 200
@@ -29,7 +29,8 @@ class HttpFault(Exception):  # noqa: N818 - an outcome of one request, not an er
             before the end), `unreachable` (no connection, for another reason), `tls` (a handshake that broke),
             `untrusted` (a certificate that does not hold), `proxy` (it refuses, or cannot be reached), `no socket`
             (this machine has none to spare), `nonsense` (what came is no HTTP), `redirect` (to where nobody may be
-            sent), `stopped` (the client was closed).
+            sent), `stopped` (the client was closed), `driver` (an object store's driver
+            cannot ask at all: it has no credentials, say).
         detail: What the machine says of it.
         answered: Whether the head of an answer had come, be it that of a redirect.
         connecting: Whether there was no connection yet to whom was asked last.
@@ -63,7 +64,7 @@ def connecting_fault(error: OSError, place: str) -> HttpFault:
 
 def fault_of(error: BaseException) -> HttpFault:
     """Whatever `urllib3`, `http.client`, `ssl` or `socket` raised, as a fault."""
-    causes = list(_causes(error))
+    causes = list(chain_of(error))
     for cause in causes:
         if isinstance(cause, HttpFault):
             return cause
@@ -94,7 +95,7 @@ def _kind_of(error: BaseException) -> Kind | None:
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> Iterator[BaseException]:
     """The error and what it was raised from, `urllib3`'s habit of wrapping errors as arguments included."""
     cause: BaseException | None = error
     seen = set[int]()

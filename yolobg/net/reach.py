@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from yolobg.errors import YolobgError
-from yolobg.net.client import Client, Timing
+from yolobg.net.answers import Timing
+from yolobg.net.client import Client
 from yolobg.net.faults import HttpFault
 
 __all__ = ["REACH_S", "why_unreachable"]

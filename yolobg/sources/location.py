@@ -1,8 +1,9 @@
 """What a source of annotations is called and where its files are; rules only, no disk and no network.
 
-A source is named by a path or an http(s) address. It may be a plain `.json`, a `.json.gz`, or a member of a `.zip`
-(`file.zip!member.json`, or just `file.zip` where one member is the obvious one); a folder counts like a zip. Captions
-are looked for beside the instances file under COCO's naming (`instances_X.json` → `captions_X.json`).
+A source is named by a path, an http(s) address, or one of an object store (`s3://`). It may be a plain `.json`, a
+`.json.gz`, or a member of a `.zip` (`file.zip!member.json`, or just `file.zip` where one member is the obvious one); a
+folder counts like a zip. Captions are looked for beside the instances file under COCO's naming (`instances_X.json` →
+`captions_X.json`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from yolobg.errors import AnnotationsError
+from yolobg.net.addresses import is_object
 
 __all__ = [
     "COCO2017",
@@ -188,8 +190,8 @@ def source_stem(text: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether the text is an http(s) address rather than a path."""
-    return text.lower().startswith(("http://", "https://"))
+    """Whether the text is an http(s) address, or one of an object store, rather than a path."""
+    return text.lower().startswith(("http://", "https://")) or is_object(text)
 
 
 def split_member(text: str) -> tuple[str, str | None]:

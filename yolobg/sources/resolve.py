@@ -11,7 +11,8 @@ from yolobg.dataset.layout import source_slug
 from yolobg.errors import UsageError
 from yolobg.files import is_text
 from yolobg.model import Category, ClassMatch, Link, Origin
-from yolobg.net.addresses import shown_url
+from yolobg.net.addresses import is_object, object_scheme, shown_url
+from yolobg.net.objects import check_driver
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.location import (
     COCO2017,
@@ -169,6 +170,11 @@ def _first(names: Iterable[str]) -> str:
 def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unlabelled: bool) -> Source:
     """A folder of images, with or without labels, as the source."""
     folder = Path(source).expanduser()
+    if "://" in source:
+        raise UsageError(
+            f"--source {_shown(source)}: a folder on this machine is expected; for images elsewhere give COCO-format "
+            "annotations that list them: --annotations FILE_OR_URL --images URL"
+        )
     if not folder.is_dir():
         raise UsageError(
             f"--source {source}: no such source and no such folder; use {COCO2017.name}, or give the folder of "
@@ -195,16 +201,34 @@ def _is_url(place: str | Path) -> bool:
     # One letter before the colon is a Windows drive.
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
         return False
-    if not re.match(r"(?i)https?://[^/]", text):
+    if not re.match(r"(?i)https?://[^/]", text) and not is_object(text):
         raise UsageError(
-            f"{_shown(text)}: only http and https addresses can be fetched from; for a folder give its plain path"
+            f"{_shown(text)}: only http and https addresses, and those of object stores (s3, gs, az), can be "
+            "fetched from; for a folder give its plain path"
         )
     if "#" in text:
         raise UsageError(
             f"{_shown(text)}: what follows a '#' in an address never reaches the server; leave it out, or write %23 "
             "where a name has this sign"
         )
+    if is_object(text):
+        _check_object(text)
     return True
+
+
+def _check_object(text: str) -> None:
+    """Refuse an address of an object store that cannot be read, or that may hold a secret.
+
+    Raises:
+        UsageError: It has a user, a query or no bucket, or there is no driver for it.
+    """
+    bucket = text.partition("://")[2].partition("/")[0]
+    if not bucket or "@" in bucket or "?" in text:
+        raise UsageError(
+            f"{_shown(text)}: expected {object_scheme(text)}://BUCKET/FOLDER, without user name or query; accounts and "
+            "credentials come from the driver's own settings"
+        )
+    check_driver(text)
 
 
 def _shown(place: str | Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
-from yolobg.net.client import Answer
+from yolobg.net.answers import Answer
 from yolobg.net.faults import HttpFault, Kind
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 
@@ -77,6 +77,8 @@ def error_of(fault: HttpFault) -> TransientError | RefusedError:
     """What a fault of a request means for the host: to be asked again, or never."""
     if fault.kind == "untrusted":
         return RefusedError(f"its certificate is not valid ({fault.detail})")
+    if fault.kind == "driver":
+        return RefusedError(f"its driver cannot ask: {fault.detail}")
     if fault.kind == "redirect":
         return RefusedError(fault.detail)
     slow = fault.kind == "late" and "bytes per second" in fault.detail
