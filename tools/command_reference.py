@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from html import escape
 
 import click
 
@@ -46,7 +47,8 @@ def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
 def _row(option: click.Option) -> str:
     names = ", ".join(sorted(option.opts, key=len, reverse=True))
     value = "" if option.is_flag else f" {_value(option)}"
-    shown = f"`{names}{value}`".replace("|", r"\|")
+    # A bar in code would end the table's cell on one site or show its backslash on another.
+    shown = f"`{names}{value}`" if "|" not in value else f"<code>{escape(names + value)}</code>".replace("|", "&#124;")
     told = (option.help or "").replace("|", r"\|")
     told += " Repeatable." if option.multiple and "epeatable" not in told else ""
     return f"| {shown} | {told} | {_default(option)} |"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 
 from places import REPOSITORY
@@ -30,3 +32,11 @@ def test_reference__describes_every_public_name_where_it_is_defined() -> None:
     assert sorted(name for _, name in listed) == NAMES
     for module, name in listed:
         assert getattr(yolobg, name).__module__ == module, name
+
+
+def test_reference__says_what_each_field_of_a_report_means() -> None:
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+`) \| .+ \|$", page, re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    described |= set(re.findall(r"^ +(\w+): ", inspect.getdoc(yolobg.Report) or "", re.MULTILINE))
+    assert described == {field.name for field in dataclasses.fields(yolobg.Report)}
