@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -214,10 +215,38 @@ def test_rejected__in_the_original_does_not_come_in(world: World, tmp_path: Path
             )
         ],
     )
-    for count in (2, 8):
+    for count in (2, 6):
         derive(world, tmp_path / "one", count)
-    yolobg.augment(tmp_path / "one", **options(world, 10))
-    assert content not in {image.read_bytes() for image in (tmp_path / "one/images/train").iterdir()}
+    yolobg.augment(tmp_path / "one", **options(world, 8))
+    yolobg.augment(tmp_path / "one", to=tmp_path / "two", **options(world, 9))
+    yolobg.augment(tmp_path / "two", **options(world, 10))
+    for folder in ("one", "two"):
+        assert content not in {image.read_bytes() for image in (tmp_path / folder / "images/train").iterdir()}
+
+
+# ---------------------------------------------------------------- a folder made from a folder
+
+
+def test_chain__a_class_that_is_missing_two_levels_up_is_found(world: World, tmp_path: Path) -> None:
+    one, two = derive(world, tmp_path / "one"), tmp_path / "two"
+    yolobg.augment(one, to=two, **options(world, 4))
+    original = edit(world.root / "data.yaml", "[person]", "[person, dog]")
+    before = tree(tmp_path)
+    for place, more in ((two, {}), (one, {"to": two})):
+        with pytest.raises(DatasetError, match=f"lacks the class 'dog' of {re.escape(str(original))}") as caught:
+            yolobg.augment(place, **options(world, 5, **more))
+        assert f"augment {original} --to {one.parent}" in str(caught.value), "the one furthest up first"
+    assert tree(tmp_path) == before
+    derive(world, one.parent)
+    yolobg.augment(one, to=two, **options(world, 5))
+    assert read_data_yaml(two).names == {0: "person", 1: "dog"}
+
+
+def test_chain__that_leads_back_to_itself_ends(world: World, tmp_path: Path) -> None:
+    one, two = derive(world, tmp_path / "one"), tmp_path / "two"
+    yolobg.augment(one, to=two, **options(world, 4))
+    edit(one, str(world.root / "data.yaml"), str(two / "data.yaml"))
+    assert len(yolobg.augment(two, **options(world, 5)).added) == 1
 
 
 # ---------------------------------------------------------------- the key `yolobg`

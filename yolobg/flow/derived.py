@@ -103,20 +103,28 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
 def check_current(data: DataYaml) -> None:
     """Refuse a derived data.yaml that lacks a class of its original: images of that class would be backgrounds.
 
+    The original may be derived from another one, and so on; the one that is furthest up is to be put right first.
+
     Raises:
         DatasetError: It does.
     """
-    if data.derived is None:
-        return
-    try:
-        original = read_data_yaml(data.derived.original)
-    except DatasetError:
-        return
-    if missing := _missing_class(data, original):
-        raise DatasetError(
-            f"{data.file}: lacks the class {missing!r} of {original.file}, from which it was made; run `yolobg augment "
-            f"{original.file} --to {data.root}`, or write the class there"
-        )
+    originals = _originals(data)
+    for original, made in reversed([*zip(originals, [data, *originals], strict=False)]):
+        if missing := _missing_class(made, original):
+            raise DatasetError(
+                f"{made.file}: lacks the class {missing!r} of {original.file}, from which it was made; run `yolobg "
+                f"augment {original.file} --to {made.root}`, or write the class there"
+            )
+
+
+def _originals(data: DataYaml) -> list[DataYaml]:
+    """The dataset that one is derived from, the one that that is derived from, and so on as far as they can be read."""
+    found: list[DataYaml] = []
+    with suppress(DatasetError):
+        while data.derived and all(data.derived.original != one.file for one in found):
+            data = read_data_yaml(data.derived.original)
+            found.append(data)
+    return found
 
 
 def _missing_class(data: DataYaml, original: DataYaml) -> str | None:
@@ -136,15 +144,12 @@ def _missing_class(data: DataYaml, original: DataYaml) -> str | None:
 
 
 def rejected_in(data: DataYaml) -> tuple[Rejection, ...]:
-    """What was rejected in the dataset, and in the one that it is derived from.
+    """What was rejected in the dataset, and in those that it is derived from.
 
     Raises:
         DatasetError: One of these lists cannot be read.
     """
-    roots = [data.root.resolve()]
-    if data.derived:
-        with suppress(DatasetError):
-            roots.append(read_data_yaml(data.derived.original).root)
+    roots = [data.root.resolve(), *(original.root for original in _originals(data))]
     return tuple(one for root in dict.fromkeys(roots) for one in read_rejections(root).ours)
 
 

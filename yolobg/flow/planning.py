@@ -300,8 +300,8 @@ def _opened(data_yaml: str | Path | DataYaml, request: Request) -> tuple[Dataset
     """The dataset to add to, the rest of the request, and what has to be written first where that is a derived one."""
     check_hard(request)
     dataset = open_dataset(data_yaml)
+    check_current(dataset.data)
     if request.to is None:
-        check_current(dataset.data)
         return dataset, request, None
     derived = derive(dataset, Path(request.to), request.split)
     # Once it is there it is a dataset like any other, and a later run for its data.yaml must not derive again.
