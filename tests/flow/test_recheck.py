@@ -100,6 +100,17 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
     assert f"Would remove {len(wrong)} backgrounds that no longer qualify from train and would add {len(wrong)}" in said
     assert "(contains person)" in said
     assert tree(dataset) == before
+    command.remove("--dry-run")
+    for quiet, told in (
+        ([], f"Recheck   {len(wrong)} of 12 backgrounds added by yolobg go, {len(wrong)} others"),
+        (["-q"], ""),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "yolobg", *map(str, command), "--images", str(source["images"][0]), *quiet],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.stderr.startswith(told)
+        assert quiet == [] or not done.stderr
 
 
 @pytest.mark.parametrize(("options", "after"), [({"count": 15}, 15), ({"ratio": 0.6}, 15), ({"count": 3}, None)])

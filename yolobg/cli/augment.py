@@ -86,7 +86,18 @@ def augment(
         report = looked_at(decided, preview=preview, quiet=quiet)
         show(offline_report(report, options) if offline else report, planned_text, json_=json_, quiet=quiet)
     else:
+        _tell_recheck(decided, quiet=quiet)
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
+
+
+def _tell_recheck(plan: Plan, *, quiet: bool) -> None:
+    """Say how many backgrounds a recheck changes, before it starts."""
+    from yolobg.cli.text import whole
+
+    if plan.request.recheck and not quiet:
+        ours, leaving, coming = plan.before.ours, len(plan.leaving), plan.target.needed
+        told = f"Recheck   {leaving:,} of {ours:,} backgrounds added by yolobg go, {coming:,} others come in"
+        stderr_console().print(whole(told), soft_wrap=True)
 
 
 def _load(file: Path, data_yaml: Path | None, options: Options, *, quiet: bool) -> Plan:
