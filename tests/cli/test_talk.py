@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run, source
+from image_server import ImageServer
 
 from yolobg.cli.process import program_name
 
@@ -94,3 +95,27 @@ def test_undo__names_the_script_by_its_path_where_it_is_not_found(sample: Path) 
         capture_output=True, encoding="utf-8", check=False, env={**os.environ, "PATH": "/nowhere"},
     )  # fmt: skip
     assert f"Undo      {program} remove" in done.stdout
+
+
+def test_verbose__says_which_host_which_rule_and_what_was_left_out(sample: Path) -> None:
+    annotations = sample / "source/annotations/instances_sample.json"
+    with ImageServer({f"/{path.name}": path.read_bytes() for path in (sample / "source/images").iterdir()}) as server:
+        address = f"{server.url}?sig=secret"
+        done = run(
+            "augment", sample / "dataset", "--annotations", annotations, "--images", address, "--count", "1", "-v"
+        )
+    assert done.returncode == 0, done.stderr
+    assert f"yolobg.net.client: {server.url}/" in done.stderr
+    assert ": status 200" in done.stderr
+    assert "class cars: car by rule exact" in done.stderr
+    assert "28 of 60 images are eligible; left out: 31 by class, 1 by caption" in done.stderr
+    assert "secret" not in done.stderr
+    assert "filelock" not in done.stderr
+
+
+def test_verbose__cleans_what_comes_from_outside(sample: Path) -> None:
+    file = sample / "dataset/data.yaml"
+    file.write_text(file.read_text("utf-8").replace("dog", '"dog\\e[31m"'), "utf-8")
+    done = run("augment", file, *source(sample), "--map", "dog\x1b[31m=dog", "--count", "1", "--dry-run", "-v")
+    assert "class dog" in done.stderr
+    assert "\x1b" not in done.stderr

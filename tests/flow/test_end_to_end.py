@@ -199,7 +199,7 @@ def test_no_eligible_image__says_why(tmp_path: Path, real: CocoReal) -> None:
     data_yaml = make_dataset(tmp_path, real, ("person",))
     with unchanged(tmp_path):
         result = run("augment", data_yaml, "--annotations", real.annotations, "--images", real.images, "--count", "120")
-        check_refused(result, 4, "120", "contain an excluded class", "--ratio")
+        check_refused(result, 4, "120", "with an excluded class", "--ratio")
 
 
 def test_host_down__is_told_in_seconds(tmp_path: Path, real: CocoReal, server: ImageServer) -> None:

@@ -86,7 +86,7 @@ def test_augment__images_with_objects_of_their_own_are_left_out_and_counted(data
     report = yolobg.plan(dataset, source=str(bare), count=4).report
     assert report.source is not None
     assert (report.source.left_out.class_, report.source.eligible) == (2, 4)
-    with pytest.raises(PoolError, match="2 contain an excluded class"):
+    with pytest.raises(PoolError, match="2 with an excluded class"):
         yolobg.plan(dataset, source=str(bare), count=5)
 
 

@@ -130,9 +130,21 @@ def log_everything(*, wanted: bool) -> None:
     """Print debug messages of every module, for `--verbose`."""
     if not wanted:
         return
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
-    # The HTTP client logs whole addresses, and with them whatever signature they carry.
-    logging.getLogger("urllib3").setLevel(logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Clean("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
+    # The HTTP library logs whole addresses, and with them whatever signature they carry; locks are taken all the time.
+    for library in ("urllib3", "filelock", "PIL"):
+        logging.getLogger(library).setLevel(logging.INFO)
+
+
+class _Clean(logging.Formatter):
+    """Names and paths from outside must not drive the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from yolobg.cli.text import clean
+
+        return "\n".join(clean(line, 2000) for line in super().format(record).split("\n"))
 
 
 def stderr_console() -> Console:

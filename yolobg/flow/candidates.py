@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -52,6 +53,9 @@ __all__ = [
     "naming_bad_bytes",
     "source_of",
 ]
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,20 @@ class Judged:
             ),
             expected_contamination=self.overall,
         )
+
+
+def _log_judged(source: Source, matches: Sequence[ClassMatch], found: Eligibility) -> None:
+    for match in matches:
+        for e in (*match.exclude, *match.maybe):
+            _log.debug("class %s: %s by rule %s (%s)", match.name, e.coco, e.rule, e.reason)
+        if not match.exclude and not match.maybe:
+            _log.debug("class %s: nothing (%s)", match.name, match.status)
+    _log.debug(
+        "%s: %d of %d images are eligible; left out: %d by class, %d by caption, %d by evidence, %d unverified, %d by "
+        "licence, %d with records that cannot be used",
+        source.name, len(found.ids), found.images, found.by_class, found.by_caption, found.by_evidence,
+        found.unverified, found.by_license, found.unusable,
+    )  # fmt: skip
 
 
 def choose(
@@ -290,6 +308,7 @@ def judge(
         findings=findings,
         verified=request.verified,
     )
+    _log_judged(source, matches, eligibility)
     matches, overall = _with_figures(matches, criteria, eligibility, source, catalog, lean=request.lean)
     liked = find_liked(request.prefer, matches, criteria.excluded, catalog)
     matches, overall = liked_figures(matches, overall, liked, eligibility.ids)
@@ -338,11 +357,11 @@ def _with_figures(
             lean=lean,
             verified={name: 1.0 if criteria.verified else _share(one) for name, one in said.items()},
         )
-    counted = (
+    figured = (
         replace(match, captions=eligibility.captions.get(match.name), evidence=said.get(match.name))
         for match in matches
     )
-    return tuple(counted), overall
+    return tuple(figured), overall
 
 
 def _too_few(
@@ -350,21 +369,22 @@ def _too_few(
 ) -> PoolError:
     why = catalog.why_unusable(frozenset(eligibility.unusable_ids)) if eligibility.unusable else {}
     unusable = "; ".join(f"{len(names):,} because {reason}: {names[0]!a}" for reason, names in why.items())
-    reasons = [
-        f"{eligibility.by_class:,} contain an excluded class",
-        f"{eligibility.by_caption:,} have a caption that names one",
-        *_by_evidence(eligibility, request),
-        f"{eligibility.by_license:,} are outside --license {request.license}",
-        f"{len(eligibility.ids) - left:,} are in the dataset already or were rejected in a review",
-        f"{eligibility.unusable:,} cannot be used" + (f" ({unusable})" if unusable else ""),
-    ]
+    because = f" ({unusable})" if unusable else ""
+    numbers = {
+        "with an excluded class": eligibility.by_class,
+        "with a caption that names one": eligibility.by_caption,
+        f"outside --license {request.license}": eligibility.by_license,
+        "in the dataset already or rejected in a review": len(eligibility.ids) - left,
+        f"that cannot be used{because}": eligibility.unusable,
+    }
+    reasons = [*(f"{number:,} {why}" for why, number in numbers.items() if number), *_by_evidence(eligibility, request)]
+    left_out = f" (left out: {', '.join(reasons)})" if reasons else ""
     licences = "allow more licences, " if eligibility.by_license else ""
     licences += "leave out --verified, " if request.verified else ""
     return PoolError(
         f"{counted(needed, 'background', 'are')} needed, and only {left:,} of the source's {eligibility.images:,} "
-        "images are "
-        f"eligible: {', '.join(reasons)}. {largest(before.labelled, before.backgrounds, left)}, {licences}or give a "
-        "larger source. `yolobg classes` shows what each name costs."
+        f"images are eligible{left_out}. {largest(before.labelled, before.backgrounds, left)}, {licences}or "
+        "give a larger source. `yolobg classes` shows what each name costs."
     )
 
 

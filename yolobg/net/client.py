@@ -6,6 +6,7 @@ Certificates are always checked, proxies are the environment's. Bodies come as t
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -18,7 +19,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import urllib3
 from requests.utils import get_netrc_auth
 
-from yolobg.net.addresses import is_object, is_private, redirect_fault
+from yolobg.net.addresses import is_object, is_private, redirect_fault, shown_url
 from yolobg.net.answers import Answer, Timing
 from yolobg.net.faults import HttpFault, fault_of
 from yolobg.net.names import Names
@@ -35,6 +36,8 @@ _HOSTS = 64
 # A redirect's body, read so that its connection can be used again.
 _SMALL_BYTES = 1 << 14
 _ERRORS = (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
+
+_log = logging.getLogger(__name__)
 
 # The call that this thread is making a connection for.
 _here = threading.local()
@@ -179,9 +182,11 @@ class Client:
         self._watch.add(call)
         try:
             response, target = self._follow(call, url, {**self._headers, **headers}, timing, redirects)
-        except BaseException:
+        except BaseException as error:
             self._watch.remove(call)
+            _log.debug("%s: %s", shown_url(url), error)
             raise
+        _log.debug("%s: status %d", shown_url(target), response.status)
         return _HttpAnswer(response, target, call, self._watch, timing, began)
 
     def close(self) -> None:
