@@ -1,8 +1,10 @@
-"""Numbers with the things that they count, in words."""
+"""Numbers with the things that they count, in words; paths as arguments of commands that are shown."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+import re
+
+__all__ = ["counted", "quoted"]
 
 _ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
 
@@ -19,3 +21,8 @@ def counted(number: int, thing: str, verb: str = "") -> str:
         return f"1 {thing} {_ONE.get(verb, f'{verb}s') if verb else ''}".rstrip()
     plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
     return f"{number:,} {plural} {verb}".rstrip()
+
+
+def quoted(path: str) -> str:
+    """A path as an argument of a command that can be copied."""
+    return f'"{path}"' if re.search(r"[^\w./:\\-]", path) else path

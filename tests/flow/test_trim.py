@@ -145,13 +145,13 @@ def test_trim__dry_run_names_them_and_changes_nothing(sample: Path) -> None:
 
 
 def test_lower__says_what_to_do_and_changes_nothing(sample: Path) -> None:
-    data = sample / "dataset"
+    data = (sample / "dataset").rename(sample / "my data")
     yolobg.augment(data, **options(sample, count=4))
     before = tree(data)
     told = run("augment", data / "data.yaml", "--ratio", "0.05", *source(sample), COLUMNS="400")
     assert told.returncode == 0
     assert "4 backgrounds are there, and --ratio 0.05 means 1." in told.stdout
-    assert f"yolobg augment {data / 'data.yaml'} --ratio 0.05 --split train --trim" in told.stdout
+    assert f'yolobg augment "{data / "data.yaml"}" --ratio 0.05 --split train --trim' in told.stdout
     assert tree(data) == before
     assert run("augment", data / "data.yaml", "--ratio", "0.05", "--split", "train", "--trim").returncode == 0
     assert len(pictures(data)) == 1

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yolobg.errors import AnnotationsError
+from yolobg.sources.annotations.evidence import read_evidence
 from yolobg.sources.annotations.read import parse_captions, parse_instances, read_captions, read_instances
 
 GOOD: dict[str, Any] = {
@@ -19,6 +20,7 @@ GOOD: dict[str, Any] = {
     "annotations": [{"id": 1, "image_id": 1, "category_id": 7}],
     "categories": [{"id": 7, "name": "dog"}],
 }
+NAN, INFINITY = float("nan"), float("inf")
 
 
 def written(folder: Path, content: object) -> Path:
@@ -41,7 +43,9 @@ def changed(**parts: Any) -> dict[str, Any]:
         (json.dumps(GOOD).encode()[:-30], "cut short"),
         (json.dumps(GOOD).encode() + b"x", "trailing"),
         (b'{"images": [{"id": NaN, "file_name": "a"}], "annotations": [], "categories": []}', "NaN"),
-        (json.dumps(GOOD).replace('"id": 1, "image_id"', '"area": NaN, "image_id"').encode(), "NaN"),
+        (b'{"images": NaN, "annotations": [], "categories": []}', "NaN"),
+        (b'{"images": [], "annotations": [{"image_id": 1, "category_id": NaN}], "categories": []}', "NaN"),
+        (b'{"images": [], "annotations": [], "categories": [], "x": NaN, "y": "' + rb"\"" * 100_000, "cut short"),
         ({}, "missing required field `images`"),
         (changed(images=None), r"\$\.images"),
         (changed(images={"1": {}}), r"\$\.images"),
@@ -195,3 +199,23 @@ def test_instances__are_what_json_says(tmp_path: Path, document: bytes) -> None:
     assert read.categories == {category["id"]: category["name"] for category in told["categories"]}
     pairs = {(a["category_id"], a["image_id"]) for a in told["annotations"]}
     assert {(c, read.images[place].id) for c, places in read.holders.items() for place in places} == pairs
+
+
+def test_instances__nan_in_what_is_not_needed_counts_as_null(tmp_path: Path) -> None:
+    """As pandas and numpy write missing values; in a text it stays."""
+    names = ('NaN "Infinity" \\.jpg', "-Infinity.jpg")
+    images = [{"id": n, "file_name": name, "width": NAN, "license": INFINITY} for n, name in enumerate(names, 1)]
+    mark = {
+        "id": NAN,
+        "image_id": 1,
+        "category_id": 7,
+        "area": NAN,
+        "bbox": [NAN, INFINITY, -INFINITY, 1],
+        "score": NAN,
+    }
+    path = written(tmp_path, changed(images=images, annotations=[mark]))
+    read = read_instances(path)
+    assert [(image.file_name, image.width, image.license) for image in read.images] == [(n, 0, None) for n in names]
+    assert read.holders == {7: frozenset({0})}
+    said = read_evidence(path)
+    assert (said.names, said.present) == (tuple(name.replace("\\", "/") for name in names), {7: frozenset({0})})

@@ -21,6 +21,7 @@ from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 from yolobg.wording import counted
+from yolobg.wording import quoted as as_argument
 
 __all__ = [
     "LONGEST_PATH",
@@ -310,9 +311,8 @@ def whole(line: str) -> Text:
 
 
 def quoted(path: str) -> str:
-    """A path as an argument of a command that can be copied."""
-    shown = clean(path, LONGEST_PATH)
-    return f'"{shown}"' if re.search(r"[^\w./:\\-]", shown) else shown
+    """A path as an argument of a command that can be copied, fit for a terminal."""
+    return as_argument(clean(path, LONGEST_PATH))
 
 
 MOST_CELLS = 60

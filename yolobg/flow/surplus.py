@@ -14,7 +14,7 @@ from yolobg.errors import YolobgError
 from yolobg.flow.options import DEFAULT_RATIO, Request, request_of
 from yolobg.flow.selection import backgrounds_needed, share
 from yolobg.model import Counts, Inventory
-from yolobg.wording import counted
+from yolobg.wording import counted, quoted
 
 __all__ = ["share_warnings", "surplus_notes", "surplus_of", "to_trim"]
 
@@ -103,7 +103,7 @@ def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], 
         return (f"{there}: {left:,} of those beyond it stay, since {why}",) if left else ()
     if not counts.ours:
         return (f"{there}; yolobg added none of them, so it takes none out",)
-    command = f"yolobg augment {data_yaml} {_target(request)} --split {request.split} --trim"
+    command = f"yolobg augment {quoted(data_yaml)} {_target(request)} --split {request.split} --trim"
     return (f"{there}. To take out up to {min(surplus, counts.ours):,} that yolobg added: {command}",)
 
 
@@ -123,7 +123,7 @@ def share_warnings(dataset: Dataset, manifest: Manifest, split: str, counts: Cou
     reason = f". {_REASON}" if many else ""
     if asked is None or not beyond:
         return (f"{there}{reason}",) if many else ()
-    command = f"yolobg augment {dataset.data.file} {_target(asked)} --split {split} --trim"
+    command = f"yolobg augment {quoted(str(dataset.data.file))} {_target(asked)} --split {split} --trim"
     return (
         f"{there}, more than the last run was asked for{reason}. To take out what yolobg added beyond it: {command}",
     )

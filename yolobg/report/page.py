@@ -14,6 +14,7 @@ from yolobg.report.tables import bar_parts, exclusion_rows, figures, left_out, w
 from yolobg.report.thumbnails import Picture
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
+from yolobg.wording import quoted
 
 __all__ = ["Facts", "expected_words", "report_html"]
 
@@ -76,7 +77,7 @@ def report_html(facts: Facts, pictures: Iterator[Picture | None], *, embedded: i
         licences=_licences(facts.cards),
         some_new=len(facts.new) < len(facts.cards),
         seen=_seen,
-        command_argument=_quoted,
+        command_argument=quoted,
     )
 
 
@@ -105,7 +106,3 @@ def _seen(card: Card) -> str:
     if card.contains is None:
         return "its content is not known here"
     return ", ".join(card.contains) or "no annotated object"
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 Number = int | float
+_NO_NUMBER = re.compile(rb"NaN|Infinity")
+# A text comes first, so that what is inside stays; one that never ends takes all the rest, so that it is read once.
+_OUTSIDE_TEXTS = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"?)|NaN|-?Infinity', re.DOTALL)
 _Loose = Any  # cleaned up by `read`, since a wrong width must not cost the file
 
 
@@ -145,11 +149,23 @@ def decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
     try:
         start = len(BOM_UTF8) if buffer[: len(BOM_UTF8)] == BOM_UTF8 else 0
         with buffer[start:] as text:
-            return msgspec.json.decode(text, type=kind)
+            return _decoded(text, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnotationsError(_explain(buffer, kind, source, error)) from error
     finally:
         buffer.release()
+
+
+def _decoded(text: memoryview, kind: type[_File]) -> _File:
+    """The JSON as `kind`; what pandas and numpy write where a value is missing (NaN, Infinity) counts as null."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if not _NO_NUMBER.search(text):
+            raise
+        return msgspec.json.decode(_OUTSIDE_TEXTS.sub(lambda found: found[1] or b"null", text), type=kind)
 
 
 def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
@@ -163,11 +179,11 @@ def _explain(buffer: memoryview, kind: type[object], source: str, error: Excepti
         return (
             f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
             + ("images, annotations and categories" if has_objects else "annotations that hold captions")
-            + "; ids must be whole numbers"
+            + "; ids must be whole numbers (NaN and Infinity count as null)"
         )
     if "truncated" in str(error):
         return f"{source}: the JSON ends too early after {len(buffer):,} bytes; the file was cut short, get it again"
-    return f"{source}: not valid JSON (NaN and Infinity are not JSON either): {error}"
+    return f"{source}: not valid JSON: {error}"
 
 
 def _holds_captions(buffer: memoryview) -> bool:
