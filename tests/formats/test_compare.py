@@ -116,3 +116,31 @@ def test_check_held__refuses_what_the_format_cannot_hold_and_nothing_else(what: 
         return
     with pytest.raises(UsageError, match=said):
         check_held(survey(dataset), dataset, OWN[target], class_order="keep", images="copy")
+
+
+ACROSS: dict[str, tuple[list[tuple[str, tuple[Shape, ...]]], set[str]]] = {
+    "in one split": ([("train", (BOX,)), ("train", (OUTLINE,))], {"yolo", "yolo_plain"}),
+    "in the second": (
+        [("train", (BOX,)), ("val", (BOX, BOX)), ("val", (OUTLINE,))],
+        {"yolo", "yolo_plain"},
+    ),
+    "in different splits": ([("train", (BOX,)), ("val", (OUTLINE,))], set()),
+    "beside backgrounds": ([("train", ()), ("train", (OUTLINE,))], set()),
+    "beside crowd regions": ([("train", (CROWD,)), ("train", (OUTLINE,))], set()),
+}
+
+
+@pytest.mark.parametrize("where", ACROSS)
+@pytest.mark.parametrize("target", ["yolo", "yolo_plain", "coco"])
+def test_check_held__polygons_in_some_images_and_boxes_in_others(where: str, target: str) -> None:
+    images, refused_by = ACROSS[where]
+    dataset = Small([Item(split, f"{i}.jpg", None, shapes) for i, (split, shapes) in enumerate(images)])
+    found = survey(dataset)
+    # Crowd regions are refused for a reason of their own.
+    found = replace(found, counts=replace(found.counts, crowds=0))
+    if target not in refused_by:
+        check_held(found, dataset, OWN[target], class_order="lose", images="copy")
+        return
+    split = images[-1][0]
+    with pytest.raises(UsageError, match=rf"boxes in others \(split {split}\).*--polygons to-boxes"):
+        check_held(found, dataset, OWN[target], class_order="keep", images="copy")

@@ -189,3 +189,104 @@ def test_convert__a_mask_that_cannot_be_decoded_is_named(
     with pytest.raises(DatasetError, match=why):
         convert(source, tmp_path / "out", to="yolo", **wish)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+POLYGON = [10, 10, 30, 10, 30, 30, 10, 30]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        "abc",
+        "[[10, 10, 30, 10, 30, 30]]",
+        POLYGON,
+        [[[10, 10], [30, 10], [30, 30]]],
+        [[{"x": 10, "y": 10}, {"x": 30, "y": 10}, {"x": 30, "y": 30}]],
+        [["10", "10", "30", "10", "30", "30"]],
+        [POLYGON, rle(pixels_of("one piece"))],
+        [POLYGON, None],
+        [[10, 10, 30, 10, 30, True]],
+        [[10, 10, 30, 10, 30, None]],
+        {"size": [64, 96]},
+        7,
+        0,
+        True,
+    ],
+)
+@pytest.mark.parametrize("box", [{}, {"bbox": [10, 10, 20, 20]}])
+@pytest.mark.parametrize("to", ["yolo", "coco"])
+def test_convert__what_is_no_segmentation_is_refused_and_never_a_box(
+    tmp_path: Path, segmentation: object, box: dict[str, Any], to: str
+) -> None:
+    source = dataset(tmp_path / "source", {**box, "segmentation": segmentation})
+    with pytest.raises(
+        DatasetError, match=r"number 1 \(a\.jpg\) .*: its segmentation is neither rings of numbers nor a mask"
+    ):
+        convert(source, tmp_path / "out", to=to, polygons="to-boxes")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "why"),
+    [
+        ({"segmentation": [POLYGON[:7]]}, "a ring of its segmentation has 7 numbers"),
+        ({"segmentation": [POLYGON, [1, 2, 3]]}, "a ring of its segmentation has 3 numbers"),
+        ({"bbox": [1, 1, 5, 5, 0.3]}, "its bbox has 5 numbers"),
+        ({"bbox": [1, 1], "segmentation": [POLYGON]}, "its bbox has 2 numbers"),
+        ({"bbox": [1, 1, 5, 5], "category_id": 9}, "its category 9 is not among the categories"),
+        ({"segmentation": {"size": [96, 64], "counts": [6144]}}, "its mask has 96 rows of 64 pixels"),
+    ],
+)
+def test_convert__an_annotation_that_cannot_be_used_is_named(
+    tmp_path: Path, annotation: dict[str, Any], why: str
+) -> None:
+    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, 5]}, {"bbox": [1, 1, 9, 9], **annotation})
+    with pytest.raises(DatasetError, match=rf"instances_train\.json: annotation number 2 \(a\.jpg\) .*: {why}"):
+        convert(source, tmp_path / "out", to="coco")
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_convert__a_number_that_json_does_not_have_is_named(tmp_path: Path, word: str) -> None:
+    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, float(word)]})
+    place = (source / "annotations" / "instances_train.json").read_text().index(word)
+    with pytest.raises(DatasetError, match=rf"annotations file: {word} \(byte {place}\) is no number in JSON"):
+        convert(source, tmp_path / "out", to="coco")
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_convert__a_list_of_one_mask_is_that_mask(tmp_path: Path, text: bool) -> None:
+    mask = rle(pixels_of("a hole"), text=text)
+    convert(dataset(tmp_path / "source", {"segmentation": [mask]}), tmp_path / "out", to="coco")
+    assert written(tmp_path / "out")[0]["segmentation"] == mask
+
+
+@pytest.mark.parametrize("segmentation", [None, [], {}, "", [[]]])
+def test_convert__an_empty_segmentation_is_a_box(tmp_path: Path, segmentation: object) -> None:
+    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, 5], "segmentation": segmentation})
+    report = convert(source, tmp_path / "out", to="yolo")
+    assert (report.after.boxes, report.warnings[1:]) == (1, ())
+
+
+@pytest.mark.parametrize(("rings", "left"), [([POLYGON, [3, 3, 4, 4]], 1), ([[1, 1, 21, 21]], 0)])
+def test_convert__rings_without_an_area_are_counted(tmp_path: Path, rings: list[list[int]], left: int) -> None:
+    source = dataset(tmp_path / "source", {"bbox": [10, 10, 20, 20], "segmentation": rings})
+    report = convert(source, tmp_path / "out", to="yolo")
+    assert report.after.polygons == left
+    said = "1 rings of outlines have fewer than three points and were left out, e.g. in train/a.jpg"
+    assert said in report.warnings
+
+
+@pytest.mark.parametrize("crowd", [True, False])
+def test_convert__iscrowd_may_be_true_or_false(tmp_path: Path, crowd: bool) -> None:
+    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, 5], "iscrowd": crowd})
+    assert convert(source, tmp_path / "out", to="coco").after.crowds == int(crowd)
+
+
+@pytest.mark.parametrize("to", ["yolo", "yolo_plain"])
+@pytest.mark.parametrize("beside", [[], [{"segmentation": [POLYGON]}], [{"bbox": [1, 1, 5, 5]}]])
+def test_convert__a_mask_without_a_pixel_is_no_outline(tmp_path: Path, to: str, beside: list[dict[str, Any]]) -> None:
+    empty = {"bbox": [1, 1, 5, 5], "segmentation": {"size": [64, 96], "counts": [6144]}}
+    source = dataset(tmp_path / "source", *beside, empty)
+    with pytest.raises(DatasetError, match=r"train/a\.jpg: a dog cannot be used: its mask has no pixel"):
+        convert(source, tmp_path / "out", to=to, polygons="outline")
+    assert convert(source, tmp_path / "out", to=to, polygons="to-boxes").after.boxes == len(beside) + 1

@@ -33,7 +33,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, T
     """The datasets that everything starts from."""
     root = tmp_path_factory.mktemp("sources")
     boxes = make_yolo(root / "boxes", polygons=False)
-    polygons = make_yolo(root / "polygons", polygons=True)
+    polygons = make_yolo(root / "polygons", polygons=True, every=True)
     crowd = make_coco(root / "crowd")
     return {
         "boxes": (root / "boxes", boxes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from format_data import picture
 import yolobg
 from yolobg.errors import DatasetError
 from yolobg.formats.convert import convert
+from yolobg.formats.place_images import Images
 
 
 def roboflow(root: Path) -> Path:
@@ -92,3 +94,59 @@ def test_augment__takes_such_a_dataset_as_a_source(tmp_path: Path) -> None:
     report = yolobg.augment(tmp_path / "mine", count=2, source=str(tmp_path / "rf"))
     assert report.after is not None
     assert (report.after.backgrounds, len(report.added)) == (2, 1)
+
+
+@pytest.mark.parametrize("form", ["coco", "voc"])
+@pytest.mark.parametrize("images", ["copy", "hard"])
+def test_convert__splits_whose_images_are_all_missing_are_left_out_and_said(
+    tmp_path: Path, form: str, images: Images
+) -> None:
+    made = apart(tmp_path, form)
+    remove(made, "valid")
+    report = convert(made, tmp_path / "out", to="yolo", images=images)
+    assert (report.after.images, [*report.after.splits], [*report.after.classes.values()]) == (3, ["train"], ["dog"])
+    (said,) = [warning for warning in report.warnings if "left out" in warning]
+    assert said.startswith("split 'val': none of the 3 images that ")
+    # Without images nothing of the records is lost.
+    whole = convert(made, tmp_path / "records", to="coco", images="none")
+    assert (whole.after.images, [*whole.after.splits]) == (6, ["train", "val"])
+
+
+@pytest.mark.parametrize("form", ["coco", "voc"])
+def test_convert__where_no_image_or_only_some_of_a_split_are_there_it_is_an_error(tmp_path: Path, form: str) -> None:
+    made = apart(tmp_path, form)
+    remove(made, "valid0")
+    with pytest.raises(DatasetError, match=r"val/valid0\.jpg: its image is missing"):
+        convert(made, tmp_path / "out", to="yolo")
+    remove(made, "")
+    with pytest.raises(DatasetError, match="its image is missing"):
+        convert(made, tmp_path / "out", to="yolo")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["coco", "voc"])
+@pytest.mark.parametrize("to", ["yolo", "coco", "voc"])
+def test_convert__a_split_without_a_record_is_left_out_and_said(tmp_path: Path, form: str, to: str) -> None:
+    made = apart(tmp_path, form)
+    if form == "coco":
+        told = json.loads((made / "annotations" / "instances_val.json").read_text())
+        (made / "annotations" / "instances_test.json").write_text(json.dumps(told | {"images": [], "annotations": []}))
+    else:
+        (made / "ImageSets" / "Main" / "test.txt").write_text("")
+    report = convert(made, tmp_path / "out", to=to)
+    assert report.after.splits == {"train": 3, "val": 3}
+    (said,) = [warning for warning in report.warnings if "left out" in warning]
+    assert said in [f"split 'test': {name} names no image: the split was left out" for name in FILES]
+
+
+FILES = ("instances_test.json", "test.txt")
+
+
+def apart(place: Path, form: str) -> Path:
+    convert(roboflow(place / "rf"), place / form, to=form)
+    return place / form
+
+
+def remove(root: Path, start: str) -> None:
+    for file in root.rglob(f"{start}*.jpg"):
+        file.unlink()

@@ -198,3 +198,24 @@ def test_convert__more_key_points_than_the_category_names_are_refused_by_name(
     with pytest.raises(DatasetError, match=r"train/a\.png: .* 3 key points|annotation number 1 .* x, y and visibility"):
         convert(made, tmp_path / "out", to="yolo")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("seen", [3, -1, 1.5, 0.5, 4])
+@pytest.mark.parametrize("place", [(500, 500), (0, 0)])
+def test_convert__a_visibility_that_pose_does_not_know_is_refused_by_name(
+    tmp_path: Path, seen: float, place: tuple[int, int]
+) -> None:
+    made = source(tmp_path / "source", bbox=[400, 400, 200, 200], keypoints=[500, 500, 2, *place, seen])
+    why = rf"train/a\.png: key point 2 .* has the visibility {seen:g}, expected 0, 1 or 2"
+    with pytest.raises(DatasetError, match=why):
+        convert(made, tmp_path / "out", to="yolo")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+    assert convert(made, tmp_path / "out", to="yolo", key_points="drop").after.boxes == 1
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2, 2.0])
+def test_convert__the_visibilities_of_coco_are_written(tmp_path: Path, seen: float) -> None:
+    made = source(tmp_path / "source", bbox=[400, 400, 200, 200], keypoints=[500, 500, 2, 250, 750, seen])
+    convert(made, tmp_path / "out", to="yolo")
+    row = (tmp_path / "out/labels/train/a.txt").read_text()
+    assert row == f"0 0.5 0.5 0.2 0.2 0.5 0.5 2 0.25 0.75 {seen:g}\n"

@@ -124,10 +124,32 @@ def test_convert__a_picture_whose_record_fits_both_is_named(tmp_path: Path, orie
     assert "taken as shown; check the objects of train/a.jpg" in said
 
 
-@pytest.mark.parametrize("orientation", SIDEWAYS)
-def test_voc__objects_of_the_stored_picture_are_turned_with_it(tmp_path: Path, orientation: int) -> None:
-    root = tmp_path / "voc"
-    image = picture(root / "JPEGImages" / "a.jpg", orientation)
+@pytest.mark.parametrize("size", [{}, {"width": None, "height": None}, {"width": 0, "height": 0}, {"width": 96}])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_convert__a_turned_picture_whose_record_has_no_size_is_named(
+    tmp_path: Path, orientation: int, size: dict[str, Any]
+) -> None:
+    source = coco(tmp_path / "source", orientation, shown=True)
+    told = json.loads((source / "instances_train.json").read_text())
+    told["images"] = [{"id": 1, "file_name": "a.jpg", **size}]
+    (source / "instances_train.json").write_text(json.dumps(told))
+    report = convert(source, tmp_path / "out", to="coco")
+    assert [warning for warning in report.warnings if "check the objects of train/a.jpg" in warning] == [
+        *report.warnings
+    ]
+    assert bool(report.warnings) == (orientation != 1)
+
+
+@pytest.mark.parametrize("size", ["", "<size/>", "<size><width>0</width><height>0</height></size>"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_voc__a_turned_picture_whose_record_has_no_size_is_named(tmp_path: Path, orientation: int, size: str) -> None:
+    report = convert(voc(tmp_path / "voc", orientation, size), tmp_path / "out", to="coco")
+    assert any("check the objects of train/a.jpg" in warning for warning in report.warnings) == (orientation != 1)
+
+
+def voc(root: Path, orientation: int, size: str) -> Path:
+    """The picture with a record of the stored one."""
+    picture(root / "JPEGImages" / "a.jpg", orientation)
     for folder in ("Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
     (root / "ImageSets/Main/train.txt").write_text("a\n")
@@ -135,9 +157,16 @@ def test_voc__objects_of_the_stored_picture_are_turned_with_it(tmp_path: Path, o
         f"<{side}>{value}</{side}>" for side, value in zip(("xmin", "ymin", "xmax", "ymax"), MARKED, strict=True)
     )
     (root / "Annotations/a.xml").write_text(
-        f"<annotation><size><width>{STORED[0]}</width><height>{STORED[1]}</height></size>"
-        f"<object><name>red</name><bndbox>{sides}</bndbox></object></annotation>"
+        f"<annotation>{size}<object><name>red</name><bndbox>{sides}</bndbox></object></annotation>"
     )
+    return root
+
+
+@pytest.mark.parametrize("orientation", SIDEWAYS)
+def test_voc__objects_of_the_stored_picture_are_turned_with_it(tmp_path: Path, orientation: int) -> None:
+    size = f"<size><width>{STORED[0]}</width><height>{STORED[1]}</height></size>"
+    root = voc(tmp_path / "voc", orientation, size)
+    image = root / "JPEGImages" / "a.jpg"
     report = convert(root, tmp_path / "out", to="yolo")
     left, top, right, bottom = red_part(image)
     row = [float(value) for value in (tmp_path / "out/labels/train/a.txt").read_text().split()[1:]]

@@ -29,7 +29,7 @@ OUTLINE = ("--crowds", "as-objects", "--polygons", "outline")
     ("to", "wish"),
     [
         ("yolo", DROP),
-        ("yolo", OUTLINE),
+        ("coco", OUTLINE),
         ("yolo_darknet", DROP),
         pytest.param("coco", DROP, marks=pytest.mark.sample),
         ("coco", ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ import msgspec
 from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
 from yolobg.formats.coco_records import Category, Record, Store, read_store
-from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size
+from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size, missing_split
 from yolobg.formats.elsewhere import Elsewhere
 from yolobg.formats.run_lengths import box_of, read_mask
 from yolobg.safe_names import inner_parts
@@ -38,7 +39,7 @@ class _Object(msgspec.Struct):
     bbox: list[float] | None = None
     segmentation: Any = None
     keypoints: list[float] | None = None
-    iscrowd: int = 0
+    iscrowd: int | bool = 0
     area: Any = None
 
 
@@ -86,8 +87,9 @@ class CocoContents:
                 size = (record.width, record.height) if record.width and record.height else None
                 if record.annotations and size is None:
                     size = _measured(part, record, image)
-                shapes = tuple(_shape(part, row, class_ids, size) for row in record.annotations)
-                yield Item(part.name, record.name, image, shapes, size, record.id)
+                shapes = tuple(_shape(part, record, row, class_ids, size) for row in record.annotations)
+                measured = not (record.width and record.height)
+                yield Item(part.name, record.name, image, shapes, size, record.id, measured)
 
 
 def _find(folders: Sequence[str], name: str) -> str | None:
@@ -155,12 +157,13 @@ def _has_arrays(file: Path) -> bool:
     return not wanted
 
 
-def read_coco(place: Path, images_in: Sequence[Path] = ()) -> CocoContents:
+def read_coco(place: Path, images_in: Sequence[Path] = (), *, skip_missing: bool = False) -> CocoContents:
     """Open a COCO dataset.
 
     Args:
         place: Its folder or annotations file.
         images_in: Folders to look for its images in first.
+        skip_missing: Leave out splits of which no image is there, as long as one is of another.
 
     Raises:
         DatasetError: A file is not COCO, or the files disagree about the categories.
@@ -182,7 +185,30 @@ def read_coco(place: Path, images_in: Sequence[Path] = ()) -> CocoContents:
     most = max((len(category.keypoints or ()) for category in categories.values()), default=0)
     above = tuple(i for i, number in enumerate(numbers) if _is_above(categories[number], categories.values()))
     meta = Meta(dict(enumerate(numbers)), (most, 3) if most else None, above=above)
-    return CocoContents({i: categories[number].name for i, number in enumerate(numbers)}, meta, parts)
+    there, warnings = _without_missing(parts) if skip_missing else (parts, [])
+    names = {i: categories[number].name for i, number in enumerate(numbers)}
+    return CocoContents(names, meta, there, tuple(warnings))
+
+
+def _without_missing(parts: Sequence[_Split]) -> tuple[Sequence[_Split], list[str]]:
+    """The splits but for those whose images are all missing, as long as one has an image; what to say of the others."""
+    present = {part.name: _has_images(part) for part in parts}
+    if not any(present.values()):
+        return parts, []
+    said = [
+        missing_split(part.name, part.file, sum(1 for _ in part.store.names()))
+        for part in parts
+        if not present[part.name]
+    ]
+    return [part for part in parts if present[part.name]], said
+
+
+def _has_images(part: _Split) -> bool:
+    folders = [str(folder) for folder in part.folders if folder.is_dir()]
+    elsewhere, find_elsewhere = [str(folder) for folder in part.elsewhere if folder.is_dir()], Elsewhere()
+    return any(
+        find_elsewhere(elsewhere, part.name, name) or _find(folders, name) for name in dict.fromkeys(part.store.names())
+    )
 
 
 def _is_above(category: Category, others: Iterable[Category]) -> bool:
@@ -209,19 +235,32 @@ def _measured(part: _Split, record: Record, image: str | None) -> tuple[int, int
     return image_size(Path(image))
 
 
-def _shape(part: _Split, row: tuple[int, bytes], class_ids: Mapping[int, int], size: tuple[int, int] | None) -> Shape:
+def _shape(
+    part: _Split, record: Record, row: tuple[int, bytes], class_ids: Mapping[int, int], size: tuple[int, int] | None
+) -> Shape:
     place, content = row
     try:
         read = _decode_object(content)
+        if read.category_id not in class_ids:
+            raise ValueError(f"its category {read.category_id} is not among the categories")  # noqa: TRY301
         width, height = size or (0, 0)
         return _shape_of(read, class_ids[read.category_id], width, height)
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
-        raise DatasetError(f"{part.file}: annotation number {place + 1} cannot be used: {error}") from error
+        raise DatasetError(
+            f"{part.file}: annotation number {place + 1} ({record.name}) cannot be used: {error}"
+        ) from error
 
 
 def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
-    rings, mask = _outline(read.segmentation, width, height)
-    if read.bbox is not None and len(read.bbox) == 4:  # noqa: PLR2004 - x, y, w, h
+    rings, mask, short = _outline(read.segmentation, width, height)
+    if isinstance(mask, dict) and width != height and mask.get("size") == [width, height]:
+        raise ValueError(
+            f"its mask has {width} rows of {height} pixels, and its image {height} rows of {width}: one of the two is "
+            "turned"
+        )
+    if read.bbox:
+        if len(read.bbox) != 4:  # noqa: PLR2004 - x, y, w, h
+            raise ValueError(f"its bbox has {len(read.bbox)} numbers; expected x, y, width and height")
         x, y, w, h = read.bbox
         box = ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height)
     elif rings:
@@ -234,7 +273,8 @@ def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
         raise ValueError("its key points are not x, y and visibility for each point")
     points = tuple((value / width, value / height, value)[i % 3] for i, value in enumerate(read.keypoints or ()))
     # Nobody marked a point: the list is there for its form only.
-    return Shape(class_id, box, rings, points if any(points) else (), bool(read.iscrowd), mask, _area(read.area))
+    marked = points if any(points) else ()
+    return Shape(class_id, box, rings, marked, bool(read.iscrowd), mask, _area(read.area), short)
 
 
 def _area(area: Any) -> float | None:
@@ -242,9 +282,28 @@ def _area(area: Any) -> float | None:
     return float(area) if isinstance(area, (int, float)) and 0 <= area < _LARGEST_AREA else None
 
 
-def _outline(segmentation: Any, width: int, height: int) -> tuple[tuple[tuple[float, ...], ...], object]:
-    """Rings, or a run-length code as it came. Rings of fewer than three points outline nothing, as an empty code."""
-    if isinstance(segmentation, dict) and segmentation:
-        return (), segmentation
-    rings = [ring for ring in segmentation or () if isinstance(ring, list) and len(ring) >= _RING]
-    return tuple(tuple(v / (height if i % 2 else width) for i, v in enumerate(ring)) for ring in rings), None
+def _outline(segmentation: Any, width: int, height: int) -> tuple[tuple[tuple[float, ...], ...], object, int]:
+    """Rings, or a run-length code as it came; and how many rings of fewer than three points were left out.
+
+    Raises:
+        ValueError: It is neither of them, and not empty.
+    """
+    if isinstance(segmentation, list) and len(segmentation) == 1 and isinstance(segmentation[0], dict):
+        segmentation = segmentation[0]
+    if segmentation in (None, [], {}, ""):
+        return (), None, 0
+    if isinstance(segmentation, dict) and "counts" in segmentation:
+        return (), segmentation, 0
+    if not isinstance(segmentation, list) or not all(map(_is_ring, segmentation)):
+        raise ValueError("its segmentation is neither rings of numbers nor a mask")
+    odd = next((ring for ring in segmentation if len(ring) % 2), None)
+    if odd is not None:
+        raise ValueError(f"a ring of its segmentation has {len(odd)} numbers; expected x and y of each point")
+    rings = [ring for ring in segmentation if len(ring) >= _RING]
+    short = sum(0 < len(ring) < _RING for ring in segmentation)
+    return tuple(tuple(v / (height if i % 2 else width) for i, v in enumerate(ring)) for ring in rings), None, short
+
+
+def _is_ring(ring: Any) -> bool:
+    """Whether it is a list of finite numbers; an empty one outlines nothing."""
+    return isinstance(ring, list) and all(type(value) in (int, float) and math.isfinite(value) for value in ring)

@@ -7,6 +7,8 @@ megabyte and has no name: it is gone with the process, whatever ends it.
 from __future__ import annotations
 
 import itertools
+import mmap
+import re
 import sqlite3
 import weakref
 from codecs import BOM_UTF8
@@ -22,6 +24,9 @@ from yolobg.files import map_file
 __all__ = ["Category", "Record", "Store", "read_store"]
 
 _CACHE_KIB = 512
+_BYTE = re.compile(r"\(byte (\d+)\)")
+# After a minus msgspec tells the byte behind it.
+_NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _BEGIN = (
     "PRAGMA journal_mode = OFF",
     f"PRAGMA cache_size = -{_CACHE_KIB}",
@@ -152,7 +157,11 @@ def read_store(file: Path) -> Store:
         store = Store()
         with map_file(file) as data:
             start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
-            store.add(msgspec.json.decode(memoryview(data)[start:], type=_Document, strict=False))
+            try:
+                document = msgspec.json.decode(memoryview(data)[start:], type=_Document, strict=False)
+            except msgspec.DecodeError as error:
+                raise ValueError(_why_malformed(str(error), data, start)) from error
+            store.add(document)
         store.finish()
     except sqlite3.IntegrityError as error:
         raise DatasetError(f"{file}: two images have the same id") from error
@@ -168,3 +177,13 @@ def read_store(file: Path) -> Store:
     except (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise DatasetError(f"{file}: not a COCO annotations file: {error}") from error
     return store
+
+
+def _why_malformed(said: str, data: bytes | mmap.mmap, start: int) -> str:
+    """What msgspec says of a file; or which word it met in place of a number, as Python writes them into JSON."""
+    place = _BYTE.search(said)
+    at = start + int(place[1]) if place else 0
+    met = _NO_NUMBER.match(data, at - (data[at - 1 : at] == b"-")) if at else None
+    if met is None:
+        return said
+    return f"{met[0].decode()} (byte {met.start()}) is no number in JSON; put one in its place, or take it out"

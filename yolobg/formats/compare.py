@@ -27,11 +27,14 @@ class Survey:
         counts: What reports tell.
         several: Objects whose outline has several rings.
         mixed: Images with both polygons and boxes.
+        mixed_splits: Splits with both, in one image or in several.
         crowd_masks: Crowd regions that are run-length masks.
         crowd_outlines: Crowd regions whose outline has several rings.
         unmarked_outside: Key points that nobody marked, at a place for which trainers drop the image.
         flat: Objects without width or height.
         first_flat: The first image with one, as split and name.
+        short_rings: Rings of fewer than three points, which the reader left out.
+        first_short: The first image with one, as split and name.
         appearance: Class ids in the order in which they are first met.
         used: Class ids that objects or crowd regions have.
     """
@@ -39,11 +42,14 @@ class Survey:
     counts: FormatCounts
     several: int = 0
     mixed: int = 0
+    mixed_splits: tuple[str, ...] = ()
     crowd_masks: int = 0
     crowd_outlines: int = 0
     unmarked_outside: int = 0
     flat: int = 0
     first_flat: str = ""
+    short_rings: int = 0
+    first_short: str = ""
     appearance: tuple[int, ...] = ()
     used: frozenset[int] = frozenset()
 
@@ -54,7 +60,9 @@ class _Sum:
     splits: Counter[str] = field(default_factory=Counter)
     appearance: dict[int, None] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
+    kinds: dict[str, set[Kind]] = field(default_factory=dict)
     first_flat: str = ""
+    first_short: str = ""
 
     def add(self, item: Item) -> None:
         numbers, objects = self.numbers, [shape for shape in item.shapes if not shape.crowd]
@@ -74,9 +82,14 @@ class _Sum:
             if not shape.crowd and min(shape.box[2:]) <= 0:
                 numbers["flat"] += 1
                 self.first_flat = self.first_flat or f"{item.split}/{item.name}"
+            if shape.short_rings:
+                numbers["short_rings"] += shape.short_rings
+                self.first_short = self.first_short or f"{item.split}/{item.name}"
             numbers["crowd_masks"] += shape.crowd and shape.mask is not None
             numbers["crowd_outlines"] += shape.crowd and len(shape.polygons) > 1
-        numbers["mixed"] += len({shape.kind for shape in objects}) > 1
+        kinds = {shape.kind for shape in objects}
+        self.kinds.setdefault(item.split, set()).update(kinds)
+        numbers["mixed"] += len(kinds) > 1
 
     def counts(self, splits: Iterable[str], names: Mapping[int, str]) -> FormatCounts:
         n = self.numbers
@@ -104,11 +117,14 @@ def survey(contents: Contents) -> Survey:
         counts,
         several=n["several"],
         mixed=n["mixed"],
+        mixed_splits=tuple(sorted(split for split, kinds in total.kinds.items() if len(kinds) > 1)),
         crowd_masks=n["crowd_masks"],
         crowd_outlines=n["crowd_outlines"],
         unmarked_outside=n["unmarked_outside"],
         flat=n["flat"],
         first_flat=total.first_flat,
+        short_rings=n["short_rings"],
+        first_short=total.first_short,
         appearance=tuple(total.appearance),
         used=frozenset(total.used),
     )

@@ -24,6 +24,7 @@ __all__ = [
     "box_around",
     "image_size",
     "item_order",
+    "missing_split",
     "noted_turn",
     "size_of",
     "stem_of",
@@ -54,6 +55,7 @@ class Shape:
         crowd: Whether it is a region with many objects rather than one object.
         mask: A run-length code as COCO writes it, kept as it came: a crowd region's, or of an object without outline.
         area: How many pixels it covers, where the source says so.
+        short_rings: How many rings of fewer than three points the source has beside those of `polygons`.
     """
 
     class_id: int
@@ -63,6 +65,7 @@ class Shape:
     crowd: bool = False
     mask: object = None
     area: float | None = None
+    short_rings: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -81,6 +84,7 @@ class Item:
         shapes: Its objects in the order of the file; none but crowd regions make it a background.
         size: Width and height in pixels; None where it has to be asked of the file.
         source_id: The source's own number of the image, to be kept where the target has numbers too.
+        measured: Whether the record names no size, so that `size` is the file's, as it is shown.
     """
 
     split: str
@@ -89,6 +93,7 @@ class Item:
     shapes: tuple[Shape, ...] = ()
     size: tuple[int, int] | None = None
     source_id: int | None = None
+    measured: bool = False
 
     @property
     def background(self) -> bool:
@@ -161,6 +166,12 @@ class Suffixed:
 def item_order(item: Item) -> tuple[str, str]:
     """The order in which all readers give their images."""
     return item.split, item.name
+
+
+def missing_split(split: str, file: Path, images: int) -> str:
+    """What is said of a split that is left out since none of the images that its file names is there."""
+    why = f"none of the {images:,} images that {file.name} names is there" if images else f"{file.name} names no image"
+    return f"split '{split}': {why}: the split was left out"
 
 
 def stem_of(name: str) -> str:

@@ -106,7 +106,9 @@ def convert(
     _check_target(place, given)
     wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {}, drop_unused)
     folders = _image_folders(images_in, source_format)
-    contents = open_contents(given, source_format, skip_corrupt=skip_corrupt, images_in=folders)
+    contents = open_contents(
+        given, source_format, skip_corrupt=skip_corrupt, images_in=folders, skip_missing=images != "none"
+    )
     if source_format.in_pixels or not source_format.own:
         contents = Upright(contents)
     task = _Task(given, source_format, place, target_format, wish, images)
@@ -167,9 +169,14 @@ def _image_folders(images_in: Sequence[str | Path], source: Format) -> tuple[Pat
 
 
 def open_contents(
-    source: Path, format_: Format, *, skip_corrupt: bool = False, images_in: Sequence[Path] = ()
+    source: Path,
+    format_: Format,
+    *,
+    skip_corrupt: bool = False,
+    images_in: Sequence[Path] = (),
+    skip_missing: bool = False,
 ) -> Contents:
-    """Open a dataset in a known format.
+    """Open a dataset in a known format; `skip_missing` leaves out splits of COCO and VOC of which no image is there.
 
     Raises:
         DatasetError: It cannot be read.
@@ -186,9 +193,9 @@ def open_contents(
         case "yolo_darknet":
             return yolo_folders.read_darknet(folder)
         case "coco":
-            return coco_read.read_coco(source, images_in)
+            return coco_read.read_coco(source, images_in, skip_missing=skip_missing)
         case "voc":
-            return voc.read_voc(source, images_in)
+            return voc.read_voc(source, images_in, skip_missing=skip_missing)
         case name:
             from yolobg.formats import datumaro_bridge as bridge  # noqa: PLC0415 - datumaro only where it is needed
 
@@ -326,6 +333,11 @@ def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, 
         said.append(
             f"{counted(before.flat, 'object', 'have')} no width or no height, e.g. in {before.first_flat}; kept as "
             "they are"
+        )
+    if before.short_rings:
+        said.append(
+            f"{before.short_rings:,} rings of outlines have fewer than three points and were left out, e.g. in "
+            f"{before.first_short}"
         )
     return tuple(said)
 

@@ -82,12 +82,16 @@ def _masks(expected: Survey, target: Format) -> Iterator[tuple[str, str]]:
 
 
 def _either_or(expected: Survey, points: int) -> Iterator[tuple[str, str]]:
-    """YOLO labels hold boxes, or polygons, or boxes with key points; a mixture makes trainers drop the image."""
+    """YOLO labels hold boxes, or polygons, or boxes with key points.
+
+    A mixture in one image makes trainers drop it; one over the images of a split ends a training for segments.
+    """
+    remedy = "--polygons to-boxes makes all of them boxes"
     if expected.mixed:
-        yield (
-            f"{counted(expected.mixed, 'image', 'have')} both polygons and boxes",
-            "--polygons to-boxes makes all of them boxes",
-        )
+        yield f"{counted(expected.mixed, 'image', 'have')} both polygons and boxes", remedy
+    elif expected.mixed_splits:
+        shown = ", ".join(expected.mixed_splits[:5])
+        yield f"polygons in some images and boxes in others (split {shown}), which ends a segment training", remedy
     if points and expected.counts.polygons:
         yield (
             f"{counted(expected.counts.polygons, 'polygon')} beside {counted(points, 'object')} with key points",

@@ -155,10 +155,15 @@ class Changed:
         return replace(shape, key_points=tuple(points) if any(points) else ())
 
     def _outlined(self, shape: Shape, item: Item) -> Shape:
-        """An object with an outline in place of its mask; a mask without a pixel has none."""
+        """An object with an outline in place of its mask; one without a pixel stays a box where the format mixes."""
         if shape.mask is not None:
             try:
-                shape = replace(shape, polygons=rings_of(read_mask(shape.mask)), mask=None)
+                rings = rings_of(read_mask(shape.mask))
+                if not rings and not self.target.mixed:
+                    raise ValueError(  # noqa: TRY301 - named like every mask without an outline
+                        "its mask has no pixel, so it has no outline; take it out, or pass --polygons to-boxes"
+                    )
+                shape = replace(shape, polygons=rings, mask=None)
             except ValueError as error:
                 name = self.source.names.get(shape.class_id, shape.class_id)
                 raise DatasetError(f"{item.split}/{item.name}: a {name} cannot be used: {error}") from error

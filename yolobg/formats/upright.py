@@ -71,7 +71,9 @@ class Upright:
     def _look(self, item: Item, key: tuple[str, str]) -> None:
         if item.image is None or item.size is None or (turn := noted_turn(Path(item.image))) <= 1:
             return
-        match _which(item.size, stored_size(Path(item.image)), turn):
+        # A size that was measured says nothing of the picture that the record means.
+        which = "unclear" if item.measured else _which(item.size, stored_size(Path(item.image)), turn)
+        match which:
             case "stored":
                 self._found[key] = turn
             case "unclear" if item.shapes:

@@ -23,7 +23,7 @@ from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, size_of, stem_of
+from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, missing_split, size_of, stem_of
 from yolobg.formats.packed_rows import Packed, pack
 from yolobg.formats.place_images import Placer
 from yolobg.formats.voc_xml import VocObject, read_annotation
@@ -64,16 +64,18 @@ class VocContents:
         """Every image, in `item_order`."""
         ids = {name: class_id for class_id, name in self.names.items()}
         for split, name, image in self.listed:
-            size, shapes = _read_xml(self.root / "Annotations" / f"{stem_of(name)}.xml", ids, image or None)
-            yield Item(split, name, image or None, shapes, size)
+            xml = self.root / "Annotations" / f"{stem_of(name)}.xml"
+            size, shapes, measured = _read_xml(xml, ids, image or None)
+            yield Item(split, name, image or None, shapes, size, measured=measured)
 
 
-def read_voc(root: Path, images_in: Sequence[Path] = ()) -> VocContents:
+def read_voc(root: Path, images_in: Sequence[Path] = (), *, skip_missing: bool = False) -> VocContents:
     """Open a VOC dataset.
 
     Args:
         root: Its folder.
         images_in: Folders to look for its images in first.
+        skip_missing: Leave out splits of which no image is there, as long as one is of another.
 
     Raises:
         DatasetError: It is none, or an annotation file cannot be read.
@@ -89,7 +91,22 @@ def read_voc(root: Path, images_in: Sequence[Path] = ()) -> VocContents:
     homes = [str(folder) for folder in (*images_in, root / "JPEGImages")]
     place = _Places(root, homes, _suffixes(homes))
     listed = pack(_Listed, (entry for split in sorted(plain) for entry in _entries(place, split, plain[split])))
-    return VocContents(root, _read_names(root, listed), tuple(plain), listed)
+    names = _read_names(root, listed)
+    missing = _missing_splits(plain, listed) if skip_missing else {}
+    if missing:
+        listed = pack(_Listed, (entry for entry in listed if entry.split not in missing))
+    said = tuple(missing_split(split, plain[split], count) for split, count in missing.items())
+    return VocContents(root, names, tuple(split for split in plain if split not in missing), listed, warnings=said)
+
+
+def _missing_splits(splits: Iterable[str], listed: Iterable[_Listed]) -> dict[str, int]:
+    """The splits of which no image is there, with the number of images; none where that is so of all."""
+    there, counts = set[str](), dict.fromkeys(splits, 0)
+    for split, _, image in listed:
+        counts[split] += 1
+        if image:
+            there.add(split)
+    return {split: count for split, count in counts.items() if there and split not in there}
 
 
 def _entries(place: _Places, split: str, file: Path) -> Iterator[_Listed]:
@@ -153,15 +170,19 @@ def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     return dict(enumerate(sorted(found)))
 
 
-def _read_xml(xml: Path, ids: Mapping[str, int], image: str | None) -> tuple[tuple[int, int] | None, tuple[Shape, ...]]:
+def _read_xml(
+    xml: Path, ids: Mapping[str, int], image: str | None
+) -> tuple[tuple[int, int] | None, tuple[Shape, ...], bool]:
+    """The size, the objects, and whether the size had to be measured."""
     if not os.path.isfile(xml):  # noqa: PTH113 - whose answer for what can be no path is no
-        return None, ()
+        return None, (), False
     read = read_annotation(xml)
     try:
         size = (int(float(read.width or 0)), int(float(read.height or 0)))
-        if read.objects and not all(size):
+        measured = bool(read.objects) and not all(size)
+        if measured:
             size = _measure(xml, image)
-        return (size if all(size) else None), tuple(_shape(thing, ids, size) for thing in read.objects)
+        return (size if all(size) else None), tuple(_shape(thing, ids, size) for thing in read.objects), measured
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise DatasetError(f"{xml}: an object cannot be used: {error}") from error
 

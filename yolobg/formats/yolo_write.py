@@ -22,6 +22,7 @@ __all__ = ["DARKNET_KEYS", "write_darknet", "write_plain", "write_yolo"]
 # darknet's own keys; val is called valid there.
 DARKNET_KEYS = {"val": "valid"}
 _DIGITS = 10
+_VISIBILITIES = (0, 1, 2)
 
 
 def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
@@ -106,6 +107,12 @@ def _check_points(shape: Shape, item: Item, count: int) -> None:
             f"its dataset names {count}; fix the record, or pass --key-points drop"
         )
     for place in range(0, len(points), 3):
+        if points[place + 2] not in _VISIBILITIES:
+            raise DatasetError(
+                f"{item.split}/{item.name}: key point {place // 3 + 1} of an object of class {shape.class_id} has the "
+                f"visibility {points[place + 2]:g}, expected 0, 1 or 2; a pose training would drop the image. Fix it, "
+                "or pass --key-points drop"
+            )
         if why := why_point_outside(points[place], points[place + 1]):
             raise DatasetError(
                 f"{item.split}/{item.name}: key point {place // 3 + 1} of an object of class {shape.class_id} lies "
