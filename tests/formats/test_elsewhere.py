@@ -123,3 +123,34 @@ def test_convert__formats_that_name_their_images_refuse_it(tmp_path: Path) -> No
     make_yolo(tmp_path / "yolo", polygons=False)
     with pytest.raises(UsageError, match="yolo says itself where its images lie; only for coco, voc"):
         convert(tmp_path / "yolo", tmp_path / "out", to="coco", images_in=[tmp_path])
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "day1/a.jpg", "../../upload/1/a.jpg", "/home/me/a.jpg"])
+def test_convert__an_image_that_is_missing_is_named_as_its_record_does_with_the_places(
+    tmp_path: Path, name: str
+) -> None:
+    file = exported(tmp_path / "export", name)
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(DatasetError, match="its image is missing") as told:
+        convert(file, tmp_path / "out", to="yolo", splits=TRAIN, images_in=[tmp_path / "pictures"])
+    assert f"'{name}' is not in {tmp_path / 'pictures'}, {tmp_path / 'export'};" in str(told.value)
+
+
+def test_voc__an_image_that_is_missing_is_named_with_the_places(tmp_path: Path) -> None:
+    make_yolo(tmp_path / "yolo", polygons=False)
+    convert(tmp_path / "yolo", tmp_path / "voc", to="voc")
+    for image in (tmp_path / "voc" / "JPEGImages").rglob("*.*"):
+        image.unlink()
+    with pytest.raises(DatasetError, match="its image is missing") as told:
+        convert(tmp_path / "voc", tmp_path / "out", to="coco", images_in=[tmp_path])
+    assert f" is not in {tmp_path}, {tmp_path / 'voc' / 'JPEGImages'};" in str(told.value)
+
+
+@pytest.mark.parametrize("names", [["train/labels.json"], ["train/labels.json", "val/labels.json"], ["a/result.json"]])
+def test_convert__coco_files_in_folders_below_are_named(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / "all" / name).parent.mkdir(parents=True)
+        exported(tmp_path / "made" / name, "a.jpg").rename(tmp_path / "all" / name)
+    with pytest.raises(DatasetError, match=r"its COCO files lie in folders below \(") as told:
+        convert(tmp_path / "all", tmp_path / "out", to="yolo")
+    assert f"({', '.join(names)}); give one of them" in str(told.value)

@@ -19,6 +19,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 from ultra import python_with_ultralytics
 
+from yolobg.errors import DatasetError
 from yolobg.formats.convert import convert
 
 EXACT = 1e-6
@@ -212,3 +213,16 @@ def test_coco__crowds_and_numbers_of_the_source_are_kept(tmp_path: Path) -> None
         assert [(a["category_id"], a["segmentation"], a["bbox"]) for a in crowds[0]] == [
             (a["category_id"], a["segmentation"], a["bbox"]) for a in crowds[1]
         ]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("to", ["yolo", "yolo_darknet", "voc"])
+def test_convert__a_list_that_is_not_utf8_is_named_with_line_and_byte(tmp_path: Path, to: str, mark: bytes) -> None:
+    make_yolo(tmp_path / "source", polygons=False)
+    convert(tmp_path / "source", tmp_path / "made", to=to)
+    file = tmp_path / "made" / ("ImageSets/Main/train.txt" if to == "voc" else "train.txt")
+    if to == "yolo":
+        (tmp_path / "made" / "data.yaml").write_text("train: train.txt\nval: images/val\nnames: [a, b]\n")
+    file.write_bytes(mark + b"images/train/a.jpg\nimages/caf\xe9.jpg\n")
+    with pytest.raises(DatasetError, match=r"train\.txt: .*line 2 is none \(byte 11 of it is 0xE9\)"):
+        convert(tmp_path / "made", tmp_path / "out", to="coco")

@@ -39,9 +39,16 @@ def read_list(file: str) -> str:
         raise DatasetError(f"{file}: the list file cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{file}: not a list file: expected UTF-8 text with one image path on each line; "
-            f"a split must be a folder, a list file, or a list of those"
+            f"{file}: not a list file: expected UTF-8 text with one image path on each line, and "
+            f"{where_not_text(error)}; a split must be a folder, a list file, or a list of those"
         ) from error
+
+
+def where_not_text(error: UnicodeDecodeError) -> str:
+    """Which line and byte of it, both from 1, is not UTF-8 text."""
+    before = error.object[: error.start]
+    line, byte = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+    return f"line {line} is none (byte {byte} of it is 0x{error.object[error.start]:02X})"
 
 
 def _pieces(file: str) -> Iterator[bytes]:

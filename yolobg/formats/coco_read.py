@@ -15,12 +15,12 @@ import msgspec
 from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
 from yolobg.formats.coco_records import Category, Record, Store, read_store
-from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size, missing_split
+from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size, missing_split, not_found
 from yolobg.formats.elsewhere import Elsewhere
 from yolobg.formats.run_lengths import box_of, read_mask
 from yolobg.safe_names import inner_parts
 
-__all__ = ["COCO_NAMES", "CocoContents", "find_coco", "read_coco"]
+__all__ = ["COCO_NAMES", "CocoContents", "coco_below", "find_coco", "read_coco"]
 
 _POINT = 3
 _KINDS = ("instances", "person_keypoints")
@@ -89,7 +89,8 @@ class CocoContents:
                     size = _measured(part, record, image)
                 shapes = tuple(_shape(part, record, row, class_ids, size) for row in record.annotations)
                 measured = not (record.width and record.height)
-                yield Item(part.name, record.name, image, shapes, size, record.id, measured)
+                sought = "" if image else not_found(record.name, list(dict.fromkeys([*elsewhere, *folders])))
+                yield Item(part.name, record.name, image, shapes, size, record.id, measured, sought)
 
 
 def _find(folders: Sequence[str], name: str) -> str | None:
@@ -140,6 +141,20 @@ def _find_one(place: Path) -> Path | None:
             f"{place}: {len(meant)} COCO files ({shown}), none of them called instances_*.json; give the one you mean"
         )
     return meant[0] if meant else None
+
+
+def coco_below(place: Path) -> str:
+    """What to do where COCO files of any name lie in folders below, as train/labels.json; empty where none does."""
+    files = [file for file in sorted(place.glob("*/*.json"))[: _MOST_NAMED + 1] if file.is_file()]
+    meant = [file for file in files if _has_arrays(file)] if len(files) <= _MOST_NAMED else []
+    if not meant:
+        return ""
+    shown = ", ".join(file.relative_to(place).as_posix() for file in meant[:3])
+    names = ", ".join(f"instances_{file.parent.name}.json" for file in meant[:3])
+    return (
+        f"its COCO files lie in folders below ({shown}); give one of them, or put them into {place.name}/annotations "
+        f"as {names}"
+    )
 
 
 def _has_arrays(file: Path) -> bool:

@@ -5,7 +5,7 @@ Nothing here touches the disk but what reads the header of one image.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,6 +25,7 @@ __all__ = [
     "image_size",
     "item_order",
     "missing_split",
+    "not_found",
     "noted_turn",
     "size_of",
     "stem_of",
@@ -41,6 +42,7 @@ EXIF_SIDEWAYS = (5, 6, 7, 8)
 _TIFF_SIZE = (256, 257)
 _APP1, _START_OF_SCAN = 0xE1, 0xDA
 _HEAD_BYTES = 1 << 12
+_FOLDERS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Item:
         shapes: Its objects in the order of the file; none but crowd regions make it a background.
         size: Width and height in pixels; None where it has to be asked of the file.
         source_id: The source's own number of the image, to be kept where the target has numbers too.
+        sought: Where the image file was looked for, where there is none.
         measured: Whether the record names no size, so that `size` is the file's, as it is shown.
     """
 
@@ -94,6 +97,7 @@ class Item:
     size: tuple[int, int] | None = None
     source_id: int | None = None
     measured: bool = False
+    sought: str = ""
 
     @property
     def background(self) -> bool:
@@ -166,6 +170,12 @@ class Suffixed:
 def item_order(item: Item) -> tuple[str, str]:
     """The order in which all readers give their images."""
     return item.split, item.name
+
+
+def not_found(name: str, folders: Sequence[str]) -> str:
+    """What is said of an image that is in none of the folders that there are for it, by the name in its record."""
+    few = ", ".join(folders[:_FOLDERS_SHOWN]) + (" and more" if len(folders) > _FOLDERS_SHOWN else "")
+    return f"'{name}' is not in {few}" if folders else f"'{name}' has no folder to be looked for in"
 
 
 def missing_split(split: str, file: Path, images: int) -> str:

@@ -72,8 +72,9 @@ class Placer:
         if self.mode == "none":
             return
         if item.image is None:
+            why = f": {item.sought}" if item.sought else ""
             raise DatasetError(
-                f"{item.split}/{item.name}: its image is missing; name the folder with --images DIR, or pass "
+                f"{item.split}/{item.name}: its image is missing{why}; name the folder with --images DIR, or pass "
                 "--images none to convert the annotations only"
             )
         self._home(destination)

@@ -17,7 +17,7 @@ from typing import Literal
 from yolobg.dataset.data_yaml import find_data_yaml
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.files import read_ordinary
-from yolobg.formats.coco_read import COCO_NAMES, find_coco
+from yolobg.formats.coco_read import COCO_NAMES, coco_below, find_coco
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
 __all__ = ["OWN", "Format", "all_formats", "detect_format", "detect_own", "find_dataset_yaml", "get_format"]
@@ -118,6 +118,8 @@ def detect_format(source: Path) -> Format:
             f"{source}: no such file or folder; give the dataset's folder, data.yaml or annotations file"
         )
     if name is None:
+        if source.is_dir() and (below := coco_below(source)):
+            raise DatasetError(f"{source}: {below}")
         raise DatasetError(
             f"{source}: cannot tell which format this is; name it with --from, one of {', '.join(all_formats())}"
         )

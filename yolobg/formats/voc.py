@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES
+from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, where_not_text
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
-from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, missing_split, size_of, stem_of
+from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, missing_split, not_found, size_of, stem_of
 from yolobg.formats.packed_rows import Packed, pack
 from yolobg.formats.place_images import Placer
 from yolobg.formats.voc_xml import VocObject, read_annotation
@@ -53,6 +53,7 @@ class VocContents:
     names: Mapping[int, str]
     splits: tuple[str, ...]
     listed: Packed[_Listed]
+    homes: tuple[str, ...]
     meta: Meta = field(default_factory=Meta)
     warnings: tuple[str, ...] = ()
 
@@ -66,7 +67,8 @@ class VocContents:
         for split, name, image in self.listed:
             xml = self.root / "Annotations" / f"{stem_of(name)}.xml"
             size, shapes, measured = _read_xml(xml, ids, image or None)
-            yield Item(split, name, image or None, shapes, size, measured=measured)
+            sought = "" if image else not_found(stem_of(name), self.homes)
+            yield Item(split, name, image or None, shapes, size, measured=measured, sought=sought)
 
 
 def read_voc(root: Path, images_in: Sequence[Path] = (), *, skip_missing: bool = False) -> VocContents:
@@ -96,7 +98,9 @@ def read_voc(root: Path, images_in: Sequence[Path] = (), *, skip_missing: bool =
     if missing:
         listed = pack(_Listed, (entry for entry in listed if entry.split not in missing))
     said = tuple(missing_split(split, plain[split], count) for split, count in missing.items())
-    return VocContents(root, names, tuple(split for split in plain if split not in missing), listed, warnings=said)
+    return VocContents(
+        root, names, tuple(split for split in plain if split not in missing), listed, tuple(homes), warnings=said
+    )
 
 
 def _missing_splits(splits: Iterable[str], listed: Iterable[_Listed]) -> dict[str, int]:
@@ -121,8 +125,12 @@ def _entries(place: _Places, split: str, file: Path) -> Iterator[_Listed]:
 def _lines(file: Path) -> list[str]:
     try:
         return read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: cannot be read: {error}") from error
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"{file}: expected UTF-8 text, and {where_not_text(error)}; save the file as UTF-8"
+        ) from error
 
 
 class _Places(NamedTuple):

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, Walk
+from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, Walk, where_not_text
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
@@ -142,8 +142,12 @@ def _below(folder: Path, place: str) -> Path:
 def _lines(file: Path) -> list[str]:
     try:
         text = read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: cannot be read: {error}") from error
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"{file}: expected UTF-8 text, and {where_not_text(error)}; save the file as UTF-8"
+        ) from error
     return [line for line in text.splitlines() if line.strip()]
 
 
