@@ -84,6 +84,8 @@ class Drawn:
 def datasets(draw: st.DrawFn, *, polygons: bool = True) -> Drawn:
     names = draw(CLASS_NAMES)
     keys = draw(st.lists(st.tuples(st.sampled_from(["train", "val", "test"]), NAMES), min_size=1, max_size=7))
+    # Polygons in some images of a split and boxes in others are refused.
+    shapes = {split: rings() if polygons and draw(st.booleans()) else boxes() for split in ("train", "val", "test")}
     images: dict[Key, list[tuple[int, Row]] | None] = {}
     labels = set[Key]()
     for split, stem in keys:
@@ -91,9 +93,8 @@ def datasets(draw: st.DrawFn, *, polygons: bool = True) -> Drawn:
         if (split, stem) in labels or any(_within(stem, other) for where, other in labels if where == split):
             continue
         labels.add((split, stem))
-        shape = rings() if polygons and draw(st.booleans()) else boxes()
         ids = st.integers(0, len(names) - 1)
-        rows = draw(st.one_of(st.none(), st.just([]), st.lists(st.tuples(ids, shape), min_size=1, max_size=4)))
+        rows = draw(st.one_of(st.none(), st.just([]), st.lists(st.tuples(ids, shapes[split]), min_size=1, max_size=4)))
         images[split, stem + draw(st.sampled_from(SUFFIXES))] = rows
     return Drawn(names, images)
 

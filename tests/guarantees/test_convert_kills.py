@@ -29,7 +29,7 @@ OUTLINE = ("--crowds", "as-objects", "--polygons", "outline")
     ("to", "wish"),
     [
         ("yolo", DROP),
-        ("coco", OUTLINE),
+        ("yolo", OUTLINE),
         ("yolo_darknet", DROP),
         pytest.param("coco", DROP, marks=pytest.mark.sample),
         ("coco", ()),
@@ -39,7 +39,7 @@ OUTLINE = ("--crowds", "as-objects", "--polygons", "outline")
 def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(
     scratch: Path, kill_server: KillServer, to: str, wish: tuple[str, ...]
 ) -> None:
-    make_coco(scratch / "made")
+    make_coco(scratch / "made", outlines=wish == OUTLINE)
     source, home = scratch / "made" / "coco", scratch / "home"
     home.mkdir()
     before = tree(source)

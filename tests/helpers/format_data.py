@@ -67,9 +67,9 @@ def make_yolo(root: Path, *, polygons: bool, every: bool = False) -> Truths:
     return truths
 
 
-def make_coco(root: Path) -> Truths:
-    """Write the dataset with boxes as COCO, and one more image that holds a crowd region alone."""
-    truths = make_yolo(root / "yolo", polygons=False)
+def make_coco(root: Path, *, outlines: bool = False) -> Truths:
+    """Write the dataset with boxes, or outlines, as COCO, and one more image that holds a crowd region alone."""
+    truths = make_yolo(root / "yolo", polygons=outlines, every=outlines)
     truths[CROWD] = []
     for split in ("train", "val"):
         images, annotations = [], []
@@ -131,5 +131,6 @@ def _record(truth: Truth, image_id: int, size: tuple[int, int]) -> dict[str, obj
     ids = {name: i for i, name in NAMES.items()}
     x, y, w, h = truth.box
     box = [(x - w / 2) * size[0], (y - h / 2) * size[1], w * size[0], h * size[1]]
+    ring = [share * size[place % 2] for place, share in enumerate(truth.ring)]
     return {"image_id": image_id, "category_id": ids[truth.name] * 10 + 1, "bbox": box, "area": box[2] * box[3],
-            "segmentation": [], "iscrowd": 0}  # fmt: skip
+            "segmentation": [ring] if ring else [], "iscrowd": 0}  # fmt: skip
