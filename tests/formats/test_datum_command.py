@@ -22,7 +22,7 @@ FENCE = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def documented() -> list[str]:
     """The commands of the section about datumaro's own, line by line."""
     text = (REPOSITORY / "docs" / "formats.md").read_text("utf-8")
-    section = text.partition("\n## With datumaro's own command\n")[2].partition("\n## ")[0]
+    section = text.partition("\n## A background dataset, with and without datumaro\n")[2].partition("\n## ")[0]
     return [line for block in FENCE.findall(section) for line in block.splitlines()]
 
 
@@ -68,21 +68,18 @@ def test_documented_lines__run_as_they_stand_there(tmp_path: Path, datum: str) -
 
 
 def test_datum__loses_what_the_document_says(tmp_path: Path, datum: str) -> None:
-    labels = {
-        "box": "0 0.512345 0.5 0.2 0.2\n",
-        "blank": "\n",
-        "missing": None,
-        "empty": "",
-        "wide": "0  0.5 0.5 0.2 0.2\n",
-        "polygon": "0 0.1 0.1 0.9 0.1 0.9 0.9\n",
+    none = {"blank": "\n", "missing": None, "empty": ""}
+    labels: dict[str, dict[str, str | None]] = {
+        "train": {"box": "0 0.512345 0.5 0.2 0.2\n", "wide": "0  0.5 0.5 0.2 0.2\n", **none},
+        "val": {"polygon": "0 0.1 0.1 0.9 0.1 0.9 0.9\n", **none},
     }
-    for number, (split, (name, rows)) in enumerate((s, entry) for s in ("train", "val") for entry in labels.items()):
+    for number, (split, name) in enumerate((split, name) for split in labels for name in labels[split]):
         image = tmp_path / "mine" / "images" / split / f"{name}.jpg"
         image.parent.mkdir(parents=True, exist_ok=True)
         picture(image, number)
         label = tmp_path / "mine" / "labels" / split / f"{name}.txt"
         label.parent.mkdir(parents=True, exist_ok=True)
-        if rows is not None:
+        if (rows := labels[split][name]) is not None:
             label.write_text(rows)
     (tmp_path / "mine" / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat]\n")
     line = "datum convert -i mine -if yolo -f yolo_ultralytics -o out -- --save-media"
@@ -92,5 +89,5 @@ def test_datum__loses_what_the_document_says(tmp_path: Path, datum: str) -> None
     assert (tmp_path / "out" / "labels" / "train" / "box.txt").read_text().split()[1] != "0.512345"
     ours = run(tmp_path, datum, "yolobg convert mine ours --to yolo")
     assert ours.returncode == 0, ours.stderr
-    assert {path.stem for path in (tmp_path / "ours" / "images").rglob("*.jpg")} == labels.keys()
-    assert (tmp_path / "ours" / "labels" / "train" / "box.txt").read_text() == labels["box"]
+    assert {path.stem for path in (tmp_path / "ours" / "images").rglob("*.jpg")} == {*labels["train"], *labels["val"]}
+    assert (tmp_path / "ours" / "labels" / "train" / "box.txt").read_text() == labels["train"]["box"]
