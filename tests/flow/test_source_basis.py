@@ -81,3 +81,37 @@ def test_folder__of_bare_images_is_told_and_one_with_blank_labels_is_not(
             (pool / ("labels" if labels == "blank" else "images") / f"p{i}.txt").write_bytes(b"")
     warnings = yolobg.plan(dataset, source=str(pool), count=1).warnings
     assert [NOTHING in warning for warning in warnings] == ([True] if labels == "none" else [])
+
+
+@pytest.mark.parametrize("kind", ["data.yaml", "coco"])
+@pytest.mark.parametrize("names", [OWN, COCO])
+def test_folder__with_class_names_and_no_annotation_is_told_and_has_no_figure(
+    dataset: Path, tmp_path: Path, names: list[str], kind: str
+) -> None:
+    pool = tmp_path / "pool"
+    (pool / "images").mkdir(parents=True)
+    for i, name in enumerate(names):
+        (pool / "images" / name).write_bytes(picture(20 + i))
+    if kind == "data.yaml":
+        (pool / "data.yaml").write_text("names: [dog, cat]\ntrain: images\nval: images\n")
+    else:
+        categories = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
+        images = [{"id": i, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(names)]
+        records = {"images": images, "annotations": [], "categories": categories}
+        (pool / "result.json").write_text(json.dumps(records))
+    made = yolobg.plan(dataset, source=str(pool), count=1)
+    assert NOTHING in made.warnings[0]
+    assert made.report.source is not None
+    assert made.report.source.expected_contamination is None
+
+
+def test_folder__with_one_blank_label_or_one_object_is_not_told(dataset: Path, tmp_path: Path) -> None:
+    pool = tmp_path / "pool"
+    for kind in ("images", "labels"):
+        (pool / kind).mkdir(parents=True)
+    for i, name in enumerate(COCO):
+        (pool / "images" / name).write_bytes(picture(20 + i))
+    (pool / "data.yaml").write_text("names: [dog, cat]\ntrain: images\nval: images\n")
+    for content in (b"", b"1 .5 .5 .1 .1\n"):
+        (pool / "labels" / f"{Path(COCO[0]).stem}.txt").write_bytes(content)
+        assert not any(NOTHING in warning for warning in yolobg.plan(dataset, source=str(pool), count=1).warnings)

@@ -275,3 +275,40 @@ def test_command__classes_of_a_folder(dataset: Path, tmp_path: Path, bare: Path)
     shown = run(dataset, "--source", bare)
     assert (shown.returncode, "6 of 6 images stay eligible" in shown.stdout) == (0, True)
     assert run("--names", "zebra", "--source", pool, "--json").returncode == 0
+
+
+@pytest.mark.parametrize("place", [".annotations/result.json", "sub/.meta/deep/result.json", "sub/.coco/more.JSON"])
+@pytest.mark.parametrize("kind", ["bare", "blank labels", "data.yaml"])
+def test_augment__stops_where_records_lie_in_a_hidden_folder(
+    dataset: Path, tmp_path: Path, bare: Path, place: str, kind: str
+) -> None:
+    pool = bare if kind == "bare" else annotated(tmp_path / "p", "[zebra]" if kind == "data.yaml" else "", {"a": ""})
+    name = next(file for file in pool.rglob("*.jpg")).name
+    if kind == "data.yaml":
+        shutil.rmtree(pool / "labels")
+    records = {
+        "images": [{"id": 1, "file_name": name}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
+        "categories": [{"id": 1, "name": "zebra"}],
+    }
+    (pool / place).parent.mkdir(parents=True)
+    (pool / place).write_text(json.dumps(records))
+    with pytest.raises(AnnotationsError, match="not understood") as stopped:
+        yolobg.plan(dataset, source=str(pool), count=1)
+    assert str(Path(place)) in str(stopped.value)
+
+
+def test_augment__hidden_folders_of_programs_are_no_records(dataset: Path, bare: Path) -> None:
+    for place, content in {
+        ".git/a.json": '{"annotations": [{"bbox": [1, 1, 2, 2]}]}',
+        ".yolobg/manifest.json": '{"objects": []}',
+        ".vscode/settings.json": '{"editor.tabSize": 4}',
+        ".cache/huggingface/download/a.jpg.metadata": "0123abc\n1.5\n",
+        ".ipynb_checkpoints/x-checkpoint.ipynb": '{"cells": []}',
+        ".thumbnails/a.jpg": "x",
+    }.items():
+        (bare / place).parent.mkdir(parents=True, exist_ok=True)
+        (bare / place).write_text(content)
+    source = yolobg.plan(dataset, source=str(bare), count=1).report.source
+    assert source is not None
+    assert source.images == 6

@@ -24,6 +24,8 @@ _PIECE_BYTES = 1 << 20
 # means, and few enough to be listed.
 MOST_REPEATED_FOLDERS = 100_000
 MOST_REPEATED_IMAGES = 10_000_000
+# Hidden folders of programs, which hold nothing that a person keeps about images.
+_PROGRAMS = frozenset({".cache", ".git", ".hg", ".svn", ".venv", ".yolobg"})
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -80,7 +82,8 @@ class Walk:
     to the same one; a folder inside itself is not, which Ultralytics does until the system's limit on links.
 
     Args:
-        others: Whether files that are no images are listed too.
+        others: Whether files that are no images are listed too, those in hidden folders included: a person may keep
+            annotations there.
 
     Attributes:
         images: Paths in no particular order; whatever has an image's name is there, also a folder.
@@ -144,6 +147,8 @@ class Walk:
             for entry in entries:
                 name = entry.name
                 if name[0] == ".":
+                    if self._wants_others and name not in _PROGRAMS and entry.is_dir():
+                        self._list_hidden(start + name)
                     continue
                 image = is_image(name) and "." in name
                 if entry.is_dir():
@@ -157,6 +162,12 @@ class Walk:
                 elif self._wants_others and entry.is_file():
                     self.others.append(start + name)
         return below
+
+    def _list_hidden(self, folder: str) -> None:
+        """Take the other files of a hidden folder and of all below it."""
+        for here, below, files in os.walk(folder, onerror=lambda error: self.closed.append(str(error.filename))):
+            below[:] = [name for name in below if name not in _PROGRAMS]
+            self.others += [os.path.join(here, name) for name in files if name[0] != "." and not is_image(name)]  # noqa: PTH118
 
 
 class Folders:

@@ -17,13 +17,16 @@ _LOOKED_AT = 50
 def is_coco(source: Source, catalog: Catalog, ids: Sequence[int]) -> bool:
     """Whether the images are COCO's, so that the figures of its human re-checks hold for them.
 
-    They are if the source is COCO's own, or if its categories are COCO's and its files have COCO's names, as in a part
-    of it or a copy. Another's annotations may be better or worse, whatever their categories are called.
+    They are if the source is COCO's own, or if its categories are COCO's, some image has one of them, and its files
+    have COCO's names, as in a part of it or a copy. Another's annotations may be better or worse, whatever their
+    categories are called.
     """
     if source.annotations.official:
         return True
     names = {category.name for category in catalog.categories}
-    if source.plain or not names or not names <= {category.name for category in coco_categories()}:
+    if source.plain or not any(category.images for category in catalog.categories):
+        return False
+    if not names <= {category.name for category in coco_categories()}:
         return False
     files = catalog.file_names(ids[:_LOOKED_AT])
     return bool(files) and all(coco_id(_stem(name)) is not None for name in files)

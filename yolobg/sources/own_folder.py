@@ -188,7 +188,13 @@ def _annotated(folder: Path, walk: Walk, contents: Contents, *, unlabelled: bool
             f"--source {folder}: its classes {', '.join(unclear[:5])} may be anything, so images with one of them are "
             "left out",
         )
-    return _Read(dict(contents.names), found, warnings=warnings, unclear=unclear)
+    nothing_said = not (held or unread.strays or unread.captions or _has_blank_labels(contents))
+    return _Read(dict(contents.names), found, warnings=warnings, unclear=unclear, silent=nothing_said)
+
+
+def _has_blank_labels(contents: Contents) -> bool:
+    """Whether a file of its own says of an image that it shows nothing, in a dataset without one object."""
+    return not isinstance(contents, CocoContents) and bool(_stated(contents))
 
 
 def _stated(contents: Contents) -> set[str]:
