@@ -312,3 +312,55 @@ def test_augment__hidden_folders_of_programs_are_no_records(dataset: Path, bare:
     source = yolobg.plan(dataset, source=str(bare), count=1).report.source
     assert source is not None
     assert source.images == 6
+
+
+def listed(pool: Path, kind: str, names: list[str]) -> str:
+    """Records of images by these names, beside images of another list; returns the folder that images belong in."""
+    if kind == "voc":
+        for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+            (pool / folder).mkdir(parents=True)
+        (pool / "ImageSets" / "Main" / "train.txt").write_text("".join(f"{Path(n).stem}\n" for n in names))
+        (pool / "labelmap.txt").write_text("background:0,0,0::\nmango:1,1,1::\n")
+        return "JPEGImages"
+    (pool / "images").mkdir(parents=True)
+    images = [{"id": i, "file_name": name, "width": 64, "height": 48} for i, name in enumerate(names)]
+    objects = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 1, 5, 5]}]
+    categories = [{"id": 1, "name": "mango"}]
+    (pool / "result.json").write_text(json.dumps({"images": images, "annotations": objects, "categories": categories}))
+    return "images"
+
+
+@pytest.mark.parametrize("kind", ["voc", "coco"])
+def test_augment__records_without_their_image_are_counted_and_named(dataset: Path, tmp_path: Path, kind: str) -> None:
+    place = listed(tmp_path / "pool", kind, ["a.jpg", "b.jpg", "gone1.jpg", "gone2.jpg"])
+    for number, name in enumerate(("a", "b")):
+        picture(tmp_path / "pool" / place / f"{name}.jpg", 60 + number)
+    warnings = " ".join(yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1).warnings)
+    assert "2 records name images that are not there, for example gone1.jpg" in warnings
+    assert str(tmp_path / "pool" / place) in warnings
+    for name in ("a", "b"):
+        (tmp_path / "pool" / place / f"{name}.jpg").rename(tmp_path / "pool" / place / f"other-{name}.jpg")
+    with pytest.raises(AnnotationsError, match=r"name no image that is in it.* 2: 4 records .* a\.jpg \(looked in"):
+        yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1)
+
+
+def test_augment__records_without_a_class_name_the_folder(dataset: Path, tmp_path: Path) -> None:
+    place = listed(tmp_path / "pool", "voc", ["a.jpg"])
+    picture(tmp_path / "pool" / place / "a.jpg", 60)
+    (tmp_path / "pool" / "labelmap.txt").unlink()
+    with pytest.raises(AnnotationsError, match="pool: its records name no class") as stopped:
+        yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1)
+    assert "cache" not in str(stopped.value)
+    assert yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1, unlabelled=True).report.target.needed == 1
+
+
+@pytest.mark.parametrize("objects", [[{"image_id": 0, "segments_info": []}], [{"image_id": 0, "bbox": "x"}]])
+def test_augment__records_that_cannot_be_read_say_the_way_on(
+    dataset: Path, tmp_path: Path, objects: list[dict[str, object]]
+) -> None:
+    place = listed(tmp_path / "pool", "coco", ["a.jpg"])
+    picture(tmp_path / "pool" / place / "a.jpg", 60)
+    records = json.loads((tmp_path / "pool" / "result.json").read_text())
+    (tmp_path / "pool" / "result.json").write_text(json.dumps({**records, "annotations": objects}))
+    with pytest.raises(yolobg.YolobgError, match=r"--source .*--unlabelled"):
+        yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1)

@@ -147,8 +147,7 @@ class Walk:
             for entry in entries:
                 name = entry.name
                 if name[0] == ".":
-                    if self._wants_others and name not in _PROGRAMS and entry.is_dir():
-                        self._list_hidden(start + name)
+                    self._list_hidden(entry, start)
                     continue
                 image = is_image(name) and "." in name
                 if entry.is_dir():
@@ -163,9 +162,13 @@ class Walk:
                     self.others.append(start + name)
         return below
 
-    def _list_hidden(self, folder: str) -> None:
+    def _list_hidden(self, entry: os.DirEntry[str], start: str) -> None:
         """Take the other files of a hidden folder and of all below it."""
-        for here, below, files in os.walk(folder, onerror=lambda error: self.closed.append(str(error.filename))):
+        if not self._wants_others or entry.name in _PROGRAMS or not entry.is_dir():
+            return
+        for here, below, files in os.walk(
+            start + entry.name, onerror=lambda error: self.closed.append(str(error.filename))
+        ):
             below[:] = [name for name in below if name not in _PROGRAMS]
             self.others += [os.path.join(here, name) for name in files if name[0] != "." and not is_image(name)]  # noqa: PTH118
 

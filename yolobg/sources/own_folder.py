@@ -33,6 +33,7 @@ from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import opaque as says_nothing
 from yolobg.matching.words import clean
 from yolobg.sources.cache_folder import keep_list
+from yolobg.sources.lost_images import say_lost
 from yolobg.wording import counted
 
 __all__ = ["Pool", "read_pool"]
@@ -138,6 +139,7 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
     """The folder as a dataset of one of our formats; None where it cannot be read so, and the user has said enough."""
     try:
         contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
+        found, lost = _held(folder, contents)
     except DatasetError as error:
         # Labels beside the images are seen without it; of several other files, some may have been understood.
         if not own.startswith("yolo") and not (own == "coco" and len(find_coco(folder)) == 1):
@@ -145,14 +147,15 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
         if not unlabelled:
             raise DatasetError(f"--source {folder}: {error}. {_WAY_ON}") from error
         return None
-    read = _annotated(folder, walk, contents, unlabelled=unlabelled)
-    if read.found or not walk.images:
+    read = _annotated(folder, walk, contents, found, lost, unlabelled=unlabelled)
+    if (read.found and read.names) or not walk.images:
         return read
-    if not unlabelled:
-        raise AnnotationsError(
-            f"--source {folder}: its records name no image that is in it, but there are {len(walk.images):,}. {_WAY_ON}"
-        )
-    return None
+    if unlabelled:
+        return None
+    why = "its records name no class, so nothing says what its images show"
+    if not read.found:
+        why = f"its records name no image that is in it, but there are {len(walk.images):,}"
+    raise AnnotationsError(f"--source {folder}: {why}{f': {lost}' if lost else ''}. {_WAY_ON}")
 
 
 def _own_format(folder: Path) -> tuple[str | None, str]:
@@ -166,9 +169,10 @@ def _own_format(folder: Path) -> tuple[str | None, str]:
     return own, "there is no data.yaml or classes.txt that names them"
 
 
-def _annotated(folder: Path, walk: Walk, contents: Contents, *, unlabelled: bool) -> _Read:
+def _annotated(
+    folder: Path, walk: Walk, contents: Contents, found: list[_Found], lost: str, *, unlabelled: bool
+) -> _Read:
     """A dataset that was read; what lies beside it counts where it says nothing about images."""
-    found = list(_held(contents))
     held = [entry.image for entry in found if entry.class_ids]
     stated = _stated(contents) if held else set()
     silent = [entry.image for entry in found if not entry.class_ids and entry.image not in stated]
@@ -177,7 +181,7 @@ def _annotated(folder: Path, walk: Walk, contents: Contents, *, unlabelled: bool
     _stop_at(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks or entry.class_ids]
-    warnings = contents.warnings + _remarks(folder, unread)
+    warnings = contents.warnings + _lost_warning(folder, lost) + _remarks(folder, unread)
     unclear = _unclear(contents.names)
     if found and len(unclear) == len(contents.names) and held:
         found = [_Found(entry.image, frozenset({0} if entry.class_ids else ())) for entry in found]
@@ -240,10 +244,12 @@ def _bridged(folder: Path) -> _Read | None:
     except DatasetError:
         return None
     # Of an image with other marks than boxes and outlines, what it shows was not read.
-    found = [entry for entry in _held(contents) if entry.image not in contents.partly or entry.class_ids]
+    held, lost = _held(folder, contents)
+    found = [entry for entry in held if entry.image not in contents.partly or entry.class_ids]
     if not any(entry.class_ids for entry in found):
         return None
-    return _Read(dict(contents.names), found, warnings=contents.warnings, unclear=_unclear(contents.names))
+    warnings = contents.warnings + _lost_warning(folder, lost)
+    return _Read(dict(contents.names), found, warnings=warnings, unclear=_unclear(contents.names))
 
 
 def _unread(folder: Path, walk: Walk, silent: list[str], known: set[str], settled: Sequence[str] = ()) -> Unread:
@@ -311,14 +317,24 @@ def _doubts(folder: Path, found: list[_Found], why_not: str) -> tuple[str, ...]:
     )
 
 
-def _held(contents: Contents) -> Iterator[_Found]:
-    """Each image once, with what it holds in any split; crowd regions count: what is in a crowd is in the image."""
+def _held(folder: Path, contents: Contents) -> tuple[list[_Found], str]:
+    """Each image once, with what it holds in any split, and what to say of records whose image is not there.
+
+    Crowd regions count: what is in a crowd is in the image.
+    """
     held: dict[str, frozenset[int]] = {}
+    lost = dict[str, None]()
     for item in contents.items():
         if item.image is not None:
             ids = frozenset(shape.class_id for shape in item.shapes)
             held[item.image] = held.get(item.image, frozenset()) | ids
-    return (_Found(image, ids) for image, ids in held.items())
+        else:
+            lost[item.name] = None
+    return [_Found(image, ids) for image, ids in held.items()], say_lost(folder, contents, list(lost))
+
+
+def _lost_warning(folder: Path, lost: str) -> tuple[str, ...]:
+    return (f"--source {folder}: {lost}; they were left out",) if lost else ()
 
 
 def _bare(walk: Walk) -> Iterator[_Found]:
