@@ -32,6 +32,7 @@ __all__ = [
     "derivation_of",
     "dump_yaml",
     "find_data_yaml",
+    "is_dataset_yaml",
     "load_yaml",
     "parse_data_yaml",
     "read_data_yaml",
@@ -60,7 +61,7 @@ def find_data_yaml(path: Path) -> Path:
     """The yaml file that a path means: itself, or the one in the folder.
 
     In a folder it is the single `*.yaml`, else the single `*.yml`, at the top or, if none is there, anywhere below; of
-    several, the one that is called like the folder.
+    several, the one that is called like the folder, else the only one with a dataset's keys.
 
     Raises:
         DatasetError: Nothing is there, it is no yaml file, or several files could be meant.
@@ -96,12 +97,29 @@ def _yaml_in_folder(folder: Path) -> Path:
     else:
         raise DatasetError(f"{folder}: no .yaml or .yml file in this folder; give the path of the dataset's data.yaml")
     if len(files) > 1:
-        named_alike = [file for file in files if file.stem == folder.stem]
-        if len(named_alike) != 1:
+        meant = [file for file in files if file.stem == folder.stem]
+        if len(meant) != 1:
+            meant = list(filter(is_dataset_yaml, files))
+        if len(meant) != 1:
             shown = ", ".join(sorted(str(file.relative_to(folder)) for file in files)[:_MOST_NAMED])
             raise DatasetError(f"{folder}: {len(files)} YAML files here ({shown}); give the path of the one you mean")
-        files = named_alike
+        files = meant
     return files[0]
+
+
+def is_dataset_yaml(file: Path) -> bool:
+    """Whether a yaml describes a dataset. One that cannot be read is taken for one, so that the user hears of it."""
+    try:
+        raw = load_yaml(read_ordinary(file, LARGEST_BYTES), source=str(file), repeated_keys=[])
+    except (OSError, DatasetError):
+        return True
+    # Settings of a training have `names` and `val` too, and other things in them.
+    # So has the description of a model (`backbone`); what has only other keys is another program's.
+    return (
+        isinstance(raw, dict)
+        and not {"backbone", "head"} & raw.keys()
+        and (isinstance(raw.get("train"), (str, list)) or isinstance(raw.get("names"), (list, dict)))
+    )
 
 
 def read_data_yaml(path: Path, *, cwd: Path | None = None) -> DataYaml:

@@ -17,6 +17,7 @@ from yolobg.dataset.folder_listing import Folders, Walk, is_relative, read_list,
 from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import Verdict, label_checker
 from yolobg.dataset.layout import label_path, parse_list
+from yolobg.dataset.path_hints import why_not_found
 from yolobg.dataset.stray_labels import LabelFolders
 from yolobg.errors import DatasetError
 from yolobg.model import Counts, DataYaml, FileEntry, Inventory, LabelProblem, Progress, no_progress
@@ -34,6 +35,7 @@ __all__ = [
 
 _STRIDE = 2000
 _AT_ONCE = 10_000
+_LINE_SHOWN = 200
 
 
 def scan_split(data: DataYaml, split: str, *, cwd: Path | None = None, progress: Progress = no_progress) -> Inventory:
@@ -76,7 +78,7 @@ class SplitScan:
         self._listing = _Listing(self.entries, self._here, f"{data.file}: key '{split}'", data.warnings)
         if not self._listing.raw:
             raise DatasetError(
-                f"{data.file}: key '{split}': no images in {', '.join(self.entries)[:300]}{_closed(self.entries)}"
+                f"{data.file}: key '{split}': no images in {', '.join(self.entries)[:300]}{_why_none(self.entries)}"
             )
         self._unusable = self._listing.unusable()
         self._check = label_checker(len(data.names), data.kpt_shape)
@@ -195,10 +197,17 @@ class _Listing:
 
     def hints(self, unusable: Container[str]) -> list[str]:
         """What a person should know of relative lines whose images are not there."""
-        lost = [path for path in set(self._listed) if is_relative(path) and os.path.join(self._cwd, path) in unusable]  # noqa: PTH118
+        gone = [path for path in set(self._listed) if os.path.join(self._cwd, path) in unusable]  # noqa: PTH118
+        lists = ", ".join(entry for entry in self._entries if os.path.isfile(entry))  # noqa: PTH113
+        odd = {one: path for path in sorted(gone, reverse=True) for one in why_not_found(path)}
+        if odd:
+            return [
+                f"{lists}: lines such as {path} lead to no image{': it ' if what else ''}{what}, {why}"
+                for (what, why), path in odd.items()
+            ]
+        lost = list(filter(is_relative, gone))
         if not lost:
             return []
-        lists = ", ".join(entry for entry in self._entries if os.path.isfile(entry))  # noqa: PTH113
         return [
             f"{lists}: {counted(len(lost), 'image', 'do')} not exist, for example {min(lost)}; "
             f"{relative_lines(self._cwd)}. Run "
@@ -214,10 +223,19 @@ class _Listing:
         return bad
 
 
-def _closed(entries: Iterable[str]) -> str:
-    """What to add to an error about images that are not found, where a folder cannot be read."""
-    closed = next((entry for entry in entries if not os.access(entry, os.R_OK | os.X_OK)), None)
-    return "" if closed is None else f": {os.strerror(errno.EACCES)} to read {closed}; fix its permissions"
+def _why_none(entries: Iterable[str]) -> str:
+    """What to add where no image is found: a folder that cannot be read, or a line that is no image."""
+    for entry in entries:
+        is_list = os.path.isfile(entry)  # noqa: PTH113
+        if not is_list and not os.access(entry, os.R_OK | os.X_OK):
+            return f": {os.strerror(errno.EACCES)} to read {entry}; fix its permissions"
+        line = next(filter(str.strip, read_list(entry).splitlines()), "") if is_list else ""
+        if line:
+            return (
+                f": line '{line[:_LINE_SHOWN]}' of {entry} names no image; expected one path on each line, without "
+                "quotes, that ends in an image suffix such as .jpg, and nothing behind it"
+            )
+    return ""
 
 
 def _entries(data: DataYaml, split: str) -> tuple[str, ...]:

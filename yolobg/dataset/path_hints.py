@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["path_hints"]
+__all__ = ["path_hints", "why_not_found"]
 
 _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
@@ -39,13 +39,14 @@ def path_hints(raw: Mapping[object, object], root: Path, *, file: Path, cwd: Pat
 
 
 def _as_written(key: str, value: str, file: Path) -> Iterator[str]:
-    if value.startswith("~") or _VARIABLE.search(value):
-        yield (
-            f"{file}: key '{key}' is '{value}', and trainers expand neither ~ nor variables such as $HOME; write the "
-            "path in full"
-        )
+    for what, why in why_not_found(value):
+        seen = what or f"is '{value}'"
+        yield f"{file}: key '{key}' {seen}, {why}"
+
+
+def why_not_found(value: str) -> Iterator[tuple[str, str]]:
+    """What in a path that leads to nothing a trainer does not understand, and what to write; the first may be empty."""
+    if value.removeprefix("./").startswith("~") or _VARIABLE.search(value):
+        yield "", "and trainers expand neither ~ nor variables such as $HOME; write the path in full"
     if os.sep == "/" and "\\" in value:
-        yield (
-            f"{file}: key '{key}' has backslashes, which separate folders on Windows only; write /, which works "
-            "everywhere"
-        )
+        yield "has backslashes", "which separate folders on Windows only; write /, which works everywhere"

@@ -14,11 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from yolobg.dataset.data_yaml import find_data_yaml
+from yolobg.dataset.data_yaml import find_data_yaml, is_dataset_yaml
 from yolobg.errors import DatasetError, UsageError, YolobgError
-from yolobg.files import read_ordinary
 from yolobg.formats.coco_read import COCO_NAMES, coco_below, find_coco
-from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
 __all__ = ["OWN", "Format", "all_formats", "detect_format", "detect_own", "find_dataset_yaml", "get_format"]
 
@@ -161,20 +159,10 @@ def find_dataset_yaml(folder: Path) -> Path | None:
         DatasetError: There are several, of which none is meant.
     """
     files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in (".yaml", ".yml") and file.is_file()]
-    meant = [file for file in files if _is_dataset_yaml(file)]
+    meant = [file for file in files if is_dataset_yaml(file)]
     if not meant:
         return None
     return meant[0] if len(meant) == 1 else find_data_yaml(folder)
-
-
-def _is_dataset_yaml(file: Path) -> bool:
-    """Whether a yaml describes a dataset. One that cannot be read is taken for one, so that the user hears of it."""
-    try:
-        raw = load_yaml(read_ordinary(file, LARGEST_BYTES), source=str(file), repeated_keys=[])
-    except (OSError, DatasetError):
-        return True
-    # Settings of a training have `names` and `val` too, and other things in them.
-    return isinstance(raw, dict) and ("train" in raw or "nc" in raw or isinstance(raw.get("names"), (list, dict)))
 
 
 def _is_coco(folder: Path) -> bool:
