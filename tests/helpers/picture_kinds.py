@@ -189,6 +189,11 @@ def _tiffs_by_hand() -> Iterator[tuple[str, str, bytes]]:
     yield "tiff_tiled_u16", ".tif", tiff(16, 3, UNSIGNED, tile=(16, 16))
     yield "tiff_tiled_f32", ".tif", tiff(32, 1, REAL, tile=(16, 16))
     yield "tiff_deflate_f32", ".tif", tiff(32, 1, REAL, compression=8)
+    yield "tiff_cmyk_u16", ".tif", tiff(16, 4, UNSIGNED, photometric=5)
+    yield "tiff_cmyk_u8", ".tif", tiff(8, 4, UNSIGNED, photometric=5)
+    yield "tiff_ycbcr_1", ".tif", tiff(8, 1, UNSIGNED, photometric=6)
+    yield "tiff_lab_planar", ".tif", tiff(8, 3, UNSIGNED, photometric=8, planar=2)
+    yield "tiff_lab", ".tif", tiff(8, 3, UNSIGNED, photometric=8)
     yield "tiff_predictor_2", ".tif", tiff(8, 3, UNSIGNED, compression=8, predictor=2)
     yield "tiff_predictor_3_f32", ".tif", tiff(32, 1, REAL, compression=8, predictor=3)
     for compression in (50000, 34925, 34712, 34887, 50001, 34892, 6, 7, 32809, 33003):
@@ -230,7 +235,7 @@ def tiff(
         (284, "H", (planar,)),
         (339, "H", (sample_format,) * samples),
     ]
-    if samples > shown:
+    if samples > shown and photometric != 5:
         tags.append((338, "H", (2,) + (0,) * (samples - shown - 1)))
     if predictor != 1:
         tags.append((317, "H", (predictor,)))

@@ -7,7 +7,7 @@ HEIF with Pillow again, by their suffix). Both go by the content, so the suffix 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -90,6 +90,7 @@ def _known() -> str:
 
 # ---------------------------------------------------------------- TIFF
 
+_PHOTOMETRIC, _CMYK, _YCBCR, _LAB = 262, 5, 6, 8
 _BITS, _COMPRESSION, _SAMPLES, _TILE_WIDTH, _TILE_LENGTH, _PLANAR = 258, 259, 277, 322, 323, 284
 _TIFF_COMPRESSIONS = {
     1: "none",
@@ -105,6 +106,7 @@ _TIFF_COMPRESSIONS = {
 _OTHERS = {6: "old JPEG", 32809: "ThunderScan", 34887: "LERC", 34925: "LZMA", 50000: "ZSTD", 50001: "WebP"}
 _TIFF_BITS = frozenset({1, 8, 16})
 _MOST_SAMPLES = 4
+_COLOURS = 3
 # OpenCV fails on uncompressed tiles of other sizes.
 _TILE_STEP_BYTES = 1024
 
@@ -134,6 +136,8 @@ def check_tiff(tags: Mapping[int, Any]) -> None:
         )
     if samples > _MOST_SAMPLES:
         raise BadImageError(f"it is a TIFF with {samples} channels, of which trainers decode at most {_MOST_SAMPLES}")
+    if colours := _closed_colours(tags, depths, samples):
+        raise BadImageError(f"it is a TIFF in {colours}, which trainers cannot decode; save it as RGB with 8 bits")
     if compression == 1 and _TILE_WIDTH in tags:
         channels = 1 if _number(tags.get(_PLANAR, 1)) != 1 else samples
         row = (_number(tags[_TILE_WIDTH]) * channels * depths.pop() + 7) // 8
@@ -141,6 +145,18 @@ def check_tiff(tags: Mapping[int, Any]) -> None:
             raise BadImageError(
                 "it is a TIFF with small uncompressed tiles, which trainers cannot decode; save it again"
             )
+
+
+def _closed_colours(tags: Mapping[int, Any], depths: Collection[int], samples: int) -> str:
+    """The colours of a TIFF that OpenCV does not decode; empty where it does."""
+    colours = _number(tags.get(_PHOTOMETRIC, -1))
+    if colours == _CMYK and 16 in depths:  # noqa: PLR2004 - bits
+        return "CMYK with 16 bits a channel"
+    if colours == _YCBCR and samples < _COLOURS:
+        return f"YCbCr with {samples} of its 3 channels"
+    if colours == _LAB and _number(tags.get(_PLANAR, 1)) != 1:
+        return "Lab with a plane for each channel"
+    return ""
 
 
 def _number(value: Any) -> int:
