@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from inventories import POSIX, make
 
+import yolobg
 from yolobg.dataset.inventory import scan_split
 from yolobg.formats.convert import open_contents
 from yolobg.formats.registry import all_formats
@@ -100,7 +101,12 @@ def test_scan__a_label_without_any_image_of_a_like_name_is_counted(tmp_path: Pat
         {"labels/train/a.txt": BOX, "labels/train/classes.txt": "cat\ndog\n"},
         {"labels/train/a.txt": BOX, "labels/train/notes.md": BOX},
         {"labels/train/a.txt": BOX, "labels/train.cache": "x", "labels/train/.A.txt": BOX},
-        {"labels/train/a.txt": BOX, "labels/val/b.txt": BOX},
+        {"labels/train/a.txt": BOX, "labels/val/c.txt": BOX},
+        {"labels/train/a.txt": BOX, "labels/val/b.txt": BOX, "images/val/b.jpg": ""},
+        {"labels/train/a.txt": BOX, "labels/b.txt": BOX, "images/b.png": ""},
+        {"labels/train/a.txt": BOX, "images/train/a.txt": BOX, "images/train/c.txt": BOX, "labels/a.txt": BOX},
+        {"labels/train/a.txt": BOX, "images/train/b.txt": "", "labels/val/b.txt": "a street at night\n"},
+        {"labels/train/a.txt": BOX, "other/labels/b.txt": BOX, "predictions/b.txt": BOX},
     ],
 )
 def test_scan__what_holds_no_objects_or_belongs_elsewhere_is_not_told(tmp_path: Path, labels: dict[str, str]) -> None:
@@ -130,3 +136,35 @@ def test_scan__the_trainer_s_own_listing_and_a_conversion_tell_it_too(tmp_path: 
     image, label = root / "images/train/a.jpg", root / "labels/train/a.txt"
     assert "the suffix" in " ".join(scan_listed(data, "train", [str(image)], [str(label)]).warnings)
     assert "the suffix" in " ".join(open_contents(root, all_formats()["yolo"]).warnings)
+
+
+@pytest.mark.parametrize(
+    ("train", "images", "labels", "home"),
+    [
+        ("images/train", "images/train", "images/train", "labels/train"),
+        ("images/train", "images/train", "labels", "labels/train"),
+        ("images/train", "images/train", "labels/val", "labels/train"),
+        ("images/train", "images/train/sub", "labels/train", "labels/train/sub"),
+        ("train/images", "train/images", "train/images", "train/labels"),
+        ("train/images", "train/images", "train", "train/labels"),
+        ("train/images", "train/images", "valid/labels", "train/labels"),
+        ("images", "images", "images", "labels"),
+        ("images", "images", ".", "labels"),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_labels__in_another_folder_than_the_trainer_s_are_told(
+    tmp_path: Path, train: str, images: str, labels: str, home: str, *, alone: bool
+) -> None:
+    root = tmp_path / "ds"
+    names = [f"{images}/{name}.jpg" for name in ("p1", "p2", "ok")]
+    written = {f"{labels}/p1.txt": BOX, f"{labels}/p2.txt": BOX} | ({} if alone else {f"{home}/ok.txt": BOX})
+    data = make(root, train, images=names, labels=written)
+    said = " ".join(scan_split(data, "train", cwd=root).warnings)
+    assert "2 label files with objects belong to no image here" in said
+    assert f"{root / labels / 'p1.txt'} should be {root / home / 'p1.txt'}. Move the label files" in said
+    assert "2 label files" in " ".join(yolobg.status(root).warnings)
+    if alone:
+        with pytest.raises(yolobg.YolobgError, match=r"none with labels(.|\n)*2 label files with objects") as stopped:
+            yolobg.plan(root, ratio=0.1)
+        assert "Move the label files" in str(stopped.value)

@@ -25,6 +25,8 @@ from yolobg.wording import counted
 __all__ = ["LabelFolders"]
 
 _LABEL = ".txt"
+_LABELS = "labels"
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "minival"})
 # Images to other programs; a trainer does not list them.
 _UNREAD = ("gif", "jfif", "jpe", "jfi", "pjpeg", "pgm", "ppm", "pfm", "jxl", "svg", "raw", "cr2", "nef", "arw", "psd")
 
@@ -41,6 +43,7 @@ class LabelFolders:
     def __init__(self, entries: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> None:
         self._entries, self._folders, self._check = entries, folders, check
         self._taken = Counter[str]()
+        self._any_lone = False
         self._images: dict[str, set[str]] = {}
 
     def note(self, image: str, label: str, *, is_there: bool) -> None:
@@ -50,6 +53,7 @@ class LabelFolders:
             self._images[folder] = set()
         self._images[folder].add(image.rpartition(os.sep)[0])
         self._taken[folder] += is_there
+        self._any_lone |= not is_there
 
     def warnings(self, pairs: Callable[[], Iterable[tuple[str, str]]]) -> list[str]:
         """What to tell about label files with objects to which no image belongs; nothing where there are none.
@@ -57,11 +61,15 @@ class LabelFolders:
         Args:
             pairs: Gives each image with its label once more; only called where labels are left over.
         """
-        suspects = [folder for folder in self._places() if self._has_more(folder)]
-        if not suspects:
+        places = list(self._places())
+        suspects = [folder for folder in places if self._has_more(folder)]
+        elsewhere = list(self._elsewhere(set(places))) if self._any_lone else []
+        if not suspects and not elsewhere:
             return []
         wanted = {label: image for image, label in pairs()}
         strays = [path for folder in suspects for path in self._unclaimed(folder, wanted)]
+        lone_names = {_name(label) for label in wanted if elsewhere and not self._folders.has_file(label)}
+        strays += [path for path in elsewhere if _name(path) in lone_names]
         verdicts = judge_labels(strays, self._folders, self._check)
         strays = [path for path, verdict in zip(strays, verdicts, strict=True) if verdict.state == "found"]
         if not strays:
@@ -99,6 +107,31 @@ class LabelFolders:
                 if folder in tops:
                     waiting += [os.path.join(place, name) for name in self._folders.subfolders(place)]  # noqa: PTH118
 
+    def _elsewhere(self, usual: set[str]) -> Iterator[str]:
+        """Label files without an image of their own in folders where exports put labels and no trainer looks for them.
+
+        These are the folders of the images, those above label folders, and the label folders of other splits.
+        """
+        own = {place for places in self._images.values() for place in places}
+        above = {os.path.dirname(folder) for folder in self._images if folder not in own}  # noqa: PTH120
+        others = {place for folder in self._images for place in self._other_splits(folder)}
+        for place in sorted((own | above | others) - usual):
+            homes = () if place in own else (place, _image_folder(place))
+            taken = {_stem(name) for home in homes for name in self._folders.files(home) if is_image(name)}
+            for name in sorted(self._folders.files(place)):
+                if _is_label(name) and _stem(name) not in taken:
+                    yield os.path.join(place, name)  # noqa: PTH118
+
+    def _other_splits(self, folder: str) -> Iterator[str]:
+        """Label folders beside one, in `labels/train` as in `train/labels`."""
+        above, name = os.path.split(folder)
+        if os.path.basename(above) == _LABELS:  # noqa: PTH119
+            yield from (os.path.join(above, other) for other in self._folders.subfolders(above))  # noqa: PTH118
+        elif name == _LABELS and os.path.basename(above) in _SPLITS:  # noqa: PTH119
+            root = os.path.dirname(above)  # noqa: PTH120
+            there = _SPLITS.intersection(self._folders.subfolders(root))
+            yield from (os.path.join(root, other, name) for other in there)  # noqa: PTH118
+
     def _alike(self, folder: str) -> list[str]:
         """Folders whose path differs from that of a missing one by letter case or by how accents are stored."""
         above, name = os.path.split(folder)
@@ -134,6 +167,16 @@ class LabelFolders:
 def _is_label(name: str) -> bool:
     # Hidden ones are no labels: images of such names are not listed.
     return name[-4:].lower() == _LABEL and name[0] != "."
+
+
+def _image_folder(labels: str) -> str:
+    """The folder of the images whose labels lie in a folder."""
+    before, found, after = f"{labels}{os.sep}".rpartition(f"{os.sep}{_LABELS}{os.sep}")
+    return os.path.join(before, "images", after).rstrip(os.sep) if found else labels  # noqa: PTH118
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _label_folder(images: str) -> str:
@@ -192,6 +235,9 @@ _CAUSES: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
+_FOLDER = "the folder"
+
+
 def _all_changes(path: str) -> str:
     for _, change in (_CAUSES[3], _CAUSES[4], _CAUSES[0], *_CAUSES[6:], _CAUSES[5], _CAUSES[2], _CAUSES[1]):
         path = change(path)
@@ -207,6 +253,11 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
     causes, pairs = _likely(strays, lone)
     if pairs:
         stray, label = next(iter(pairs.items()))
+        if set(causes) == {_FOLDER}:
+            return (
+                f"{text}; {len(pairs):,} are called like images that count as backgrounds now, and lie where no "
+                f"trainer looks: {stray} should be {label}. Move the label files"
+            )
         return (
             f"{text}; {len(pairs):,} probably belong to images of another name, which count as backgrounds now: "
             f"{_shown(stray, label)} to {_shown(wanted[label], stray)} (the difference is "
@@ -224,7 +275,7 @@ def _likely(strays: Sequence[str], lone: Sequence[str]) -> tuple[Counter[str], d
     """Which label without a file each stray one stands for, and by what the names differ."""
     causes, pairs = Counter[str](), dict[str, str]()
     left = list(strays)
-    for cause, change in (*_CAUSES, ("more than one thing", _all_changes)):
+    for cause, change in (*_CAUSES, (_FOLDER, _name), ("more than one thing", _all_changes)):
         by_key = {change(label[: -len(_LABEL)]): label for label in lone}
         for stray in left:
             label = by_key.get(change(stray[: -len(_LABEL)]))

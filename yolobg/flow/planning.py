@@ -219,7 +219,7 @@ def make_plan(
     destination = _destination(data, inventory, request, derived, manifest)
     before = counts_of(inventory, manifest, root)
     if before.labelled == 0 and request.ratio is not None:
-        raise _no_labels(data, request, before)
+        raise _no_labels(data, request, before, inventory.warnings)
     going = _going(dataset, manifest, inventory, before, request, progress)
     left = _left(saved, dataset, manifest, inventory, before) if saved else None
     needed = going.needed
@@ -330,11 +330,13 @@ def _check_not_moved(own: Path, chosen: Destination, data: DataYaml, manifest: M
         )
 
 
-def _no_labels(data: DataYaml, request: Request, before: Counts) -> DatasetError:
+def _no_labels(data: DataYaml, request: Request, before: Counts, warnings: Sequence[str]) -> DatasetError:
+    known = "".join(f"\n  {warning}" for warning in warnings)
     return DatasetError(
         f"{data.file}: split '{request.split}' has {counted(before.images, 'image')} and none with labels, so a "
         "ratio is "
         "undefined. Check that the labels are where the trainer looks (yolobg status --files), or give --count."
+        f"{known}"
     )
 
 
