@@ -73,14 +73,14 @@ def test_datum__loses_what_the_document_says(tmp_path: Path, datum: str) -> None
         "train": {"box": "0 0.512345 0.5 0.2 0.2\n", "wide": "0  0.5 0.5 0.2 0.2\n", **none},
         "val": {"polygon": "0 0.1 0.1 0.9 0.1 0.9 0.9\n", **none},
     }
-    for number, (split, name) in enumerate((split, name) for split in labels for name in labels[split]):
+    for number, (split, name) in enumerate((split, name) for split, rows in labels.items() for name in rows):
         image = tmp_path / "mine" / "images" / split / f"{name}.jpg"
         image.parent.mkdir(parents=True, exist_ok=True)
         picture(image, number)
         label = tmp_path / "mine" / "labels" / split / f"{name}.txt"
         label.parent.mkdir(parents=True, exist_ok=True)
-        if (rows := labels[split][name]) is not None:
-            label.write_text(rows)
+        if (text := labels[split][name]) is not None:
+            label.write_text(text)
     (tmp_path / "mine" / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat]\n")
     line = "datum convert -i mine -if yolo -f yolo_ultralytics -o out -- --save-media"
     done = run(tmp_path, datum, line)
