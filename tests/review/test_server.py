@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,12 +105,36 @@ def test_cookie__no_script_reads_it_and_no_other_site_or_port_gets_it(place: Pat
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "evil.example", "127.0.0.1", "evil.example:{port}", "127.0.0.1:1", "[::1]:{port}", "", None]
-)
+    "host",
+    [
+        "localhost", "evil.example", "127.0.0.1", "evil.example:{port}", "[::1]:{port}", "", None, "localhost:",
+        "localhost:0", "localhost:{port}0000", "localhost:port", "localhost:{port}@evil.example",
+        "evil@localhost:{port}", "localhost.evil.example:{port}", "evil-localhost:{port}", "localhost.:{port}",
+        "127.0.0.1.nip.io:{port}", "127.0.0.2:{port}", "0.0.0.0:{port}", "2130706433:{port}", "127.1:{port}",
+        "localhost:{port},evil.example",
+    ],
+)  # fmt: skip
 def test_host__any_other_is_refused(client: Client, host: str | None) -> None:
     told = host.format(port=client.origin.rpartition(":")[2]) if host is not None else None
     for path in ("/", f"{client.base}/", f"{client.base}/api/everything"):
         assert client.ask("GET", path, headers={"Host": told})[0] in (400, 403), path
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "localhost:9", "127.0.0.1:9", "127.0.0.1:65000"])
+def test_host__of_a_tunnel_is_served_with_the_cookie_and_its_own_origin(client: Client, place: Path, host: str) -> None:
+    host = host.format(port=client.origin.rpartition(":")[2])
+    before = read_state(place)
+    body = {"kind": "reject", "numbers": [0], "reason": "any"}
+    assert client.ask("GET", "/", headers={"Host": host})[0] == 200
+    assert client.ask("GET", f"{client.base}/", headers={"Host": host})[0] == 200
+    assert client.ask("GET", f"{client.base}/", headers={"Host": host, "Cookie": None})[0] == 403
+    for origin in (client.origin, "http://evil.example", "http://localhost:10", f"https://{host}", f"http://{host}/"):
+        assert client.post("act", body, Host=host, Origin=origin)[0] == 403, origin
+    assert client.post("act", body, Host=host, Origin=f"http://{host}", Cookie=None)[0] == 403
+    assert read_state(place) == before
+    assert client.post("act", body, Host=host, Origin=f"http://{host}")[0] == 200
+    assert client.post("undo", {}, Host=host, Origin=f"http://{host}")[0] == 200
+    assert read_state(place) == before
 
 
 @pytest.mark.parametrize(
@@ -293,6 +318,22 @@ def test_second_review__is_barred_while_one_is_open(tmp_path: Path) -> None:
         process.wait()
     yolobg.remove(data)
     assert tree(data) == before, "the lock of a killed review was left behind"
+
+
+def test_port__that_was_asked_for_is_used_or_the_error_names_it(place: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(place, tmp_path / "s")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "yolobg", "review", str(data), "--no-browser", "--port", str(port)]
+        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 2
+    assert f"--port {port}: cannot listen on it" in refused.stderr
+    assert refused.stdout == ""
+    with reviewing(data, "--port", str(port)) as (_, address):
+        assert address.startswith(f"http://127.0.0.1:{port}/#")
+        client = Client(address)
+        client.enter()
+        assert client.get("")[0] == 200
 
 
 def test_listens__on_loopback_only(client: Client) -> None:

@@ -28,7 +28,13 @@ __all__ = ["report", "review"]
 @click.option(
     "--no-browser", is_flag=True, help="Only print the link; open it yourself. It works once; Enter prints a new one."
 )
-def review(data_yaml: Path, *, no_browser: bool) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="The port on this machine, for an SSH tunnel; any free one if not given.",
+)
+def review(data_yaml: Path, *, no_browser: bool, port: int | None) -> None:
     """Review every background in the browser, reject wrong ones and replace them.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
@@ -41,8 +47,8 @@ def review(data_yaml: Path, *, no_browser: bool) -> None:
     console = stderr_console()
     session = Session(data_yaml)
     with hold_review(session.dataset.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
-        invitation = _Invitation(session, console, None if no_browser else page)
-        serve(session, invitation.show)
+        invitation = _Invitation(session, console, None if no_browser else page, port)
+        serve(session, invitation.show, port or 0)
     rejected = len(session.to_apply)
     left = f"; {rejected:,} rejected and not applied yet" if rejected else ""
     console.print(f"Review ended: {len(session.state.looked):,} of {len(session.items):,} looked at{left}.")
@@ -55,10 +61,11 @@ class _Invitation:
         session: What is reviewed.
         console: Where people read.
         page: The page to open in the browser; None to open none.
+        port: The port that was asked for; None for any.
     """
 
-    def __init__(self, session: Session, console: Console, page: HandoverPage | None) -> None:
-        self._session, self._console, self._page = session, console, page
+    def __init__(self, session: Session, console: Console, page: HandoverPage | None, port: int | None) -> None:
+        self._session, self._console, self._page, self._port = session, console, page, port
         self._again = ""
 
     def show(self, entry: Entry) -> None:
@@ -77,9 +84,10 @@ class _Invitation:
             f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
             "decisions are kept."
         )
-        if os.environ.get("SSH_CONNECTION"):
+        if self._port is not None or os.environ.get("SSH_CONNECTION"):
             self._tell(
-                f"From another machine: ssh -L {entry.port}:127.0.0.1:{entry.port} HOST, then open the link there."
+                f"From another machine: type ssh -L {entry.port}:127.0.0.1:{entry.port} HOST there, then open the "
+                "link. Its port may be another one: change it in the link too."
             )
         self._open(entry)
 

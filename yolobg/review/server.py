@@ -215,20 +215,22 @@ def _failed(error: Exception) -> Response:
     return Response("yolobg: unexpected error; the terminal shows it", 500, content_type="text/plain; charset=utf-8")
 
 
-def serve(session: Session, ready: Callable[[Entry], None]) -> None:
+def serve(session: Session, ready: Callable[[Entry], None], port: int = 0) -> None:
     """Serve a review until it is told to end, or until Ctrl-C.
 
     Args:
         session: What is reviewed.
         ready: Called once, when the link can be opened.
+        port: The port of 127.0.0.1 to listen on; 0 for any that is free.
 
     Raises:
+        UsageError: The port cannot be used.
         OSError: No port of 127.0.0.1 is free.
     """
     door = Door(most_strangers())
     entry = Entry(door)
     review = Review(session, entry)
-    with Server(review.app(), door) as server:
+    with _listen(review.app(), door, port) as server:
         review.end = server.shutdown
         entry.port = server.port
         entry.renew_link()
@@ -237,3 +239,15 @@ def serve(session: Session, ready: Callable[[Entry], None]) -> None:
             server.serve_forever()
         finally:
             door.close()
+
+
+def _listen(app: Flask, door: Door, port: int) -> Server:
+    try:
+        return Server(app, door, port)
+    except OSError as error:
+        if not port:
+            raise
+        reason = error.strerror or error
+        raise UsageError(
+            f"--port {port}: cannot listen on it ({reason}); give another, or none for any free port"
+        ) from error

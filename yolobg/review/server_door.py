@@ -105,20 +105,25 @@ class Door:
 
 
 class Server(ThreadedWSGIServer):
-    """Werkzeug's server on a free port of 127.0.0.1, a thread for each connection, watched by a door.
+    """Werkzeug's server on a port of 127.0.0.1, a thread for each connection, watched by a door.
 
     What a stranger sends is never worth a line on the terminal.
 
+    Args:
+        app: What answers.
+        door: Where connections come in.
+        port: The port to listen on; 0 for any that is free.
+
     Raises:
-        OSError: No port is free.
+        OSError: The port is taken, or none is free.
     """
 
     daemon_threads = True
 
-    def __init__(self, app: Callable[..., Any], door: Door) -> None:
+    def __init__(self, app: Callable[..., Any], door: Door, port: int = 0) -> None:
         self._door = door
         # Our own socket: for one that it cannot have, the library prints and exits.
-        with socket.create_server(("127.0.0.1", 0), backlog=WAITING) as listening:
+        with socket.create_server(("127.0.0.1", port), backlog=WAITING) as listening:
             super().__init__("127.0.0.1", 0, app, _Handler, fd=listening.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -1,15 +1,17 @@
 """Who may come in: a link that works once, the cookie it is exchanged for, and the choke point of all requests.
 
-What keeps others out: the Host header must be ours (DNS rebinding); the link carries a secret that works once and is
-exchanged for a cookie no script can read; the secret is the link's fragment, which no browser sends, so that only the
-entry page's script uses it up and no preview or prefetch does; the cookie is bound to a path nobody can guess, since
-cookies do not know ports; what changes anything must come from our own origin and be JSON (CSRF).
+What keeps others out: the Host header must name this machine, with whatever port a tunnel has (DNS rebinding); the link
+carries a secret that works once and is exchanged for a cookie no script can read; the secret is the link's fragment,
+which no browser sends, so that only the entry page's script uses it up and no preview or prefetch does; the cookie is
+bound to a path nobody can guess, since cookies do not know ports; what changes anything must come from the origin of
+that very host and port, and be JSON (CSRF).
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -34,6 +36,8 @@ ENTRY_FILES = {
 }
 OPEN = (*ENTRY_FILES, "/enter")
 COOKIE = "yolobg"
+# No name server decides what these mean to a browser; a tunnel has a port of its own.
+HOST = re.compile(r"(?:127\.0\.0\.1|localhost):[1-9][0-9]{0,4}", re.ASCII)
 LARGEST_KEY_BYTES = 1 << 10
 
 # The one file that the report has too.
@@ -111,11 +115,7 @@ class Entry:
 
     def renew_link(self) -> None:
         """Make a new link; the one before it no longer works."""
-        self.link = f"{self._origin}/#{self._keys.new_link()}"
-
-    @property
-    def _origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        self.link = f"http://127.0.0.1:{self.port}/#{self._keys.new_link()}"
 
     def add_to(self, app: Flask) -> None:
         """Add what everybody may ask for, and the choke point of all requests."""
@@ -128,8 +128,9 @@ class Entry:
         """Turn away what must not come in, also to a page that does not exist; notes who has shown the cookie."""
         g.known = False
         # A header that is given twice is here as one, with a comma.
-        if request.environ.get("HTTP_HOST") != f"127.0.0.1:{self.port}":
-            raise Forbidden("yolobg: this server answers on 127.0.0.1 only")
+        host = request.environ.get("HTTP_HOST", "")
+        if not HOST.fullmatch(host):
+            raise Forbidden("yolobg: this server answers on 127.0.0.1 and localhost only")
         if request.path not in OPEN:
             if not self._keys.fits(request.cookies.get(COOKIE, "")):
                 raise Forbidden("yolobg: open the link that the terminal shows; it works once")
@@ -138,7 +139,7 @@ class Entry:
             g.known = True
             self._door.trust(request.environ["werkzeug.socket"])
         if request.method not in ("GET", "HEAD"):
-            if request.headers.get("Origin") != self._origin:
+            if request.headers.get("Origin") != f"http://{host}":
                 raise Forbidden("yolobg: not from another site")
             if request.mimetype != "application/json":
                 raise UnsupportedMediaType("yolobg: expected JSON")
