@@ -180,7 +180,12 @@ def serve() -> None:
     """Carry out orders, one a line, until there are no more."""
     for module in pkgutil.walk_packages(yolobg.__path__, "yolobg."):
         if not module.name.startswith(("yolobg.ultralytics", "yolobg.__main__")):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                # What an extra that is not installed brings (pyarrow) is not needed for what is killed here.
+                if str(error.name).startswith("yolobg"):
+                    raise
     with tempfile.TemporaryDirectory(prefix="yolobg-kill-") as folder:
         _warm_up(Path(folder))
     gc.collect()
