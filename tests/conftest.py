@@ -82,6 +82,7 @@ def private_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(home / "config"))
     monkeypatch.delenv("YOLOBG_COCO_URL", raising=False)
     monkeypatch.delenv("YOLOBG_LVIS_URL", raising=False)
+    monkeypatch.delenv("YOLOBG_OPENIMAGES_URL", raising=False)
     return home
 
 

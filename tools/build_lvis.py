@@ -14,8 +14,9 @@ import json
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,10 +63,10 @@ class Table:
 
 
 def synset_ids(categories: Iterable[dict[str, Any]], wordnet: WordNet) -> dict[str, str]:
-    """LVIS' name of a synset (`dog.n.01`) to WordNet's id of it; those that WordNet lacks are left out."""
+    """A class to WordNet's id of its synset (`dog.n.01`, as LVIS calls the class); those that it lacks are left out."""
     ids = {}
     for category in categories:
-        lemma, _, number = category["synset"].rpartition(".n.")
+        lemma, _, number = category.get("wordnet", category["synset"]).rpartition(".n.")
         senses = wordnet.senses.get(lemma.lower(), ())
         if number.isdigit() and 0 < int(number) <= len(senses):
             ids[category["synset"]] = senses[int(number) - 1]
@@ -112,15 +113,25 @@ def own_names(category: dict[str, Any]) -> set[str]:
     return {key(re.sub(r"_?\(.*?\)", "", name).replace("_", " ")) for name in names} - {""}
 
 
-def build(categories: Sequence[dict[str, Any]], wordnet: WordNet, *, with_names: bool = True) -> Table:
-    """The table of all phrases."""
+def build(
+    categories: Sequence[dict[str, Any]],
+    wordnet: WordNet,
+    *,
+    with_names: bool = True,
+    parents: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> Table:
+    """The table of all phrases.
+
+    Args:
+        categories: The classes, as LVIS lists them.
+        wordnet: WordNet.
+        with_names: Whether the classes' own names count.
+        parents: A class to all classes above it that WordNet does not say, if there are any.
+    """
     meaning, table = Meaning(wordnet, read_anchors(wordnet)), Table()
     ids = synset_ids(categories, wordnet)
     names_of = {synset_id: name for name, synset_id in ids.items()}
-    below: dict[str, set[str]] = defaultdict(set)
-    for name, synset in ids.items():
-        for higher in above(synset, wordnet):
-            below[higher].add(name)
+    below = all_below(ids, parents, wordnet)
     for lemma in sorted(wordnet.senses):
         phrase = key(lemma)
         if len(phrase) >= SHORTEST and not phrase.isdigit():
@@ -129,10 +140,24 @@ def build(categories: Sequence[dict[str, Any]], wordnet: WordNet, *, with_names:
             for synset in found[:1]:
                 table.add("<", phrase, *(below[synset] if len(below[synset]) <= MOST_BELOW else ()))
                 table.add(">", phrase, *(names_of[higher] for higher in above(synset, wordnet) & names_of.keys()))
+                table.add(">", phrase, *parents.get(names_of.get(synset, ""), ()))
     if with_names:
-        add_names(table, categories, {name: below[synset] for name, synset in ids.items()})
+        under = {name: below[synset] for name, synset in ids.items()}
+        add_names(table, categories, {**all_below({}, parents, wordnet), **under}, parents)
     drop_doubted(table, categories)
     return table
+
+
+def all_below(ids: Mapping[str, str], parents: Mapping[str, Collection[str]], wordnet: WordNet) -> dict[str, set[str]]:
+    """The classes below each synset of WordNet; of a class that has none, by its own name."""
+    below: dict[str, set[str]] = defaultdict(set)
+    for name, synset in ids.items():
+        for higher in above(synset, wordnet):
+            below[higher].add(name)
+    for name, classes in parents.items():
+        for one in classes:
+            below[ids.get(one, one)].add(name)
+    return below
 
 
 def add_phrase(table: Table, phrase: str, found: Sequence[str | None], *, sure: bool) -> None:
@@ -142,8 +167,16 @@ def add_phrase(table: Table, phrase: str, found: Sequence[str | None], *, sure: 
             table.add("=" if sure and not place else "~", phrase, name)
 
 
-def add_names(table: Table, categories: Sequence[dict[str, Any]], below: Mapping[str, Iterable[str]]) -> None:
-    """Add LVIS' own names, and what lies below them: one that only one class has, without an explanation, is that."""
+def add_names(
+    table: Table,
+    categories: Sequence[dict[str, Any]],
+    below: Mapping[str, Iterable[str]],
+    parents: Mapping[str, Collection[str]],
+) -> None:
+    """Add the classes' own names, and what lies below and above them.
+
+    A name that only one class has, without an explanation, is that class.
+    """
     owners: dict[str, set[str]] = defaultdict(set)
     for category in categories:
         for phrase in own_names(category):
@@ -157,12 +190,12 @@ def add_names(table: Table, categories: Sequence[dict[str, Any]], below: Mapping
                 continue
             is_sure = phrase not in explained and "(" not in category["name"]
             table.add("=" if is_sure else "~", phrase, category["synset"])
-            if is_sure:
-                table.add("<", phrase, *below.get(category["synset"], ()))
+            table.add("<", phrase, *below.get(category["synset"], ()))
+            table.add(">", phrase, *parents.get(category["synset"], ()))
 
 
 def drop_doubted(table: Table, categories: Iterable[dict[str, Any]]) -> None:
-    """Words that mean something else in class lists, that the list decides, or that stand for two classes: never sure.
+    """Take what is doubted out of what is sure: words that the list decides, or that mean two things or classes.
 
     A word stands for another class by another sense (`crab`), or as the last word of its name (`collar`: `dog_collar`).
     """
@@ -201,13 +234,19 @@ def render(table: Table, categories: Sequence[dict[str, Any]], same: dict[str, A
         belongs = {part.strip() for spec in specs for part in spec.split(",") if not part.strip().endswith("?")}
         belongs |= {loose[synset]} if synset in loose else set()
         lines.append(f"C\t{synset}\t{','.join(sorted(belongs - {'-'}))}\t{exact.get(synset, '')}")
-    numbers = {category["synset"]: n for n, category in enumerate(sorted(categories, key=lambda c: c["synset"]))}
+    lines += phrase_lines(table, sorted(category["synset"] for category in categories))
+    return HEADER + "\n".join(lines) + "\n"
+
+
+def phrase_lines(table: Table, order: Sequence[str]) -> list[str]:
+    """The rows of the phrases; classes by their place in `order`."""
+    numbers, lines = {name: place for place, name in enumerate(order)}, list[str]()
     for kind in "=~<>":
         rows: dict[str, list[str]] = defaultdict(list)
-        for phrase, synsets in table.kinds[kind].items():
-            rows[",".join(map(str, sorted(numbers[s] for s in synsets)))].append(phrase)
+        for phrase, names in table.kinds[kind].items():
+            rows[",".join(map(str, sorted(numbers[name] for name in names)))].append(phrase)
         lines += [f"{kind}\t{code}\t{';'.join(sorted(phrases))}" for code, phrases in sorted(rows.items())]
-    return HEADER + "\n".join(lines) + "\n"
+    return lines
 
 
 def held_out(table: Table, categories: Sequence[dict[str, Any]]) -> str:

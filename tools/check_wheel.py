@@ -31,12 +31,19 @@ NEEDED = frozenset(
         "yolobg/matching/lexicon/UNICODE_NOTICE.txt",
         "yolobg/matching/lexicon/LVIS_NOTICE.txt",
         "yolobg/matching/lexicon/lvis.tsv",
+        "yolobg/matching/lexicon/OPENIMAGES_NOTICE.txt",
+        "yolobg/matching/lexicon/openimages.tsv",
         "yolobg/sources/catalog/COCO_NOTICE.txt",
         "yolobg/sources/catalog/train2017_categories.bin",
     }
 )
 NEEDED_METADATA = frozenset({"METADATA", "RECORD", "WHEEL", "entry_points.txt"})
-NOTICES = frozenset({"LICENSE", "WORDNET_NOTICE.txt", "UNICODE_NOTICE.txt", "COCO_NOTICE.txt", "LVIS_NOTICE.txt"})
+NOTICES = frozenset(
+    {
+        "LICENSE",
+        *(f"{name}_NOTICE.txt" for name in ("WORDNET", "UNICODE", "COCO", "LVIS", "OPENIMAGES")),
+    }
+)
 NEEDED_SOURCES = frozenset(
     {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "sample_data/dataset/data.yaml"}
 )

@@ -22,6 +22,7 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.flow.candidates import judge, source_of
+from yolobg.flow.offline import NO_OPEN_IMAGES, uncounted
 from yolobg.flow.option_texts import describe_options
 from yolobg.flow.option_values import settle_names
 from yolobg.flow.options import CAPTIONS, SourceOptions, request_from
@@ -29,7 +30,7 @@ from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.stale import find_stale, stale_warnings
 from yolobg.flow.surplus import share_warnings
-from yolobg.matching.matcher import excluded_categories, match_classes
+from yolobg.matching.matcher import excluded_categories
 from yolobg.mining.bring import bring_of
 from yolobg.model import DataYaml, Inventory, Progress, no_progress
 from yolobg.results import (
@@ -354,14 +355,14 @@ def classes(
     source = source_of(request, for_images=False)
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
+    if catalog is None and source.annotations.open_images:
+        return uncounted(source, meant, request, readings, (*warnings, NO_OPEN_IMAGES))
     if catalog is None:
         request = replace(request, license="any", evidence=[one for one in request.evidence if one != CAPTIONS])
         try:
             catalog = open_index()
         except YolobgError as error:
-            matches = match_classes(meant, user_map=request.map, readings=readings)
-            excluded = tuple(sorted(excluded_categories(matches, lean=request.lean)))
-            return ClassesReport(matches, excluded, None, (*warnings, f"images are not counted: {error}"))
+            return uncounted(source, meant, request, readings, (*warnings, f"images are not counted: {error}"))
         warnings = (*warnings, _OBJECTS_ONLY)
     with catalog:
         judged = judge(catalog, source, meant, request, readings=readings)

@@ -272,7 +272,7 @@ class License:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image of the source. `width` and `height` are 0 where the record does not say."""
+    """One image of the source; numbers are 0 and texts empty where the record does not say."""
 
     id: int
     file_name: str
@@ -281,6 +281,8 @@ class ImageRecord:
     license: int | None = None
     coco_url: str = ""
     flickr_url: str = ""
+    author: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

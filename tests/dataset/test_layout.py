@@ -22,6 +22,7 @@ from yolobg.dataset.layout import (
     label_path,
     list_line,
     parse_list,
+    public_id,
     source_slug,
 )
 from yolobg.errors import DatasetError
@@ -262,4 +263,18 @@ def test_source_slug__keeps_what_is_safe_and_tells_others_apart() -> None:
     ],
 )
 def test_coco_id__reads_known_forms_only(stem: str, number: int | None) -> None:
-    assert coco_id(stem) == number
+    assert coco_id(stem) == public_id(stem) == number
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "00a1b2c3d4e5f607",
+        "bg_openimages_00a1b2c3d4e5f607",
+        "00a1b2c3d4e5f607_jpg.rf.0123abcd0123abcd0123abcd0123abcd",
+    ],
+)
+def test_public_id__knows_an_image_of_open_images(stem: str) -> None:
+    assert public_id(stem) == 10**12 + 0x00A1B2C3D4E5F607
+    assert coco_id(stem) is None
+    assert public_id(stem.replace("00a1", "00A1")) is None

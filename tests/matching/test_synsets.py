@@ -13,7 +13,7 @@ import pytest
 from places import REPOSITORY
 
 from yolobg.matching.evidence import Standing, standings_of
-from yolobg.matching.lexicon.lvis import SURE, lvis
+from yolobg.matching.lexicon.class_tables import SURE, lvis
 from yolobg.matching.words import key
 from yolobg.model import Category
 

@@ -85,6 +85,7 @@ def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None
         "yolobg-1.dist-info/licenses/yolobg/matching/lexicon/WORDNET_NOTICE.txt",
         "yolobg-1.dist-info/licenses/yolobg/matching/lexicon/UNICODE_NOTICE.txt",
         "yolobg-1.dist-info/licenses/yolobg/matching/lexicon/LVIS_NOTICE.txt",
+        "yolobg-1.dist-info/licenses/yolobg/matching/lexicon/OPENIMAGES_NOTICE.txt",
         "yolobg-1.dist-info/licenses/yolobg/sources/catalog/COCO_NOTICE.txt",
     }
     whole = expected | metadata | notices
@@ -98,6 +99,7 @@ def test_wheel_problems__name_what_is_missing_and_what_does_not_belong() -> None
         "missing notice: COCO_NOTICE.txt",
         "missing notice: LICENSE",
         "missing notice: LVIS_NOTICE.txt",
+        "missing notice: OPENIMAGES_NOTICE.txt",
         "missing notice: UNICODE_NOTICE.txt",
         "missing notice: WORDNET_NOTICE.txt",
     ]

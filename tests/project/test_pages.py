@@ -40,6 +40,7 @@ NOT_RUN = {
     "scored": "what --hard has planned; tests/mining/test_shards.py",
     "--fast": "needs COCO's images",
     "lvis": "needs 415 MB from the network",
+    "openimages": "needs Open Images' lists; tests/flow/test_open_images_pool.py",
     "cache": "clears or builds what the other commands use; tests/cli",
     "/kaggle": "a place of another machine; tests/flow/test_derived.py",
     "convert": "tests/formats",

@@ -23,6 +23,8 @@ _HEAD = (
     "license",
     "license_url",
     "flickr_url",
+    "author",
+    "title",
     "downloaded_from",
     "sha256",
 )
@@ -36,7 +38,8 @@ def credit_lines(entries: Sequence[Entry]) -> Iterator[bytes]:
 
 
 def _row(e: Entry) -> tuple[str | int | None, ...]:
-    row = (e.image, e.source, e.source_id, e.license, e.license_name, e.license_url, e.flickr_url, e.url, e.sha256)
+    credit = (e.license, e.license_name, e.license_url, e.flickr_url, e.author, e.title)
+    row = (e.image, e.source, e.source_id, *credit, e.url, e.sha256)
     return tuple(_plain(value) if isinstance(value, str) else value for value in row)
 
 

@@ -74,6 +74,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     license_name: str = ""
     license_url: str = ""
     flickr_url: str = ""
+    author: str = ""
+    title: str = ""
     link: Link = "copy"
     added: str = ""
     seed: int = 0

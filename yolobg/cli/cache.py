@@ -68,12 +68,21 @@ def cache_build(*, from_: Path | None) -> None:
 
 
 @command(name="add", example="yolobg cache add lvis")
-@click.argument("what", type=click.Choice(["lvis"]))
+@click.argument("what", type=click.Choice(["lvis", "openimages"]))
 def cache_add(*, what: str) -> None:
-    """Fetch LVIS v1 (415 MB) for `--evidence lvis`; a download that was cut off continues."""
-    from yolobg.cli.progress import bars
-    from yolobg.sources.catalog.open import add_lvis
+    """Fetch LVIS v1 (415 MB) for `--evidence lvis`, or the lists of Open Images (26 MB) for `--source openimages`.
 
+    A download that was cut off continues.
+    """
+    from yolobg.cli.progress import bars
+    from yolobg.sources.catalog.open import add_lvis, open_catalog
+    from yolobg.sources.open_images import OPEN_IMAGES
+
+    if what == OPEN_IMAGES.name:
+        with bars(stderr_console()) as progress, open_catalog(OPEN_IMAGES, progress=progress) as catalog:
+            told = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready for --source {what}"
+        print_result(f"{what}: {told}")
+        return
     with bars(stderr_console()) as progress:
         files = add_lvis(progress=progress)
     images, categories = sum(len(file.names) for file in files), max(len(file.categories) for file in files)

@@ -35,8 +35,8 @@ __all__ = ["evaluate"]
 )  # fmt: skip
 @click.option(
     "--backgrounds", metavar="NAME|DIR|FILE.json", type=str, default="coco-val2017", show_default=True,
-    help="Held-out images without your objects: of COCO, a folder, or a list. Best: a folder of images from where the "
-    "model will work.",
+    help="Held-out images without your objects: of COCO, of Open Images (openimages-val), a folder, or a list. Best: a "
+    "folder of images from where the model will work.",
 )  # fmt: skip
 @click.option(
     "--split", metavar="NAME", default="val", show_default=True, help="The split whose labelled images give recall."

@@ -30,6 +30,7 @@ __all__ = [
     "label_path",
     "list_line",
     "parse_list",
+    "public_id",
     "source_slug",
 ]
 
@@ -39,12 +40,13 @@ NAME_LIMIT = 120
 _SLUG_LIMIT = 40
 _UNSAFE_IN_SLUG = re.compile(r"[^A-Za-z0-9_-]+")
 _UNSAFE_IN_STEM = re.compile(r"[^A-Za-z0-9._-]+")
+_OURS = r"(?:bg_[A-Za-z0-9_-]+?_)?"
+_ROBOFLOW = r"(?:_(?:jpg|jpeg|png)(?:\.rf\.[A-Za-z0-9_-]+)?)?"
 _COCO_STEM = re.compile(
-    r"(?:bg_[A-Za-z0-9_-]+?_)?"  # one of ours
-    r"(?:COCO_(?:train|val|test)[0-9]{4}_)?"  # the 2014 and 2015 releases
-    r"([0-9]{12})"
-    r"(?:_(?:jpg|jpeg|png)(?:\.rf\.[A-Za-z0-9_-]+)?)?"  # exported by Roboflow
+    _OURS + r"(?:COCO_(?:train|val|test)[0-9]{4}_)?"  # the 2014 and 2015 releases
+    r"([0-9]{12})" + _ROBOFLOW
 )
+_OPEN_IMAGES_STEM = re.compile(_OURS + r"([0-9a-f]{16})" + _ROBOFLOW)
 
 
 def is_image(path: str) -> bool:
@@ -179,6 +181,15 @@ def coco_id(stem: str) -> int | None:
     """
     match = _COCO_STEM.fullmatch(stem)
     return int(match.group(1)) if match else None
+
+
+def public_id(stem: str) -> int | None:
+    """The number of an image of COCO or of Open Images that a file's stem names, or None.
+
+    That of Open Images is its 16 hexadecimal digits, beyond all numbers of COCO. Names are read as by `coco_id`.
+    """
+    match = _OPEN_IMAGES_STEM.fullmatch(stem)
+    return 10**12 + int(match.group(1), 16) if match else coco_id(stem)
 
 
 def _ascii(text: str, unsafe: re.Pattern[str]) -> str:

@@ -26,12 +26,18 @@ from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
 from yolobg.formats.unread import find_unread
 from yolobg.model import Contamination, Progress, no_progress
+from yolobg.sources.location import COCO2017_VAL
+from yolobg.sources.open_images import OPEN_IMAGES
 from yolobg.wording import counted
 
-__all__ = ["FEW", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
+__all__ = ["FEW", "NAMED", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
 
 VAL2017 = "coco-val2017"
 """What `--backgrounds` names the images of COCO that are held out."""
+
+OPEN_IMAGES_VAL = "openimages-val"
+NAMED = {VAL2017: COCO2017_VAL.name, OPEN_IMAGES_VAL: OPEN_IMAGES.name}
+"""What `--backgrounds` names to the source that is meant."""
 
 FEW = 200
 """Fewer backgrounds than this show only large differences."""

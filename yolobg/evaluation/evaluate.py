@@ -56,8 +56,8 @@ def evaluate(
         before: The model without the added backgrounds: .pt (run by your own Ultralytics), .onnx (extra `onnx`), or its
             predictions in COCO's results format (.json). Several are training runs (seeds) of it.
         after: The model with them, in the same way; nothing for the figures of one side.
-        backgrounds: Held-out images without objects: `coco-val2017`, fetched when first needed; a folder, best with
-            images from where the model will work; or a .json list.
+        backgrounds: Held-out images without objects: `coco-val2017` or `openimages-val`, fetched when first needed; a
+            folder, best with images from where the model will work; or a .json list.
         images_dir: Folders or addresses of the images of `coco-val2017` or of `annotations`.
         split: The split whose labelled images give recall and AP.
         images: How many of the backgrounds to use at most.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from yolobg.errors import UsageError
-from yolobg.evaluation.backgrounds import VAL2017
+from yolobg.evaluation.backgrounds import NAMED, VAL2017
 from yolobg.flow.held_out_options import HeldOutOptions
 from yolobg.flow.option_values import check_known, settle
 from yolobg.flow.options import Request, stored_options
@@ -58,11 +58,7 @@ class EvaluateOptions:
         """Check each option."""
         if not self.before and self.measures:
             raise UsageError("give at least one model with --before")
-        if not self.from_coco and (given := _given(self.request)):
-            raise UsageError(
-                f"--backgrounds {self.backgrounds}: {given} says which images of COCO are used; it can't be combined "
-                "with a folder or list of your own"
-            )
+        _check_source(self)
         _check_models((*self.before, *self.after))
         for name, least, most in _RANGES:
             value = getattr(self, name)
@@ -78,9 +74,9 @@ class EvaluateOptions:
             )
 
     @property
-    def from_coco(self) -> bool:
-        """Whether the backgrounds come from COCO val2017 or the user's own annotations, not from a folder or list."""
-        return str(self.backgrounds) == VAL2017
+    def from_source(self) -> bool:
+        """Whether the backgrounds are those of a named source or of annotations, not of a folder or list."""
+        return str(self.backgrounds) in NAMED
 
     @property
     def measures(self) -> bool:
@@ -108,6 +104,19 @@ def _given(request: Request) -> str:
     """The first option that was given of those that choose images of COCO."""
     stored = stored_options(request)
     return next((_FLAGS.get(name, f"--{name}") for name in _OF_COCO if name in stored), "")
+
+
+def _check_source(options: EvaluateOptions) -> None:
+    """Refuse two sources of backgrounds, and options of a source for images that come from none."""
+    if options.from_source and options.request.annotations is not None and options.backgrounds != VAL2017:
+        raise UsageError(
+            f"--backgrounds {options.backgrounds} and --annotations name two sources; leave one of them out"
+        )
+    if not options.from_source and (given := _given(options.request)):
+        raise UsageError(
+            f"--backgrounds {options.backgrounds}: {given} says which images of a source are used; it can't be "
+            "combined with a folder or list of your own"
+        )
 
 
 def _check_models(files: Sequence[Path]) -> None:

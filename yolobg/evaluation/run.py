@@ -13,7 +13,7 @@ import numpy as np
 
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.errors import AnnotationsError, UsageError
-from yolobg.evaluation.backgrounds import FEW, Backgrounds, bring, foreseen, hold_out
+from yolobg.evaluation.backgrounds import FEW, NAMED, Backgrounds, bring, foreseen, hold_out
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
@@ -129,12 +129,13 @@ def plan_evaluation(
     truth = read_truth(dataset.data, options.split, progress=progress)
     seen = Seen(dataset)
     count, request = options.images, options.request
-    if not options.from_coco:
+    if not options.from_source:
         held_out = hold_out(seen, options.backgrounds, count=count, seed=options.seed, progress=progress)
         return EvaluationPlan(dataset, options, truth, seen, None, held_out, 0)
     if before_asking:
         before_asking(power_to_show(count, len(truth.image)))
-    held = choose_held_out(dataset.data, request, seen, least=min(FEW, count), progress=progress)
+    source = NAMED[str(options.backgrounds)]
+    held = choose_held_out(dataset.data, request, seen, source=source, least=min(FEW, count), progress=progress)
     first = foreseen(held, seen, count=count)
     return EvaluationPlan(dataset, options, truth, seen, held, first, not_here(first.images))
 

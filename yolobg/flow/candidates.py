@@ -13,14 +13,14 @@ from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
-from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
+from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of, labels_of
 from yolobg.flow.options import Request
 from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first, liked_notes, reasons
 from yolobg.flow.presence import check_there, places_of
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
 from yolobg.flow.selection import largest, rank_images
-from yolobg.flow.source_basis import is_coco, nothing_known
+from yolobg.flow.source_basis import basis_notes, is_coco
 from yolobg.matching.contamination import expected_contamination
 from yolobg.matching.matcher import check_resolved, match_classes
 from yolobg.model import (
@@ -40,6 +40,7 @@ from yolobg.model import (
 from yolobg.results import LeftOut, Planned, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
+from yolobg.sources.open_images import official_categories
 from yolobg.sources.resolve import Source, resolve_source, source_warnings
 from yolobg.wording import counted
 
@@ -220,7 +221,8 @@ def check_names(request: Request, data: DataYaml, source: Source) -> None:
     """
     if source.annotations.official:
         with naming_bad_bytes(data):
-            matches = match_classes(data.names, user_map=request.map, readings=data.readings)
+            known = official_categories(source.annotations)
+            matches = match_classes(data.names, user_map=request.map, categories=known, readings=data.readings)
             check_resolved(matches, unmapped=request.unmapped)
 
 
@@ -291,12 +293,12 @@ def judge(
     further = frozenset(source.unclear)
     if not source.plain:
         matches = match_classes(names, user_map=request.map, categories=catalog.categories, readings=readings)
+        further |= further_categories(request.exclude, catalog.categories)
     if strict:
         matches = check_resolved(matches, unmapped=request.unmapped)
-    if not source.plain:
-        further |= further_categories(request.exclude, catalog.categories)
     captions = request.captions and catalog.has_captions
-    findings = _findings(evidence, catalog, names, request)
+    basis = find_evidence(request.evidence) if evidence is None else evidence
+    findings = _findings((*basis, *labels_of(source)), catalog, names, request)
     criteria = criteria_of(
         matches, catalog.categories, further=further, lean=request.lean, captions=captions, plain=source.plain
     )
@@ -312,17 +314,16 @@ def judge(
     matches, overall = _with_figures(matches, criteria, eligibility, source, catalog, lean=request.lean)
     liked = find_liked(request.prefer, matches, criteria.excluded, catalog)
     matches, overall = liked_figures(matches, overall, liked, eligibility.ids)
-    warnings = nothing_known(source, catalog) + source_warnings(
-        source, matches, catalog.categories, answered=request.map
-    )
+    warnings = basis_notes(source, catalog, verified=request.verified)
+    warnings += source_warnings(source, matches, catalog.categories, answered=request.map)
     return Judged(source, matches, criteria, eligibility, overall, warnings, liked)
 
 
 def _findings(
-    evidence: Sequence[Evidence] | None, catalog: Catalog, names: Sequence[str] | Mapping[int, str], request: Request
+    evidence: Sequence[Evidence], catalog: Catalog, names: Sequence[str] | Mapping[int, str], request: Request
 ) -> tuple[Finding, ...]:
     return findings_of(
-        find_evidence(request.evidence) if evidence is None else evidence,
+        evidence,
         catalog,
         names.values() if isinstance(names, Mapping) else names,
         user_map=request.map,

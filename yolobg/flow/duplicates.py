@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolobg.changes.records import Manifest
 from yolobg.changes.rejections import Rejection
-from yolobg.dataset.layout import coco_id
+from yolobg.dataset.layout import public_id
 from yolobg.files import hash_file
 from yolobg.model import Staged
 
@@ -36,7 +36,7 @@ class Recorded:
 
 
 class Known:
-    """The images of all splits, by COCO id in the file name, by manifest, and by content.
+    """The images of all splits, by the public id in the file name, by manifest, and by content.
 
     Args:
         images: Every image of every split.
@@ -46,8 +46,8 @@ class Known:
 
     def __init__(self, images: Iterable[str], manifest: Manifest, rejected: Sequence[Rejection] = ()) -> None:
         self._images = tuple(dict.fromkeys(images))
-        self._coco_ids = {number for image in self._images if (number := coco_id(_stem(image))) is not None}
-        self._coco_ids |= {number for r in rejected if (number := coco_id(_stem(r.image))) is not None}
+        self._public_ids = {number for image in self._images if (number := public_id(_stem(image))) is not None}
+        self._public_ids |= {number for r in rejected if (number := public_id(_stem(r.image))) is not None}
         self._recorded: dict[int, list[Recorded]] = {}
         runs = {(run.added, run.split, run.source): run for run in manifest.runs}
         for entry in manifest.known:
@@ -73,16 +73,18 @@ class Known:
         return {image_id: self._recorded[image_id] for image_id in ids if image_id in self._recorded}
 
     def not_held(self, ids: Iterable[int], file_names: Callable[[Sequence[int]], Iterable[str]]) -> list[int]:
-        """Those of the source's images that are not in the dataset by the COCO id in their name.
+        """Those of the source's images that are not in the dataset by the id of COCO or Open Images in their name.
 
         Args:
             ids: Ids of the source.
-            file_names: Gives the `file_name` of each id; only asked where the dataset has COCO ids at all.
+            file_names: Gives the `file_name` of each id; only asked where the dataset has such ids at all.
         """
         left = list(ids)
-        if not self._coco_ids:
+        if not self._public_ids:
             return left
-        return [i for i, name in zip(left, file_names(left), strict=True) if coco_id(_stem(name)) not in self._coco_ids]
+        return [
+            i for i, name in zip(left, file_names(left), strict=True) if public_id(_stem(name)) not in self._public_ids
+        ]
 
     def holds_content(self, staged: Staged) -> str | None:
         """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither.

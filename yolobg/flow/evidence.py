@@ -16,9 +16,10 @@ from yolobg.matching.evidence import standings_of
 from yolobg.model import Finding, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
-from yolobg.sources.catalog.open import find_lvis, open_evidence
+from yolobg.sources.catalog.open import find_labels, find_lvis, open_evidence
+from yolobg.sources.resolve import Source
 
-__all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
+__all__ = ["Evidence", "check_captions", "find_evidence", "findings_of", "labels_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,20 @@ def _lvis() -> tuple[EvidenceFile, ...]:
             "--evidence lvis: LVIS is not in the cache; fetch it once (415 MB) with `yolobg cache add lvis`"
         )
     return files
+
+
+def labels_of(source: Source, *, fetch: bool = True, progress: Progress = no_progress) -> tuple[Evidence, ...]:
+    """What people verified of a source's own images, where it has such labels; nothing rather than fetch them.
+
+    Args:
+        source: The source.
+        fetch: Fetch them if they are not in the cache.
+        progress: As for `open_catalog`.
+    """
+    if source.labels is None:
+        return ()
+    file = find_labels(source.labels, fetch=fetch, progress=progress)
+    return () if file is None else (Evidence(source.name, file),)
 
 
 def check_captions(request: Request, catalog: Catalog) -> None:

@@ -305,6 +305,8 @@ def _credit(record: ImageRecord, licenses: Mapping[int, License]) -> dict[str, A
         "license_name": license_.name if license_ else "",
         "license_url": license_.url if license_ else "",
         "flickr_url": record.flickr_url,
+        "author": record.author,
+        "title": record.title,
     }
 
 

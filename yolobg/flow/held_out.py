@@ -1,7 +1,7 @@
 """Which images of a source models may be measured on: what `augment` asks of one, and that the dataset never had it.
 
-The source is COCO val2017, from which no dataset gets an image, or annotations of the user's own. Reads only; the
-images are brought by `held_out_images`.
+The source is COCO val2017, from which no dataset gets an image, Open Images without what the dataset has of it, or
+annotations of the user's own. Reads only; the images are brought by `held_out_images`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from yolobg.dataset.layout import coco_id
+from yolobg.dataset.layout import public_id
 from yolobg.errors import PoolError
 from yolobg.flow.candidates import Judged, check_names, judge, naming_bad_bytes
 from yolobg.flow.evidence import find_evidence
@@ -21,6 +21,7 @@ from yolobg.matching.lexicon import supercategories
 from yolobg.model import DataYaml, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog, open_index
+from yolobg.sources.location import COCO2017_VAL
 from yolobg.sources.resolve import Source, resolve_held_out
 from yolobg.wording import counted
 
@@ -53,7 +54,13 @@ class HeldOut:
 
 
 def choose_held_out(
-    data: DataYaml, request: Request, seen: Seen, *, least: int, progress: Progress = no_progress
+    data: DataYaml,
+    request: Request,
+    seen: Seen,
+    *,
+    source: str = COCO2017_VAL.name,
+    least: int,
+    progress: Progress = no_progress,
 ) -> HeldOut:
     """Choose the images that models may be measured on.
 
@@ -64,21 +71,22 @@ def choose_held_out(
         data: The dataset.
         request: The options that say what is left out, and where annotations and images are.
         seen: What the dataset has or had.
+        source: The named source, where the request has no annotations.
         least: With fewer images, nothing can be measured.
         progress: Called with how far each stage is.
 
     Raises:
         YolobgError: The source cannot be read, a class name is not understood, or too few images are left.
     """
-    source = resolve_held_out(annotations=request.annotations_place, images=request.images)
-    check_names(request, data, source)
+    held = resolve_held_out(annotations=request.annotations_place, images=request.images, source=source)
+    check_names(request, data, held)
     evidence = find_evidence(request.evidence, progress=progress)
-    with open_catalog(source.annotations, progress=progress) as catalog, naming_bad_bytes(data):
-        judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
+    with open_catalog(held.annotations, progress=progress) as catalog, naming_bad_bytes(data):
+        judged = judge(catalog, held, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = judged.eligibility
         numbers = dict(zip(found.ids, map(number_in, catalog.file_names(found.ids)), strict=True))
         new = [image_id for image_id in found.ids if not seen.has_number(numbers[image_id])]
-        train = frozenset() if source.annotations.official else train2017()
+        train = frozenset() if held.annotations.official else train2017()
         kept = [image_id for image_id in new if numbers[image_id] not in train]
         left_out = {
             "with_an_excluded_class": found.by_class,
@@ -92,8 +100,8 @@ def choose_held_out(
         warnings = _warnings(judged, catalog)
         key = catalog.key
     if len(kept) < least:
-        raise too_few(source, least, len(kept), found.images, left_out)
-    return HeldOut(source, judged, tuple(rank_images(kept, seed=request.seed)), key, found.images, left_out, warnings)
+        raise too_few(held, least, len(kept), found.images, left_out)
+    return HeldOut(held, judged, tuple(rank_images(kept, seed=request.seed)), key, found.images, left_out, warnings)
 
 
 def contents_of(held: HeldOut, ids: Sequence[int]) -> tuple[list[tuple[str, ...]], dict[str, str]]:
@@ -116,8 +124,8 @@ def too_few(source: Source, least: int, left: int, images: int, left_out: Mappin
 
 
 def number_in(file_name: str) -> int | None:
-    """COCO's number in a file name with folders, or None."""
-    return coco_id(PurePosixPath(file_name.replace("\\", "/")).stem)
+    """The number of COCO or Open Images in a file name with folders, or None."""
+    return public_id(PurePosixPath(file_name.replace("\\", "/")).stem)
 
 
 def train2017() -> frozenset[int]:

@@ -1,17 +1,27 @@
-"""A dry run on COCO that fetches nothing: without its annotations in the cache, the index that ships has to do."""
+"""What can be said of a source without fetching its annotations.
+
+A dry run on COCO goes by the index that ships; the classes of a source are known even where no image can be counted.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from yolobg.flow.candidates import source_of
 from yolobg.flow.options import CAPTIONS, Options, Request
-from yolobg.results import Report
+from yolobg.matching.matcher import excluded_categories, match_classes
+from yolobg.model import Reading
+from yolobg.results import ClassesReport, Report
 from yolobg.sources.catalog.open import find_catalog
-from yolobg.sources.resolve import FAST_WARNING
+from yolobg.sources.open_images import official_categories
+from yolobg.sources.resolve import FAST_WARNING, Source
 
-__all__ = ["offline_options", "offline_report"]
+__all__ = ["NO_OPEN_IMAGES", "offline_options", "offline_report", "uncounted"]
 
+NO_OPEN_IMAGES = (
+    "images are not counted: Open Images' lists are not in the cache; `yolobg cache add openimages` fetches them, 26 MB"
+)
 _NOT_CHECKED = (
     "dry run without COCO's annotations, which the run itself fetches first (165 MB, once; --fast does without them): "
     "counted by the index that ships with yolobg, so captions{licences} were not checked and a few images fewer may be "
@@ -30,7 +40,7 @@ def offline_options(options: Options) -> Options | None:
     """
     request = Request(**options)
     source = source_of(request).annotations
-    if not source.official or request.recheck:
+    if not source.official or source.open_images or request.recheck:
         return None
     catalog = find_catalog(source)
     if catalog is not None:
@@ -52,3 +62,24 @@ def offline_report(report: Report, options: Options) -> Report:
     licences = "" if options.get("license", "any").strip().lower() == "any" else f" and {options['license']} licences"
     warnings = tuple(warning for warning in report.warnings if warning != FAST_WARNING)
     return replace(report, warnings=(_NOT_CHECKED.format(licences=licences), *warnings))
+
+
+def uncounted(
+    source: Source,
+    names: Sequence[str] | Mapping[int, str],
+    request: Request,
+    readings: Mapping[int, Sequence[Reading]] | None,
+    warnings: tuple[str, ...],
+) -> ClassesReport:
+    """What class names exclude in an official source whose images cannot be counted.
+
+    Args:
+        source: The source.
+        names: As for `match_classes`.
+        request: The options.
+        readings: As for `match_classes`.
+        warnings: Why they cannot be counted, and what else to say.
+    """
+    known = official_categories(source.annotations)
+    matches = match_classes(names, user_map=request.map, categories=known, readings=readings)
+    return ClassesReport(matches, tuple(sorted(excluded_categories(matches, lean=request.lean))), None, warnings)

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 DEFAULT_RATIO = 0.10
+OPEN_IMAGES = "openimages"
 MOST_JOBS = 256
 MOST_WORDS = 100
 LARGEST = 2**63
@@ -77,7 +78,9 @@ class Request:
     )
     source: str = field(
         default="coco2017",
-        metadata=_about("Named source of backgrounds, or a folder of images.", metavar="NAME|DIR"),
+        metadata=_about(
+            "Named source of backgrounds (coco2017, openimages), or a folder of images.", metavar="NAME|DIR"
+        ),
     )
     fast: bool = field(
         default=False,
@@ -300,7 +303,8 @@ def _check_evidence(request: Request) -> None:
             raise UsageError("--evidence: a name is empty; give captions, lvis or a COCO-format file")
     if CAPTIONS in request.evidence and not request.captions:
         raise UsageError("--evidence captions contradicts --no-captions; leave one of them out")
-    if request.verified and all(place == CAPTIONS for place in request.evidence):
+    own = request.annotations is None and request.source == OPEN_IMAGES  # it says so of its own images
+    if request.verified and not own and all(place == CAPTIONS for place in request.evidence):
         raise UsageError(
             "--verified: captions and boxes never say that an image is free of a class; give evidence that does: "
             "--evidence lvis, or a COCO-format file with neg_category_ids"

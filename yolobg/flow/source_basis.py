@@ -9,7 +9,7 @@ from yolobg.matching.lexicon import coco_categories
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.resolve import Source
 
-__all__ = ["is_coco", "nothing_known"]
+__all__ = ["basis_notes", "is_coco"]
 
 _LOOKED_AT = 50
 
@@ -21,6 +21,8 @@ def is_coco(source: Source, catalog: Catalog, ids: Sequence[int]) -> bool:
     have COCO's names, as in a part of it or a copy. Another's annotations may be better or worse, whatever their
     categories are called.
     """
+    if source.annotations.open_images:
+        return False
     if source.annotations.official:
         return True
     names = {category.name for category in catalog.categories}
@@ -36,7 +38,22 @@ def _stem(file_name: str) -> str:
     return file_name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
 
 
-def nothing_known(source: Source, catalog: Catalog) -> tuple[str, ...]:
+def basis_notes(source: Source, catalog: Catalog, *, verified: bool) -> tuple[str, ...]:
+    """What to say first of how little is known of a source's images; `verified` where only verified ones come in."""
+    return _labels_note(source, verified=verified) + _nothing_known(source, catalog)
+
+
+def _labels_note(source: Source, *, verified: bool) -> tuple[str, ...]:
+    """What to say of a source in which people looked for a few classes in each image, where unknown images come in."""
+    if source.labels is None or verified:
+        return ()
+    return (
+        f"{source.name}: people looked for only a few classes in each image, so an image in which a class is unknown "
+        "may show it. --verified takes only images that are verified to be free of every class",
+    )
+
+
+def _nothing_known(source: Source, catalog: Catalog) -> tuple[str, ...]:
     """What to say first of a source in which nothing says what its images show."""
     silent = source.silent if source.silent is not None else not any(c.images for c in catalog.categories)
     if not silent or not catalog.images or (source.silent is None and catalog.has_captions):

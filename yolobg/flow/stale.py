@@ -20,7 +20,7 @@ from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.candidates import source_of
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
-from yolobg.flow.evidence import Evidence, find_evidence, findings_of
+from yolobg.flow.evidence import Evidence, find_evidence, findings_of, labels_of
 from yolobg.flow.options import Request, request_of, stored_options
 from yolobg.flow.past_runs import names_source_of, request_again
 from yolobg.flow.question import Question, question_of, still_stands
@@ -32,6 +32,7 @@ from yolobg.model import Category, ClassMatch, Finding, Inventory, Origin, Progr
 from yolobg.results import Stale, StaleBackground, Unchecked
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
+from yolobg.sources.open_images import OPEN_IMAGES
 from yolobg.sources.resolve import Source
 
 __all__ = ["Checked", "find_stale", "stale_warnings"]
@@ -200,7 +201,9 @@ def _look(
     if unresolved:
         doubts.append((f"{_first(unresolved)} cannot be resolved; say what it stands for with --map", len(entries)))
     evidence = find_evidence(asked.question.evidence, progress=progress)
-    if not evidence and not is_stricter(criteria, asked.basis):
+    if own := asked.then.source == OPEN_IMAGES.name and asked.then.annotations is None:
+        evidence += labels_of(source_of(asked.then), fetch=fetch, progress=progress)
+    if not (evidence or own) and not is_stricter(criteria, asked.basis):
         return criteria
     catalog, moved = _open(asked, fetch=fetch, progress=progress)
     with catalog:

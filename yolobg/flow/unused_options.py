@@ -13,11 +13,11 @@ from yolobg.flow.candidates import source_of
 from yolobg.flow.criteria import further_categories
 from yolobg.flow.evidence import find_evidence
 from yolobg.flow.options import Request, stored_options
-from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.matcher import match_classes
 from yolobg.model import Category, DataYaml, Progress
 from yolobg.sources.catalog.catalog import parse_license
 from yolobg.sources.catalog.open import find_catalog
+from yolobg.sources.open_images import official_categories
 from yolobg.sources.resolve import Source
 
 __all__ = ["check_unused"]
@@ -46,7 +46,7 @@ def check_unused(request: Request, data: DataYaml, manifest: Manifest, progress:
             _check_words(request, data, source, catalog.categories)
             parse_license(request.license, catalog.licenses)
     elif source.annotations.official:
-        _check_words(request, data, source, coco_categories())
+        _check_words(request, data, source, official_categories(source.annotations))
         _check_license_form(request.license)
     else:
         _check_keys(request, data)

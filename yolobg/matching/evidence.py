@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from yolobg.matching.lexicon import coco_categories
+from yolobg.matching.lexicon.class_tables import ClassTable, lvis, open_images
 from yolobg.matching.matcher import match_classes
-from yolobg.matching.synsets import PARTS_OF, is_the_class, known_synsets, synset_standings
+from yolobg.matching.synsets import PARTS_OF, is_the_class, table_standings
 from yolobg.matching.user_map import resolve_target
 from yolobg.matching.words import key
 from yolobg.model import Category, ClassMatch
@@ -50,25 +51,44 @@ def standings_of(
 ) -> tuple[Standing, ...]:
     """Say for each class, and for the further excluded categories together, which categories of a file speak of it.
 
-    Categories with a synset that LVIS v1 has are known by it, all others by their names.
+    Categories that are LVIS v1's by their synset, or Open Images' by their id, are known by that, all others by their
+    names.
 
     Args:
         names: The class names of the dataset.
         categories: Those of the file.
-        synsets: Category id to WordNet synset, of those that have one.
+        synsets: Category id to WordNet synset, or Open Images' id, of those that have one.
         user_map: What classes stand for by the user's word; answers that there is no category for are left out.
         exclude: Further categories to leave out.
         lean: Leave out categories that match only possibly.
     """
-    known = known_synsets(synsets)
-    named = [category for category in categories if category.id not in known]
+    tables = [(table, _known(synsets, table)) for table in _tables(synsets)]
+    by_table = {number for _, known in tables for number in known}
+    named = [category for category in categories if category.id not in by_table]
     found = [Standing(name, frozenset()) for name in names]
-    further = frozenset[int]()
-    for listed in (_by_name(names, named, user_map, lean=lean), _by_synset(names, known, user_map, lean=lean)):
+    further = list(exclude)
+    left_out = frozenset[int]()
+    for listed in (
+        _by_name(names, named, user_map, lean=lean),
+        *(_by_table(names, known, table, user_map, lean=lean) for table, known in tables),
+    ):
         found = [one.with_(other) for one, other in zip(found, listed, strict=True)] if listed else found
-    for listed in (_by_name(list(exclude), named, {}, lean=lean), _by_synset(list(exclude), known, {}, lean=lean)):
-        further = further.union(*(one.vetoing for one in listed))
-    return (*found, *([Standing("", further)] if exclude else []))
+    for listed in (
+        _by_name(further, named, {}, lean=lean),
+        *(_by_table(further, known, table, {}, lean=lean) for table, known in tables),
+    ):
+        left_out = left_out.union(*(one.vetoing for one in listed))
+    return (*found, *([Standing("", left_out)] if exclude else []))
+
+
+def _tables(synsets: Mapping[int, str]) -> list[ClassTable]:
+    """The tables that may know the categories of a file; an id of Open Images begins with a slash."""
+    ours = any(synset.startswith("/") for synset in synsets.values())
+    return [lvis(), open_images()] if ours else [lvis()] if synsets else []
+
+
+def _known(synsets: Mapping[int, str], table: ClassTable) -> dict[int, str]:
+    return {number: synset for number, synset in synsets.items() if synset in table.coco}
 
 
 def _by_name(
@@ -91,8 +111,13 @@ def _by_name(
     ]
 
 
-def _by_synset(
-    names: Sequence[str], known: Mapping[int, str], user_map: Mapping[str, Sequence[str]], *, lean: bool
+def _by_table(
+    names: Sequence[str],
+    known: Mapping[int, str],
+    table: ClassTable,
+    user_map: Mapping[str, Sequence[str]],
+    *,
+    lean: bool,
 ) -> list[Standing]:
     if not known:
         return []
@@ -100,7 +125,7 @@ def _by_synset(
     ids: dict[str, set[int]] = {}
     for number, synset in known.items():
         ids.setdefault(synset, set()).add(number)
-    standings = synset_standings(match_classes(names, user_map=answers), lean=lean, answered=user_map)
+    standings = table_standings(match_classes(names, user_map=answers), table, lean=lean, answered=user_map)
     return [
         Standing(
             name,

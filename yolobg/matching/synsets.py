@@ -1,21 +1,21 @@
-"""Class names to the categories of a file of evidence that names WordNet synsets, as LVIS does.
+"""Class names to the categories of a file of evidence that are LVIS' or Open Images' classes.
 
-As in a source, what excludes an image vetoes: the class's own synset, those below and above it, and those of the
-categories of COCO that the class excludes, carriers among them. A class is verified by the synset that it surely is.
+As in a source, what excludes an image vetoes: the class itself, those below and above it, and those of the categories
+of COCO that the class excludes, carriers among them. A class is verified by the one that it surely is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from yolobg.matching.answers import EXCLUDES
 from yolobg.matching.dictionaries import forms
-from yolobg.matching.lexicon.lvis import ABOVE, BELOW, MAYBE, SURE, Lvis, lvis
+from yolobg.matching.lexicon.class_tables import ABOVE, BELOW, MAYBE, SURE, ClassTable
 from yolobg.matching.list_context import context_of
 from yolobg.matching.words import clean, key, singulars, words
 from yolobg.model import ClassMatch, Exclusion
 
-__all__ = ["PARTS_OF", "is_the_class", "known_synsets", "synset_standings"]
+__all__ = ["PARTS_OF", "is_the_class", "table_standings"]
 
 PARTS_OF = ("same", "superset", "overlap")
 """What of a class a category may be: an image free of the class is free of all of these."""
@@ -29,17 +29,18 @@ def is_the_class(exclusion: Exclusion) -> bool:
     return exclusion.relation == "same" and exclusion.confidence >= _SURE and exclusion.rule not in _GUESSED
 
 
-def synset_standings(
-    matches: Sequence[ClassMatch], *, lean: bool, answered: Iterable[str]
+def table_standings(
+    matches: Sequence[ClassMatch], table: ClassTable, *, lean: bool, answered: Iterable[str]
 ) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-    """For each class the synsets that veto an image, and those that it must be verified to be free of.
+    """For each class those of a table that veto an image, and those that it must be verified to be free of.
 
     Args:
         matches: What the classes exclude in COCO.
+        table: LVIS' classes, or Open Images'.
         lean: Leave out what a class only may be.
         answered: The classes whose meaning the user has given; they are never verified.
     """
-    table, given = lvis(), {key(name) for name in answered}
+    given = {key(name) for name in answered}
     context = context_of([match.name for match in matches])
     found = []
     for match in matches:
@@ -50,7 +51,7 @@ def synset_standings(
     return tuple(found)
 
 
-def _vetoing(match: ClassMatch, table: Lvis, *, lean: bool) -> frozenset[str]:
+def _vetoing(match: ClassMatch, table: ClassTable, *, lean: bool) -> frozenset[str]:
     kinds = (SURE, BELOW, ABOVE) if lean else (SURE, BELOW, ABOVE, MAYBE)
     spelled = [form for form, _ in forms(words(clean(match.name)))]
     own = {synset for kind in kinds for form in spelled for synset in table.of(kind, form)}
@@ -59,8 +60,8 @@ def _vetoing(match: ClassMatch, table: Lvis, *, lean: bool) -> frozenset[str]:
     return frozenset(own | {synset for synset, belongs in table.coco.items() if belongs & categories})
 
 
-def _verifying(match: ClassMatch, table: Lvis) -> frozenset[str]:
-    """The synset that the class is, with those of the categories of COCO that it is or covers; nothing where unsure."""
+def _verifying(match: ClassMatch, table: ClassTable) -> frozenset[str]:
+    """What the class is, with those of the categories of COCO that it is or covers; nothing where unsure."""
     if match.status in ("opaque", "unknown"):
         return frozenset()
     parts = [e.coco for e in (*match.exclude, *match.maybe) if e.relation in PARTS_OF and e.confidence >= EXCLUDES]
@@ -72,12 +73,7 @@ def _verifying(match: ClassMatch, table: Lvis) -> frozenset[str]:
     return own | frozenset(table.same[part] for part in parts)
 
 
-def _sure(name: str, table: Lvis) -> frozenset[str]:
+def _sure(name: str, table: ClassTable) -> frozenset[str]:
     *start, last = words(clean(name)) or ("",)
     spelled = (" ".join((*start, form)) for form in (last, *singulars(last)))
     return frozenset(next(filter(None, (table.of(SURE, form) for form in spelled)), ()))
-
-
-def known_synsets(synsets: Mapping[int, str]) -> dict[int, str]:
-    """Those categories of a file whose synset is one of LVIS v1's."""
-    return {number: synset for number, synset in synsets.items() if synset in lvis().coco}

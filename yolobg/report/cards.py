@@ -16,6 +16,7 @@ from yolobg.errors import YolobgError
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.sources.location import COCO2017, AnnotationSource, parse_source
+from yolobg.sources.open_images import OPEN_IMAGES
 
 __all__ = ["Card", "Catalogs", "cards_of"]
 
@@ -71,17 +72,18 @@ class Catalogs:
     def of(self, entry: Entry, run: Run | None) -> Catalog | None:
         """The catalog of the entry's source, or None where it is not at hand."""
         annotations = run.options.get("annotations") if run else None
-        if annotations is None and entry.source != COCO2017.name:
+        named = {COCO2017.name: COCO2017, OPEN_IMAGES.name: OPEN_IMAGES}.get(entry.source)
+        if annotations is None and named is None:
             return None
         key = (entry.source, annotations)
         if key not in self._open:
-            self._open[key] = _find(COCO2017 if annotations is None else parse_source(annotations, name=entry.source))
+            self._open[key] = _find(named if annotations is None else parse_source(annotations, name=entry.source))
         return self._open[key]
 
 
-def _find(source: AnnotationSource) -> Catalog | None:
+def _find(source: AnnotationSource | None) -> Catalog | None:
     try:
-        return find_catalog(source)
+        return find_catalog(source) if source else None
     except YolobgError:
         return None
 

@@ -51,6 +51,7 @@ class Pin:
     size_bytes: int
     sha256: str | None = None
     crc32: int | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class AnnotationSource:
         pins: Member name (of evidence, the file) to what it must be; empty for all but official sources.
         shipped: `instances` names the index that ships with yolobg.
         evidence: Its file is read as evidence about the images of another source, not as a source of images.
+        open_images: Its files are Open Images' lists, of which `pins` has the labels before the images.
     """
 
     name: str
@@ -75,6 +77,7 @@ class AnnotationSource:
     pins: Mapping[str, Pin] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     shipped: bool = False
     evidence: bool = False
+    open_images: bool = False
 
     @property
     def remote(self) -> bool:

@@ -23,6 +23,7 @@ from yolobg.sources.location import (
     parse_source,
     source_stem,
 )
+from yolobg.sources.open_images import OPEN_IMAGES, OPEN_IMAGES_LABELS, image_bases
 
 __all__ = ["FAST_WARNING", "Source", "resolve_held_out", "resolve_source", "source_warnings"]
 
@@ -46,6 +47,7 @@ class Source:
         warnings: For a person to read.
         unclear: Classes whose names say nothing; images with one of them are left out.
         silent: Whether nothing says what its images show; None where only its catalog knows.
+        labels: What people verified of its images, as evidence that always counts.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Source:
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     silent: bool | None = None
+    labels: AnnotationSource | None = None
 
 
 def resolve_source(
@@ -84,12 +87,13 @@ def resolve_source(
             kind than http(s) or has a fragment, or the images of a user's own annotations are not named.
     """
     coco = annotations is None and source == COCO2017.name
+    named = coco or (annotations is None and source == OPEN_IMAGES.name)
     if annotations is not None and source != COCO2017.name:
         raise UsageError(
             f"--source {source} and --annotations {_shown(annotations)} name two sources; leave one of them out "
             "(--images says where the images of the annotations are)"
         )
-    if unlabelled and (annotations is not None or coco):
+    if unlabelled and (annotations is not None or named):
         raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
     if fast and not coco:
         raise UsageError(f"--fast: only applies to the source {COCO2017.name}; leave it out here")
@@ -99,6 +103,8 @@ def resolve_source(
         _check_annotations(annotations, has_images=bool(images) or not for_images)
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
+    if named and not coco:
+        return _open_images(folders, bases, link)
     if not coco:
         return _folder_source(source, images, link, unlabelled=unlabelled)
     if not images:
@@ -107,10 +113,18 @@ def resolve_source(
     return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(FAST_WARNING,) if fast else ())
 
 
-def resolve_held_out(*, annotations: str | Path | None, images: Sequence[str | Path]) -> Source:
-    """The source of the backgrounds that models are measured on: COCO val2017, or a user's own annotations.
+def _open_images(folders: tuple[Path, ...], bases: tuple[str, ...], link: Link = "copy") -> Source:
+    origin = Origin(OPEN_IMAGES.name, folders, bases if folders or bases else image_bases(), link)
+    return Source(OPEN_IMAGES.name, OPEN_IMAGES, origin, labels=OPEN_IMAGES_LABELS)
+
+
+def resolve_held_out(
+    *, annotations: str | Path | None, images: Sequence[str | Path], source: str = COCO2017_VAL.name
+) -> Source:
+    """The source of the backgrounds that models are measured on: a named one, or a user's own annotations.
 
     Args:
+        source: COCO val2017, or Open Images.
         annotations: Path or address of a COCO-format instances file; None for val2017.
         images: Folders and base addresses; folders are tried first. For val2017 COCO's own hosts when empty.
 
@@ -123,6 +137,8 @@ def resolve_held_out(*, annotations: str | Path | None, images: Sequence[str | P
         _check_annotations(annotations, has_images=bool(images), option="--images-dir")
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases))
+    if source == OPEN_IMAGES.name:
+        return _open_images(folders, bases)
     if not images:
         bases = tuple(f"{host}/val2017" for host in coco_bases())
     return Source(COCO2017_VAL.name, COCO2017_VAL, Origin(COCO2017_VAL.name, folders, bases))
@@ -177,8 +193,8 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
         )
     if not folder.is_dir():
         raise UsageError(
-            f"--source {source}: no such source and no such folder; use {COCO2017.name}, or give the folder of "
-            "your background images, or --annotations and --images"
+            f"--source {source}: no such source and no such folder; use {COCO2017.name} or {OPEN_IMAGES.name}, or give "
+            "the folder of your background images, or --annotations and --images"
         )
     if images:
         raise UsageError(

@@ -17,8 +17,10 @@ from yolobg.model import Progress
 from yolobg.sources.annotations.local_files import JsonFiles, Part, find_part, unpack
 from yolobg.sources.archive.members import GoneError, Remote, UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.unpack import JsonFile
+from yolobg.sources.archive.whole_file import md5_of
 from yolobg.sources.location import (
     AnnotationSource,
+    Pin,
     bare_source,
     captions_name,
     choose_member,
@@ -28,7 +30,7 @@ from yolobg.sources.location import (
     split_member,
 )
 
-__all__ = ["UnchangedError", "Validators", "fetch_source", "local_files"]
+__all__ = ["UnchangedError", "Validators", "fetch_official", "fetch_source", "local_files"]
 
 # An address (see `_key`) → what its server said of it; an address that has no file is there with nothing said.
 Validators = Mapping[str, Mapping[str, str]]
@@ -67,23 +69,33 @@ def fetch_pinned(source: AnnotationSource, folder: Path, parts: Path, progress: 
         DownloadError: No host has it, or what they have is another file.
     """
     name, pin = next(iter(source.pins.items()))
-    urls = [f"{base}/{name}" for base in lvis_bases()]
+    path = fetch_official(name, pin, lvis_bases(), folder, parts, progress)
+    # By its suffix it would be taken for plain JSON.
+    step("rename", path)
+    packed = path.replace(path.with_suffix(".part"))
+    return JsonFiles(unpack(find_part(str(packed)), folder / "instances.json", progress=progress), None)
+
+
+def fetch_official(name: str, pin: Pin, bases: Sequence[str], folder: Path, parts: Path, progress: Progress) -> Path:
+    """Fetch a whole official file from the first host that has the pinned one, byte for byte.
+
+    Raises:
+        DownloadError: No host has it, or what they have is another file.
+    """
+    urls = [f"{base}/{name}" for base in bases]
+    kind, pinned = ("SHA-256", pin.sha256) if pin.sha256 else ("MD5", pin.md5)
     wrong: list[str] = []
     # What the first host has may be another file; then the others are asked, once.
     for asked in filter(None, (urls, urls[1:])):
         path, _ = fetch_file(Remote(asked), folder, parts=parts, progress=progress)
-        size, digest = path.stat().st_size, hash_file(path)
-        if (size, digest) == (pin.size_bytes, pin.sha256):
-            # By its suffix it would be taken for plain JSON.
-            step("rename", path)
-            packed = path.replace(path.with_suffix(".part"))
-            return JsonFiles(unpack(find_part(str(packed)), folder / "instances.json", progress=progress), None)
-        wrong.append(f"{size:,} bytes, SHA-256 {digest}")
+        size, digest = path.stat().st_size, hash_file(path) if pin.sha256 else md5_of(path)
+        if (size, digest) == (pin.size_bytes, pinned):
+            return path
+        wrong.append(f"{size:,} bytes, {kind} {digest}")
         step("unlink", path)
         path.unlink()
     raise DownloadError(
-        f"{name}: no host has the official file of {pin.size_bytes:,} bytes, SHA-256 {pin.sha256}; got "
-        f"{'; '.join(wrong)}"
+        f"{name}: no host has the official file of {pin.size_bytes:,} bytes, {kind} {pinned}; got {'; '.join(wrong)}"
     )
 
 

@@ -18,7 +18,7 @@ from yolobg.sources.archive.ranges import fetch_stretches
 from yolobg.sources.archive.remote import Remote, ResponseHead, TransientError
 from yolobg.sources.archive.unpack import require_space
 
-__all__ = ["WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "remove_part"]
+__all__ = ["WHOLE", "UnchangedError", "ask", "fetch_file", "fetch_whole", "md5_of", "remove_part"]
 
 WHOLE = 200
 _NOT_MODIFIED = 304
@@ -63,7 +63,7 @@ def fetch_file(
             else:
                 _fetch_ranges(remote, answer, part, progress)
             md5 = _promised_md5(answer)
-            found = _md5_of(part) if md5 else None
+            found = md5_of(part) if md5 else None
             # The same content twice is no damage: there are servers whose ETags only look like an MD5.
             if found == md5 or found in seen:
                 step("rename", done)
@@ -94,7 +94,8 @@ def _promised_md5(answer: ResponseHead) -> str | None:
     return match[1].lower() if match and not keyed else None
 
 
-def _md5_of(path: Path) -> str:
+def md5_of(path: Path) -> str:
+    """The MD5 of a file: a check against damage and other files, not against forgery."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as handle:
         while chunk := handle.read(1 << 20):

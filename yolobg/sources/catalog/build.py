@@ -48,6 +48,7 @@ CREATE TABLE license (id INTEGER PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT N
 CREATE TABLE mask (name TEXT PRIMARY KEY, bits BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE caption_text (block INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 """
+_CREDIT_TABLE = "CREATE TABLE credit (id INTEGER PRIMARY KEY, author TEXT NOT NULL, title TEXT NOT NULL)"
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
 # Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
 _SUFFIXES = "|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))
@@ -55,7 +56,12 @@ _IMAGE_NAME = re.compile(rf"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\
 
 
 def build_catalog(
-    path: Path, instances: Instances, captions: Captions | None, *, progress: Progress = no_progress
+    path: Path,
+    instances: Instances,
+    captions: Captions | None,
+    *,
+    credits: Sequence[tuple[str, str]] = (),  # noqa: A002 - what they are; Python's is for its prompt
+    progress: Progress = no_progress,
 ) -> None:
     """Write the catalog of `instances` to `path`, which must not exist yet.
 
@@ -63,6 +69,7 @@ def build_catalog(
         path: A temporary file; the caller moves it into place.
         instances: From `read_instances`.
         captions: From `read_captions`; None when the source has none.
+        credits: Author and title of each image, where the source has them.
         progress: Stage `catalog`, in images and captions.
 
     Raises:
@@ -80,6 +87,11 @@ def build_catalog(
         )
         connection.execute("BEGIN")
         _fill(connection, path, instances, captions, progress)
+        if credits:
+            step("write", path)
+            connection.execute(_CREDIT_TABLE)
+            rows = ((record.id, *credit) for record, credit in zip(instances.images, credits, strict=True))
+            connection.executemany("INSERT INTO credit VALUES (?, ?, ?)", rows)
         step("commit", path)
         connection.execute("COMMIT")
     finally:

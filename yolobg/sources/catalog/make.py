@@ -63,6 +63,11 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
         with _work_folder(store, source) as folder:
             if source.shipped:
                 return _make_shipped(store, source, folder, progress)
+            if source.open_images:
+                from yolobg.sources.catalog.make_open_images import make_open_images  # noqa: PLC0415  # requests, for it alone
+
+                with _no_collector(), _disk_errors(folder):
+                    return make_open_images(store, source, folder, store.parts(source) if alone else folder, progress)
             if source.remote:
                 return _make_remote(store, source, folder, store.parts(source) if alone else folder, progress)
             return _make_local(store, source, folder, progress)

@@ -18,7 +18,7 @@ from yolobg.sources.catalog import use as catalog_use
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.shipped_index import index_key
-from yolobg.sources.catalog.store import CacheEntry, Note, Store, content_key, evidence_key, stamp
+from yolobg.sources.catalog.store import CacheEntry, Note, Store, official_key, stamp
 from yolobg.sources.catalog.use import note_use
 from yolobg.sources.location import COCO2017, COCO2017_INDEX, COCO2017_VAL, LVIS, AnnotationSource, parse_source
 
@@ -32,6 +32,7 @@ __all__ = [
     "clear_unused",
     "find_by_key",
     "find_catalog",
+    "find_labels",
     "find_lvis",
     "last_use",
     "open_catalog",
@@ -115,6 +116,25 @@ def add_lvis(*, progress: Progress = no_progress) -> tuple[EvidenceFile, ...]:
         YolobgError: The cache folder cannot be written or is too full.
     """
     return tuple(_evidence(source, progress) for source in LVIS)
+
+
+def find_labels(
+    source: AnnotationSource, *, fetch: bool = True, progress: Progress = no_progress
+) -> EvidenceFile | None:
+    """What people verified of the images of Open Images, which is made with its catalog.
+
+    Args:
+        source: `OPEN_IMAGES_LABELS`.
+        fetch: Fetch the lists if they are not there; else the answer is None then.
+        progress: As for `open_catalog`.
+
+    Raises:
+        DownloadError: The lists cannot be fetched.
+        YolobgError: The cache folder cannot be written or is too full.
+    """
+    if not fetch and _ready(Store(cache_folder()), source) is None:
+        return None
+    return _evidence(source, progress)
 
 
 def _evidence(source: AnnotationSource, progress: Progress) -> EvidenceFile:
@@ -201,11 +221,8 @@ def _ready(store: Store, source: AnnotationSource) -> Path | None:
 
 def _find_official(store: Store, source: AnnotationSource) -> Path | None:
     """A catalog made from the official files, whoever brought them: their digests are known beforehand."""
-    digests = [pin.sha256 for pin in source.pins.values()]
-    if not digests or None in digests:
-        return None
-    key = content_key(str(digests[0]), digests[1] if len(digests) > 1 else None)
-    path = store.find(evidence_key(str(digests[0])) if source.evidence else key)
+    key = official_key(source)
+    path = store.find(key) if key else None
     if path:
         with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
             store.write_note(source, Note(source.instances, path.name, stamp(path)))

@@ -12,6 +12,7 @@ import sys
 import zlib
 from bisect import bisect_left
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import chain, compress
 from pathlib import Path
@@ -81,6 +82,12 @@ class CatalogFile:
     # ------------------------------------------------------------ tables
 
     @cached_property
+    def _has_credits(self) -> bool:
+        """Whether the source says who made an image and what it is called."""
+        sql = "SELECT count(*) FROM sqlite_master WHERE name = 'credit'"
+        return bool(self._connection.execute(sql).fetchone()[0])
+
+    @cached_property
     def categories(self) -> tuple[Category, ...]:
         """Categories in ascending id order."""
         rows = self._connection.execute("SELECT category_id, name, images FROM contains ORDER BY category_id")
@@ -127,6 +134,10 @@ class CatalogFile:
                 image_id, file_name, width, height, license_id, coco_url, flickr_url = row
                 url = self._base + file_name if coco_url is None else coco_url
                 found[image_id] = ImageRecord(image_id, file_name, width, height, license_id, url, flickr_url)
+            if self._has_credits:
+                sql = f"SELECT id, author, title FROM credit WHERE id IN ({marks})"  # noqa: S608
+                for image_id, author, title in self._connection.execute(sql, batch):
+                    found[image_id] = replace(found[image_id], author=author, title=title)
         self._check_all(ids, found)
         return found
 

@@ -43,7 +43,18 @@ from yolobg.sources.catalog.evidence_file import EVIDENCE_VERSION
 from yolobg.sources.catalog.sqlite_file import VERSION
 from yolobg.sources.location import AnnotationSource, bare_source
 
-__all__ = ["CacheEntry", "Note", "Stamp", "Store", "content_key", "evidence_key", "is_settled", "note_in", "stamp"]
+__all__ = [
+    "CacheEntry",
+    "Note",
+    "Stamp",
+    "Store",
+    "content_key",
+    "evidence_key",
+    "is_settled",
+    "note_in",
+    "official_key",
+    "stamp",
+]
 
 _PARTS = ("catalogs", "sources", "work", "locks")
 _KEY_DIGITS = 16
@@ -124,6 +135,15 @@ def content_key(instances_sha256: str, captions_sha256: str | None) -> str:
 def evidence_key(sha256: str) -> str:
     """The key of what was read as evidence from a file, by this version of yolobg."""
     return hashlib.sha256(f"evidence {EVIDENCE_VERSION} {sha256}".encode()).hexdigest()[:_KEY_DIGITS]
+
+
+def official_key(source: AnnotationSource) -> str | None:
+    """The key of what is made from an official source's files, known beforehand; None where none is pinned."""
+    digests = [pin.sha256 or pin.md5 for pin in source.pins.values()]
+    if not digests or None in digests:
+        return None
+    first, second = str(digests[0]), digests[1] if len(digests) > 1 else None
+    return evidence_key(first) if source.evidence else content_key(first, second)
 
 
 class Store:
