@@ -160,7 +160,7 @@ function below(step) {
   const row = Math.floor((at - start) / wide) + step;
   const rows = Math.ceil(size / wide);
   if (row >= 0 && row < rows) return Math.min(start + row * wide + column, start + size - 1);
-  if (row >= rows) return start + PAGE < shown.length ? Math.min(start + PAGE + column, shown.length - 1) : at;
+  if (row >= rows) return start + PAGE < shown.length ? Math.min(start + PAGE + column, shown.length - 1) : at + (at === shown.length - 1);
   if (start === 0) return at;
   const last = Math.floor((PAGE - 1) / wide) * wide;
   return start - PAGE + Math.min(last + column, PAGE - 1);
@@ -170,7 +170,11 @@ function go(place) {
   if (!shown.length) return;
   const left = current;
   const number = shown[Math.max(0, Math.min(place, shown.length - 1))];
-  if (number === left) return;
+  if (number === left) {
+    // There is no next image to move to, so going on at the last one is how a person leaves it.
+    if (place >= shown.length && store.state(left) === "left") act("look", [left]);
+    return;
+  }
   if (left !== null && store.state(left) === "left") act("look", [left]);
   if (!cards.has(number) || !cards.get(number).isConnected) finishBuilding();
   makeCurrent(number);
@@ -440,6 +444,7 @@ const KEYS = {
   x: () => toggle(current),
   u: undo,
   a: () => $("large").open || !cards.has(current) || acceptPage(cards.get(current).closest(".page")),
+  p: () => $("large").open || $("apply").disabled || openApply(),
   "/": () => $("large").open || $("words").focus(),
   "?": () => $("large").open || $("help-dialog").showModal(),
   q: () => $("large").open || $("end-dialog").showModal(),
