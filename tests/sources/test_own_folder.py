@@ -354,13 +354,20 @@ def test_augment__records_without_a_class_name_the_folder(dataset: Path, tmp_pat
     assert yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1, unlabelled=True).report.target.needed == 1
 
 
-@pytest.mark.parametrize("objects", [[{"image_id": 0, "segments_info": []}], [{"image_id": 0, "bbox": "x"}]])
-def test_augment__records_that_cannot_be_read_say_the_way_on(
-    dataset: Path, tmp_path: Path, objects: list[dict[str, object]]
+UNREADABLE = [{"image_id": 0, "segments_info": []}, {"image_id": 0, "bbox": "x"}, {"image_id": 0, "bbox": [1, 1]}]
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+@pytest.mark.parametrize("beside", [[], [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}]])
+@pytest.mark.parametrize("record", UNREADABLE)
+def test_augment__records_that_cannot_be_read_stop_it_and_say_the_way_on(
+    dataset: Path, tmp_path: Path, record: dict[str, object], beside: list[dict[str, object]], *, unlabelled: bool
 ) -> None:
-    place = listed(tmp_path / "pool", "coco", ["a.jpg"])
-    picture(tmp_path / "pool" / place / "a.jpg", 60)
+    place = listed(tmp_path / "pool", "coco", ["a.jpg", "b.jpg"])
+    for number, name in enumerate(("a", "b")):
+        picture(tmp_path / "pool" / place / f"{name}.jpg", 60 + number)
     records = json.loads((tmp_path / "pool" / "result.json").read_text())
-    (tmp_path / "pool" / "result.json").write_text(json.dumps({**records, "annotations": objects}))
-    with pytest.raises(yolobg.YolobgError, match=r"--source .*--unlabelled"):
-        yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1)
+    content = {**records, "annotations": [*beside, record]}
+    (tmp_path / "pool" / "result.json").write_text(json.dumps(content))
+    with pytest.raises(yolobg.YolobgError, match=r"--source .*--unlabelled does not pass over it.* move the file"):
+        yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1, unlabelled=unlabelled)

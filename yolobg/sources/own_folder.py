@@ -22,7 +22,7 @@ from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
 from yolobg.dataset.layout import coco_id, label_path
 from yolobg.errors import AnnotationsError, DatasetError, UsageError
 from yolobg.files import is_text, read_ordinary
-from yolobg.formats.coco_read import CocoContents, find_coco
+from yolobg.formats.coco_read import CocoContents
 from yolobg.formats.contents import Contents, stem_of
 from yolobg.formats.convert import open_contents
 from yolobg.formats.registry import all_formats, detect_own
@@ -34,13 +34,13 @@ from yolobg.matching.name_rules import opaque as says_nothing
 from yolobg.matching.words import clean
 from yolobg.sources.cache_folder import keep_list
 from yolobg.sources.lost_images import say_lost
+from yolobg.sources.unreadable import WAY_ON, stop_at_unreadable
 from yolobg.wording import counted
 
 __all__ = ["Pool", "read_pool"]
 
 _ANY = "object"
 _SHOWN = 4
-_WAY_ON = "If these images contain none of your classes, pass --unlabelled: then all of them are used as backgrounds"
 _ID_BITS = 48
 
 
@@ -141,11 +141,7 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
         contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
         found, lost = _held(folder, contents)
     except DatasetError as error:
-        # Labels beside the images are seen without it; of several other files, some may have been understood.
-        if not own.startswith("yolo") and not (own == "coco" and len(find_coco(folder)) == 1):
-            raise
-        if not unlabelled:
-            raise DatasetError(f"--source {folder}: {error}. {_WAY_ON}") from error
+        stop_at_unreadable(folder, own, error, unlabelled=unlabelled)
         return None
     read = _annotated(folder, walk, contents, found, lost, unlabelled=unlabelled)
     if (read.found and read.names) or not walk.images:
@@ -155,7 +151,7 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
     why = "its records name no class, so nothing says what its images show"
     if not read.found:
         why = f"its records name no image that is in it, but there are {len(walk.images):,}"
-    raise AnnotationsError(f"--source {folder}: {why}{f': {lost}' if lost else ''}. {_WAY_ON}")
+    raise AnnotationsError(f"--source {folder}: {why}{f': {lost}' if lost else ''}. {WAY_ON}")
 
 
 def _own_format(folder: Path) -> tuple[str | None, str]:
@@ -267,7 +263,7 @@ def _stop_at(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
         f"image may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the "
         "same names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. If it is in one of those, "
         "convert it first (yolobg convert, with --from); if it is a COCO file, name it (--annotations FILE --images "
-        f"DIR); move away what is not a record. {_WAY_ON}"
+        f"DIR); move away what is not a record. {WAY_ON}"
     )
 
 
