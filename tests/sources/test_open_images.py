@@ -154,7 +154,7 @@ def test_cache_add__fetches_both_lists_once(monkeypatch: pytest.MonkeyPatch, fau
         server.faults[f"/{next(iter(PINS))}"] = list(faults)
         done = CliRunner().invoke(app, ["cache", "add", "openimages"])
         assert done.exit_code == 0, done.output
-        assert "openimages: 2 images in 601 categories are ready for --source openimages" in done.stdout
+        assert "openimages: 2 images in 601 categories are ready for --source openimages" in done.output
         hits = len(server.hits)
         assert find_labels(OPEN_IMAGES_LABELS, fetch=False) is not None
         with open_catalog(OPEN_IMAGES) as catalog:
@@ -163,7 +163,7 @@ def test_cache_add__fetches_both_lists_once(monkeypatch: pytest.MonkeyPatch, fau
     assert (record.file_name, record.author, record.title) == (f"{A}.jpg", "Zoë 0", 'A "fine" day, 0')
     assert record.flickr_url == "https://www.flickr.com/photos/someone/0"
     shown = CliRunner().invoke(app, ["cache", "path"])
-    assert shown.stderr.count("human-imagelabels-boxable.csv") == 2
+    assert shown.output.count("human-imagelabels-boxable.csv") == 2
     clear_cache()
     assert find_labels(OPEN_IMAGES_LABELS, fetch=False) is None
 

@@ -162,8 +162,11 @@ def _decoded(text: memoryview, kind: type[_File]) -> _File:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError:
-        if not _NO_NUMBER.search(text):
+    except msgspec.DecodeError as error:
+        # Looked for only where the decoder stopped, since a search would bring all of a huge file into memory.
+        place = re.search(r"byte (\d+)", str(error))
+        stopped = int(place[1]) if place else 0
+        if not _NO_NUMBER.search(text[max(stopped - 2, 0) : stopped + 10]):
             raise
         return msgspec.json.decode(_OUTSIDE_TEXTS.sub(lambda found: found[1] or b"null", text), type=kind)
 
