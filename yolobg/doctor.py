@@ -18,7 +18,7 @@ from yolobg.dataset.ultralytics_settings import datasets_dirs, settings_file
 from yolobg.errors import YolobgError
 from yolobg.flow.settings_file import read_settings
 from yolobg.net.reach import REACH_S, why_unreachable
-from yolobg.results import Finding, Health
+from yolobg.results import Check, Health
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog.make import excludes
 from yolobg.sources.catalog.open import find_catalog
@@ -26,7 +26,7 @@ from yolobg.sources.location import COCO2017, coco_bases, lvis_bases
 from yolobg.version import __version__
 from yolobg.wording import counted
 
-__all__ = ["examine", "version_findings"]
+__all__ = ["examine", "version_checks"]
 
 _LEAST_FREE_BYTES = 1 << 30  # COCO's annotations unpacked, and the catalog made of them
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?")
@@ -45,26 +45,26 @@ def examine(*, offline: bool = False, say: Callable[[str], None] = lambda _: Non
         offline: Ask no hosts.
         say: Called with what is tried next, where that can take seconds.
     """
-    findings = [*_versions(), *_cache(), *_trainer(), _settings()]
-    findings += [] if offline else _hosts(say)
-    return Health(all(finding.ok for finding in findings), tuple(findings))
+    checks = [*_versions(), *_cache(), *_trainer(), _settings()]
+    checks += [] if offline else _hosts(say)
+    return Health(all(check.ok for check in checks), tuple(checks))
 
 
 # ---------------------------------------------------------------- versions
 
 
-def _versions() -> Iterator[Finding]:
-    told = f"yolobg {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    yield Finding("version", ok=True, told=told)
+def _versions() -> Iterator[Check]:
+    text = f"yolobg {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    yield Check("version", ok=True, text=text)
     try:
         asked = importlib.metadata.requires("yolobg") or []
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("dependencies", ok=True, told="not checked: yolobg runs from a source tree")
+        yield Check("dependencies", ok=True, text="not checked: yolobg runs from a source tree")
         return
-    yield from version_findings(asked)
+    yield from version_checks(asked)
 
 
-def version_findings(asked: Iterable[str]) -> Iterator[Finding]:
+def version_checks(asked: Iterable[str]) -> Iterator[Check]:
     """What is installed, against what is asked for.
 
     Args:
@@ -85,10 +85,10 @@ def version_findings(asked: Iterable[str]) -> Iterator[Finding]:
         number += 1
         if not there or not _fits(there, bounds):
             wrong = True
-            told = f"{name} {there or 'is not installed'}; yolobg needs {bounds}"
-            yield Finding("dependencies", ok=False, told=told, remedy=f'pip install "{name}{bounds}"')
+            text = f"{name} {there or 'is not installed'}; yolobg needs {bounds}"
+            yield Check("dependencies", ok=False, text=text, remedy=f'pip install "{name}{bounds}"')
     if not wrong:
-        yield Finding("dependencies", ok=True, told=f"{number} installed, all in range")
+        yield Check("dependencies", ok=True, text=f"{number} installed, all in range")
 
 
 def _fits(version: str, bounds: str) -> bool:
@@ -111,11 +111,11 @@ def _release(version: str) -> tuple[int, ...]:
 # ---------------------------------------------------------------- cache and disk
 
 
-def _cache() -> Iterator[Finding]:
+def _cache() -> Iterator[Check]:
     try:
         folder = cache_folder()
     except YolobgError as error:
-        yield Finding("cache", ok=False, told=str(error), remedy=_CACHE_REMEDY)
+        yield Check("cache", ok=False, text=str(error), remedy=_CACHE_REMEDY)
         return
     there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
     try:
@@ -123,10 +123,10 @@ def _cache() -> Iterator[Finding]:
             (Path(probe) / "probe").write_bytes(b"yolobg")
             locks = _locks(Path(probe))
     except OSError as error:
-        told = f"{folder}: cannot be written: {error.strerror or error}"
-        yield Finding("cache", ok=False, told=told, remedy=_CACHE_REMEDY)
+        text = f"{folder}: cannot be written: {error.strerror or error}"
+        yield Check("cache", ok=False, text=text, remedy=_CACHE_REMEDY)
         return
-    yield Finding("cache", ok=True, told=f"{folder}: {_size(folder) / 1e6:,.1f} MB, can be written")
+    yield Check("cache", ok=True, text=f"{folder}: {_size(folder) / 1e6:,.1f} MB, can be written")
     yield from _disk(there)
     yield locks
     yield _to_fetch()
@@ -142,16 +142,16 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _disk(folder: Path) -> Iterator[Finding]:
+def _disk(folder: Path) -> Iterator[Check]:
     free = shutil.disk_usage(folder).free
     enough = free >= _LEAST_FREE_BYTES
     remedy = (
         "" if enough else "free some space (`yolobg cache clear --unused`), or set YOLOBG_CACHE_DIR to another disk"
     )
-    yield Finding("disk", ok=enough, told=f"{free / 1e9:,.1f} GB free for the cache", remedy=remedy)
+    yield Check("disk", ok=enough, text=f"{free / 1e9:,.1f} GB free for the cache", remedy=remedy)
 
 
-def _locks(folder: Path) -> Finding:
+def _locks(folder: Path) -> Check:
     """Whether this file system has locks that keep another process out; runs work without, one at a time."""
     lock = FileLock(folder / "lock")
     try:
@@ -162,64 +162,64 @@ def _locks(folder: Path) -> Finding:
         works = excludes(lock)
         lock.release()
     without = "locks do not work on the file system of the cache; runs at the same time may do the same work twice"
-    return Finding("locks", ok=True, told="locks work on the file system of the cache" if works else without)
+    return Check("locks", ok=True, text="locks work on the file system of the cache" if works else without)
 
 
-def _to_fetch() -> Finding:
+def _to_fetch() -> Check:
     try:
         catalog = find_catalog(COCO2017)
     except YolobgError as error:
-        return Finding("to fetch", ok=False, told=str(error), remedy="yolobg cache clear, then run again")
+        return Check("to fetch", ok=False, text=str(error), remedy="yolobg cache clear, then run again")
     if catalog is None:
-        told = (
+        text = (
             "COCO's annotations (165 MB, once) by the first run that takes images from COCO; --fast does without them"
         )
-        return Finding("to fetch", ok=True, told=f"{told}. Then only the images that are chosen")
+        return Check("to fetch", ok=True, text=f"{text}. Then only the images that are chosen")
     with catalog:
-        told = (
+        text = (
             f"only the images that are chosen: the catalog of COCO ({counted(catalog.images, 'image')}) is in the cache"
         )
-    return Finding("to fetch", ok=True, told=told)
+    return Check("to fetch", ok=True, text=text)
 
 
 # ---------------------------------------------------------------- Ultralytics, settings
 
 
-def _trainer() -> Iterator[Finding]:
+def _trainer() -> Iterator[Check]:
     try:
-        told = f"Ultralytics {importlib.metadata.version('ultralytics')}"
+        text = f"Ultralytics {importlib.metadata.version('ultralytics')}"
     except importlib.metadata.PackageNotFoundError:
-        told = "Ultralytics is not in this environment; only `train`, the hook and models (.pt) need it"
-    yield Finding("trainer", ok=True, told=told)
+        text = "Ultralytics is not in this environment; only `train`, the hook and models (.pt) need it"
+    yield Check("trainer", ok=True, text=text)
     file = settings_file()
     if file is not None and file.is_file():
-        told = f"{file}: relative datasets are sought in {datasets_dirs(Path.cwd())[0]}"
+        text = f"{file}: relative datasets are sought in {datasets_dirs(Path.cwd())[0]}"
     else:
-        told = "Ultralytics has no settings file yet"
-    yield Finding(
-        "hook", ok=True, told=f"{told}. yolobg's hook is part of a script (`attach`); nothing is installed for it"
+        text = "Ultralytics has no settings file yet"
+    yield Check(
+        "hook", ok=True, text=f"{text}. yolobg's hook is part of a script (`attach`); nothing is installed for it"
     )
 
 
-def _settings() -> Finding:
+def _settings() -> Check:
     try:
-        told = "; ".join(read_settings(None).told({}))
+        text = "; ".join(read_settings(None).told({}))
     except YolobgError as error:
-        return Finding("settings", ok=False, told=str(error), remedy="correct that file, or run with --no-settings")
-    return Finding("settings", ok=True, told=told or "none in the current folder (docs/settings.md)")
+        return Check("settings", ok=False, text=str(error), remedy="correct that file, or run with --no-settings")
+    return Check("settings", ok=True, text=text or "none in the current folder (docs/settings.md)")
 
 
 # ---------------------------------------------------------------- hosts
 
 
-def _hosts(say: Callable[[str], None]) -> Iterator[Finding]:
+def _hosts(say: Callable[[str], None]) -> Iterator[Check]:
     for about, bases, needed in (("COCO", coco_bases(), True), ("LVIS", lvis_bases(), False)):
         answers = []
         for base in bases:
             say(f"Asking {base} (up to {2 * REACH_S:.0f} s)")
             answers.append((base, why_unreachable(base, agent=f"yolobg/{__version__}")))
         reached = [base for base, why in answers if not why]
-        told = "; ".join(f"{base}: {why or 'answers'}" for base, why in answers)
+        text = "; ".join(f"{base}: {why or 'answers'}" for base, why in answers)
         ok = bool(reached) or not needed
         use = "" if needed else "only for --evidence lvis: "
-        yield Finding(f"{about} host", ok=ok, told=f"{use}{told}", remedy="" if ok else _NETWORK_REMEDY)
+        yield Check(f"{about} host", ok=ok, text=f"{use}{text}", remedy="" if ok else _NETWORK_REMEDY)

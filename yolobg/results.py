@@ -253,12 +253,12 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing that `doctor` looked at; `remedy` says what to do where it is not `ok`."""
 
     about: str
     ok: bool
-    told: str
+    text: str
     remedy: str = ""
 
 
@@ -267,7 +267,7 @@ class Health:
     """What `doctor` found; `ok` where every finding is."""
 
     ok: bool
-    findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
     schema: int = SCHEMA
 
 

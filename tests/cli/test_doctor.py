@@ -11,12 +11,12 @@ from coco_server import CocoServer
 from command_line import run
 from merging import tree
 
-from yolobg.doctor import examine, version_findings
-from yolobg.results import Finding
+from yolobg.doctor import examine, version_checks
+from yolobg.results import Check
 
 
-def found(*, offline: bool = True) -> dict[str, Finding]:
-    return {finding.about: finding for finding in examine(offline=offline).findings}
+def found(*, offline: bool = True) -> dict[str, Check]:
+    return {check.about: check for check in examine(offline=offline).checks}
 
 
 def test_doctor__of_a_sound_machine_says_so_and_leaves_nothing(private_places: Path, tmp_path: Path) -> None:
@@ -26,9 +26,9 @@ def test_doctor__of_a_sound_machine_says_so_and_leaves_nothing(private_places: P
     told = json.loads(done.stdout)
     assert (told["schema"], told["ok"]) == (1, True)
     assert {"version", "dependencies", "cache", "disk", "locks", "to fetch", "trainer", "hook", "settings"} <= {
-        finding["about"] for finding in told["findings"]
+        check["about"] for check in told["checks"]
     }
-    assert "165 MB" in next(one["told"] for one in told["findings"] if one["about"] == "to fetch")
+    assert "165 MB" in next(one["text"] for one in told["checks"] if one["about"] == "to fetch")
     assert tree(private_places) == before
     assert "Nothing is wrong." in run("doctor", "--offline", cwd=tmp_path).stdout
 
@@ -40,7 +40,7 @@ def test_doctor__names_a_remedy_for_what_is_wrong(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "set YOLOBG_CACHE_DIR to a folder" in done.stdout
     assert "did you mean ratio?" in " ".join(done.stdout.split())
-    assert "2 findings need attention." in done.stdout
+    assert "2 checks need attention." in done.stdout
     assert (tmp_path / "cache").read_bytes() == b"a file"
 
 
@@ -53,10 +53,10 @@ def test_hosts__are_asked_where_the_code_has_them(monkeypatch: pytest.MonkeyPatc
         assert len(server.hits) == 2
         assert not found()["cache"].remedy
         assert len(server.hits) == 2, "offline asks nobody"
-    hosts = {finding.about: finding for finding in health.findings if finding.about.endswith("host")}
+    hosts = {check.about: check for check in health.checks if check.about.endswith("host")}
     assert hosts["COCO host"].ok
-    assert f"{server.url}: answers" in hosts["COCO host"].told
-    assert "unknown name" in hosts["COCO host"].told, "COCO's own hosts cannot be reached from a test"
+    assert f"{server.url}: answers" in hosts["COCO host"].text
+    assert "unknown name" in hosts["COCO host"].text, "COCO's own hosts cannot be reached from a test"
     assert f"Asking {server.url} (up to 6 s)" in said
     gone = found(offline=False)
     assert not gone["COCO host"].ok
@@ -77,9 +77,9 @@ def test_hosts__are_asked_where_the_code_has_them(monkeypatch: pytest.MonkeyPatc
     ids=str,
 )
 def test_versions__out_of_range_are_found(asked: list[str], remedies: list[str]) -> None:
-    findings = list(version_findings(asked))
-    assert [finding.remedy for finding in findings if finding.remedy] == remedies
-    assert all(finding.ok != bool(finding.remedy) for finding in findings)
+    checks = list(version_checks(asked))
+    assert [check.remedy for check in checks if check.remedy] == remedies
+    assert all(check.ok != bool(check.remedy) for check in checks)
 
 
 def test_trainer__is_found_without_importing_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_trainer__is_found_without_importing_it(monkeypatch: pytest.MonkeyPatch,
     )
     monkeypatch.syspath_prepend(tmp_path)
     loaded = "ultralytics" in sys.modules
-    assert found()["trainer"].told == "Ultralytics 8.3.1"
+    assert found()["trainer"].text == "Ultralytics 8.3.1"
     assert ("ultralytics" in sys.modules) == loaded

@@ -13,7 +13,7 @@ import pytest
 from places import REPOSITORY
 
 from yolobg.matching.evidence import Standing, standings_of
-from yolobg.matching.lexicon.class_tables import SURE, lvis
+from yolobg.matching.lexicon.class_tables import SURE, lvis, open_images_classes
 from yolobg.matching.words import key
 from yolobg.model import Category
 
@@ -198,3 +198,17 @@ def load_tool() -> Any:
     sys.modules["build_lvis_tool"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def test_word__that_coco_and_a_plain_name_mean_differently_needs_both() -> None:
+    ids = {one.name: one.id for one in open_images_classes()}
+    numbers = {number: one.id for number, one in enumerate(open_images_classes(), 1)}
+    named = {ids[name]: name for name in ("Mouse", "Computer mouse", "Cat", "Car")}
+
+    def verifying(word: str) -> set[str]:
+        categories = [Category(number, one.name, 0) for number, one in enumerate(open_images_classes(), 1)]
+        (said,) = standings_of([word], categories, numbers, user_map={}, exclude=(), lean=False)
+        return {named[numbers[number]] for number in said.verifying}
+
+    assert verifying("mouse") == verifying("Mice") == {"Mouse", "Computer mouse"}
+    assert (verifying("cat"), verifying("car")) == ({"Cat"}, {"Car"})

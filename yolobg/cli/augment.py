@@ -65,12 +65,8 @@ def augment(
     from yolobg.flow.offline import offline_options, offline_report
 
     log_everything(wanted=verbose)
-    with_model = next((name for name in ("hard", "scores") if options.get(name) is not None), None)
-    if with_model is not None and not (yes or dry_run):
-        raise UsageError(
-            f"--{with_model} chooses images that your model fires on, and some of them may hold your classes: give "
-            "--yes to add them without a look (the manifest notes it), then look at them with `yolobg review`"
-        )
+    if not (yes or dry_run):
+        _check_model(options)
     may_ask = not (yes or json_ or quiet)
     offline: Options | None = None
     if plan is not None:
@@ -88,6 +84,16 @@ def augment(
     else:
         _tell_recheck(decided, quiet=quiet)
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
+
+
+def _check_model(options: Options) -> None:
+    """Refuse images that a model chose where nobody has said that they may come in without a look."""
+    given = next((name for name in ("hard", "scores") if options.get(name) is not None), None)
+    if given is not None:
+        raise UsageError(
+            f"--{given} chooses images that your model fires on, and some of them may hold your classes: give --yes to "
+            "add them without a look (the manifest notes it), then look at them with `yolobg review`"
+        )
 
 
 def _tell_recheck(plan: Plan, *, quiet: bool) -> None:

@@ -45,12 +45,10 @@ def _text(health: Health) -> RenderableType:
     table.add_column("")
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
-    for finding in health.findings:
-        table.add_row("ok" if finding.ok else "!", finding.about, clean(finding.told, LONGEST_PATH))
-        if finding.remedy:
-            table.add_row("", "", Text(f"→ {clean(finding.remedy, LONGEST_PATH)}", style="yellow"))
-    wrong = sum(not finding.ok for finding in health.findings)
-    last = (
-        "Nothing is wrong." if health.ok else f"{wrong} {'finding needs' if wrong == 1 else 'findings need'} attention."
-    )
+    for check in health.checks:
+        table.add_row("ok" if check.ok else "!", check.about, clean(check.text, LONGEST_PATH))
+        if check.remedy:
+            table.add_row("", "", Text(f"→ {clean(check.remedy, LONGEST_PATH)}", style="yellow"))
+    wrong = sum(not check.ok for check in health.checks)
+    last = "Nothing is wrong." if health.ok else f"{wrong} {'check needs' if wrong == 1 else 'checks need'} attention."
     return Group(table, Text(last, style="bold"))

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, where_not_text
 from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
-from yolobg.files import read_ordinary
 from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, missing_split, not_found, size_of, stem_of
+from yolobg.formats.list_lines import list_lines
 from yolobg.formats.packed_rows import Packed, pack
 from yolobg.formats.place_images import Placer
 from yolobg.formats.voc_xml import VocObject, read_annotation
@@ -115,22 +114,11 @@ def _missing_splits(splits: Iterable[str], listed: Iterable[_Listed]) -> dict[st
 
 def _entries(place: _Places, split: str, file: Path) -> Iterator[_Listed]:
     """The images of a list. A second column, where there is one, is -1, 0 or 1; but names may end so as well."""
-    for line in sorted(filter(None, map(str.strip, _lines(file)))):
+    for line in sorted(map(str.strip, list_lines(file))):
         stem, image, xml = place.look(line)
         if not image and not xml:
             stem, image, xml = place.look(_COLUMN.sub("", line))
         yield _Listed(split, stem + (os.path.splitext(image)[1] if image else _suffix(xml)), image)  # noqa: PTH122
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{file}: expected UTF-8 text, and {where_not_text(error)}; save the file as UTF-8"
-        ) from error
 
 
 class _Places(NamedTuple):
@@ -165,7 +153,7 @@ def _suffix(xml: str) -> str:
 def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     file = root / "labelmap.txt"
     if file.is_file():
-        lines = [line for line in _lines(file) if line.strip()]
+        lines = list_lines(file)
         names = [line.split(":")[0].strip() for line in lines if not line.startswith("#")]
         if _OWN not in lines and names[:1] == [BACKGROUND]:
             names = names[1:]

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from yolobg.dataset.folder_listing import LARGEST_LIST_BYTES, Walk, where_not_text
+from yolobg.dataset.folder_listing import Walk
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.contents import Contents, Meta, stem_of
+from yolobg.formats.list_lines import list_lines
 from yolobg.formats.packed_rows import pack
 from yolobg.formats.yolo_read import Listed, YoloContents, check_labels, unique_names
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
@@ -65,7 +66,7 @@ def _plain_entry(image: str, root: str, nested: bool) -> Listed:  # noqa: FBT001
 
 def _plain_names(folder: Path) -> dict[int, str] | None:
     if (folder / "classes.txt").is_file():
-        return dict(enumerate(map(str.strip, _lines(folder / "classes.txt"))))
+        return dict(enumerate(map(str.strip, list_lines(folder / "classes.txt"))))
     yaml = folder / "data.yaml"
     if not yaml.is_file():
         return None
@@ -87,7 +88,7 @@ def read_darknet(folder: Path) -> YoloContents:
     """
     config = _config(folder / "obj.data")
     names_file = _below(folder, config.get("names", "obj.names"))
-    names = dict(enumerate(line.strip() for line in _lines(names_file)))
+    names = dict(enumerate(line.strip() for line in list_lines(names_file)))
     named = {key: value for key, value in config.items() if key not in ("classes", "names", "backup")}
     lists = {key: value for key, value in named.items() if os.path.exists(_below(folder, value))} or named  # noqa: PTH110
     missing = tuple(
@@ -104,7 +105,7 @@ def read_darknet(folder: Path) -> YoloContents:
 def _darknet_split(folder: Path, split: str, place: str) -> Iterator[Listed]:
     name_of = unique_names()
     # The same line twice is the same image, and is there once.
-    for line in sorted(set(_lines(_below(folder, place)))):
+    for line in sorted(set(list_lines(_below(folder, place)))):
         path = _below(folder, line)
         if not os.path.isfile(path):  # noqa: PTH113 - whose answer for what can be no path is no
             raise DatasetError(f"{folder / 'obj.data'}: the list of {split} names {path}, which does not exist")
@@ -125,7 +126,7 @@ def _split_name(split: str) -> str:
 
 
 def _config(file: Path) -> dict[str, str]:
-    pairs = (line.partition("=") for line in _lines(file) if "=" in line)
+    pairs = (line.partition("=") for line in list_lines(file) if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
@@ -137,18 +138,6 @@ def _below(folder: Path, place: str) -> Path:
     near = folder / path
     there = os.path.exists(near)  # noqa: PTH110 - whose answer for what can be no path is no
     return near if there or path.parts[:1] != ("data",) else folder.joinpath(*path.parts[1:])
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        text = read_ordinary(file, LARGEST_LIST_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{file}: expected UTF-8 text, and {where_not_text(error)}; save the file as UTF-8"
-        ) from error
-    return [line for line in text.splitlines() if line.strip()]
 
 
 def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloContents:

@@ -70,10 +70,16 @@ def _verifying(match: ClassMatch, table: ClassTable) -> frozenset[str]:
         return frozenset()
     if not table.same.keys() >= set(parts):
         return frozenset()
-    return own | frozenset(table.same[part] for part in parts)
+    # `mouse` is COCO's computer mouse and Open Images' animal: an image must be free of both.
+    named = {table.names[form] for form in _spelled(match.name) if form in table.names}
+    return own | {table.same[part] for part in parts} | named
 
 
 def _sure(name: str, table: ClassTable) -> frozenset[str]:
+    return frozenset(next(filter(None, (table.of(SURE, form) for form in _spelled(name))), ()))
+
+
+def _spelled(name: str) -> list[str]:
+    """A class name in plain words, as it is and with its last word in the singular."""
     *start, last = words(clean(name)) or ("",)
-    spelled = (" ".join((*start, form)) for form in (last, *singulars(last)))
-    return frozenset(next(filter(None, (table.of(SURE, form) for form in spelled)), ()))
+    return [" ".join((*start, form)) for form in (last, *singulars(last))]

@@ -23,12 +23,14 @@ class ClassTable:
     Attributes:
         coco: Class to the categories of COCO that it belongs to.
         same: Category of COCO to the class that is the very same thing.
+        names: A class's name to the class, where names are plain words (LVIS' have their meaning in brackets).
         phrases: Kind (`SURE`, `MAYBE`, `BELOW`, `ABOVE`) to phrase to classes: what the phrase surely is; what it may
             be; what lies below it; what lies above it.
     """
 
     coco: dict[str, frozenset[str]]
     same: dict[str, str]
+    names: dict[str, str]
     phrases: dict[str, dict[str, tuple[str, ...]]]
 
     def of(self, kind: str, phrase: str) -> tuple[str, ...]:
@@ -67,16 +69,19 @@ def open_images_classes() -> tuple[OpenImagesClass, ...]:
 def _read(name: str) -> ClassTable:
     coco: dict[str, frozenset[str]] = {}
     same: dict[str, str] = {}
+    names: dict[str, str] = {}
     phrases: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in (SURE, MAYBE, BELOW, ABOVE)}
     order: list[str] = []
     for kind, *cells in read_rows(name):
         if kind == "C":
-            number, belongs, is_it = (*cells, "", "")[:3]
+            number, belongs, is_it, name = (*cells, "", "", "")[:4]
             order.append(number)
             coco[number] = frozenset(filter(None, belongs.split(",")))
             if is_it:
                 same[is_it] = number
+            if name:
+                names[name.lower()] = number
         else:
             classes = tuple(order[int(place)] for place in cells[0].split(","))
             phrases[kind].update(dict.fromkeys(cells[1].split(";"), classes))
-    return ClassTable(coco, same, phrases)
+    return ClassTable(coco, same, names, phrases)
