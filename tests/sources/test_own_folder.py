@@ -371,3 +371,22 @@ def test_augment__records_that_cannot_be_read_stop_it_and_say_the_way_on(
     (tmp_path / "pool" / "result.json").write_text(json.dumps(content))
     with pytest.raises(yolobg.YolobgError, match=r"--source .*--unlabelled does not pass over it.* move the file"):
         yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1, unlabelled=unlabelled)
+
+
+@pytest.mark.parametrize("damaged", ["annotations/instances_train.json", "annotations/instances_val.json"])
+def test_augment__one_of_several_record_files_that_is_cut_off_stops_it(
+    dataset: Path, tmp_path: Path, damaged: str
+) -> None:
+    """What the other one says of these images would be lost with it."""
+    pool = tmp_path / "pool"
+    for split in ("train", "val"):
+        (pool / "images" / split).mkdir(parents=True)
+        picture(pool / "images" / split / f"{split}.jpg", 60 + len(split))
+        images = [{"id": 0, "file_name": f"{split}.jpg", "width": 64, "height": 48}]
+        objects = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 1, 5, 5]}]
+        content = {"images": images, "annotations": objects, "categories": [{"id": 1, "name": "mango"}]}
+        (pool / "annotations").mkdir(exist_ok=True)
+        (pool / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+    (pool / damaged).write_bytes((pool / damaged).read_bytes()[:-40])
+    with pytest.raises(yolobg.YolobgError, match="--unlabelled does not pass over it"):
+        yolobg.plan(dataset, source=str(pool), count=1, unlabelled=True)
