@@ -12,6 +12,7 @@ from yolobg.version import __version__
 
 if TYPE_CHECKING:
     from yolobg.api import augment, carry_out, classes, download, plan, preview, remove, status
+    from yolobg.convert_results import ConvertReport
     from yolobg.errors import (
         AnnotationsError,
         DatasetError,
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from yolobg.flow.settings_file import settings
     from yolobg.formats.convert import convert
     from yolobg.matching.matcher import match_classes
-    from yolobg.results import ClassesReport, ConvertReport, RemoveReport, Report
+    from yolobg.results import ClassesReport, RemoveReport, Report
 
 # Loaded on first use: importing yolobg in a training script costs nothing.
 _HOMES = {
     "AnnotationsError": "yolobg.errors",
     "ClassesReport": "yolobg.results",
-    "ConvertReport": "yolobg.results",
+    "ConvertReport": "yolobg.convert_results",
     "DatasetError": "yolobg.errors",
     "DownloadError": "yolobg.errors",
     "Evaluation": "yolobg.evaluation_results",

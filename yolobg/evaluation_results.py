@@ -351,9 +351,9 @@ class Evaluation:
             return self.words or "too few backgrounds for recall at equal false-alarm rates"
         return f"mean recall at equal false-alarm rates {mean:.1%}"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         """The table and the curve, for a notebook."""
         from yolobg.html.chart import recall_chart  # noqa: PLC0415 - for notebooks alone
-        from yolobg.html.pages import template  # noqa: PLC0415 - as above
+        from yolobg.html.notebook import render_result  # noqa: PLC0415 - as above
 
-        return template("evaluation_notebook.html").render(found=self, chart=recall_chart(self.curves, self.models))
+        return render_result("evaluation_notebook.html", found=self, chart=recall_chart)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from yolobg.convert_results import ConvertReport
 from yolobg.evaluation_results import Evaluation
-from yolobg.mining_results import MiningReport
+from yolobg.mining_results import Mined, MiningReport
 from yolobg.model import SCHEMA, ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
+from yolobg.wording import counted, in_words, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,50 +93,6 @@ class Added:
     flickr_url: str
     sha256: str
     bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class MinedImage:
-    """What the model found in an image that `--hard` chose.
-
-    `score` (0-1) is its highest confidence in a class of the dataset, `category` that class, `box` left, top, right and
-    bottom in pixels. `rank` counts the images that were chosen because they fire; None for one of the random half.
-    """
-
-    source_id: int
-    score: float
-    category: str
-    box: tuple[float, float, float, float]
-    rank: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """How a model helped to choose.
-
-    Attributes:
-        model: The file name of the model.
-        sha256: Of its content.
-        imgsz: Side in pixels that images were resized to for it.
-        min_score: The confidence (0-1) from which an image fires.
-        scored: How many images of the source it looked at.
-        fired: How many of them fire.
-        near_duplicates: How many were left out as near-duplicates of one in the dataset or of a chosen one.
-        round: The how-manieth run with a model it is in this split.
-        reviewed: Whether a person looked at the images before they came in.
-        images: What it found in each image that was chosen.
-    """
-
-    model: str
-    sha256: str
-    imgsz: int
-    min_score: float
-    scored: int
-    fired: int
-    near_duplicates: int
-    round: int
-    reviewed: bool
-    images: tuple[MinedImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +210,46 @@ class Report:
     splits: tuple[SplitState, ...] = ()
     schema: int = SCHEMA
 
+    def __repr__(self) -> str:
+        return one_line("Report", "dry run" if self.dry_run else "", *self.figures())
+
+    def figures(self) -> tuple[str, ...]:
+        """What a run did or would do, and what the split then is, each in a few words."""
+        status = self.target.ratio is None and self.target.count is None and not self.dry_run
+        number = self.target.needed if self.dry_run else self.after.ours if status else len(self.added)
+        verb = "would add" if self.dry_run else "added by yolobg" if status else "added"
+        there = f"{self.before.backgrounds:,} -> " if self.dry_run else ""
+        every = self.after.labelled + self.after.backgrounds
+        return (
+            f"{verb}={number:,}",
+            f"backgrounds={there}{self.after.backgrounds:,} of {every:,} {self.dataset.split} images",
+            f"{self.after.ratio * 100:.1f} %",
+            f"corrupt={self.after.corrupt:,}" if self.after.corrupt else "",
+            f"failed={len(self.failed):,}" if self.failed else "",
+            f"removed={out:,}" if (out := len(self.trimmed or self.stale.replaced)) else "",
+            f"warnings={len(self.warnings):,}" if self.warnings else "",
+        )
+
+    def _repr_html_(self) -> str | None:
+        """The figures, the bar, the classes and some pictures, for a notebook; no address is opened."""
+        from yolobg.html.notebook import render_result  # noqa: PLC0415 - for notebooks alone
+
+        root = Path(self.dataset.root)
+        images: list[tuple[str, str | Path]] = [(one.image, root / one.image) for one in self.added]
+        images += [(f"{one.source_id}: {one.why}", one.url) for one in self.planned]
+        return render_result(
+            "report_notebook.html",
+            line=in_words("Dry run" if self.dry_run else "", *self.figures()),
+            warnings=self.warnings,
+            classes=self.classes,
+            images=images,
+            images_in_all=len(images),
+            before=self.before,
+            after=self.after,
+            now="then" if self.dry_run else "now",
+            page=self.page,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -296,6 +295,21 @@ class RemoveReport:
     data_yaml: RemovedDataYaml | None = None
     schema: int = SCHEMA
 
+    def __repr__(self) -> str:
+        return one_line("RemoveReport", "dry run" if self.dry_run else "", *self._figures())
+
+    def _figures(self) -> tuple[str, ...]:
+        parts = {"gone before": len(self.gone), "kept": len(self.kept), "of other data.yaml": sum(self.others.values())}
+        verb = "would remove" if self.dry_run else "removed"
+        return (f"{verb}={len(self.removed):,}", *(f"{name}={number:,}" for name, number in parts.items() if number))
+
+    def _repr_html_(self) -> str | None:
+        """The figures and what was kept, for a notebook."""
+        from yolobg.html.notebook import render_result  # noqa: PLC0415 - for notebooks alone
+
+        line = in_words("Dry run" if self.dry_run else "", *self._figures())
+        return render_result("remove_notebook.html", line=line, warnings=(), kept=self.kept)
+
 
 @dataclass(frozen=True, slots=True)
 class ClassesReport:
@@ -311,63 +325,30 @@ class ClassesReport:
     warnings: tuple[str, ...] = ()
     schema: int = SCHEMA
 
+    def __repr__(self) -> str:
+        return one_line("ClassesReport", *self._figures())
 
-@dataclass(frozen=True, slots=True)
-class FormatCounts:
-    """What a dataset holds, as `convert` counts it.
+    def _figures(self) -> tuple[str, ...]:
+        open_ = sum(match.status in ("opaque", "unknown") for match in self.classes)
+        source = self.source
+        return (
+            f"classes={len(self.classes):,}",
+            f"unresolved={open_:,}" if open_ else "",
+            f"excluded={counted(len(self.excluded), 'category')}",
+            f"eligible={source.eligible:,} of {source.images:,} images of {source.name}" if source else "",
+            f"warnings={len(self.warnings):,}" if self.warnings else "",
+        )
 
-    `images` includes `backgrounds`, the images without an object; `boxes` and `polygons` are the objects, of which
-    `key_points` have key points and `masks` a run-length mask beside the box. Crowd regions are no objects. `splits`
-    maps a split to its images, `classes` an id to its name.
-    """
+    def _repr_html_(self) -> str | None:
+        """The table of classes, for a notebook."""
+        from yolobg.html.notebook import render_result  # noqa: PLC0415 - for notebooks alone
 
-    images: int
-    backgrounds: int
-    boxes: int
-    polygons: int
-    masks: int
-    key_points: int
-    crowds: int
-    splits: dict[str, int]
-    classes: dict[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Renamed:
-    """An image whose name the target format could not hold beside another one's."""
-
-    split: str
-    name: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConvertReport:
-    """What `convert` read, did on purpose and wrote.
-
-    Attributes:
-        source: What was converted, and its format.
-        target: Where it lies now, and its format.
-        before: What the source holds.
-        after: What was counted in the target, read back from disk.
-        changes: What was changed because it was asked for, one sentence each.
-        renamed: Images with a new name.
-        deviation: The largest difference of a coordinate between the two, as a share (0-1) of the image's size.
-        images: How the images came into the target.
-    """
-
-    source: str
-    source_format: str
-    target: str
-    target_format: str
-    before: FormatCounts
-    after: FormatCounts
-    changes: tuple[str, ...]
-    renamed: tuple[Renamed, ...]
-    deviation: float
-    images: str
-    warnings: tuple[str, ...] = ()
-    schema: int = SCHEMA
+        return render_result(
+            "classes_notebook.html",
+            line=in_words(*self._figures()),
+            warnings=self.warnings,
+            classes=self.classes,
+        )
 
 
 def to_builtins(

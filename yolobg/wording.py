@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["counted", "quoted"]
+__all__ = ["counted", "in_words", "one_line", "quoted"]
 
 _ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
 
@@ -26,3 +26,15 @@ def counted(number: int, thing: str, verb: str = "") -> str:
 def quoted(path: str) -> str:
     """A path as an argument of a command that can be copied."""
     return f'"{path}"' if re.search(r"[^\w./:\\-]", path) else path
+
+
+def one_line(name: str, *figures: str) -> str:
+    """What `repr` says of a result: `Report(added=12, 9.1 %)`; figures that are empty are left out."""
+    line = ", ".join(figure for figure in figures if figure)
+    return f"{name}({''.join(letter if letter.isprintable() else '�' for letter in line)})"
+
+
+def in_words(*figures: str) -> str:
+    """The same figures as a line for people: `Added 12, 9.1 %`."""
+    line = ", ".join(figure.replace("=", " ", 1) for figure in figures if figure)
+    return line[:1].upper() + line[1:]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from format_data import BACKGROUNDS, CROWD, NAMES, Truth, Truths, boxes_only, make_coco, make_yolo
 
+from yolobg.convert_results import ConvertReport
 from yolobg.errors import UsageError
 from yolobg.formats.convert import convert, open_contents
 from yolobg.formats.registry import OWN, Format, all_formats
-from yolobg.results import ConvertReport
 
 FORMATS = all_formats()
 EXACT = 1e-6

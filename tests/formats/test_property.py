@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from yolobg.convert_results import ConvertReport
 from yolobg.errors import YolobgError
 from yolobg.formats.convert import convert
 from yolobg.formats.registry import OWN, all_formats
-from yolobg.results import ConvertReport
 
 EXACT = 1e-6
 SUFFIXES = (".jpg", ".png", ".JPG")

@@ -23,12 +23,13 @@ BASE = ("errors", "files", "model", "safe_names", "threads", "wording")
 # loose module on top; folders below `sources` are rooms of their own. No room may be reached from one that it imports.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "version": (),
-    "html": (),
     "model": (),
+    "html": ("model",),
     "errors": ("model",),
+    "convert_results": ("html", "model", "wording"),
     "evaluation_results": ("html", "model"),
     "mining_results": ("model",),
-    "results": ("evaluation_results", "mining_results", "model"),
+    "results": ("convert_results", "evaluation_results", "html", "mining_results", "model", "wording"),
     "files": ("errors",),
     "safe_names": (),
     "threads": ("errors",),
@@ -39,13 +40,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "dataset": (*BASE, "yaml_text"),
     "images": (*BASE, "net"),
     "changes": (*BASE, "dataset"),
-    "formats": (*BASE, "dataset", "results", "yaml_text"),
+    "formats": (*BASE, "convert_results", "dataset", "yaml_text"),
     "sources": (*BASE, "dataset", "formats", "matching", "net"),
     "sources.archive": (*BASE, "net", "sources", "version"),
     "sources.annotations": (*BASE, "sources", "sources.archive"),
     "sources.catalog": (*BASE, "sources", "sources.annotations", "sources.archive"),
     "flow": (
-        *BASE, "changes", "dataset", "images", "matching", "net", "results", "sources", "sources.catalog",
+        *BASE, "changes", "dataset", "images", "matching", "mining_results", "net", "results", "sources",
+        "sources.catalog",
     ),
     "report": (
         *BASE, "changes", "dataset", "evaluation_results", "flow", "html", "matching", "results", "sources",
@@ -66,12 +68,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "review": (*BASE, "api", "changes", "dataset", "flow", "html", "report"),
     "ultralytics": (*BASE, "api", "changes", "dataset", "flow"),
     "cli": (
-        *BASE, "api", "changes", "dataset", "demo", "doctor", "evaluation", "evaluation_results", "flow", "formats",
-        "matching", "mining", "mining_results", "report", "results", "review", "scoring", "sources",
+        *BASE, "api", "changes", "convert_results", "dataset", "demo", "doctor", "evaluation", "evaluation_results",
+        "flow", "formats", "matching", "mining", "mining_results", "report", "results", "review", "scoring", "sources",
         "sources.catalog", "ultralytics", "version",
     ),
     "__init__": (
-        "api", "errors", "evaluation", "evaluation_results", "flow", "formats", "matching", "results", "version",
+        "api", "convert_results", "errors", "evaluation", "evaluation_results", "flow", "formats", "matching",
+        "results", "version",
     ),
     "__main__": ("cli",),
 }  # fmt: skip
@@ -242,7 +245,17 @@ def layer_violations(sources: Mapping[str, str]) -> list[str]:
 
 # Below a dataset root only `changes` writes. The other rooms that write do so elsewhere: in the cache, in a new folder,
 # in a file that the user named, or (report, review) in `.yolobg`. These write nowhere.
-READS_ONLY = ("dataset", "matching", "results", "evaluation_results", "model", "errors", "yaml_text", "api")
+READS_ONLY = (
+    "dataset",
+    "matching",
+    "results",
+    "convert_results",
+    "evaluation_results",
+    "model",
+    "errors",
+    "yaml_text",
+    "api",
+)
 USERS_FILE = "matching.map_file"
 WRITING = {"create_empty", "publish_new", "replace_when_done", "write_bytes", "make_real_folder"}
 WRITING_CALLS = {"unlink", "rename", "rmdir", "mkdir", "write_text", "write_bytes", "touch", "symlink_to"}

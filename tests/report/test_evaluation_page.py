@@ -26,11 +26,11 @@ from yolobg.changes.lock import hold
 from yolobg.errors import UsageError
 from yolobg.evaluation_results import ByCategory, CategoryRow, Evaluation, Share
 from yolobg.html.chart import recall_chart
+from yolobg.html.thumbnails import Picture
 from yolobg.model import Contamination
 from yolobg.report import evaluation_write
 from yolobg.report.evaluation_page import evaluation_html
 from yolobg.report.evaluation_write import with_page
-from yolobg.report.thumbnails import Picture
 from yolobg.results import to_builtins
 
 VAL = 20
@@ -303,8 +303,8 @@ def test_page__hostile_texts_stay_texts(found: Evaluation, text: str) -> None:
     )
     assert [tag for tag, _ in seen.tags] == [tag for tag, _ in honest.tags], "the text made or broke an element"
     assert "".join(seen.text).count(text) >= 10
-    notebook = Seen(renamed(found, text)._repr_html_())
-    assert [tag for tag, _ in notebook.tags] == [tag for tag, _ in Seen(renamed(found, "plain")._repr_html_()).tags]
+    notebook = Seen(html_of(renamed(found, text)))
+    assert [tag for tag, _ in notebook.tags] == [tag for tag, _ in Seen(html_of(renamed(found, "plain"))).tags]
 
 
 def test_page__of_names_from_strangers(tmp_path: Path) -> None:
@@ -325,8 +325,14 @@ def test_page__is_the_same_for_the_same_figures(found: Evaluation) -> None:
 # ---------------------------------------------------------------- a notebook
 
 
-def test_notebook__shows_the_table_and_the_curve(found: Evaluation) -> None:
+def html_of(found: Evaluation) -> str:
     shown = found._repr_html_()
+    assert shown is not None
+    return shown
+
+
+def test_notebook__shows_the_table_and_the_curve(found: Evaluation) -> None:
+    shown = html_of(found)
     seen = Seen(shown)
     tags = [tag for tag, _ in seen.tags]
     assert tags.count("table") == 1
@@ -355,7 +361,7 @@ def test_notebook__any_evaluation_has_a_short_repr_and_can_be_shown(
     assert said in repr(found)
     assert repr(found).startswith(f"<Evaluation of {material.data}: ")
     assert len(repr(found)) < 400 + len(str(material.data))
-    assert Seen(found._repr_html_()).tags
+    assert Seen(html_of(found)).tags
 
 
 # ---------------------------------------------------------------- where it is written

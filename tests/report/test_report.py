@@ -19,11 +19,11 @@ from yolobg.changes.manifest import report_path
 from yolobg.changes.records import Entry
 from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.html.pages import is_web_address
+from yolobg.html.thumbnails import Picture, open_small, shrink
 from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
 from yolobg.report.cards import Card
 from yolobg.report.contact_sheet import draw_sheet
 from yolobg.report.page import Facts, report_html
-from yolobg.report.thumbnails import Picture, open_small, shrink
 from yolobg.report.write import EMBEDDED, _on_disk, _small, draw_contact_sheet, rewrite_page
 from yolobg.results import LeftOut, SourceInfo
 

@@ -12,7 +12,7 @@ from reviewing import Client, add_backgrounds, make_sample, reviewing
 
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.records import Entry, Found, Mining
-from yolobg.report.thumbnails import Box, shrink
+from yolobg.html.thumbnails import Box, shrink
 from yolobg.review.session import Session
 
 

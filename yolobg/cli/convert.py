@@ -16,9 +16,9 @@ from yolobg.wording import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from yolobg.convert_results import ConvertReport
     from yolobg.formats.place_images import Images
     from yolobg.formats.transform import Crowds, Polygons
-    from yolobg.results import ConvertReport
 
 __all__ = ["convert", "convert_text"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from yolobg.results import Mined
+from yolobg.mining_results import Mined
 from yolobg.wording import counted
 
 __all__ = ["mined_parts"]

@@ -17,9 +17,10 @@ from yolobg.errors import UsageError, YolobgError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from yolobg.convert_results import ConvertReport
     from yolobg.evaluation_results import Evaluation
     from yolobg.mining_results import MiningReport
-    from yolobg.results import ClassesReport, ConvertReport, Health, RemoveReport, Report
+    from yolobg.results import ClassesReport, Health, RemoveReport, Report
 
 __all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "stderr_console"]
 

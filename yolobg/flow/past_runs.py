@@ -6,7 +6,8 @@ from pathlib import Path
 
 from yolobg.changes.records import Basis, Entry, Mining, Run
 from yolobg.flow.options import Request, request_of, stored_options
-from yolobg.results import Added, Mined, MinedImage
+from yolobg.mining_results import Mined, MinedImage
+from yolobg.results import Added
 from yolobg.sources.resolve import Source
 
 __all__ = ["added_of", "mined_of", "names_source_of", "request_again", "run_record"]

@@ -41,7 +41,7 @@ from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
 from yolobg.flow.unused_options import check_unused
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
-from yolobg.wording import counted
+from yolobg.wording import counted, one_line
 
 __all__ = ["Plan", "Scan", "make_plan", "recorded"]
 
@@ -108,6 +108,13 @@ class Plan:
             planned=self.choice.planned if self.choice and self.request.model_option is None else (),
             trimmed=tuple(entry.image for entry in self.leaving) if self.request.trim else None,
         )
+
+    def __repr__(self) -> str:
+        return one_line("Plan", *self.report.figures())
+
+    def _repr_html_(self) -> str | None:
+        """What the plan would do, for a notebook: as its report."""
+        return self.report._repr_html_()
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, with a line for each image, to be looked at, edited and carried out later.

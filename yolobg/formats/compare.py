@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from yolobg.convert_results import FormatCounts
 from yolobg.formats.contents import Contents, Item, Kind, Shape, unmarked_outside
-from yolobg.results import FormatCounts
 
 __all__ = ["Comparison", "Survey", "compare", "survey"]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from yolobg.convert_results import ConvertReport, Renamed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats import coco_read, coco_write, voc, yolo_read, yolo_write
 from yolobg.formats import yolo_plain as yolo_folders
@@ -32,7 +33,6 @@ from yolobg.formats.transform import (
 )
 from yolobg.formats.upright import Upright
 from yolobg.model import Progress, no_progress
-from yolobg.results import ConvertReport, Renamed
 from yolobg.wording import counted
 
 __all__ = ["convert", "open_contents"]

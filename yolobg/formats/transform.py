@@ -12,11 +12,11 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from yolobg.convert_results import Renamed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats.contents import Contents, Item, Meta, Shape, box_around, stem_of, unmarked_outside
 from yolobg.formats.registry import Format
 from yolobg.formats.run_lengths import join_rings, read_mask, rings_of
-from yolobg.results import Renamed
 from yolobg.safe_names import folded, is_safe, safe_name, safe_part
 
 __all__ = ["Changed", "Crowds", "Polygons", "Wish", "change_names", "choose_classes", "rename_splits", "zeroes_points"]

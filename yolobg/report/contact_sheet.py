@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from yolobg.errors import UsageError
 from yolobg.files import replace_when_done
+from yolobg.html.thumbnails import open_small
 from yolobg.model import Progress
 from yolobg.report.cards import Card
-from yolobg.report.thumbnails import open_small
 
 __all__ = ["FORMATS", "draw_sheet"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from yolobg.evaluation_results import Estimate, Evaluation, FoundBox, WorstImage
 from yolobg.html.chart import difference_bar, recall_chart
 from yolobg.html.pages import render_page
-from yolobg.report.thumbnails import Picture
+from yolobg.html.thumbnails import Picture
 
 __all__ = ["evaluation_html"]
 

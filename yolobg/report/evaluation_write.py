@@ -14,9 +14,9 @@ from yolobg.changes.manifest import EVALUATIONS
 from yolobg.errors import UsageError
 from yolobg.evaluation_results import Evaluation
 from yolobg.files import flush_folder, make_real_folder, publish_new, step, temporary_name, write_bytes
+from yolobg.html.thumbnails import Picture, embed
 from yolobg.model import Progress, no_progress
 from yolobg.report.evaluation_page import evaluation_html
-from yolobg.report.thumbnails import Picture, embed
 from yolobg.threads import Pool
 
 __all__ = ["check_output", "with_page"]

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from yolobg.html.pages import render_page
+from yolobg.html.tables import bar_parts, exclusion_rows, whisker
+from yolobg.html.thumbnails import Picture
 from yolobg.model import ClassMatch, Counts
 from yolobg.report.cards import Card
-from yolobg.report.tables import bar_parts, exclusion_rows, figures, left_out, whisker
-from yolobg.report.thumbnails import Picture
+from yolobg.report.tables import figures, left_out
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
 from yolobg.wording import quoted

@@ -18,9 +18,9 @@ from yolobg.flow.candidates import Choice
 from yolobg.flow.planning import Plan
 from yolobg.flow.preview import fetch_first
 from yolobg.html.pages import render_page
+from yolobg.html.thumbnails import Picture, embed
 from yolobg.model import License, Progress, Staged, no_progress
 from yolobg.report.page import expected_words
-from yolobg.report.thumbnails import Picture, embed
 from yolobg.report.write import EDGE_PX, QUALITY, WORKERS
 from yolobg.safe_names import safe_name
 from yolobg.sources.cache_folder import PLANS, cache_folder

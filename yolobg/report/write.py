@@ -25,12 +25,12 @@ from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import recorded
 from yolobg.flow.stale import find_stale, stale_warnings
+from yolobg.html.thumbnails import Picture, embed
 from yolobg.matching.matcher import match_classes
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.report.contact_sheet import draw_sheet
 from yolobg.report.page import Facts, report_html
-from yolobg.report.thumbnails import Picture, embed
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.threads import Pool

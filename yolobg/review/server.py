@@ -19,7 +19,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from yolobg.errors import UsageError, YolobgError
-from yolobg.report.thumbnails import Box, shrink
+from yolobg.html.thumbnails import Box, shrink
 from yolobg.review.apply import Applied
 from yolobg.review.decisions import Act
 from yolobg.review.server_door import Door, Server, most_strangers
