@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolobg.calls import public
 from yolobg.changes.derived_files import drop_folders
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
@@ -59,12 +60,13 @@ __all__ = ["augment", "carry_out", "classes", "download", "plan", "preview", "re
 
 
 @describe_options()
+@public
 def plan(data_yaml: str | Path, *, progress: Progress = no_progress, **options: Unpack[Options]) -> Plan:
     """Work out what `augment` would do, and touch nothing.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
         **options: The options.
 
     Returns:
@@ -77,6 +79,7 @@ def plan(data_yaml: str | Path, *, progress: Progress = no_progress, **options: 
 
 
 @describe_options()
+@public
 def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **options: Unpack[Options]) -> Report:
     """Add background images to a split until it has the ratio or count asked for.
 
@@ -86,7 +89,7 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
         **options: The options.
 
     Returns:
@@ -98,6 +101,7 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
     return carry_out(make_plan(data_yaml, request_from(options), progress=progress), progress=progress)
 
 
+@public
 def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     """Do what a plan says, then write the page to look at.
 
@@ -105,7 +109,7 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
 
     Args:
         plan: What `plan` made.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
 
     Returns:
         The report of the run, as from `augment`.
@@ -118,12 +122,13 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     return execute(plan, progress=progress, after=partial(_with_page, progress=progress), bring=bring_of(plan.request))
 
 
+@public
 def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
     """Fetch the first images that a plan would add and write a page that shows them; the dataset is only read.
 
     Args:
         plan: What `plan` made.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
 
     Returns:
         The page. It lies in the cache folder, and the next preview for this data.yaml and split replaces it.
@@ -150,6 +155,7 @@ def _with_page(plan: Plan, report: Report, *, progress: Progress) -> Report:
 
 
 @describe_options(only=SourceOptions.__annotations__)
+@public
 def download(
     output: str | Path,
     *,
@@ -171,7 +177,7 @@ def download(
         count: How many images the folder has afterwards.
         val: Share (0-1) of them that goes to a val split; 0 for one flat folder.
         dry_run: Only find out what would be done; the folder is not made.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
         **options: The options.
 
     Returns:
@@ -194,6 +200,7 @@ def download(
     )
 
 
+@public
 def status(
     data_yaml: str | Path,
     *,
@@ -211,7 +218,7 @@ def status(
         split: The split to look at.
         files: Whether to list every image with its label file and the label's state.
         all_splits: Whether to count the other splits too (`report.splits`); one that cannot be read is no error.
-        progress: Called with how far the scan is.
+        progress: Called with how far the scan is; by default as for `augment`.
 
     Returns:
         The same shape as from `augment`, with nothing added: `before` and `after` are what is there now.
@@ -287,6 +294,7 @@ def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tup
         return Destination(place, place), (str(error), *warnings)
 
 
+@public
 def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = False) -> RemoveReport:
     """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
 
@@ -327,6 +335,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
 
 
 @describe_options(only=SourceOptions.__annotations__.keys() - {"link", "seed", "jobs", "prefer", "unmapped"})
+@public
 def classes(
     data_yaml: str | Path | None = None,
     *,
@@ -339,7 +348,7 @@ def classes(
     Args:
         data_yaml: The dataset whose names are meant; or
         names: the names themselves, as a list, as the mapping of a data.yaml, or as one text with commas between.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
         **options: The options.
 
     Returns:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["counted", "in_words", "one_line", "quoted"]
+__all__ = ["BYTE_STAGES", "amount", "counted", "in_words", "one_line", "quoted"]
+
+# Stages of a progress that count bytes; all others count things.
+BYTE_STAGES = frozenset({"archive", "annotations"})
+MEGABYTES_FROM = 100_000
 
 _ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
 
@@ -21,6 +25,13 @@ def counted(number: int, thing: str, verb: str = "") -> str:
         return f"1 {thing} {_ONE.get(verb, f'{verb}s') if verb else ''}".rstrip()
     plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
     return f"{number:,} {plural} {verb}".rstrip()
+
+
+def amount(number: float, stage: str) -> str:
+    """How far a stage is, as a text: `1,200`, or `1.5 MB` where it counts bytes."""
+    if stage not in BYTE_STAGES:
+        return f"{number:,.0f}"
+    return f"{number / 1e6:,.1f} MB" if number >= MEGABYTES_FROM else f"{number / 1e3:,.0f} kB"
 
 
 def quoted(path: str) -> str:

@@ -11,33 +11,24 @@ from rich.text import Text
 
 from yolobg.model import Progress as ProgressFunction
 from yolobg.model import no_progress
+from yolobg.wording import amount
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from yolobg.flow.options import Options, SourceOptions
 
-__all__ = ["BYTE_STAGES", "bars", "fetch_notes"]
-
-# Stages that count bytes; all others count things.
-MEGABYTES_FROM = 100_000
-BYTE_STAGES = frozenset({"archive", "annotations"})
+__all__ = ["bars", "fetch_notes"]
 
 
 class _Amount(ProgressColumn):
     """Done, total and rate, in bytes or in pieces as the stage counts."""
 
     def render(self, task: Task) -> Text:
-        in_bytes = task.description in BYTE_STAGES
-        rate = f"  {_number(task.speed, in_bytes=in_bytes)}/s" if task.speed else ""
-        total = f" of {_number(task.total, in_bytes=in_bytes)}" if task.total is not None else ""
-        return Text(f"{_number(task.completed, in_bytes=in_bytes)}{total}{rate}", style="progress.download")
-
-
-def _number(value: float, *, in_bytes: bool) -> str:
-    if not in_bytes:
-        return f"{value:,.0f}"
-    return f"{value / 1e6:,.1f} MB" if value >= MEGABYTES_FROM else f"{value / 1e3:,.0f} kB"
+        stage = task.description
+        rate = f"  {amount(task.speed, stage)}/s" if task.speed else ""
+        total = f" of {amount(task.total, stage)}" if task.total is not None else ""
+        return Text(f"{amount(task.completed, stage)}{total}{rate}", style="progress.download")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from yolobg.calls import public
 from yolobg.flow.held_out_options import HeldOutOptions
 from yolobg.flow.option_texts import describe_options
 from yolobg.model import Progress, no_progress
@@ -21,6 +22,7 @@ __all__ = ["evaluate", "plan_evaluation"]
 
 
 @describe_options(only=HeldOutOptions.__annotations__)
+@public
 def evaluate(
     data_yaml: str | Path,
     *,
@@ -73,7 +75,7 @@ def evaluate(
         report: Whether to write a page, `.yolobg/evaluate/<time>.html` below the dataset's root. If that cannot be
             written, a warning says so.
         output: Another folder for the page; it is made if it is not there.
-        progress: Called with how far each stage is.
+        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
         **options: The options.
 
     Returns:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from yolobg.calls import public
 from yolobg.changes.manifest import absolute, check_room, counts_of, manifest_path, read_manifest
 from yolobg.changes.moved import follow
 from yolobg.changes.records import Entry, Manifest
@@ -140,6 +141,7 @@ class Plan:
         write_plan(Path(path), stored_options(self.request), state, source, choice.planned if choice else ())
 
     @staticmethod
+    @public
     def load(
         path: str | Path,
         data_yaml: str | Path | None = None,
@@ -175,6 +177,7 @@ class Plan:
             )
         return make_plan(data_yaml or file.dataset.data_yaml, request, saved=file, progress=progress)
 
+    @public
     def to_coco(self, *, progress: Progress = no_progress) -> CocoObject:
         """The images that the plan would bring in first, as a `pycocotools.coco.COCO`.
 

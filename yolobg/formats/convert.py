@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from yolobg.calls import public
 from yolobg.convert_results import ConvertReport, Renamed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats import coco_read, coco_write, voc, yolo_read, yolo_write
@@ -48,6 +49,7 @@ _WRITERS: dict[str, Writer] = {
 }
 
 
+@public
 def convert(
     source: str | Path,
     target: str | Path,
@@ -88,7 +90,8 @@ def convert(
         drop_unused: Leave out classes without an object.
         images_in: Folders to look for the images in, for annotations that lie apart from them (COCO, VOC).
         skip_corrupt: Leave out images whose labels are corrupt, rather than stop.
-        progress: Told about the stages `read`, `write` and `check`, in images.
+        progress: Told about the stages `read`, `write` and `check`, in images; by default a bar in a notebook, and
+            nothing elsewhere.
 
     Returns:
         What was read, changed because it was asked for, and written; `deviation` is a share (0-1) of the image's size.

@@ -1,0 +1,1 @@
+"""Progress in notebooks: whether this process is a notebook's kernel, and the bar that it shows there."""
