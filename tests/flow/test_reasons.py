@@ -51,8 +51,9 @@ def failure(dataset: Path, source: Path, *, dry: bool) -> str:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("/home/me/export/s{}.jpg", ["absolute path", "/home/me/export/s1.jpg"]),
-        ("C:\\export\\s{}.jpg", ["absolute path", "s1.jpg"]),
+        ("/s{}.jpg", ["absolute path", "/s1.jpg"]),
+        ("C:s{}.jpg", ["absolute path", "s1.jpg"]),
+        ("/home/me/{}/s1.jpg", ["1/s1.jpg", "does not exist"]),
         ("..\\label\\s{}.jpg", ["leads out of the folder", "s1.jpg"]),
         ("s{}.gif", ["no image suffix", "s1.gif"]),
         ("s{}", ["no image suffix", "s1"]),

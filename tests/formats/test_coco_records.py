@@ -31,7 +31,10 @@ def test_coco__is_read_after_a_byte_order_mark_and_blanks(tmp_path: Path, before
     ("changed", "said"),
     [
         ({"images": [*FILE["images"], {"id": 1, "file_name": "b.jpg"}]}, "two images have the same id"),
-        ({"annotations": [*FILE["annotations"], {"image_id": 2}]}, "belongs to image 2"),
+        (
+            {"annotations": [*FILE["annotations"], {"image_id": 2}]},
+            r"annotations\[1\]\.image_id: 2 is not in images \(1 annotation of 1 such image\)",
+        ),
         ({"annotations": [*FILE["annotations"], {"image_id": 2**64}]}, "not a COCO annotations file"),
         ({"annotations": [*FILE["annotations"], {"image_id": None}]}, "not a COCO annotations file"),
         ({"annotations": [*FILE["annotations"], 5]}, "not a COCO annotations file"),

@@ -247,10 +247,13 @@ def test_convert__an_annotation_that_cannot_be_used_is_named(
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_convert__a_number_that_json_does_not_have_is_named(tmp_path: Path, word: str) -> None:
-    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, float(word)]})
-    place = (source / "annotations" / "instances_train.json").read_text().index(word)
-    with pytest.raises(DatasetError, match=rf"annotations file: {word} \(byte {place}\) is no number in JSON"):
+    source = dataset(tmp_path / "source", {"bbox": [1, 1, 5, 5]}, {"bbox": [1, 1, 5, float(word)]})
+    with pytest.raises(
+        DatasetError, match=r"annotation number 2 .*got `null` - at `\$\.bbox.*\(NaN and Infinity count"
+    ):
         convert(source, tmp_path / "out", to="coco")
+    told = {"bbox": [1, 1, 5, 5], "score": float(word), "area": float(word), "segmentation": None}
+    assert convert(dataset(tmp_path / "unused", told), tmp_path / "out", to="yolo").after.boxes == 1
 
 
 @pytest.mark.parametrize("text", [False, True])

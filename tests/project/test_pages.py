@@ -6,6 +6,7 @@ A sample source stands in for COCO. Recipes and the page of `evaluate` have test
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shlex
 import shutil
@@ -206,6 +207,14 @@ def with_troubles(place: Path) -> None:
         (place / name).write_text(data, encoding="utf-8")
     text = f"path: ./\n{data}".replace("images/", "frames/images/")
     (place / "dots/data.yaml").write_text(text, encoding="utf-8")
+    unlisted = {
+        "images": [],
+        "annotations": [{"image_id": 1, "category_id": 1}],
+        "categories": [{"id": 1, "name": "dog"}],
+    }
+    (place / "unlisted.json").write_text(json.dumps(unlisted), encoding="utf-8")
+    shutil.copytree(place / "images", place / "strays")
+    (place / "strays" / "breeds.csv").write_text("filename,breed\nframe_train_001.jpg,poodle\n", encoding="utf-8")
     for number in ("001", "002"):
         file = place / f"orphan/labels/train/frame_train_{number}.txt"
         file.rename(file.with_name(f"frame_{number}.txt"))

@@ -49,7 +49,19 @@ def changed(**parts: Any) -> dict[str, Any]:
         ({}, "missing required field `images`"),
         (changed(images=None), r"\$\.images"),
         (changed(images={"1": {}}), r"\$\.images"),
-        (changed(images=[{"id": "1", "file_name": "a.jpg"}]), r"got `str` - at `\$\.images\[0\]\.id`.*whole numbers"),
+        (changed(images=[{"id": "x", "file_name": "a.jpg"}]), r"annotations\[0\]\.image_id: 1 is not in images \(\d"),
+        (
+            changed(images=[{"id": "1", "file_name": "a"}, {"id": 1, "file_name": "b"}]),
+            r"images\[1\]\.id: 1 is used twice",
+        ),
+        (
+            changed(annotations=[{"image_id": "x", "category_id": 7}]),
+            r"annotations\[0\]\.image_id: 'x' is not in images",
+        ),
+        (
+            changed(annotations=[{"image_id": 1, "category_id": "x"}]),
+            r"category_id: 'x' is not in categories \(1 annot",
+        ),
         (changed(images=[{"id": 1.5, "file_name": "a.jpg"}]), r"images\[0\]\.id: 1\.5 is not a whole number"),
         (changed(images=[{"id": 2**70, "file_name": "a.jpg"}]), r"images\[0\]\.id: \d+ does not fit"),
         (changed(images=[{"id": True, "file_name": "a.jpg"}]), r"images\[0\]"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from yolobg.coco_json import is_absolute, shared_parts, split_path
 from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
 from yolobg.formats.coco_records import Category, Record, Store, read_store
@@ -56,6 +57,19 @@ class _Split:
     store: Store
     elsewhere: tuple[Path, ...] = ()
 
+    def file_of(self) -> Callable[[str], str | None]:
+        """What finds the file of an image by its name, below the split's folders: one file for each name.
+
+        Of absolute paths, all lose the same number of leading folders, at most those that all of them share, and as few
+        as it takes to find one.
+        """
+        folders = [str(folder) for folder in self.folders if folder.is_dir()]
+        shared = shared_parts(self.store.names())
+        for lost in range(shared + 1):
+            if lost == shared or any(_find(folders, _without(name, lost)) for name in self.store.names()):
+                break
+        return lambda name: _find(folders, _without(name, lost))
+
 
 @dataclass(frozen=True)
 class CocoContents:
@@ -82,8 +96,9 @@ class CocoContents:
         for part in self.parts:
             elsewhere = [str(folder) for folder in part.elsewhere if folder.is_dir()]
             folders = [str(folder) for folder in part.folders if folder.is_dir()]
+            find = part.file_of()
             for record in part.store.records():
-                image = find_elsewhere(elsewhere, part.name, record.name) or _find(folders, record.name)
+                image = find_elsewhere(elsewhere, part.name, record.name) or find(record.name)
                 size = (record.width, record.height) if record.width and record.height else None
                 if record.annotations and size is None:
                     size = _measured(part, record, image)
@@ -98,6 +113,11 @@ def _find(folders: Sequence[str], name: str) -> str | None:
     parts = inner_parts(name)
     paths = (os.path.join(folder, *parts) for folder in folders if parts)  # noqa: PTH118 - plain strings, by the thousand
     return next(filter(os.path.isfile, paths), None)
+
+
+def _without(name: str, lost: int) -> str:
+    """An absolute path without so many leading parts; another name as it is."""
+    return "/".join(split_path(name)[lost:]) if lost and is_absolute(name) else name
 
 
 def find_coco(place: Path) -> dict[str, Path]:
@@ -219,11 +239,9 @@ def _without_missing(parts: Sequence[_Split]) -> tuple[Sequence[_Split], list[st
 
 
 def _has_images(part: _Split) -> bool:
-    folders = [str(folder) for folder in part.folders if folder.is_dir()]
     elsewhere, find_elsewhere = [str(folder) for folder in part.elsewhere if folder.is_dir()], Elsewhere()
-    return any(
-        find_elsewhere(elsewhere, part.name, name) or _find(folders, name) for name in dict.fromkeys(part.store.names())
-    )
+    find = part.file_of()
+    return any(find_elsewhere(elsewhere, part.name, name) or find(name) for name in dict.fromkeys(part.store.names()))
 
 
 def _is_above(category: Category, others: Iterable[Category]) -> bool:
@@ -236,8 +254,10 @@ def _is_above(category: Category, others: Iterable[Category]) -> bool:
 
 def _open(split: str, file: Path, root: Path, images_in: Sequence[Path]) -> _Split:
     elsewhere = tuple(folder for given in images_in for folder in (given / split, given))
-    folders = (root / "images" / split, root / split, root / "images", root / "data", file.parent, root)
-    return _Split(split, file, folders, read_store(file), elsewhere)
+    store = read_store(file)
+    homes = [root / "images" / split, root / split, root / "images", root / "data", file.parent, root]
+    homes += [place / folder for folder in sorted(store.folders) if folder for place in (root / "images", root)]
+    return _Split(split, file, tuple(homes), store, elsewhere)
 
 
 def _split_of(file: Path) -> str:
@@ -261,8 +281,9 @@ def _shape(
         width, height = size or (0, 0)
         return _shape_of(read, class_ids[read.category_id], width, height)
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        nan = " (NaN and Infinity count as null)" if "got `null`" in str(error) else ""
         raise DatasetError(
-            f"{part.file}: annotation number {place + 1} ({record.name}) cannot be used: {error}"
+            f"{part.file}: annotation number {place + 1} ({record.name}) cannot be used: {error}{nan}"
         ) from error
 
 

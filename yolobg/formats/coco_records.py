@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import mmap
-import re
 import sqlite3
 import weakref
 from codecs import BOM_UTF8
@@ -18,15 +17,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from yolobg.coco_json import address_name, decode_loosely, has_text_ids, number_ids, unlisted
 from yolobg.errors import DatasetError, YolobgError
 from yolobg.files import map_file
 
 __all__ = ["Category", "Record", "Store", "read_store"]
 
 _CACHE_KIB = 512
-_BYTE = re.compile(r"\(byte (\d+)\)")
-# After a minus msgspec tells the byte behind it.
-_NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _BEGIN = (
     "PRAGMA journal_mode = OFF",
     f"PRAGMA cache_size = -{_CACHE_KIB}",
@@ -41,7 +38,7 @@ _FINISH = (
     "CREATE INDEX object_image ON object (image)",
     "COMMIT",
 )
-_STRAY = "SELECT image FROM object WHERE image NOT IN (SELECT id FROM image) LIMIT 1"
+_STRAY = "SELECT place - 1, image FROM object WHERE image NOT IN (SELECT id FROM image) ORDER BY place"
 _LISTING = "SELECT name FROM image ORDER BY name, place"
 _READING = """
 SELECT image.place, image.id, image.name, image.width, image.height, object.place, object.content
@@ -79,7 +76,8 @@ class Record(NamedTuple):
 
 class _Image(msgspec.Struct, gc=False):
     id: int
-    file_name: str
+    file_name: str | None = None
+    coco_url: Any = None
     width: int | None = None
     height: int | None = None
 
@@ -98,19 +96,25 @@ _OWNER = msgspec.json.Decoder(_Owner, strict=False).decode
 
 
 class Store:
-    """One annotations file in a database of its own; made by `read_store`."""
+    """One annotations file in a database of its own; made by `read_store`.
+
+    Attributes:
+        categories: As they are listed.
+        folders: Those at the end of the addresses of images that have no file name.
+    """
 
     def __init__(self) -> None:
         # Without a name it is a temporary file that the system removes; whichever thread collects it closes it.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._database.close)
         self.categories: list[Category] = []
+        self.folders: set[str] = set()
         for statement in _BEGIN:
             self._database.execute(statement)
 
     def add(self, file: _Document) -> None:
         """Take what a file lists."""
-        rows = ((e.id, e.file_name, e.width or 0, e.height or 0) for e in file.images)
+        rows = ((e.id, self._name(e, place), e.width or 0, e.height or 0) for place, e in enumerate(file.images))
         self._database.executemany("INSERT INTO image (id, name, width, height) VALUES (?, ?, ?, ?)", rows)
         owned = ((_OWNER(raw).image_id, bytes(raw)) for raw in file.annotations)
         self._database.executemany("INSERT INTO object (image, content) VALUES (?, ?)", owned)
@@ -121,13 +125,22 @@ class Store:
 
         Raises:
             sqlite3.IntegrityError: Two images have the same id.
-            KeyError: An annotation belongs to an image that the file does not list; tells its id.
+            DatasetError: Annotations belong to images that the file does not list; tells which.
         """
         for statement in _FINISH:
             self._database.execute(statement)
-        stray = self._database.execute(_STRAY).fetchone()
-        if stray is not None:
-            raise KeyError(stray[0])
+        if strays := self._database.execute(_STRAY).fetchall():
+            raise DatasetError(unlisted(strays, "image_id", "images"))
+
+    def _name(self, image: _Image, place: int) -> str:
+        """What an image is called; LVIS has an address in place of the name."""
+        if image.file_name is not None:
+            return image.file_name
+        folder, name = address_name(image.coco_url)
+        if not name:
+            raise ValueError(f"images[{place}] has neither file_name nor coco_url, so nothing says which picture it is")
+        self.folders.add(folder)
+        return name
 
     def names(self) -> Iterator[str]:
         """The name of every image, in ascending order."""
@@ -156,12 +169,7 @@ def read_store(file: Path) -> Store:
     try:
         store = Store()
         with map_file(file) as data:
-            start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
-            try:
-                document = msgspec.json.decode(memoryview(data)[start:], type=_Document, strict=False)
-            except msgspec.DecodeError as error:
-                raise ValueError(_why_malformed(str(error), data, start)) from error
-            store.add(document)
+            store.add(_read_document(data))
         store.finish()
     except sqlite3.IntegrityError as error:
         raise DatasetError(f"{file}: two images have the same id") from error
@@ -170,20 +178,24 @@ def read_store(file: Path) -> Store:
             f"{file}: its records cannot be kept in a temporary file: {error}; free some space in the folder for "
             "temporary files, or set TMPDIR to another one"
         ) from error
-    except KeyError as error:
-        raise DatasetError(
-            f"{file}: an annotation belongs to image {error.args[0]}, which the file does not list"
-        ) from error
+    except DatasetError as error:
+        raise DatasetError(f"{file}: {error}") from error
     except (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise DatasetError(f"{file}: not a COCO annotations file: {error}") from error
     return store
 
 
-def _why_malformed(said: str, data: bytes | mmap.mmap, start: int) -> str:
-    """What msgspec says of a file; or which word it met in place of a number, as Python writes them into JSON."""
-    place = _BYTE.search(said)
-    at = start + int(place[1]) if place else 0
-    met = _NO_NUMBER.match(data, at - (data[at - 1 : at] == b"-")) if at else None
-    if met is None:
-        return said
-    return f"{met[0].decode()} (byte {met.start()}) is no number in JSON; put one in its place, or take it out"
+def _read_document(data: bytes | mmap.mmap) -> _Document:
+    """The file with numbers for ids that are texts, and null for NaN where it stops being JSON."""
+    start = len(BOM_UTF8) if data[: len(BOM_UTF8)] == BOM_UTF8 else 0
+    # Not released: the annotations that are read are parts of it.
+    text = memoryview(data)[start:]
+    try:
+        return msgspec.json.decode(text, type=_Document, strict=False)
+    except msgspec.ValidationError as error:
+        if not has_text_ids(str(error)):
+            raise
+        numbered = number_ids(decode_loosely(text, dict))
+        return msgspec.json.decode(msgspec.json.encode(numbered), type=_Document, strict=False)
+    except msgspec.DecodeError:
+        return decode_loosely(text, _Document, strict=False)

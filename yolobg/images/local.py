@@ -7,7 +7,8 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from yolobg import files
@@ -33,6 +34,7 @@ class LocalFolders:
         # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
         places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
         self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
+        self._own_names = {place: tuple(filter(None, map(partial(_own_end, place), LAYOUTS))) for place in self._places}
         self._inside: dict[str, bool] = {}
 
     def find(self, record: ImageRecord) -> Path | None:
@@ -46,8 +48,7 @@ class LocalFolders:
         parts = safe_parts(record.file_name)
         if parts is None:
             return None
-        for place in self._places:
-            path = place.joinpath(*parts)
+        for place, path in self._paths(parts):
             try:
                 kind = path.lstat().st_mode
             except PermissionError as error:
@@ -58,6 +59,18 @@ class LocalFolders:
             if stat.S_ISREG(kind) or (stat.S_ISLNK(kind) and path.is_file()):
                 return path
         return None
+
+    def _paths(self, parts: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
+        """Each place with where the file would be; the last folders of a place may begin the name as well.
+
+        So `images/a.jpg` is found in the folder `export/images`. The catalog leaves out names that would be one file.
+        """
+        for place in self._places:
+            yield place, place.joinpath(*parts)
+        for place, ends in self._own_names.items():
+            for end in ends:
+                if parts[: len(end)] == end and len(parts) > len(end):
+                    yield place, place.joinpath(*parts[len(end) :])
 
     def why_absent(self, record: ImageRecord) -> str:
         """Where a record that `find` does not find was looked for, and where a file of its name is instead."""
@@ -160,6 +173,12 @@ class LocalFolders:
                 f"--link {self._link}: no {kind} from {part.parent} to {source} can be made: "
                 f"{error.strerror or error}{across}; use --link copy"
             ) from error
+
+
+def _own_end(place: Path, layout: str) -> tuple[str, ...]:
+    """The parts of a layout, where a place ends with it."""
+    end = tuple(filter(None, layout.split("/")))
+    return end if end and place.parts[-len(end) :] == end else ()
 
 
 def _size_as_linked(data: Data, record: ImageRecord) -> int:

@@ -5,7 +5,11 @@ pycocotools' `getImgIds`: any annotation of the category, crowd regions included
 read.
 
 Decided for files in the wild:
-    * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), strings and fractions are refused;
+    * ids are whole numbers; `3.0` is taken for `3` (pandas writes that), a text for the number that it writes, or for
+      one made of it; fractions are refused;
+    * an image without a `file_name` is called as its `coco_url` ends (LVIS);
+    * of names that are absolute paths, the folders that all of them share are left out;
+    * an annotation of an image that is not listed stops: it may mark any of those that are;
     * `annotations[].id` is not read, so missing or repeated annotation ids do no harm;
     * `width`, `height`, `license`, addresses and the licence table may be missing, null or nonsense: they become
       0, None and "";
@@ -22,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from yolobg.coco_json import address_name, is_absolute, shared_parts, split_path, unlisted
 from yolobg.errors import AnnotationsError
 from yolobg.sources.annotations.schema import (
     CaptionsFile,
@@ -200,18 +205,19 @@ def _license_id(value: object) -> int | None:
 
 def _images(entries: list[ImageEntry], source: str) -> tuple[ImageRow, ...]:
     records: dict[int, ImageRow] = {}
-    for index, entry in enumerate(entries):
+    names = _names(entries, source)
+    for index, (entry, name) in enumerate(zip(entries, names, strict=True)):
         image_id = entry.id
         if type(image_id) is not int or not -_SQLITE_MAX <= image_id <= _SQLITE_MAX:
             image_id = _whole(image_id, f"{source}: images[{index}].id")
         if image_id in records:
             raise AnnotationsError(
                 f"{source}: images[{index}].id: {image_id} is used twice "
-                f"({records[image_id].file_name!r} and {entry.file_name!r}); ids must be unique"
+                f"({records[image_id].file_name!r} and {name!r}); ids must be unique"
             )
         records[image_id] = ImageRow(
             image_id,
-            entry.file_name,
+            name,
             _size(entry.width),
             _size(entry.height),
             _license_id(entry.license),
@@ -219,6 +225,19 @@ def _images(entries: list[ImageEntry], source: str) -> tuple[ImageRow, ...]:
             _text(entry.flickr_url),
         )
     return tuple(records[image_id] for image_id in sorted(records))
+
+
+def _names(entries: list[ImageEntry], source: str) -> list[str]:
+    """What the images are called, in their order."""
+    names = [entry.file_name if entry.file_name is not None else address_name(entry.coco_url)[1] for entry in entries]
+    if not all(names):
+        nameless = (place for place, entry in enumerate(entries) if not names[place] and entry.file_name is None)
+        if (place := next(nameless, None)) is not None:
+            raise AnnotationsError(
+                f"{source}: images[{place}] has neither file_name nor coco_url, so nothing says which picture it is"
+            )
+    shared = shared_parts(names)
+    return ["/".join(split_path(name)[shared:]) if is_absolute(name) else name for name in names] if shared else names
 
 
 def _categories(entries: list[CategoryEntry], source: str) -> dict[int, str]:
@@ -239,12 +258,10 @@ def _categories(entries: list[CategoryEntry], source: str) -> dict[int, str]:
 def _dangling(decoded: InstancesFile, source: str) -> str:
     images = {entry.id for entry in decoded.images}
     categories = {entry.id for entry in decoded.categories}
-    for index, entry in enumerate(decoded.annotations):
-        if entry.category_id not in categories:
-            return f"{source}: annotations[{index}].category_id: {entry.category_id!r} is not in categories"
-        if entry.image_id not in images:
-            return f"{source}: annotations[{index}].image_id: {entry.image_id!r} is not in images"
-    raise AssertionError(source)
+    rows = list(enumerate(decoded.annotations))
+    if lost := [(index, entry.category_id) for index, entry in rows if entry.category_id not in categories]:
+        return f"{source}: {unlisted(lost, 'category_id', 'categories')}"
+    return f"{source}: {unlisted([(i, e.image_id) for i, e in rows if e.image_id not in images], 'image_id', 'images')}"
 
 
 def _licenses(entries: list[LicenseEntry], images: tuple[ImageRow, ...]) -> tuple[LicenseRow, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from yolobg.errors import AnnotationsError
+from yolobg.coco_json import decode_loosely, has_text_ids, number_ids
+from yolobg.errors import AnnotationsError, DatasetError
 from yolobg.files import map_file
 
 __all__ = [
@@ -34,17 +34,14 @@ __all__ = [
 ]
 
 Number = int | float
-_NO_NUMBER = re.compile(rb"NaN|Infinity")
-# A text comes first, so that what is inside stays; one that never ends takes all the rest, so that it is read once.
-_OUTSIDE_TEXTS = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"?)|NaN|-?Infinity', re.DOTALL)
 _Loose = Any  # cleaned up by `read`, since a wrong width must not cost the file
 
 
 class ImageEntry(msgspec.Struct, gc=False):
-    """One of `images`. Only the id and the file name must be right."""
+    """One of `images`. Only the id and what names the file must be right; LVIS has an address in place of the name."""
 
     id: Number
-    file_name: str
+    file_name: str | None = None
     width: _Loose = None
     height: _Loose = None
     license: _Loose = None
@@ -149,26 +146,24 @@ def decode(data: bytes | mmap.mmap, kind: type[_File], source: str) -> _File:
     try:
         start = len(BOM_UTF8) if buffer[: len(BOM_UTF8)] == BOM_UTF8 else 0
         with buffer[start:] as text:
-            return _decoded(text, kind)
+            return _with_numbers(text, kind, source)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnotationsError(_explain(buffer, kind, source, error)) from error
     finally:
         buffer.release()
 
 
-def _decoded(text: memoryview, kind: type[_File]) -> _File:
-    """The JSON as `kind`; what pandas and numpy write where a value is missing (NaN, Infinity) counts as null."""
+def _with_numbers(text: memoryview, kind: type[_File], source: str) -> _File:
+    """The JSON as `kind`, with numbers for ids that are texts; those files are decoded as a whole for it."""
     try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError as error:
-        # Looked for only where the decoder stopped, since a search would bring all of a huge file into memory.
-        place = re.search(r"byte (\d+)", str(error))
-        stopped = int(place[1]) if place else 0
-        if not _NO_NUMBER.search(text[max(stopped - 2, 0) : stopped + 10]):
+        return decode_loosely(text, kind)
+    except msgspec.ValidationError as error:
+        if not has_text_ids(str(error)):
             raise
-        return msgspec.json.decode(_OUTSIDE_TEXTS.sub(lambda found: found[1] or b"null", text), type=kind)
+    try:
+        return msgspec.convert(number_ids(decode_loosely(text, dict)), kind)
+    except DatasetError as error:
+        raise AnnotationsError(f"{source}: {error}") from error
 
 
 def _explain(buffer: memoryview, kind: type[object], source: str, error: Exception) -> str:
@@ -182,7 +177,7 @@ def _explain(buffer: memoryview, kind: type[object], source: str, error: Excepti
         return (
             f"{source}: not a COCO {wanted} file: {error}. Expected an object with "
             + ("images, annotations and categories" if has_objects else "annotations that hold captions")
-            + "; ids must be whole numbers (NaN and Infinity count as null)"
+            + "; ids must be whole numbers or texts (NaN and Infinity count as null)"
         )
     if "truncated" in str(error):
         return f"{source}: the JSON ends too early after {len(buffer):,} bytes; the file was cut short, get it again"
