@@ -23,7 +23,7 @@ from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.flow.candidates import judge, source_of
-from yolobg.flow.offline import NO_OPEN_IMAGES, uncounted
+from yolobg.flow.offline import uncounted, without_lists
 from yolobg.flow.option_texts import describe_options
 from yolobg.flow.option_values import settle_names
 from yolobg.flow.options import CAPTIONS, SourceOptions, request_from
@@ -365,7 +365,7 @@ def classes(
     # Looking up a few names must not start a download: the index that ships with yolobg has the objects of all images.
     catalog = find_catalog(source.annotations, progress=progress)
     if catalog is None and source.annotations.open_images:
-        return uncounted(source, meant, request, readings, (*warnings, NO_OPEN_IMAGES))
+        return uncounted(source, meant, request, readings, (*warnings, without_lists(source)))
     if catalog is None:
         request = replace(request, license="any", evidence=[one for one in request.evidence if one != CAPTIONS])
         try:

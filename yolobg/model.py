@@ -239,13 +239,13 @@ class Finding:
 
     Attributes:
         name: The class name; empty where it is about further excluded categories.
-        present: Ids of the images that show the class, or a category that excludes it.
-        absent: Ids of the images that somebody verified to be free of the class.
+        present: The images that show the class, or a category that excludes it: a bit each, in the order of ids.
+        absent: The images that somebody verified to be free of the class, likewise.
     """
 
     name: str
-    present: frozenset[int]
-    absent: frozenset[int]
+    present: int
+    absent: int
 
 
 # ---------------------------------------------------------------- the source

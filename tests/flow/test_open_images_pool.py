@@ -133,6 +133,23 @@ def test_status__fetches_nothing_where_the_lists_are_gone(pool: Pool) -> None:
     assert len(pool.server.hits) == hits
 
 
+def test_train__replaces_what_the_bucket_lacks_and_stays_apart_from_what_is_measured_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, many = make_dataset(tmp_path / "data"), [*IMAGES, *map(image_name, range(COUNT, 330))]
+    there = [image for place, image in enumerate(many) if place % 5 or place < COUNT]
+    # A list of the training images that names the validation images too; the bucket lacks some of the others.
+    with serve(monkeypatch, label_list(LABELS), image_list(many), there, train=True) as server:
+        monkeypatch.setattr("yolobg.sources.resolve.image_bases", lambda _part: (f"{server.url}/train",))
+        report = yolobg.augment(dataset, count=25, source="openimages-train")
+        assert len(report.added) == 25
+        assert any(path.startswith("/train/") and path[7:23] not in there for path, _ in server.hits)
+        assert {Path(one.image).name[3:20] for one in report.added} == {"openimages-train_"}
+    with serve(monkeypatch, label_list(LABELS), image_list(many)):
+        found = yolobg.evaluate(dataset, split="train", backgrounds="openimages-val", dry_run=True).backgrounds
+    assert found.left_out["in_dataset"] == 25
+
+
 def test_evaluate__on_its_images_uses_none_with_the_class_and_none_that_was_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pytest
 from coco_server import CocoServer
@@ -14,9 +15,9 @@ from download_pictures import picture
 
 from yolobg.matching.lexicon.class_tables import open_images_classes
 from yolobg.sources.location import Pin
-from yolobg.sources.open_images import PINS
+from yolobg.sources.open_images import PINS, TRAIN_PINS
 
-__all__ = ["HEAD", "IDS", "Label", "image_list", "image_name", "label_list", "random_labels", "serve"]
+__all__ = ["HEAD", "IDS", "Label", "image_list", "image_name", "label_list", "pin", "random_labels", "serve"]
 
 Label = tuple[str, str, str]
 """Image, class name, confidence."""
@@ -66,13 +67,24 @@ def random_labels(images: Sequence[str], each: int, seed: int = 0) -> list[Label
     ]
 
 
-def serve(monkeypatch: pytest.MonkeyPatch, labels: bytes, images: bytes, pictures: Sequence[str] = ()) -> CocoServer:
-    """A server of the lists and pictures in place of Open Images' own hosts; start it with `with`."""
-    contents = dict(zip(PINS, (labels, images), strict=True))
+def pin(pins: dict[str, Pin], labels: bytes, images: bytes) -> dict[str, bytes]:
+    """Pin these lists in place of the official ones; returns them by their paths on a host."""
+    contents = dict(zip(pins, (labels, images), strict=True))
     for name, content in contents.items():
-        monkeypatch.setitem(PINS, name, Pin(len(content), md5=hashlib.md5(content, usedforsecurity=False).hexdigest()))
-    files = {f"/{name}": content for name, content in contents.items()}
-    files |= {f"/validation/{image}.jpg": picture(number) for number, image in enumerate(pictures)}
+        pins[name] = Pin(len(content), md5=hashlib.md5(content, usedforsecurity=False).hexdigest())
+    return {f"/{name}": content for name, content in contents.items()}
+
+
+def serve(
+    monkeypatch: pytest.MonkeyPatch, labels: bytes, images: bytes, pictures: Sequence[str] = (), *, train: bool = False
+) -> CocoServer:
+    """A server of a part's lists and pictures in place of Open Images' own hosts; start it with `with`."""
+    pins = TRAIN_PINS if train else PINS
+    for name in pins:
+        monkeypatch.setitem(pins, name, pins[name])  # so that the official ones come back
+    files = dict[str, bytes | Path](pin(pins, labels, images))
+    folder = "train" if train else "validation"
+    files |= {f"/{folder}/{image}.jpg": picture(number) for number, image in enumerate(pictures)}
     server = CocoServer(files)
     monkeypatch.setenv("YOLOBG_OPENIMAGES_URL", server.url)
     return server

@@ -68,9 +68,14 @@ def bars(
 
 
 def fetch_notes(options: Options | SourceOptions) -> Mapping[str, str]:
-    """What to say beside the bar while the annotations of COCO are fetched: that it goes without them."""
-    from yolobg.sources.location import COCO2017
+    """What to say beside the bar while the annotations of a named source are fetched: its cost, and the way without."""
+    from yolobg.sources.location import COCO2017, OPEN_IMAGES_NAMES
 
+    if options.get("annotations") is None and options.get("source") in OPEN_IMAGES_NAMES:
+        from yolobg.sources.open_images import PARTS, lists_mb
+
+        part = PARTS[options["source"]]
+        return {"annotations": f"Fetching the lists of {part.name}, once ({lists_mb(part)})."}
     own = options.get("annotations") is not None or options.get("source", COCO2017.name) != COCO2017.name
     if own or options.get("fast") or options.get("license", "any").strip().lower() != "any":
         return {}

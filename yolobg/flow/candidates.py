@@ -13,7 +13,7 @@ from yolobg.errors import PoolError, UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
-from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of, labels_of
+from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
 from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first, liked_notes, reasons
 from yolobg.flow.presence import check_there, places_of
@@ -298,7 +298,8 @@ def judge(
         matches = check_resolved(matches, unmapped=request.unmapped)
     captions = request.captions and catalog.has_captions
     basis = find_evidence(request.evidence) if evidence is None else evidence
-    findings = _findings((*basis, *labels_of(source)), catalog, names, request)
+    listed = names.values() if isinstance(names, Mapping) else names
+    findings = _findings(basis, catalog, listed, request, labels=source.annotations.open_images)
     criteria = criteria_of(
         matches, catalog.categories, further=further, lean=request.lean, captions=captions, plain=source.plain
     )
@@ -320,16 +321,10 @@ def judge(
 
 
 def _findings(
-    evidence: Sequence[Evidence], catalog: Catalog, names: Sequence[str] | Mapping[int, str], request: Request
+    evidence: Sequence[Evidence], catalog: Catalog, names: Iterable[str], request: Request, *, labels: bool
 ) -> tuple[Finding, ...]:
-    return findings_of(
-        evidence,
-        catalog,
-        names.values() if isinstance(names, Mapping) else names,
-        user_map=request.map,
-        exclude=request.exclude,
-        lean=request.lean,
-    )
+    r = request
+    return findings_of(evidence, catalog, names, user_map=r.map, exclude=r.exclude, lean=r.lean, labels=labels)
 
 
 def _share(said: ClassEvidence) -> float:

@@ -130,15 +130,16 @@ def strays(catalog: Catalog, criteria: Criteria, ids: Collection[int]) -> dict[i
             unnamed = set(catalog.eligible((), vetoes=(veto,)).ids)
             named = [image_id for image_id in rest if image_id in usable and image_id not in unnamed]
             reasons |= {image_id: f"a caption names {veto.name}" for image_id in named if image_id not in reasons}
-    return reasons | _by_evidence(criteria, [image_id for image_id in rest if image_id not in reasons])
+    return reasons | _by_evidence(catalog, criteria, [image_id for image_id in rest if image_id not in reasons])
 
 
-def _by_evidence(criteria: Criteria, ids: Collection[int]) -> dict[int, str]:
+def _by_evidence(catalog: Catalog, criteria: Criteria, ids: Collection[int]) -> dict[int, str]:
     reasons: dict[int, str] = {}
     for found in criteria.findings:
         what = f"shows {found.name}" if found.name else "shows an excluded category"
-        reasons |= {image_id: f"the evidence says that it {what}" for image_id in ids if image_id in found.present}
+        reasons |= dict.fromkeys(catalog.among(ids, found.present), f"the evidence says that it {what}")
     for found in criteria.findings if criteria.verified else ():
-        unsaid = [image_id for image_id in ids if found.name and image_id not in found.absent | reasons.keys()]
+        said = catalog.among(ids, found.absent) | reasons.keys()
+        unsaid = [image_id for image_id in ids if found.name and image_id not in said]
         reasons |= dict.fromkeys(unsaid, f"nobody verified that it is free of {found.name}")
     return reasons

@@ -19,6 +19,7 @@ from yolobg.dataset.data_yaml import dump_yaml, read_data_yaml
 from yolobg.dataset.inventory import list_images, scan_split
 from yolobg.errors import UsageError
 from yolobg.files import step, sweep_parts, write_bytes
+from yolobg.flow.offline import refuse_to_fetch
 from yolobg.flow.option_values import settle, settle_path
 from yolobg.flow.options import SourceOptions, request_from
 from yolobg.flow.planning import Plan, make_plan
@@ -60,7 +61,9 @@ def fill_folder(
         YolobgError: Something does not allow it; the folder is valid, and a re-run continues.
     """
     # Before a folder is made: a wrong option leaves nothing behind.
-    request_from({**options, "count": count}, only={*SourceOptions.__annotations__, "count"})
+    request = request_from({**options, "count": count}, only={*SourceOptions.__annotations__, "count"})
+    if dry_run:
+        refuse_to_fetch(request)
     folder = settle_path("output", output).expanduser().absolute()
     job = _Job(folder, _names(exclude), _wanted(count, val), options, progress)
     data_yaml = _prepare(folder, job.names, tuple(job.wanted), dry_run=dry_run)

@@ -5,21 +5,23 @@ A positive rules an image out. A verified negative makes it verified. Whatever e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from yolobg.dataset.layout import coco_id
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.flow.options import CAPTIONS, LVIS, Request
-from yolobg.matching.evidence import standings_of
+from yolobg.matching.evidence import Standing, standings_of
+from yolobg.matching.lexicon.class_tables import open_images_classes
 from yolobg.model import Finding, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
-from yolobg.sources.catalog.open import find_labels, find_lvis, open_evidence
-from yolobg.sources.resolve import Source
+from yolobg.sources.catalog.open import find_lvis, open_evidence
 
-__all__ = ["Evidence", "check_captions", "find_evidence", "findings_of", "labels_of"]
+__all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,6 @@ def _lvis() -> tuple[EvidenceFile, ...]:
     return files
 
 
-def labels_of(source: Source, *, fetch: bool = True, progress: Progress = no_progress) -> tuple[Evidence, ...]:
-    """What people verified of a source's own images, where it has such labels; nothing rather than fetch them.
-
-    Args:
-        source: The source.
-        fetch: Fetch them if they are not in the cache.
-        progress: As for `open_catalog`.
-    """
-    if source.labels is None:
-        return ()
-    file = find_labels(source.labels, fetch=fetch, progress=progress)
-    return () if file is None else (Evidence(source.name, file),)
-
-
 def check_captions(request: Request, catalog: Catalog) -> None:
     """Refuse a request that names captions as evidence where there are none.
 
@@ -90,6 +78,7 @@ def findings_of(
     user_map: Mapping[str, Sequence[str]],
     exclude: Sequence[str] = (),
     lean: bool = False,
+    labels: bool = False,
 ) -> tuple[Finding, ...]:
     """What the evidence says of the images of a source, for each class and for the further excluded categories.
 
@@ -100,29 +89,39 @@ def findings_of(
         user_map: As for `match_classes`.
         exclude: Further categories to leave out.
         lean: Whether categories that match only possibly stay candidates.
+        labels: Whether the source is Open Images, whose own labels always count.
 
     Raises:
         AnnotationsError: A file is about none of the source's images, or damaged.
     """
-    if not evidence:
+    if not evidence and not labels:
         return ()
     wanted = tuple(dict.fromkeys(names))
-    present: dict[str, set[int]] = {name: set() for name in (*wanted, *([""] if exclude else []))}
-    absent: dict[str, set[int]] = {name: set() for name in present}
+    said = {name: Finding(name, 0, 0) for name in (*wanted, *([""] if exclude else []))}
+    standings = partial(standings_of, wanted, user_map=user_map, exclude=exclude, lean=lean)
+    found = [_in_files(evidence, catalog, standings)] if evidence else []
+    if labels:
+        own = standings(catalog.categories, {number: one.id for number, one in enumerate(open_images_classes(), 1)})
+        found.append(Finding(one.name, *catalog.labelled(one.vetoing, one.verifying)) for one in own)
+    for one in chain.from_iterable(found):
+        before = said[one.name]
+        said[one.name] = Finding(one.name, before.present | one.present, before.absent | one.absent)
+    return tuple(said.values())
+
+
+def _in_files(
+    evidence: Sequence[Evidence], catalog: Catalog, standings: Callable[..., Sequence[Standing]]
+) -> Iterator[Finding]:
     known = _Known(catalog)
     _check_images(evidence, known)
     for one in evidence:
         places = _Places(one, known)
         file = one.file
-        for standing in standings_of(
-            wanted, file.categories, file.synsets, user_map=user_map, exclude=exclude, lean=lean
-        ):
-            for category in standing.vetoing:
-                present[standing.name] |= places.any_of(file.found(category))
-            if standing.verifying:
-                free = frozenset.intersection(*map(file.absent, standing.verifying))
-                absent[standing.name] |= places.exactly(free)
-    return tuple(Finding(name, frozenset(present[name]), frozenset(absent[name])) for name in present)
+        for standing in standings(file.categories, file.synsets):
+            present = set[int]().union(*(places.any_of(file.found(category)) for category in standing.vetoing))
+            free = map(file.absent, standing.verifying)
+            absent = places.exactly(frozenset.intersection(*free)) if standing.verifying else set[int]()
+            yield Finding(standing.name, catalog.set_of(present), catalog.set_of(absent))
 
 
 class _Known:

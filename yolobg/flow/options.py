@@ -18,7 +18,7 @@ from yolobg.flow.option_values import LOOKALIKES, check_known, settle
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
-from yolobg.sources.location import is_url
+from yolobg.sources.location import OPEN_IMAGES_NAMES, is_url
 
 __all__ = [
     "CAPTIONS",
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 DEFAULT_RATIO = 0.10
-OPEN_IMAGES = "openimages"
 MOST_JOBS = 256
 MOST_WORDS = 100
 LARGEST = 2**63
@@ -79,7 +78,8 @@ class Request:
     source: str = field(
         default="coco2017",
         metadata=_about(
-            "Named source of backgrounds (coco2017, openimages), or a folder of images.", metavar="NAME|DIR"
+            "Named source of backgrounds (coco2017, openimages, openimages-train), or a folder of images.",
+            metavar="NAME|DIR",
         ),
     )
     fast: bool = field(
@@ -303,7 +303,7 @@ def _check_evidence(request: Request) -> None:
             raise UsageError("--evidence: a name is empty; give captions, lvis or a COCO-format file")
     if CAPTIONS in request.evidence and not request.captions:
         raise UsageError("--evidence captions contradicts --no-captions; leave one of them out")
-    own = request.annotations is None and request.source == OPEN_IMAGES  # it says so of its own images
+    own = request.annotations is None and request.source in OPEN_IMAGES_NAMES  # it says so of its own images
     if request.verified and not own and all(place == CAPTIONS for place in request.evidence):
         raise UsageError(
             "--verified: captions and boxes never say that an image is free of a class; give evidence that does: "

@@ -45,7 +45,7 @@ def basis_notes(source: Source, catalog: Catalog, *, verified: bool) -> tuple[st
 
 def _labels_note(source: Source, *, verified: bool) -> tuple[str, ...]:
     """What to say of a source in which people looked for a few classes in each image, where unknown images come in."""
-    if source.labels is None or verified:
+    if not source.annotations.open_images or verified:
         return ()
     return (
         f"{source.name}: people looked for only a few classes in each image, so an image in which a class is unknown "

@@ -20,7 +20,7 @@ from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.candidates import source_of
 from yolobg.flow.criteria import Criteria, criteria_of, further_categories, is_stricter, strays, terms_of
 from yolobg.flow.duplicates import Recorded
-from yolobg.flow.evidence import Evidence, find_evidence, findings_of, labels_of
+from yolobg.flow.evidence import Evidence, find_evidence, findings_of
 from yolobg.flow.options import Request, request_of, stored_options
 from yolobg.flow.past_runs import names_source_of, request_again
 from yolobg.flow.question import Question, question_of, still_stands
@@ -32,7 +32,7 @@ from yolobg.model import Category, ClassMatch, Finding, Inventory, Origin, Progr
 from yolobg.results import Stale, StaleBackground, Unchecked
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
-from yolobg.sources.open_images import OPEN_IMAGES
+from yolobg.sources.location import OPEN_IMAGES_NAMES
 from yolobg.sources.resolve import Source
 
 __all__ = ["Checked", "find_stale", "stale_warnings"]
@@ -201,8 +201,7 @@ def _look(
     if unresolved:
         doubts.append((f"{_first(unresolved)} cannot be resolved; say what it stands for with --map", len(entries)))
     evidence = find_evidence(asked.question.evidence, progress=progress)
-    if own := asked.then.source == OPEN_IMAGES.name and asked.then.annotations is None:
-        evidence += labels_of(source_of(asked.then), fetch=fetch, progress=progress)
+    own = asked.then.source in OPEN_IMAGES_NAMES and asked.then.annotations is None
     if not (evidence or own) and not is_stricter(criteria, asked.basis):
         return criteria
     catalog, moved = _open(asked, fetch=fetch, progress=progress)
@@ -210,7 +209,8 @@ def _look(
         there = entries if moved is None else _still_there(catalog, entries, moved)
         captions = asked.question.captions and catalog.has_captions
         criteria, _ = _criteria(asked, catalog.categories, captions=captions)
-        criteria = replace(criteria, findings=_findings(asked, evidence, catalog), verified=asked.question.verified)
+        findings = _findings(asked, evidence, catalog, labels=own)
+        criteria = replace(criteria, findings=findings, verified=asked.question.verified)
         found = strays(catalog, criteria, [entry.source_id for entry in there])
     reasons |= {entry.image: found[entry.source_id] for entry in there if entry.source_id in found}
     if len(there) < len(entries):
@@ -220,10 +220,16 @@ def _look(
     return criteria
 
 
-def _findings(asked: _Asked, evidence: Sequence[Evidence], catalog: Catalog) -> tuple[Finding, ...]:
+def _findings(asked: _Asked, evidence: Sequence[Evidence], catalog: Catalog, *, labels: bool) -> tuple[Finding, ...]:
     question = asked.question
     return findings_of(
-        evidence, catalog, question.names, user_map=question.map, exclude=question.exclude, lean=question.lean
+        evidence,
+        catalog,
+        question.names,
+        user_map=question.map,
+        exclude=question.exclude,
+        lean=question.lean,
+        labels=labels,
     )
 
 

@@ -16,7 +16,7 @@ from yolobg.errors import YolobgError
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.sources.location import COCO2017, AnnotationSource, parse_source
-from yolobg.sources.open_images import OPEN_IMAGES
+from yolobg.sources.open_images import PARTS
 
 __all__ = ["Card", "Catalogs", "cards_of"]
 
@@ -72,7 +72,7 @@ class Catalogs:
     def of(self, entry: Entry, run: Run | None) -> Catalog | None:
         """The catalog of the entry's source, or None where it is not at hand."""
         annotations = run.options.get("annotations") if run else None
-        named = {COCO2017.name: COCO2017, OPEN_IMAGES.name: OPEN_IMAGES}.get(entry.source)
+        named = {COCO2017.name: COCO2017, **PARTS}.get(entry.source)
         if annotations is None and named is None:
             return None
         key = (entry.source, annotations)

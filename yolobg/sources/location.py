@@ -24,6 +24,7 @@ __all__ = [
     "COCO2017_INDEX",
     "COCO2017_VAL",
     "LVIS",
+    "OPEN_IMAGES_NAMES",
     "AnnotationSource",
     "Pin",
     "bare_source",
@@ -121,6 +122,9 @@ COCO2017_VAL = AnnotationSource(
 
 COCO2017_INDEX = AnnotationSource("coco2017-index", "train2017_categories", captions=None, shipped=True)
 
+
+OPEN_IMAGES_NAMES = ("openimages", "openimages-train")
+"""The sources that are parts of Open Images; `open_images` says where their lists are."""
 
 # LVIS v1 about COCO's images; its splits are others than COCO's, so that those of train2017 are in both files.
 LVIS = tuple(

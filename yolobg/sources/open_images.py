@@ -6,40 +6,48 @@ Digests are those that the git-annex branch of datasets-mila/datasets--open_imag
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.lexicon.class_tables import open_images_classes
 from yolobg.model import Category
-from yolobg.sources.location import AnnotationSource, Pin
+from yolobg.sources.location import OPEN_IMAGES_NAMES, AnnotationSource, Pin
 
 __all__ = [
     "OPEN_IMAGES",
-    "OPEN_IMAGES_LABELS",
+    "OPEN_IMAGES_TRAIN",
+    "PARTS",
     "PINS",
+    "TRAIN_PINS",
     "class_parents",
     "image_bases",
     "list_bases",
+    "lists_mb",
     "official_categories",
 ]
 
-_LABELS = "v5/validation-annotations-human-imagelabels-boxable.csv"
-_IMAGES = "2018_04/validation/validation-images-with-rotation.csv"
-
 PINS = {
-    _LABELS: Pin(10_649_275, md5="2e129f40a209e65dfe4342ed0e7bd5f2"),
-    _IMAGES: Pin(15_245_485, md5="643a54e43b0bab8acce8817b4a569780"),
+    "v5/validation-annotations-human-imagelabels-boxable.csv": Pin(10_649_275, md5="2e129f40a209e65dfe4342ed0e7bd5f2"),
+    "2018_04/validation/validation-images-with-rotation.csv": Pin(15_245_485, md5="643a54e43b0bab8acce8817b4a569780"),
+}
+TRAIN_PINS = {
+    "v5/train-annotations-human-imagelabels-boxable.csv": Pin(376_764_810, md5="f2709ae3f91391549c56d45a4a5ffec6"),
+    "2018_04/train/train-images-boxable-with-rotation.csv": Pin(638_407_721, md5="a4ac0bcedb5c2df4d1b1230dc6b41b8f"),
 }
 """What the lists must be, byte for byte."""
 
-OPEN_IMAGES = AnnotationSource(
-    "openimages", _LABELS, captions=None, official=True, open_images=True, pins=MappingProxyType(PINS)
-)
-"""The validation images of V4 to V7: 41,620, all of them on S3."""
 
-OPEN_IMAGES_LABELS = replace(OPEN_IMAGES, name="openimages-labels", evidence=True)
-"""The same lists as evidence about these images: what people verified to be there, and to be absent."""
+def _part(name: str, pins: Mapping[str, Pin]) -> AnnotationSource:
+    return AnnotationSource(
+        name, next(iter(pins)), captions=None, official=True, open_images=True, pins=MappingProxyType(pins)
+    )
+
+
+OPEN_IMAGES, OPEN_IMAGES_TRAIN = map(_part, OPEN_IMAGES_NAMES, (PINS, TRAIN_PINS))
+"""The validation images of V4 to V7, 41,620, and the training images with boxes, 1.7 million."""
+
+PARTS = {one.name: one for one in (OPEN_IMAGES, OPEN_IMAGES_TRAIN)}
 
 
 def list_bases() -> tuple[str, ...]:
@@ -47,10 +55,16 @@ def list_bases() -> tuple[str, ...]:
     return (*_mirror(), "https://storage.googleapis.com/openimages")
 
 
-def image_bases() -> tuple[str, ...]:
-    """Where the validation images are, in the order in which the hosts are asked, without a slash at the end."""
+def image_bases(source: AnnotationSource = OPEN_IMAGES) -> tuple[str, ...]:
+    """Where the images of a part are, in the order in which the hosts are asked, without a slash at the end."""
+    folder = "train" if source.name == OPEN_IMAGES_TRAIN.name else "validation"
     hosts = ("https://open-images-dataset.s3.amazonaws.com", "https://s3.amazonaws.com/open-images-dataset")
-    return tuple(f"{host}/validation" for host in (*_mirror(), *hosts))
+    return tuple(f"{host}/{folder}" for host in (*_mirror(), *hosts))
+
+
+def lists_mb(source: AnnotationSource) -> str:
+    """How large the lists of a part are together, for a person."""
+    return f"{sum(pin.size_bytes for pin in source.pins.values()) / 1e6:,.0f} MB"
 
 
 def _mirror() -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from yolobg.sources.location import (
     parse_source,
     source_stem,
 )
-from yolobg.sources.open_images import OPEN_IMAGES, OPEN_IMAGES_LABELS, image_bases
+from yolobg.sources.open_images import PARTS, image_bases
 
 __all__ = ["FAST_WARNING", "Source", "resolve_held_out", "resolve_source", "source_warnings"]
 
@@ -47,7 +47,6 @@ class Source:
         warnings: For a person to read.
         unclear: Classes whose names say nothing; images with one of them are left out.
         silent: Whether nothing says what its images show; None where only its catalog knows.
-        labels: What people verified of its images, as evidence that always counts.
     """
 
     name: str
@@ -57,7 +56,6 @@ class Source:
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     silent: bool | None = None
-    labels: AnnotationSource | None = None
 
 
 def resolve_source(
@@ -87,7 +85,7 @@ def resolve_source(
             kind than http(s) or has a fragment, or the images of a user's own annotations are not named.
     """
     coco = annotations is None and source == COCO2017.name
-    named = coco or (annotations is None and source == OPEN_IMAGES.name)
+    named = coco or (annotations is None and source in PARTS)
     if annotations is not None and source != COCO2017.name:
         raise UsageError(
             f"--source {source} and --annotations {_shown(annotations)} name two sources; leave one of them out "
@@ -104,7 +102,7 @@ def resolve_source(
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases, link))
     if named and not coco:
-        return _open_images(folders, bases, link)
+        return _open_images(source, folders, bases, link)
     if not coco:
         return _folder_source(source, images, link, unlabelled=unlabelled)
     if not images:
@@ -113,9 +111,9 @@ def resolve_source(
     return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(FAST_WARNING,) if fast else ())
 
 
-def _open_images(folders: tuple[Path, ...], bases: tuple[str, ...], link: Link = "copy") -> Source:
-    origin = Origin(OPEN_IMAGES.name, folders, bases if folders or bases else image_bases(), link)
-    return Source(OPEN_IMAGES.name, OPEN_IMAGES, origin, labels=OPEN_IMAGES_LABELS)
+def _open_images(name: str, folders: tuple[Path, ...], bases: tuple[str, ...], link: Link = "copy") -> Source:
+    origin = Origin(name, folders, bases if folders or bases else image_bases(PARTS[name]), link)
+    return Source(name, PARTS[name], origin)
 
 
 def resolve_held_out(
@@ -137,8 +135,8 @@ def resolve_held_out(
         _check_annotations(annotations, has_images=bool(images), option="--images-dir")
         name = source_slug(source_stem(str(annotations)))
         return Source(name, parse_source(str(annotations), name=name), Origin(name, folders, bases))
-    if source == OPEN_IMAGES.name:
-        return _open_images(folders, bases)
+    if source in PARTS:
+        return _open_images(source, folders, bases)
     if not images:
         bases = tuple(f"{host}/val2017" for host in coco_bases())
     return Source(COCO2017_VAL.name, COCO2017_VAL, Origin(COCO2017_VAL.name, folders, bases))
@@ -193,7 +191,7 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
         )
     if not folder.is_dir():
         raise UsageError(
-            f"--source {source}: no such source and no such folder; use {COCO2017.name} or {OPEN_IMAGES.name}, or give "
+            f"--source {source}: no such source and no such folder; use {COCO2017.name}, {' or '.join(PARTS)}, or give "
             "the folder of your background images, or --annotations and --images"
         )
     if images:

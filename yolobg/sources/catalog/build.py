@@ -9,6 +9,7 @@ answer unnoticed, and an image of an excluded category would come in. A set that
 from __future__ import annotations
 
 import array
+import contextlib
 import posixpath
 import re
 import sqlite3
@@ -28,7 +29,17 @@ from yolobg.sources.annotations.read import Captions, ImageRow, Instances, Licen
 from yolobg.sources.catalog.sqlite_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
 from yolobg.threads import Pool
 
-__all__ = ["build_catalog", "caption_blocks", "index_captions", "is_commercial", "why_unusable"]
+__all__ = [
+    "FEW_CLASSES",
+    "build_catalog",
+    "caption_blocks",
+    "index_captions",
+    "is_commercial",
+    "new_catalog",
+    "pack_ids",
+    "pack_set",
+    "why_unusable",
+]
 
 MIN_SIDE_PX = 10
 # As `Eligibility.few_classes_share` has it.
@@ -48,7 +59,6 @@ CREATE TABLE license (id INTEGER PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT N
 CREATE TABLE mask (name TEXT PRIMARY KEY, bits BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE caption_text (block INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 """
-_CREDIT_TABLE = "CREATE TABLE credit (id INTEGER PRIMARY KEY, author TEXT NOT NULL, title TEXT NOT NULL)"
 _NC = re.compile(r"non[\s_-]*commercial|(?<![a-z])nc(?![a-z])|all rights reserved", re.IGNORECASE)
 # Below the folder it is appended to, whatever the system: no drive, no root, no "..", no control characters.
 _SUFFIXES = "|".join(map(re.escape, sorted(IMAGE_SUFFIXES)))
@@ -60,7 +70,6 @@ def build_catalog(
     instances: Instances,
     captions: Captions | None,
     *,
-    credits: Sequence[tuple[str, str]] = (),  # noqa: A002 - what they are; Python's is for its prompt
     progress: Progress = no_progress,
 ) -> None:
     """Write the catalog of `instances` to `path`, which must not exist yet.
@@ -69,11 +78,21 @@ def build_catalog(
         path: A temporary file; the caller moves it into place.
         instances: From `read_instances`.
         captions: From `read_captions`; None when the source has none.
-        credits: Author and title of each image, where the source has them.
         progress: Stage `catalog`, in images and captions.
 
     Raises:
         YolobgError: This Python's SQLite lacks FTS5.
+        sqlite3.Error: The disk is full, or the file cannot be written.
+    """
+    with new_catalog(path) as connection:
+        _fill(connection, path, instances, captions, progress)
+
+
+@contextlib.contextmanager
+def new_catalog(path: Path) -> Iterator[sqlite3.Connection]:
+    """Make a catalog with empty tables; what is written to it is whole once the block ends.
+
+    Raises:
         sqlite3.Error: The disk is full, or the file cannot be written.
     """
     step("create", path)
@@ -86,12 +105,7 @@ def build_catalog(
             f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; {_TABLES}"
         )
         connection.execute("BEGIN")
-        _fill(connection, path, instances, captions, progress)
-        if credits:
-            step("write", path)
-            connection.execute(_CREDIT_TABLE)
-            rows = ((record.id, *credit) for record, credit in zip(instances.images, credits, strict=True))
-            connection.executemany("INSERT INTO credit VALUES (?, ?, ?)", rows)
+        yield connection
         step("commit", path)
         connection.execute("COMMIT")
     finally:
@@ -158,12 +172,24 @@ def _write_images(connection: sqlite3.Connection, images: Sequence[ImageRow]) ->
 
 
 def _pack(positions: Iterable[int], images: int) -> bytes:
-    """Positions → one bit each, little-endian, deflated (which also detects damage)."""
     flags = bytearray(b"0") * images
     for position in positions:
         flags[position] = 49  # ord("1")
     flags.reverse()
-    return zlib.compress(int(flags or b"0", 2).to_bytes((images + 7) // 8, "little"), 1)
+    return pack_set(int(flags or b"0", 2), images)
+
+
+def pack_set(members: int, images: int) -> bytes:
+    """A set with one bit for each image as it is kept: little-endian, deflated (which also detects damage)."""
+    return zlib.compress(members.to_bytes((images + 7) // 8, "little"), 1)
+
+
+def pack_ids(ids: Iterable[int]) -> bytes:
+    """The ids of all images, ascending, as they are kept."""
+    packed = array.array("q", ids)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return zlib.compress(packed.tobytes(), 1)
 
 
 def _holder_rows(instances: Instances) -> list[tuple[int, str, int, bytes]]:
@@ -188,11 +214,8 @@ def _mask_rows(instances: Instances) -> list[tuple[str, bytes]]:
     for holders in instances.holders.values():
         held.update(holders)
     few = (position for position in range(images) if held[position] <= FEW_CLASSES)
-    ids = array.array("q", (record.id for record in instances.images))
-    if sys.byteorder == "big":
-        ids.byteswap()
     return [
-        ("ids", zlib.compress(ids.tobytes(), 1)),
+        ("ids", pack_ids(record.id for record in instances.images)),
         ("usable", _pack(_usable(instances.images), images)),
         ("few_classes", _pack(few, images)),
     ]

@@ -154,6 +154,28 @@ class Catalog:
             lambda file: frozenset(file.ids_of(_union(file.holders(one) for one in _category_ids(file, names))))
         )
 
+    def set_of(self, ids: Collection[int]) -> int:
+        """The images with these ids as a set for a finding; ids that no image has are left out."""
+        return self._ask(lambda file: file.set_of(ids))
+
+    def among(self, ids: Collection[int], images: int) -> frozenset[int]:
+        """Those of the ids whose images are in a set."""
+        return self._ask(lambda file: frozenset(_among(file, ids, images)))
+
+    def labelled(self, found: Collection[int], absent: Collection[int]) -> tuple[int, int]:
+        """What the labels of Open Images say, by category ids.
+
+        Returns:
+            The images in which any of `found` is, and those that people verified to be free of each of `absent`; none
+            where that is empty.
+        """
+        return self._ask(
+            lambda file: (
+                _union(file.holders(one) for one in found),
+                reduce(and_, map(file.absent, absent)) if absent else 0,
+            )
+        )
+
     def naming(self, terms: CaptionTerms) -> frozenset[int]:
         """The images with a caption that names one of the terms; none where the source has no captions."""
         return self._ask(lambda file: frozenset(file.ids_of(file.named(terms))))
@@ -262,10 +284,10 @@ class _Findings:
         present: dict[str, int] = {}
         absent: dict[str, int] = {}
         for one in findings:
-            present[one.name] = present.get(one.name, 0) | file.set_of(one.present)
+            present[one.name] = present.get(one.name, 0) | one.present
             if one.name:
                 # Two classes of one name are one question, so both must be answered.
-                absent[one.name] = absent.get(one.name, file.everyone) & file.set_of(one.absent - one.present)
+                absent[one.name] = absent.get(one.name, file.everyone) & one.absent & ~one.present
         return cls(present, absent)
 
     def counted(self, images: int) -> dict[str, ClassEvidence]:
@@ -279,6 +301,13 @@ class _Findings:
             )
             for name, absent in self.absent.items()
         }
+
+
+def _among(file: CatalogFile, ids: Collection[int], images: int) -> Iterator[int]:
+    for image_id in ids:
+        with contextlib.suppress(KeyError):
+            if images >> file.position(image_id) & 1:
+                yield image_id
 
 
 def _union(sets: Iterator[int] | Collection[int]) -> int:

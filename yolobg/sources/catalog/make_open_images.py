@@ -1,55 +1,82 @@
-"""The catalog of Open Images and what its labels say as evidence: both are made at once, from the same two lists."""
+"""The catalog of a part of Open Images, from its two lists: labels and images."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from yolobg.errors import DownloadError
+from yolobg.files import step
 from yolobg.model import Progress
 from yolobg.sources.annotations.open_images import read_open_images
 from yolobg.sources.annotations.remote_files import fetch_official
-from yolobg.sources.catalog.build import build_catalog
-from yolobg.sources.catalog.evidence_file import build_evidence
+from yolobg.sources.archive.unpack import require_space
+from yolobg.sources.archive.whole_file import md5_of
+from yolobg.sources.catalog.build_open_images import build_open_images
 from yolobg.sources.catalog.store import Note, Store, official_key, stamp
-from yolobg.sources.location import AnnotationSource
-from yolobg.sources.open_images import OPEN_IMAGES, OPEN_IMAGES_LABELS, class_parents, image_bases, list_bases
+from yolobg.sources.location import AnnotationSource, Pin
+from yolobg.sources.open_images import class_parents, image_bases, list_bases
 
 __all__ = ["make_open_images"]
 
 
 def make_open_images(store: Store, source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> Path:
-    """Fetch the lists, which must be the pinned ones, and publish both files.
+    """Fetch the lists, which must be the pinned ones, and publish the catalog.
 
     Args:
         store: The cache.
-        source: Which of the two is wanted.
+        source: The part.
         folder: A folder of one's own for files in the making.
-        parts: Where half-fetched files are.
+        parts: Where lists that are fetched, or half fetched, wait for the next run.
         progress: Stages `annotations` (bytes fetched) and `catalog` (images).
 
     Returns:
-        The file that is wanted.
+        The catalog file.
 
     Raises:
         DownloadError: A list cannot be fetched.
         AnnotationsError: A list is not usable.
+        YolobgError: The disk has too little room.
     """
+    lists = {name: parts / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json" for name in source.pins}
+    there = sum(path.stat().st_size for path in parts.iterdir() if path.is_file())
+    size = sum(pin.size_bytes for pin in source.pins.values())
+    # The catalog takes less than half of what its lists do.
+    require_space(folder, size + size // 2 - min(there, size), f"the lists of {source.name} and their catalog")
     try:
-        labels, images = (
-            fetch_official(name, pin, list_bases(), folder, parts, progress) for name, pin in source.pins.items()
-        )
+        for name, pin in source.pins.items():
+            _fetch(name, pin, lists[name], folder, parts, progress)
     except DownloadError as error:
         raise DownloadError(f"{error}. A mirror of Open Images' lists can be named in YOLOBG_OPENIMAGES_URL") from error
-    read = read_open_images(labels, images, classes=class_parents(), base=image_bases()[-1])
-    made = {}
-    for one in (OPEN_IMAGES_LABELS, OPEN_IMAGES):
+    try:
+        read = read_open_images(*lists.values(), classes=class_parents())
         built = folder / f"{uuid.uuid4().hex}.sqlite"
-        if one.evidence:
-            build_evidence(built, read.rows, progress=progress)
-        else:
-            build_catalog(built, read.instances, None, credits=read.credits, progress=progress)
-        made[one.name] = path = store.publish(built, one.name, str(official_key(one)))
+        build_open_images(built, read, base=image_bases(source)[-1], progress=progress)
+        path = store.publish(built, source.name, str(official_key(source)))
         store.sweep(path)
-        store.write_note(one, Note(one.instances, path.name, stamp(path)))
-    return made[source.name]
+        store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    finally:
+        _drop(lists.values(), parts)
+    return path
+
+
+def _fetch(name: str, pin: Pin, to: Path, folder: Path, parts: Path, progress: Progress) -> None:
+    """Have a list at `to`: what an earlier run fetched whole is not fetched again."""
+    if to.is_file() and (to.stat().st_size, md5_of(to)) == (pin.size_bytes, pin.md5):
+        return
+    path = fetch_official(name, pin, list_bases(), folder, parts, progress)
+    step("rename", to)
+    path.replace(to)
+
+
+def _drop(lists: Iterable[Path], parts: Path) -> None:
+    for path in lists:
+        with contextlib.suppress(OSError):  # Windows refuses while a process reads it; `yolobg cache clear` removes it
+            step("unlink", path)
+            path.unlink()
+    with contextlib.suppress(OSError):
+        step("rmdir", parts)
+        parts.rmdir()

@@ -32,8 +32,8 @@ __all__ = [
     "clear_unused",
     "find_by_key",
     "find_catalog",
-    "find_labels",
     "find_lvis",
+    "is_ready",
     "last_use",
     "open_catalog",
     "open_evidence",
@@ -72,9 +72,14 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
 
 def find_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no_progress) -> Catalog | None:
     """Like `open_catalog`, but None rather than fetch an official source that has not been fetched yet."""
-    if source.official and _ready(Store(cache_folder()), source) is None:
+    if source.official and not is_ready(source):
         return None
     return open_catalog(source, progress=progress)
+
+
+def is_ready(source: AnnotationSource) -> bool:
+    """Whether a source has a catalog in the cache that nothing needs to be fetched for."""
+    return _ready(Store(cache_folder()), source) is not None
 
 
 def open_index() -> Catalog:
@@ -116,25 +121,6 @@ def add_lvis(*, progress: Progress = no_progress) -> tuple[EvidenceFile, ...]:
         YolobgError: The cache folder cannot be written or is too full.
     """
     return tuple(_evidence(source, progress) for source in LVIS)
-
-
-def find_labels(
-    source: AnnotationSource, *, fetch: bool = True, progress: Progress = no_progress
-) -> EvidenceFile | None:
-    """What people verified of the images of Open Images, which is made with its catalog.
-
-    Args:
-        source: `OPEN_IMAGES_LABELS`.
-        fetch: Fetch the lists if they are not there; else the answer is None then.
-        progress: As for `open_catalog`.
-
-    Raises:
-        DownloadError: The lists cannot be fetched.
-        YolobgError: The cache folder cannot be written or is too full.
-    """
-    if not fetch and _ready(Store(cache_folder()), source) is None:
-        return None
-    return _evidence(source, progress)
 
 
 def _evidence(source: AnnotationSource, progress: Progress) -> EvidenceFile:

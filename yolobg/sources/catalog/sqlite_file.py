@@ -172,6 +172,10 @@ class CatalogFile:
         """Images with at least one annotation of the category, crowd regions included."""
         return self._bits("SELECT bits FROM contains WHERE category_id = ?", category_id)
 
+    def absent(self, category_id: int) -> int:
+        """Images that somebody verified to be free of the category; only a catalog of Open Images knows any."""
+        return self._bits("SELECT bits FROM absent WHERE category_id = ?", category_id)
+
     def under_license(self, license_id: int) -> int:
         """Images under the licence."""
         return self._bits("SELECT bits FROM license WHERE id = ?", license_id)
