@@ -170,7 +170,7 @@ class Report:
     """What `augment` found, decided and did; `--json` prints exactly this.
 
     In a dry run `added` is empty and nothing was written; `planned` then lists the images that the run would take, in
-    its order. One that cannot be fetched is replaced by the next candidate, as in any run. `status` gives the same
+    its order, and `failed` those before them whose file is not there or begins like no image. `status` gives the same
     shape: there `before` and `after` are both what is in the split now, and `added` holds the backgrounds that yolobg
     added in earlier runs.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from download_pictures import picture
 from inventories import make
 
 from yolobg.dataset.inventory import scan_split
@@ -29,7 +30,7 @@ def test_plan__knows_every_image_whoever_scans(tmp_path: Path, scan: Scan | None
     (tmp_path / "pool").mkdir()
     records = [{"id": n, "file_name": f"{n:012d}.jpg", "width": 64, "height": 64} for n in range(1, 7)]
     for n in range(4, 7):
-        (tmp_path / "pool" / f"{n:012d}.jpg").write_bytes(b"")
+        (tmp_path / "pool" / f"{n:012d}.jpg").write_bytes(picture(n))
     source = {"images": records, "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
     (tmp_path / "pool" / "instances.json").write_text(json.dumps(source))
     request = Request(count=4, annotations=tmp_path / "pool" / "instances.json", images=(tmp_path / "pool",))

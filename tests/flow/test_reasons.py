@@ -10,6 +10,8 @@ from download_pictures import picture
 
 import yolobg
 from yolobg.errors import YolobgError
+from yolobg.flow import presence
+from yolobg.images.kinds import HEAD_BYTES, check_start
 
 
 @pytest.fixture
@@ -92,3 +94,82 @@ def test_augment__from_a_folder_names_the_file_that_cannot_be_used(
     (tmp_path / "pool" / "sub" / "wall.jpg").write_bytes(content)
     with pytest.raises(YolobgError, match=r"sub/wall\.jpg: it"):
         yolobg.augment(dataset, source=str(tmp_path / "pool"), count=1)
+
+
+NO_PICTURES = {
+    "page.jpg": (b"\n<!DOCTYPE html><html><body>404</body></html>", "HTML page"),
+    "lfs.jpg": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "git lfs pull"),
+    "nothing.jpg": (b"", "it is empty"),
+    "late.jpg": (bytes(4096), "zero bytes"),
+    "called.jpg": (b"GIF89a", "a GIF"),
+    "notes.jpg": (b"to do", "none of the formats"),
+}
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    (tmp_path / "pool").mkdir()
+    for name, (content, _) in NO_PICTURES.items():
+        (tmp_path / "pool" / name).write_bytes(content)
+    for i in range(6):
+        (tmp_path / "pool" / f"p{i}.jpg").write_bytes(picture(20 + i))
+    return tmp_path / "pool"
+
+
+def test_dry_run__takes_what_the_run_takes_and_says_why_not_the_others(dataset: Path, pool: Path) -> None:
+    """The run brings in each of those that were named, in that order, and names the same others."""
+    met = set()
+    for seed in range(3):
+        said = yolobg.plan(dataset, source=str(pool), count=4, seed=seed).report
+        done = yolobg.augment(dataset, source=str(pool), count=4, seed=seed)
+        assert [one.source_id for one in said.planned] == [one.source_id for one in done.added]
+        assert {(f.file_name, f.reason) for f in said.failed} <= {(f.file_name, f.reason) for f in done.failed}
+        for failed in said.failed:
+            assert NO_PICTURES[failed.file_name][1] in failed.reason
+        met |= {failed.file_name for failed in said.failed}
+        yolobg.remove(dataset)
+    assert len(met) > 2, "too few were met for this to show anything"
+
+
+def test_dry_run__with_too_few_pictures_says_so(dataset: Path, pool: Path) -> None:
+    assert yolobg.plan(dataset, source=str(pool), count=6).target.needed == 6
+    with pytest.raises(YolobgError, match=r"7 backgrounds are needed, and only 6 of 12 .*: it ") as caught:
+        yolobg.plan(dataset, source=str(pool), count=7)
+    assert not (dataset / ".yolobg").exists()
+    assert "Nothing was added" in str(caught.value)
+
+
+def test_download__a_dry_run_tells_each_of_them_once(tmp_path: Path, pool: Path) -> None:
+    said = yolobg.download(tmp_path / "out", exclude=["dog"], source=str(pool), count=6, val=0.5, dry_run=True)
+    names = [failed.file_name for failed in said.failed]
+    assert sorted(names) == sorted(set(names) & set(NO_PICTURES))
+    assert names
+    assert len({one.source_id for one in said.planned}) == 6
+
+
+def test_dry_run__reads_the_beginning_of_the_chosen_alone(
+    dataset: Path, pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool of photographs on a slow disk is not read for a plan."""
+    read = []
+
+    def noting(head: bytes, suffix: str) -> None:
+        read.append(len(head))
+        check_start(head, suffix)
+
+    monkeypatch.setattr(presence, "check_start", noting)
+    (pool / "late.jpg").write_bytes(bytes(100_000))
+    said = yolobg.plan(dataset, source=str(pool), count=5).report
+    assert len(read) == len(said.failed) + len(said.planned) < 12
+    assert max(read) == HEAD_BYTES
+
+
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_augment__says_the_same_of_a_file_as_the_dry_run(dataset: Path, pool: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "one").mkdir()
+    (pool / name).rename(tmp_path / "one" / name)
+    (tmp_path / "one" / "good.jpg").write_bytes(picture(1))
+    with pytest.raises(YolobgError) as caught:
+        yolobg.augment(dataset, source=str(tmp_path / "one"), count=2)
+    assert NO_PICTURES[name][1] in str(caught.value)
+    assert name in str(caught.value)

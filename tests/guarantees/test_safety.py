@@ -53,7 +53,8 @@ def dataset(tmp_path: Path) -> Iterator[Path]:
 def test_staged_leftovers__of_one_source_are_not_taken_for_another(tmp_path: Path, dataset: Path) -> None:
     one, two = write_source(tmp_path / "one", 20, shade=0), write_source(tmp_path / "two", 20, shade=200)
     for number in range(14, 21):
-        (tmp_path / f"one/im{number:04}.jpg").write_bytes(b"no picture")
+        image = tmp_path / f"one/im{number:04}.jpg"
+        image.write_bytes(image.read_bytes()[:-20])
     with pytest.raises(DownloadError):
         yolobg.augment(dataset, count=15, annotations=one, images=[one.parent])
     assert list((dataset / ".yolobg").rglob("*.staged")), "nothing was left over, so this shows nothing"

@@ -110,7 +110,7 @@ def test_check__damage_within_coded_data_shows_where_it_breaks_the_markers() -> 
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"<html></html>", "none of the formats"),
+        (b"<html></html>", "HTML page"),
         (picture(1) + b"\0", "end"),
         (picture(1) + b"junk\xff\xd9", "follows its end"),
         (picture(1, 9, 48), "10 px"),

@@ -87,7 +87,7 @@ def test_kinds__the_answers_are_those_of_the_installed_ultralytics(pictures: dic
         ("tiff_lab_planar.tif", "Lab with a plane for each channel"),
         ("jpeg_12_bits.jpg", "12 bits"),
         ("jpeg_lossless.jpg", "lossless"),
-        ("gif_called_jpg.jpg", "none of the formats that trainers read"),
+        ("gif_called_jpg.jpg", "a GIF, which trainers do not read"),
         ("heic_called_jpg.jpg", r"ends in \.heic"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from PIL import Image
 from warned import further
 
 import yolobg
-from yolobg.errors import AnnotationsError, PoolError, UsageError
+from yolobg.errors import AnnotationsError, PoolError, UsageError, YolobgError
 from yolobg.formats.convert import convert
 from yolobg.model import IMAGE_SUFFIXES
 from yolobg.sources.own_folder import _number, read_pool
@@ -69,7 +70,12 @@ def test_augment__takes_every_suffix_that_trainers_read(dataset: Path, tmp_path:
         suffix
     ) or Image.registered_extensions()[suffix]
     if kind not in Image.SAVE:
-        image.write_bytes(b"a picture")
+        brand = b"avif" if kind == "AVIF" else b"heic"
+        image.write_bytes(b"\0\0\0\x14ftyp" + brand + bytes(4) + brand)
+        if kind == "HEIF" and not any(map(importlib.util.find_spec, ("pi_heif", "pillow_heif"))):
+            with pytest.raises(YolobgError, match="pi-heif"):
+                yolobg.plan(dataset, source=str(image.parent), count=1)
+            return
         source = yolobg.plan(dataset, source=str(image.parent), count=1).report.source
         assert source is not None
         assert (source.left_out.unusable, source.eligible) == (0, 1)

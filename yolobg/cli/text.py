@@ -18,7 +18,7 @@ from rich.text import Text
 from yolobg.cli.mined_text import mined_parts
 from yolobg.cli.process import program_name
 from yolobg.matching.words import key
-from yolobg.model import ClassMatch, Contamination, Counts
+from yolobg.model import ClassMatch, Contamination, Counts, Failed
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
 from yolobg.wording import counted
 from yolobg.wording import quoted as as_argument
@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 SHOWN_PROBLEMS = 10
+_SHOWN_FAILED = 3
 THIRD = 1 / 3
 SMALL_SHARE = 0.001
 LONGEST_PATH = 4096
@@ -72,6 +73,7 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
     if report.mined:
         yield from mined_parts(report.mined, model=clean(report.mined.model))
     yield Text(_what_happened(report), style="bold")
+    yield from _failed_lines(report.failed)
     if report.added and report.manifest:
         yield whole(f"Files     {clean(report.dataset.images_dir, LONGEST_PATH)}")
         yield whole(f"          {clean(report.dataset.labels_dir, LONGEST_PATH)} (empty label files)")
@@ -83,6 +85,16 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
     if report.dataset.original:
         yield whole(f"Train on  {clean(report.dataset.data_yaml, LONGEST_PATH)}")
         yield whole(f"          ({clean(report.dataset.original, LONGEST_PATH)} and its images are left as they are)")
+
+
+def _failed_lines(failed: Sequence[Failed]) -> Iterator[Text]:
+    """The images that others take the place of, and why: one for each reason first."""
+    by_reason = {one.reason: one for one in reversed(failed)}
+    shown = [*reversed(by_reason.values())][:_SHOWN_FAILED]
+    for one in shown:
+        yield whole(f"  not used  {clean(one)}")
+    if len(failed) > len(shown):
+        yield Text(f"  not used  {len(failed) - len(shown):,} more (--json lists all)")
 
 
 def look_at(page: str) -> Text:
@@ -109,9 +121,12 @@ def _what_happened(report: Report) -> str:
         )
     if not needed:
         return f"Nothing to do: {both_readings(report.after)}."
-    if report.dry_run:
-        return f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}."
     replaced = f" Replaced, as it could not be fetched: {len(report.failed):,}." if report.failed else ""
+    if report.dry_run:
+        skipped = f" Skipped, as it cannot be used: {len(report.failed):,}." if report.failed else ""
+        return (
+            f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}.{skipped}"
+        )
     return f"Added {counted(len(report.added), 'background')} to {split}: {both_readings(report.after)}.{replaced}"
 
 

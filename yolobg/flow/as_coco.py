@@ -38,7 +38,7 @@ def as_coco(choice: Choice | None, needed: int, *, progress: Progress) -> CocoOb
     dataset: dict[str, Any] = {"images": [], "annotations": [], "categories": [], "licenses": []}
     if choice is None:
         return _object(dataset)
-    ids = choice.ranked[:needed]
+    ids = [one.source_id for one in choice.planned[:needed]]
     with open_catalog(choice.source.annotations, progress=progress) as catalog:
         dataset["images"] = [asdict(record) for record in catalog.records(ids)]
         dataset["categories"] = [{"id": c.id, "name": c.name} for c in catalog.categories]

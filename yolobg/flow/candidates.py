@@ -9,18 +9,19 @@ from dataclasses import dataclass, replace
 
 from yolobg.changes.records import Basis, Manifest
 from yolobg.dataset.all_splits import read_all_images
-from yolobg.errors import PoolError, UnresolvedClassError
+from yolobg.errors import UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
 from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
 from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first, liked_notes, reasons
-from yolobg.flow.presence import check_there, places_of
+from yolobg.flow.presence import first_usable, places_of
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
-from yolobg.flow.selection import largest, rank_images
+from yolobg.flow.selection import rank_images
 from yolobg.flow.source_basis import basis_notes, is_coco
+from yolobg.flow.too_few import too_few
 from yolobg.matching.contamination import expected_contamination
 from yolobg.matching.matcher import check_resolved, match_classes
 from yolobg.model import (
@@ -30,6 +31,7 @@ from yolobg.model import (
     Counts,
     DataYaml,
     Eligibility,
+    Failed,
     Finding,
     ImageRecord,
     Inventory,
@@ -42,7 +44,6 @@ from yolobg.sources.catalog.catalog import Catalog, parse_license
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.sources.open_images import official_categories
 from yolobg.sources.resolve import Source, resolve_source, source_warnings
-from yolobg.wording import counted
 
 __all__ = [
     "Choice",
@@ -54,7 +55,6 @@ __all__ = [
     "naming_bad_bytes",
     "source_of",
 ]
-
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ class Choice:
         known: What is in the dataset already.
         basis: What the choice rests on.
         warnings: What to know of the source, and what could not be looked at for images that are there already.
-        planned: The first of `ranked`, as many as are needed.
+        planned: The first of `ranked` that can be used, as many as are needed.
+        failed: Those before them that cannot, as far as their names and first bytes show.
     """
 
     source: Source
@@ -84,6 +85,7 @@ class Choice:
     basis: Basis
     warnings: tuple[str, ...]
     planned: tuple[Planned, ...] = ()
+    failed: tuple[Failed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,22 +183,21 @@ def choose(
         ranked = liked_first(rank_images(_not_there(judged, known, catalog), seed=request.seed), judged.liked)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
-            raise _too_few(judged.eligibility, len(ranked), needed, request, catalog, before)
+            raise too_few(judged.eligibility, len(ranked), needed, request, catalog, before)
         info = judged.info(in_dataset=len(judged.eligibility.ids) - len(ranked))
         if saved is not None:
             ranked = with_lines(saved.ids, ranked, needed, catalog, judged.criteria.excluded)
             needed = len(saved.ids)
-        check_there(catalog.records(ranked), source.origin, needed)
+        chosen, failed = first_usable(catalog.records(ranked), source.origin, needed)
         licenses = {license_.id: license_ for license_ in catalog.licenses}
-        chosen = tuple(catalog.records(ranked[:needed]))
         info = replace(info, non_commercial=count_non_commercial(chosen, licenses))
         said = judged.eligibility.evidence
         basis = basis_of(judged.criteria, data.names.values(), catalog, plain=source.plain, evidence=said)
         planned = _planned(chosen, judged, catalog, request.seed)
-    if saved is not None:
-        check_files(saved.file, planned)
-    warnings = judged.warnings + found.warnings + liked_notes(judged.liked, ranked[:needed])
-    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned)
+        if saved is not None:
+            check_files(saved.file, zip(saved.ids, places_of(catalog.records(saved.ids), source.origin), strict=True))
+    warnings = judged.warnings + found.warnings + liked_notes(judged.liked, [record.id for record in chosen])
+    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned, failed)
 
 
 def _not_there(judged: Judged, known: Known, catalog: Catalog) -> list[int]:
@@ -358,38 +359,3 @@ def _with_figures(
         for match in matches
     )
     return tuple(figured), overall
-
-
-def _too_few(
-    eligibility: Eligibility, left: int, needed: int, request: Request, catalog: Catalog, before: Counts
-) -> PoolError:
-    why = catalog.why_unusable(frozenset(eligibility.unusable_ids)) if eligibility.unusable else {}
-    unusable = "; ".join(f"{len(names):,} because {reason}: {names[0]!a}" for reason, names in why.items())
-    because = f" ({unusable})" if unusable else ""
-    numbers = {
-        "with an excluded class": eligibility.by_class,
-        "with a caption that names one": eligibility.by_caption,
-        f"outside --license {request.license}": eligibility.by_license,
-        "in the dataset already or rejected in a review": len(eligibility.ids) - left,
-        f"that cannot be used{because}": eligibility.unusable,
-    }
-    reasons = [*(f"{number:,} {why}" for why, number in numbers.items() if number), *_by_evidence(eligibility, request)]
-    left_out = f" (left out: {', '.join(reasons)})" if reasons else ""
-    licences = "allow more licences, " if eligibility.by_license else ""
-    licences += "leave out --verified, " if request.verified else ""
-    return PoolError(
-        f"{counted(needed, 'background', 'are')} needed, and only {left:,} of the source's {eligibility.images:,} "
-        f"images are eligible{left_out}. {largest(before.labelled, before.backgrounds, left)}, {licences}or "
-        "give a larger source. `yolobg classes` shows what each name costs."
-    )
-
-
-def _by_evidence(eligibility: Eligibility, request: Request) -> list[str]:
-    """How many images evidence left out, and with `--verified` how many are verified for each class."""
-    found = [f"in {eligibility.by_evidence:,} the evidence finds a class"] if eligibility.by_evidence else []
-    if request.verified:
-        each = ", ".join(f"{name}: {one.verified:,}" for name, one in eligibility.evidence.items())
-        found.append(
-            f"{eligibility.unverified:,} are not verified to be free of every class (verified for each alone: {each})"
-        )
-    return found

@@ -81,8 +81,8 @@ def _foreseen(job: _Job) -> list[Report]:
     if len(short) > 1:
         # Neither knows of the other: asked as one, it shows whether there is enough for both.
         more = sum(report.target.needed for report in short[1:])
-        whole = _plan(job, short[0].dataset.split, (short[0].target.count or 0) + more).report.planned
-        return _shared_out(reports, whole)
+        whole = _plan(job, short[0].dataset.split, (short[0].target.count or 0) + more).report
+        return _shared_out([replace(report, failed=whole.failed) for report in reports], whole.planned)
     return reports
 
 
@@ -228,7 +228,8 @@ def _joined(reports: Sequence[Report], count: int) -> Report:
         classes=next((report.classes for report in reports if report.classes), ()),
         source=next((report.source for report in reports if report.source), None),
         added=tuple(added for report in reports for added in report.added),
-        failed=tuple(failed for report in reports for failed in report.failed),
+        # What cannot be used is tried for each split.
+        failed=tuple(dict.fromkeys(failed for report in reports for failed in report.failed)),
         planned=tuple(planned for report in reports for planned in report.planned),
         manifest=next((report.manifest for report in reports if report.manifest), None),
         warnings=tuple(dict.fromkeys(warning for report in reports for warning in report.warnings)),

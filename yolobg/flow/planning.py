@@ -97,7 +97,7 @@ class Plan:
             classes=self.choice.matches if self.choice else (),
             source=self.choice.info if self.choice else None,
             added=(),
-            failed=(),
+            failed=self.choice.failed if self.choice and self.request.model_option is None else (),
             after=_after(self.before, self.target.needed, len(self.leaving)),
             manifest=str(manifest) if manifest.exists() else None,
             warnings=self.warnings

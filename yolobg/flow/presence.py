@@ -1,4 +1,4 @@
-"""Where the files of a source are, and whether they are there, before anything is promised or changed."""
+"""Which files of a source can be used, before anything is promised or changed: they are there and begin like images."""
 
 from __future__ import annotations
 
@@ -6,56 +6,70 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yolobg.errors import DownloadError
+from yolobg.images.check import image_suffix
 from yolobg.images.jpeg_png import BadImageError
+from yolobg.images.kinds import HEAD_BYTES, check_start
 from yolobg.images.local import LocalFolders
 from yolobg.model import Failed, ImageRecord, Origin
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts
 from yolobg.wording import counted
 
-__all__ = ["check_there", "places_of"]
+__all__ = ["first_usable", "places_of"]
 
 _SHOWN = 2
 
 
-def check_there(records: Iterable[ImageRecord], origin: Origin, needed: int) -> None:
-    """Check that enough files are there, where all of them must lie in folders of this machine.
+def first_usable(
+    records: Iterable[ImageRecord], origin: Origin, needed: int
+) -> tuple[tuple[ImageRecord, ...], tuple[Failed, ...]]:
+    """The first images that a run would take, where all of them must lie in folders of this machine.
 
-    Only as many are looked for as are needed, and none is opened.
+    Of each the first bytes are read, in one small read, and no more files are looked at than that takes. A damaged
+    image that begins well is found when it comes in.
 
     Args:
         records: What may come in, in the order in which it is tried.
-        origin: Where the files are; nothing is checked where some may be fetched.
-        needed: How many files must be there.
+        origin: Where the files are; nothing is looked at where some may be fetched.
+        needed: How many are needed.
+
+    Returns:
+        The first that can be used, and those before them that cannot, with the reason.
 
     Raises:
-        DownloadError: There are too few; the message names a file and where it was looked for.
+        DownloadError: There are too few; the message names a file and the reason.
     """
-    if origin.bases or not origin.folders:
-        return
-    folders = LocalFolders(origin.folders, Path(), origin.link)
-    found, absent = 0, list[Failed]()
+    found, failed = list[ImageRecord](), list[Failed]()
+    folders = LocalFolders(origin.folders, Path(), origin.link) if origin.folders and not origin.bases else None
     for record in records:
-        if found == needed:
-            return
-        if _is_there(folders, record):
-            found += 1
+        if len(found) == needed:
+            break
+        if folders is None or not (why := _why_not(folders, record)):
+            found.append(record)
         else:
-            absent.append(Failed(record.id, folders.why_absent(record), 0, record.file_name))
-    if found < needed and absent:
+            failed.append(Failed(record.id, why, 0, record.file_name))
+    if len(found) < needed and failed:
         raise DownloadError(
-            f"{counted(needed, 'background', 'are')} needed, and only {found:,} of {found + len(absent):,} eligible "
-            "images have a "
-            f"file ({'; '.join(map(str, absent[:_SHOWN]))}). Nothing was added."
+            f"{counted(needed, 'background', 'are')} needed, and only {len(found):,} of "
+            f"{len(found) + len(failed):,} eligible images have a file that can be used "
+            f"({'; '.join(map(str, failed[:_SHOWN]))}). Nothing was added."
         )
+    return tuple(found), tuple(failed)
 
 
-def _is_there(folders: LocalFolders, record: ImageRecord) -> bool:
+def _why_not(folders: LocalFolders, record: ImageRecord) -> str:
+    """Why the file of a record cannot be used, by its place and first bytes; nothing where it may be."""
     try:
-        return folders.find(record) is not None
-    except BadImageError:
-        # It is there; why it must not be used is told when it comes to that.
-        return True
+        path = folders.find(record)
+        if path is None:
+            return folders.why_absent(record)
+        with path.open("rb", buffering=0) as file:
+            check_start(file.read(HEAD_BYTES), image_suffix(record.file_name) or "")
+    except BadImageError as error:
+        return str(error)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+    return ""
 
 
 def places_of(records: Iterable[ImageRecord], origin: Origin) -> Iterator[str]:

@@ -320,18 +320,22 @@ def check_source(file: PlanFile, source: Source, catalog: Catalog) -> None:
         raise _source_changed(source.name, "its records are not what they were")
 
 
-def check_files(file: PlanFile, planned: Iterable[Planned]) -> None:
+def check_files(file: PlanFile, places: Iterable[tuple[int, str]]) -> None:
     """Refuse a plan of which a file on this machine has another size now.
+
+    Args:
+        file: The plan.
+        places: The id of each of its images and where that is had from first.
 
     Raises:
         AnnotationsError: One has.
     """
     sizes = {line.source_id: line.bytes for line in file.images}
-    for one in planned:
-        then = sizes.get(one.source_id)
-        if then is not None and not is_url(one.url) and _size(one.url) != then:
+    for source_id, place in places:
+        then = sizes.get(source_id)
+        if then is not None and not is_url(place) and _size(place) != then:
             name = file.source.name if file.source else ""
-            raise _source_changed(name, f"{one.url} is not the file that it was ({then:,} bytes)")
+            raise _source_changed(name, f"{place} is not the file that it was ({then:,} bytes)")
 
 
 def _source_changed(name: str, how: str) -> AnnotationsError:

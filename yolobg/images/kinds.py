@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from yolobg.images.jpeg_png import BadImageError, Data
+from yolobg.images.no_picture import what_instead
 
-__all__ = ["KINDS", "Kind", "check_tiff", "heif_reader", "kind_of"]
+__all__ = ["HEAD_BYTES", "KINDS", "Kind", "check_start", "check_tiff", "heif_reader", "kind_of"]
 
-_HEAD_BYTES = 64
+# Enough for what is written before `<html>`, and for all brands of HEIF and AVIF.
+HEAD_BYTES = 512
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"})
 
 
@@ -75,13 +77,29 @@ def kind_of(data: Data, suffix: str) -> Kind:
     Raises:
         BadImageError: It is none that trainers read, or not under this suffix.
     """
-    head = bytes(data[:_HEAD_BYTES])
+    head = bytes(data[:HEAD_BYTES])
     kind = next((kind for kind in KINDS if kind.starts(head)), None)
     if kind is None:
-        raise BadImageError(f"its content is none of the formats that trainers read ({_known()})")
+        raise BadImageError(what_instead(head) or f"its content is none of the formats that trainers read ({_known()})")
     if kind.suffixes and suffix not in kind.suffixes:
         raise BadImageError(f"it is {kind.name}, which trainers read only if its name ends in .heic or .heif")
     return kind
+
+
+def check_start(head: bytes, suffix: str) -> None:
+    """Check what the first bytes of a file can show: whether it is of a format that trainers read, and that we read.
+
+    Args:
+        head: The first `HEAD_BYTES` of it, or all where it has less.
+        suffix: The suffix of its name, lower case, one that trainers list.
+
+    Raises:
+        BadImageError: It cannot be such an image; the message is the reason.
+    """
+    if not head:
+        raise BadImageError("it is empty")
+    if kind_of(head, suffix).name == "HEIF":
+        heif_reader()
 
 
 def _known() -> str:
