@@ -150,6 +150,14 @@ def test_scan__the_trainer_s_own_listing_and_a_conversion_tell_it_too(tmp_path: 
         ("train/images", "train/images", "valid/labels", "train/labels"),
         ("images", "images", "images", "labels"),
         ("images", "images", ".", "labels"),
+        ("images/train", "images/train", "annotations", "labels/train"),
+        ("images/train", "images/train", "images/train/txt", "labels/train"),
+        ("images/train", "images/train", "images/annotations/train", "labels/train"),
+        ("images/train", "images/train/sub", "bbox", "labels/train/sub"),
+        ("train/images", "train/images", "annotations/train", "train/labels"),
+        ("train", "train", "train_labels", "train"),
+        ("train", "train", "annotations/train", "train"),
+        ("imgs/train", "imgs/train", "labels", "imgs/train"),
     ],
 )
 @pytest.mark.parametrize("alone", [True, False])
@@ -168,3 +176,39 @@ def test_labels__in_another_folder_than_the_trainer_s_are_told(
         with pytest.raises(yolobg.YolobgError, match=r"none with labels(.|\n)*2 label files with objects") as stopped:
             yolobg.plan(root, ratio=0.1)
         assert "Move the label files" in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "renaming"),
+    [
+        ("images/train", "annotations/train", "annotations to {}/labels"),
+        ("images/train", "Annotations/train", "Annotations to {}/labels"),
+        ("images/train/a/b", "label/train/a/b", "label to {}/labels"),
+        ("images", "labels_yolo", "labels_yolo to {}/labels"),
+        ("images", "whatever", "whatever to {}/labels"),
+        ("train/images", "train/txt", "train/txt to {}/train/labels"),
+        ("imgs/train", "labels/train", "imgs to {}/images (in data.yaml too), or move"),
+        ("Images/train", "labels/train", "Images to {}/images (in data.yaml too), or move"),
+        ("train", "labels", "train to {}/images (in data.yaml too), or move"),
+    ],
+)
+def test_labels__in_a_folder_of_another_name_are_told_with_the_renaming(
+    tmp_path: Path, images: str, labels: str, renaming: str
+) -> None:
+    if sys.platform != "linux" and images.startswith("Images"):
+        pytest.skip("one name on this file system")
+    root = tmp_path / "ds"
+    data = make(root, images, images=[f"{images}/a.jpg", f"{images}/b.jpg"], labels={f"{labels}/a.txt": BOX})
+    said = " ".join(scan_split(data, "train", cwd=root).warnings)
+    assert f"Rename the folder {root}{os.sep}{renaming.format(root)}".replace("/", os.sep) in said
+
+
+@pytest.mark.parametrize("folder", ["predictions", "runs", "labels_old", "labels.bak", "notes"])
+def test_labels__that_were_replaced_or_found_by_a_model_are_not_told(tmp_path: Path, folder: str) -> None:
+    data = make(
+        tmp_path / "ds",
+        "images",
+        images=["images/a.jpg", "images/b.jpg"],
+        labels={"labels/a.txt": BOX, f"{folder}/b.txt": BOX},
+    )
+    assert not any("label file" in warning for warning in scan_split(data, "train").warnings)

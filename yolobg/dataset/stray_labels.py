@@ -12,8 +12,9 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from urllib.parse import unquote
 
 from yolobg.dataset.folder_listing import Folders
@@ -25,8 +26,13 @@ from yolobg.wording import counted
 __all__ = ["LabelFolders"]
 
 _LABEL = ".txt"
-_LABELS = "labels"
+_LABELS, _IMAGES = "labels", "images"
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "minival"})
+# What people and tools call folders of labels; those that hold a model's findings, and those that others replaced.
+_LABEL_WORDS = re.compile(r"label|annot|txt|yolo|bbox|box(?:es)?$|^gt$|truth", re.IGNORECASE)
+_FINDINGS = re.compile(r"pred|detect|result|output|^runs?$", re.IGNORECASE)
+_OLD = re.compile(r"old|back|bak|orig|copy|prev|trash", re.IGNORECASE)
+_MOST_PLACES = 256
 # Images to other programs; a trainer does not list them.
 _UNREAD = ("gif", "jfif", "jpe", "jfi", "pjpeg", "pgm", "ppm", "pfm", "jxl", "svg", "raw", "cr2", "nef", "arw", "psd")
 
@@ -110,17 +116,31 @@ class LabelFolders:
     def _elsewhere(self, usual: set[str]) -> Iterator[str]:
         """Label files without an image of their own in folders where exports put labels and no trainer looks for them.
 
-        These are the folders of the images, those above label folders, and the label folders of other splits.
+        These are the folders of the images, those above label folders, the label folders of other splits, and folders
+        beside or in those of the images that are called like label folders; like anything, where no label is in place.
         """
         own = {place for places in self._images.values() for place in places}
         above = {os.path.dirname(folder) for folder in self._images if folder not in own}  # noqa: PTH120
         others = {place for folder in self._images for place in self._other_splits(folder)}
-        for place in sorted((own | above | others) - usual):
+        named = set(islice((place for folder in sorted(own) for place in self._named_otherwise(folder)), _MOST_PLACES))
+        for place in sorted((own | above | others | named - own) - usual):
             homes = () if place in own else (place, _image_folder(place))
             taken = {_stem(name) for home in homes for name in self._folders.files(home) if is_image(name)}
             for name in sorted(self._folders.files(place)):
                 if _is_label(name) and _stem(name) not in taken:
                     yield os.path.join(place, name)  # noqa: PTH118
+
+    def _named_otherwise(self, images: str) -> Iterator[str]:
+        """Folders in, beside and above that of images whose names say labels: `annotations/train`, `train/txt`.
+
+        Where no label is in its place, those beside `images` may be called anything.
+        """
+        in_place = any(self._taken.values())
+        for above, followed, is_beside in _around(images):
+            for name in self._folders.subfolders(above):
+                known = _LABEL_WORDS.search(name) and not (in_place and _OLD.search(name))
+                if (known or (is_beside and not in_place)) and not _FINDINGS.search(name):
+                    yield from (os.path.join(above, name, below).rstrip(os.sep) for below in followed)  # noqa: PTH118
 
     def _other_splits(self, folder: str) -> Iterator[str]:
         """Label folders beside one, in `labels/train` as in `train/labels`."""
@@ -173,6 +193,21 @@ def _image_folder(labels: str) -> str:
     """The folder of the images whose labels lie in a folder."""
     before, found, after = f"{labels}{os.sep}".rpartition(f"{os.sep}{_LABELS}{os.sep}")
     return os.path.join(before, "images", after).rstrip(os.sep) if found else labels  # noqa: PTH118
+
+
+def _around(images: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """Where the labels of a folder of images may lie instead.
+
+    Yields:
+        A folder, what may follow below one of its subfolders, and whether the subfolders lie in or beside `images`.
+    """
+    parts = images.split(os.sep)  # noqa: PTH206 - text
+    inner = len(parts) - 1 - parts[::-1].index(_IMAGES) if _IMAGES in parts else None
+    for depth in range(len(parts), len(parts) - 3 if inner is None else inner - 1, -1):
+        above, *below = (os.sep.join(some) for some in (parts[:depth], parts[depth + 1 :], parts[depth:]))  # noqa: PTH118
+        yield above, tuple(dict.fromkeys(("", *below))), inner is not None
+    if inner and parts[inner - 1] in _SPLITS:
+        yield os.sep.join(parts[: inner - 1]), (parts[inner - 1],), False  # noqa: PTH118
 
 
 def _stem(name: str) -> str:
@@ -253,10 +288,11 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
     causes, pairs = _likely(strays, lone)
     if pairs:
         stray, label = next(iter(pairs.items()))
+        no_label = len(lone) == len(wanted)
         if set(causes) == {_FOLDER}:
             return (
                 f"{text}; {len(pairs):,} are called like images that count as backgrounds now, and lie where no "
-                f"trainer looks: {stray} should be {label}. Move the label files"
+                f"trainer looks: {stray} should be {label}. {_way_to_move(pairs, wanted, nothing_in_place=no_label)}"
             )
         return (
             f"{text}; {len(pairs):,} probably belong to images of another name, which count as backgrounds now: "
@@ -269,6 +305,37 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
     count = "counts as a background" if len(lone) == 1 else "count as backgrounds"
     more = f", while {counted(len(lone), 'image')} without one {count}" if lone else ""
     return f"{text}{more}. A label file must be called like its image and lie where the trainer looks for it"
+
+
+def _way_to_move(pairs: Mapping[str, str], wanted: Mapping[str, str], *, nothing_in_place: bool) -> str:
+    """How the label files come to where they belong; by one new name of a folder where that is all."""
+    renamed = {_renamed_folder(*pair) for pair in pairs.items()}
+    if len(renamed) == 1 and (names := renamed.pop()) and not os.path.lexists(names[1]):
+        old, new = names
+        if _name(new) == _LABELS and not any(image.startswith(old + os.sep) for image in wanted.values()):
+            return f"Rename the folder {old} to {new}"
+    images = [wanted[label] for label in pairs.values()] if nothing_in_place else []
+    # What has `images` in its path is looked for in `labels` already.
+    if images and not any(f"{os.sep}{_IMAGES}{os.sep}" in image for image in images):
+        renamed = {_renamed_folder(*pair) for pair in zip(images, map(_image_of, pairs, images), strict=True)}
+        if len(renamed) == 1 and (names := renamed.pop()) and not os.path.lexists(names[1]):
+            return f"Rename the folder {names[0]} to {names[1]} (in data.yaml too), or move the label files"
+    return "Move the label files"
+
+
+def _image_of(label: str, image: str) -> str:
+    """Where an image would have to lie for a label to be its own."""
+    return os.path.join(_image_folder(label.rpartition(os.sep)[0]), _name(image))  # noqa: PTH118
+
+
+def _renamed_folder(one: str, other: str) -> tuple[str, str] | None:
+    """The folder whose name is the only difference between two paths, by its old and its new path."""
+    old, new = (path.split(os.sep) for path in (one, other))  # noqa: PTH206 - text
+    differ = [at for at in range(min(len(old), len(new))) if old[at] != new[at]]
+    if len(old) != len(new) or len(differ) != 1 or differ[0] == len(old) - 1:
+        return None
+    end = differ[0] + 1
+    return os.sep.join(old[:end]), os.sep.join(new[:end])  # noqa: PTH118
 
 
 def _likely(strays: Sequence[str], lone: Sequence[str]) -> tuple[Counter[str], dict[str, str]]:
