@@ -131,6 +131,16 @@ def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
     assert tree(data) == pristine
 
 
+def test_report__names_licence_and_photo_page_and_links_no_bare_image() -> None:
+    entry = _entry(7)
+    card = Card(entry.image, Path("x.jpg"), "train", entry, ("dog",), (), commercial=False)
+    told = facts("plain")
+    shown = Facts(told.name, "d", "now", told.splits, told.classes, told.source, (card,))
+    links = [a["href"] for tag, a in check_nothing_comes_or_goes(report_html(shown, iter([None]))).tags if tag == "a"]
+    # The licence of the table and that of the card, then the photo.
+    assert links == [entry.license_url] * 2 + ["https://www.flickr.com/photo.gne?id=7718922324"]
+
+
 def test_augment__a_second_run_marks_what_is_new_and_keeps_the_rest(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     add_backgrounds(data, 3)

@@ -265,6 +265,8 @@ def test_large__shows_what_is_known_and_takes_keys(browser: Any, data: Path) -> 
         wait(lambda: page.js("return document.getElementById('large-image').naturalWidth") > 0)
         first = page.text("large-title")
         assert "Licence" in page.text("large-facts")
+        links = page.js("return [...document.querySelectorAll('#large-facts a')].map((one) => one.href)")
+        assert [link for link in links if link.endswith((".jpg", ".png"))] == []
         page.key("x")
         wait(lambda: "rejected" in page.text("large-state"))
         page.key(Keys.ARROW_RIGHT)

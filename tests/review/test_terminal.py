@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from reviewing import add_backgrounds, make_sample
 from rich.console import Console
 
 import yolobg
+from yolobg.changes.manifest import report_path
 from yolobg.cli.status_text import status_text
 from yolobg.cli.text import MOST_CELLS, RatioBar, _cells, augment_text
 from yolobg.model import Counts
@@ -90,8 +92,9 @@ def test_commands__report_and_sheet(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "yolobg", *arguments]
         return subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=False, timeout=60, stdin=subprocess.DEVNULL
-        )
+            command, capture_output=True, encoding="utf-8", check=False, timeout=60, stdin=subprocess.DEVNULL,
+            env={**os.environ, "COLUMNS": "60"},
+        )  # fmt: skip
 
     assert run("report", str(data)).returncode == 3
     assert run("review", str(data), "--no-browser").returncode == 3
@@ -102,7 +105,8 @@ def test_commands__report_and_sheet(tmp_path: Path) -> None:
     assert run("report", str(data), "--image", str(tmp_path / "sheet.bmp")).returncode == 2
     done = run("report", str(data))
     assert done.returncode == 0
-    assert "report.html" in done.stdout
+    # On one line, however narrow the window is, so that it can be copied.
+    assert done.stdout == f"Look at   {report_path(data.resolve())}\n"
     assert "\x1b" not in done.stdout
     removed = run("remove", str(data))
     assert removed.returncode == 0

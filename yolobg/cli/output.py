@@ -186,12 +186,15 @@ def print_result(*parts: RenderableType) -> None:
     """
     if _is_quiet():
         return
+    from rich.console import Group
+
     console = _console(stderr=False)
     # Rich itself ends the process with a code of its own where the reader has gone.
     with _stdout_errors(), console.capture() as captured:
         for part in parts:
-            # Lines that must stay whole, paths and commands, may be longer than the window.
-            console.print(part, crop=False)
+            # Lines that must stay whole, paths and commands, may be longer than the window. Grouped, since rich joins
+            # bare texts into a new one that wraps.
+            console.print(Group(part), crop=False)
     _write(captured.get())
 
 

@@ -130,10 +130,8 @@ def report(data_yaml: Path, *, image: Path | None) -> None:
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
-    from rich.text import Text
-
     from yolobg.cli.progress import bars
-    from yolobg.cli.text import clean, linked_path
+    from yolobg.cli.text import look_at
     from yolobg.report.write import draw_contact_sheet, rewrite_page
 
     with bars(stderr_console()) as progress:
@@ -141,5 +139,4 @@ def report(data_yaml: Path, *, image: Path | None) -> None:
             written = rewrite_page(data_yaml, progress=progress)
         else:
             written = draw_contact_sheet(data_yaml, image, progress=progress)
-    shown = linked_path(Text(clean(written, 4096)), str(written))
-    print_result(Text("Look at   ", no_wrap=True, overflow="ignore").append(shown))
+    print_result(look_at(str(written)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from yolobg.changes.credits import Credit, credit_of
 from yolobg.changes.manifest import absolute, run_key
 from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.records import Entry, Manifest, Run
@@ -47,6 +48,11 @@ class Card:
     def title(self) -> str:
         """Short and to the point: the source and the number there, or the file's name."""
         return f"{self.entry.source} {self.entry.source_id}" if self.entry else self.path.name
+
+    @property
+    def credit(self) -> Credit:
+        """Whom or what to name for it; without a name for a background that was there before us."""
+        return credit_of(self.entry.author, self.entry.flickr_url) if self.entry else credit_of("", "")
 
 
 class Catalogs:

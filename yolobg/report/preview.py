@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from yolobg.changes.credits import Credit, credit_of
 from yolobg.errors import YolobgError
 from yolobg.files import make_real_folder, write_bytes
 from yolobg.flow.candidates import Choice
@@ -42,7 +43,7 @@ class Candidate:
     contains: tuple[str, ...]
     captions: tuple[str, ...]
     license: License | None
-    address: str
+    credit: Credit
     why: str
     picture: Picture | None
 
@@ -110,7 +111,7 @@ def _candidates(plan: Plan, choice: Choice, staged: Sequence[Staged], progress: 
                 contains=contains,
                 captions=captions,
                 license=licence,
-                address=one.record.flickr_url or one.url,
+                credit=credit_of(one.record.author, one.record.flickr_url),
                 why=why.get(one.record.id, "in place of one that cannot be used"),
                 picture=picture,
             )

@@ -279,7 +279,7 @@ def _told(item: Item) -> dict[str, Any]:
         "captions": card.captions,
         "license": entry.license_name if entry else "",
         "license_url": entry.license_url if entry else "",
-        "page": entry.flickr_url if entry else "",
+        "credit": msgspec.to_builtins(card.credit),
         "commercial": card.commercial,
         "added": entry.added if entry else "",
         "tag": entry.sha256[:16] if entry else "",

@@ -65,7 +65,8 @@ export function paint(card, item, state, why) {
 export function facts(item) {
   const rows = [["Shows", shows(item)]];
   if (item.ours) {
-    rows.push(["Licence", link(item.license_url, licence(item))], ["Photographer", link(item.page, item.page || "not recorded")],
+    rows.push(["Licence", link(item.license_url, licence(item))],
+      [item.credit.label, link(item.credit.page, item.credit.name || "not recorded")],
       ["Added", item.added.replace("T", " ").replace("+00:00", " UTC")]);
   }
   rows.push(["File", item.image], ["Split", item.split]);
