@@ -12,13 +12,15 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from command_line import run
 from evaluating import found_in, write_dataset, write_images, write_predictions
 from killing import KillServer, Ran, kills, quick_folder
 from merging import tree
-from pages import Seen, check_nothing_comes_or_goes
+from pages import Seen, check_nothing_comes_or_goes, check_tables_scroll, enlarged, shown
 from reviewing import HOSTILE
 
 import yolobg
@@ -141,8 +143,13 @@ def test_page__has_every_part(material: Material) -> None:
         "seed 0, bootstrap 100, iou 0.5",
     ):
         assert wanted in text, wanted
-    images = [attributes for tag, attributes in seen.tags if tag == "img"]
+    check_tables_scroll(seen)
+    images = shown(seen)
     assert len(images) == 36
+    large = [Path(url2pathname(urlsplit(address).path)) for address in enlarged(seen)]
+    assert large[0] == material.frames / "b119.png"
+    assert len(large) == 36
+    assert all(path.is_file() for path in large)
     assert all((image["src"] or "").startswith("data:image/jpeg;base64,") for image in images)
     assert images[0]["alt"] == "b119.png; before 0.89: raccoon, kangaroo"
     rects = [attributes for tag, attributes in seen.tags if tag == "rect" and "over" in (attributes["class"] or "")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from merging import tree
-from pages import Seen, check_nothing_comes_or_goes
+from pages import Seen, check_nothing_comes_or_goes, check_tables_scroll, enlarged, shown
 from PIL import Image, ImageOps
 from reviewing import HOSTILE, add_backgrounds, chosen, make_sample
 
@@ -18,7 +19,7 @@ import yolobg
 from yolobg.changes.manifest import report_path
 from yolobg.changes.records import Entry
 from yolobg.errors import DatasetError, MergeError, UsageError
-from yolobg.html.pages import is_web_address
+from yolobg.html.pages import is_web_address, template
 from yolobg.html.thumbnails import Picture, open_small, shrink
 from yolobg.model import ClassMatch, Contamination, Counts, Exclusion, no_progress
 from yolobg.report.cards import Card
@@ -87,11 +88,15 @@ def test_pictures__of_later_cards_are_read_from_the_dataset(tmp_path: Path, monk
     add_backgrounds(data, 8)
     page = report_path(data)
     seen = check_nothing_comes_or_goes(page.read_text(encoding="utf-8"))
-    addresses = [attributes["src"] or "" for tag, attributes in seen.tags if tag == "img"]
+    addresses = [attributes["src"] or "" for attributes in shown(seen)]
     assert [address.startswith("data:") for address in addresses] == [True] * 3 + [False] * 5
     found = [(page.parent / unquote(address)).resolve() for address in addresses[3:]]
     assert set(found) <= {(data / image).resolve() for image in chosen(data)}
     assert all(path.is_file() for path in found)
+    # Each opens large from the dataset, whether its small picture is in the page or not.
+    large = [(page.parent / unquote(address)).resolve() for address in enlarged(seen)]
+    assert sorted(large) == sorted((data / image).resolve() for image in chosen(data))
+    assert large[3:] == found
     assert "The first 3 pictures are in it" in "".join(seen.text)
 
 
@@ -120,8 +125,11 @@ def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
     assert report.page == str(path)
     page = path.read_text(encoding="utf-8")
     seen = check_nothing_comes_or_goes(page)
-    assert [a for t, a in seen.tags if t == "img"] != []
-    assert sum(t == "img" for t, _ in seen.tags) == 8
+    assert len(shown(seen)) == 8
+    assert len(enlarged(seen)) == 8
+    check_tables_scroll(seen)
+    header = page.partition("</header>")[0]
+    assert f"<pre><code>yolobg review {data / 'data.yaml'}</code></pre>" in header.replace("<wbr>", "")
     for wanted in ("Pedestrian", "before", "How many may still be wrong", "Attribution", "8 of 26 images", "30.8%"):
         assert wanted in page, wanted
     for one in report.added:
@@ -129,6 +137,30 @@ def test_augment__writes_it_and_remove_takes_it_away(tmp_path: Path) -> None:
     assert yolobg.status(data).page == str(path)
     yolobg.remove(data)
     assert tree(data) == pristine
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("no_hard_hat", ["no_", "hard_", "hat"]),
+        ("HardHat", ["Hard", "Hat"]),
+        ("PPE", ["PPE"]),
+        ("/data/my set/v1.2/data.yaml", ["/", "data/", "my set/", "v1.2/", "data.", "yaml"]),
+        ("10-kV-cable", ["10-", "kV-", "cable"]),
+        ("<b>_&amp;", ["<b>_&amp;"]),
+        ("__x__", ["__", "x__"]),
+        ("", [""]),
+    ],
+)
+def test_name__breaks_between_its_words_only(name: str, parts: list[str]) -> None:
+    page = template("card_parts.html").environment.from_string("{{ name | in_parts }}").render(name=name)
+    assert [html.unescape(part) for part in page.split("<wbr>")] == parts
+    assert "".join(Seen(page).text) == name
+
+
+def test_report__a_picture_that_browsers_do_not_show_does_not_open_large() -> None:
+    page = report_html(facts("plain"), iter([Picture("data:image/jpeg;base64,", 1, 1)]))
+    assert enlarged(check_nothing_comes_or_goes(page)) == []
 
 
 def test_report__names_licence_and_photo_page_and_links_no_bare_image() -> None:
@@ -149,7 +181,7 @@ def test_augment__a_second_run_marks_what_is_new_and_keeps_the_rest(tmp_path: Pa
     add_backgrounds(data, 5)
     page = report_path(data).read_text(encoding="utf-8")
     assert page.count(">new<") == 2
-    assert page.count("<img ") == 5
+    assert len(shown(Seen(page))) == 5
 
 
 def test_augment__no_report_writes_none(tmp_path: Path) -> None:
@@ -158,7 +190,7 @@ def test_augment__no_report_writes_none(tmp_path: Path) -> None:
     assert report.page is None
     assert not report_path(data).exists()
     assert rewrite_page(data) == report_path(data.resolve())
-    assert report_path(data).read_text(encoding="utf-8").count("<img ") == 3
+    assert len(shown(Seen(report_path(data).read_text(encoding="utf-8")))) == 3
 
 
 def test_augment__a_report_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
@@ -180,7 +212,7 @@ def test_rewrite__tells_what_is_there_now(tmp_path: Path) -> None:
     (data / chosen(data)[0]).unlink()
     rewrite_page(data)
     after = report_path(data).read_text(encoding="utf-8")
-    assert (before.count("<img "), after.count("<img ")) == (4, 3)
+    assert [len(shown(Seen(page))) for page in (before, after)] == [4, 3]
     assert "Pedestrian" in after
     (data / ".yolobg/report.html").unlink()
     (data / ".yolobg/report.html").mkdir()
@@ -194,7 +226,7 @@ def test_report__a_picture_that_is_damaged_is_told(tmp_path: Path) -> None:
     (data / chosen(data)[0]).write_bytes(b"\xff\xd8\xff no picture")
     rewrite_page(data)
     page = report_path(data).read_text(encoding="utf-8")
-    assert page.count("<img ") == 1
+    assert len(shown(Seen(page))) == 1
     assert "cannot be shown" in page
 
 

@@ -11,7 +11,7 @@ import re
 from importlib.resources import files as package_files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 __all__ = ["is_web_address", "render_page", "static_bytes", "template"]
 
@@ -60,6 +60,15 @@ def _style_hash(style: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode('utf-8')).digest()).decode('ascii')}'"
 
 
+# Where a name may go on in the next line; `.` and `-` inside a number are none.
+_JOINTS = re.compile(r"(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z])(?=[A-Z])")
+
+
+def _in_parts(name: str) -> Markup:
+    """A name that breaks between its words: after `_`, `/` and the like, and before a capital inside it."""
+    return Markup("<wbr>").join(escape(_without_unfit(part)) for part in _JOINTS.split(name))
+
+
 def _without_unfit(shown: object) -> object:
     # `isprintable` first: it is quick, and true of nearly all texts.
     if not isinstance(shown, str) or isinstance(shown, Markup) or shown.isprintable():
@@ -93,5 +102,11 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"number": "{:,}".format, "p_value": _p_value, "percent": _percent, "points": _points}
+_ENVIRONMENT.filters |= {
+    "number": "{:,}".format,
+    "in_parts": _in_parts,
+    "p_value": _p_value,
+    "percent": _percent,
+    "points": _points,
+}
 _ENVIRONMENT.tests["web_address"] = is_web_address

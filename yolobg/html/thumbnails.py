@@ -10,10 +10,13 @@ from pathlib import Path
 from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageOps
 
-__all__ = ["PIXEL_LIMIT", "Box", "Picture", "embed", "open_small", "shrink"]
+__all__ = ["PIXEL_LIMIT", "SHOWN_BY_BROWSERS", "Box", "Picture", "embed", "open_small", "shrink"]
 
 PIXEL_LIMIT = 100_000_000
 """Pixels above which a picture is not decoded; COCO's largest has 0.4 million."""
+
+SHOWN_BY_BROWSERS = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+"""Suffixes of what every browser shows straight from the disk."""
 
 BACKDROP = (128, 128, 128)
 
@@ -26,11 +29,13 @@ class Picture:
         address: A `data:` address, or where a browser that has opened the page finds the image.
         width: In pixels; None for an image on disk.
         height: As `width`.
+        large: Where a browser that has opened the page finds the image itself; None where it cannot show it.
     """
 
     address: str
     width: int | None = None
     height: int | None = None
+    large: str | None = None
 
 
 def open_small(path: Path, edge_px: int) -> Image.Image:
@@ -98,15 +103,15 @@ def shrink(path: Path, *, edge_px: int, quality: int, box: Box | None = None) ->
     return out.getvalue(), small.width, small.height
 
 
-def embed(path: Path, *, edge_px: int, quality: int) -> Picture | None:
-    """A small JPEG of a picture in a `data:` address; None where it cannot be read."""
+def embed(path: Path, *, edge_px: int, quality: int, large: str | None = None) -> Picture | None:
+    """A small JPEG of a picture in a `data:` address; None where it cannot be read. `large` is as of `Picture`."""
     try:
         jpeg, width, height = shrink(path, edge_px=edge_px, quality=quality)
     except OSError:
         return None
     # Marked as safe, since looking through a megabyte of base64 takes as long as making it.
     data = Markup(base64.b64encode(jpeg).decode("ascii"))  # noqa: S704 - letters, digits, `+/=`
-    return Picture(Markup("data:image/jpeg;base64,") + data, width, height)
+    return Picture(Markup("data:image/jpeg;base64,") + data, width, height, large)
 
 
 def _upright_size(path: Path) -> tuple[int, int]:

@@ -81,6 +81,8 @@ def evaluation_html(found: Evaluation, pictures: Mapping[str, Picture | None], *
         boxes=_boxes,
         confidence=_confidence(found),
         said=_said,
+        file_of=_file_of,
+        described=lambda image, side: _described(found, image, side),
         left_out=[
             (_WHY_LEFT_OUT.get(key, key.replace("_", " ")), number)
             for key, number in found.backgrounds.left_out.items()
@@ -148,6 +150,16 @@ def _boxes(image: WorstImage, side: str) -> list[tuple[FoundBox, tuple[float, fl
         if side in ("", box.side) and right > left and bottom > top:
             drawn.append((box, (round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1))))
     return drawn
+
+
+def _file_of(image: WorstImage) -> str:
+    return image.image.replace("\\", "/").split("/")[-1]
+
+
+def _described(found: Evaluation, image: WorstImage, side: str) -> str:
+    """What a picture's text is: its file, and what the side, or each, says of it."""
+    sides = (model.side for model in found.models if side in ("", model.side))
+    return "; ".join((_file_of(image), *(_said(image, one) for one in sides)))
 
 
 def _said(image: WorstImage, side: str) -> str:

@@ -14,7 +14,7 @@ from yolobg.changes.manifest import EVALUATIONS
 from yolobg.errors import UsageError
 from yolobg.evaluation_results import Evaluation
 from yolobg.files import flush_folder, make_real_folder, publish_new, step, temporary_name, write_bytes
-from yolobg.html.thumbnails import Picture, embed
+from yolobg.html.thumbnails import SHOWN_BY_BROWSERS, Picture, embed
 from yolobg.model import Progress, no_progress
 from yolobg.report.evaluation_page import evaluation_html
 from yolobg.threads import Pool
@@ -76,7 +76,9 @@ def _pictures(found: Evaluation, progress: Progress) -> dict[str, Picture | None
 
 
 def _small(image: str) -> Picture | None:
-    return embed(Path(image), edge_px=_EDGE_PX, quality=_QUALITY)
+    path = Path(image).absolute()
+    large = path.as_uri() if path.suffix.lower() in SHOWN_BY_BROWSERS else None
+    return embed(path, edge_px=_EDGE_PX, quality=_QUALITY, large=large)
 
 
 def _write(root: Path, output: Path | None, stem: str, page: bytes) -> Path:

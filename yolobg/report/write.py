@@ -25,7 +25,7 @@ from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import recorded
 from yolobg.flow.stale import find_stale, stale_warnings
-from yolobg.html.thumbnails import Picture, embed
+from yolobg.html.thumbnails import SHOWN_BY_BROWSERS, Picture, embed
 from yolobg.matching.matcher import match_classes
 from yolobg.model import ClassMatch, Counts, DataYaml, Progress, no_progress
 from yolobg.report.cards import Card, Catalogs, cards_of
@@ -183,9 +183,6 @@ EDGE_PX = 320
 QUALITY = 68
 WORKERS = 4
 
-# What every browser shows straight from the disk.
-_SHOWN = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".webp"})
-
 
 def write_report(
     dataset: Dataset,
@@ -243,13 +240,19 @@ def _counted(pictures: Iterator[Picture | None], total: int, progress: Progress)
 
 
 def _small(card: Card) -> Picture | None:
-    return embed(card.path, edge_px=EDGE_PX, quality=QUALITY)
+    return embed(card.path, edge_px=EDGE_PX, quality=QUALITY, large=_address(card))
 
 
 def _on_disk(card: Card) -> Picture | None:
     """The image itself, which a browser reads when its card comes into view."""
-    if card.path.suffix.lower() not in _SHOWN:
+    address = _address(card)
+    return Picture(address, large=address) if address else None
+
+
+def _address(card: Card) -> str | None:
+    """Where the page finds the image; None for what browsers do not show."""
+    if card.path.suffix.lower() not in SHOWN_BY_BROWSERS:
         return None
     # Relative, so that a dataset may be moved.
     within = not PurePath(card.image).is_absolute()
-    return Picture(f"../{quote(os.fsencode(card.image))}" if within else card.path.absolute().as_uri())
+    return f"../{quote(os.fsencode(card.image))}" if within else card.path.absolute().as_uri()
