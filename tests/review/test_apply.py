@@ -123,6 +123,25 @@ def test_apply__repeats_each_run_with_what_that_was_asked(tmp_path: Path, monkey
     assert {one.license for one in yolobg.status(data, split="val").added} <= {1, 2, 3}
 
 
+def test_apply__what_came_in_is_new_until_the_next_apply(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 5)
+    session = reject(data, chosen(data)[:2])
+
+    def new() -> set[str]:
+        return {item["image"] for item in session.everything()["items"] if item["new"]}
+
+    assert new() == set()
+    for number in (2, 1):
+        before = chosen(data)
+        apply(session)
+        came = set(chosen(data)) - set(before)
+        assert len(came) == number
+        assert new() == came
+        first = next(item.number for item in session.items.values() if item.card.image in came)
+        session.act("reject", [first], "any")
+
+
 def test_apply__into_a_list_file_split(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     listed = sorted((data / "images/train").glob("*.jpg"))

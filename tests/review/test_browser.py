@@ -308,6 +308,25 @@ def test_apply__replaces_and_shows_the_new_ones(browser: Any, data: Path) -> Non
         page.until(0, 0, 11)
         assert len(page.order()) == 11
         assert page.text("notice").startswith("Applied: 2 images removed, 2 new ones added")
+        # What came in is marked, comes first, and can be shown alone.
+        came = set(chosen(data)) - before
+        new = "return [...document.querySelectorAll('.card')].filter((card) => card.querySelector('.new')).map("
+        new += "(card) => Number(card.dataset.number))"
+        marked = page.js(new)
+        assert page.order()[:2] == marked
+        assert page.current() == marked[0]
+        page.js("document.getElementById('show-new').focus()")
+        page.key(Keys.ENTER)
+        wait(lambda: page.order() == marked)
+        assert page.current() == marked[0]
+        assert axe(browser) == []
+        page.key(Keys.ENTER)
+        wait(lambda: page.open("large"))
+        assert any(image in page.text("large-facts") for image in came)
+        page.key(Keys.ESCAPE)
+        page.driver.refresh()
+        wait(lambda: len(page.order()) == 11)
+        assert page.js(new) == marked
     assert len(before - set(chosen(data))) == 2 == len(set(chosen(data)) - before)
     assert len(read_rejections(data).ours) == 2
 
@@ -566,6 +585,36 @@ def test_accessibility__nothing_serious(browser: Any, data: Path, dark: bool, wi
     browser.get(report_path(data).as_uri())
     assert axe(browser) == []
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_choices__are_read_whole_in_any_window(browser: Any, tmp_path: Path, width: int) -> None:
+    long = "forklift_with_raised_fork_and_no_driver_in_the_cabin_and_nobody_beside_it"
+    data = make_sample(tmp_path / "s", names=f"names: [dog, {long}]\n")
+    add_backgrounds(data, 4, map={long: ()})
+    look(browser, width=width)
+    with review_in(browser, data) as (_, address):
+        page = Page(browser, address)
+        # The text of a choice is as wide as a span in the same font; the rest of the field is its frame and arrow.
+        cut = page.js(
+            "const all = [...document.querySelectorAll('#filters select')];"
+            "const choose = (one, place) => { one.selectedIndex = place;"
+            " one.dispatchEvent(new Event('input', { bubbles: true })); };"
+            "for (const one of all) choose(one, one.length - 1);"
+            "choose(document.getElementById('reason'), 2);"
+            "const span = document.body.appendChild(document.createElement('span'));"
+            "const cut = all.filter((one) => { const style = getComputedStyle(one); span.style.font = style.font;"
+            " span.style.whiteSpace = 'nowrap'; span.style.position = 'absolute';"
+            " span.textContent = one.selectedOptions[0].text;"
+            " return span.getBoundingClientRect().width > one.clientWidth - parseFloat(style.paddingLeft) - 10; })"
+            ".map((one) => [one.selectedOptions[0].text, one.nextElementSibling.textContent]);"
+            "span.remove(); return cut;"
+        )
+        assert [shown for text, shown in cut if shown != text] == []
+        assert (width == 390) == (any(long in text for text, _ in cut))
+        assert page.js("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+        page.js("document.getElementById('reason').selectedIndex = 0; dispatchEvent(new Event('resize'))")
+        assert page.js("return document.getElementById('reason').nextElementSibling.textContent") == ""
 
 
 def test_keyboard_alone__tab_reaches_every_control(browser: Any, data: Path) -> None:

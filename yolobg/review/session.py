@@ -66,6 +66,8 @@ class Session:
         self.version = 0
         self.generation = 0
         self.stage: tuple[str, int, int | None] | None = None
+        self.new: frozenset[str] = frozenset()
+        """The images that the last `apply` brought in."""
         self._lock = threading.RLock()
         self._numbers: dict[str, int] = {}
         self._load()
@@ -115,7 +117,7 @@ class Session:
                 **self.decisions(),
                 "dataset": self.dataset.root.name,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
-                "items": [_told(item) for item in self.items.values()],
+                "items": [{**_told(item), "new": item.card.image in self.new} for item in self.items.values()],
             }
 
     def decisions(self) -> dict[str, Any]:
@@ -216,7 +218,9 @@ class Session:
             YolobgError: It cannot be done; the dataset is valid and the decisions are kept.
         """
         try:
-            return apply_review(self.data_yaml, self.state, replace_them=replace, progress=self._progress)
+            applied = apply_review(self.data_yaml, self.state, replace_them=replace, progress=self._progress)
+            self.new = frozenset(applied.added)
+            return applied
         finally:
             with self._lock:
                 self.stage = None

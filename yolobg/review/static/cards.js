@@ -15,6 +15,11 @@ export function link(address, text) {
   return el("a", { href: address, target: "_blank", rel: "noreferrer noopener" }, text);
 }
 
+// Where a name may go on in the next line, as on the report.
+const JOINTS = /(?<=[_/\\|:,;=+])(?=[\p{L}\p{N}])|(?<=[.-])(?=\p{L})|(?<=[a-z][a-z])(?=[A-Z])/u;
+
+export function inParts(name) { return name.split(JOINTS).flatMap((part, place) => (place ? [el("wbr"), part] : [part])); }
+
 export const STATES = { left: "not looked at", looked: "looked at", rejected: "rejected" };
 
 export function shows(item) {
@@ -39,11 +44,11 @@ export function makeCard(item) {
   const open = el("button", { type: "button", className: "open", tabIndex: -1 }, image);
   const reject = el("button", { type: "button", className: "reject danger", tabIndex: -1 }, "Reject");
   const badge = el("p", { className: "badge" });
-  const about = item.ours ? `${licence(item)} · ${item.split} · ${date(item)}` : `${item.split} · `;
+  const about = item.ours ? `${licence(item)} · ${item.split} · ` : `${item.split} · `;
   const text = el("div", { className: "text" },
-    el("p", {}, el("b", {}, item.title)),
+    el("p", {}, item.new ? el("span", { className: "new" }, "new") : null, el("b", {}, item.title)),
     el("p", { className: "shows", title: shows(item) }, shows(item)),
-    el("p", { className: "soft line", title: about }, about, item.ours ? null : el("span", { className: "mine" }, "yours")),
+    el("p", { className: "soft" }, about, item.ours ? el("span", { className: "date" }, date(item)) : el("span", { className: "mine" }, "yours")),
     item.captions.length ? el("p", { className: "caption" }, item.captions[0]) : null);
   const card = el("li", { className: "card" }, open, text, el("div", { className: "foot" }, badge, reject));
   card.dataset.number = item.number;
@@ -54,8 +59,8 @@ export function paint(card, item, state, why) {
   card.classList.toggle("looked", state === "looked");
   card.classList.toggle("rejected", state === "rejected");
   const told = state === "rejected" ? `rejected: ${why}` : STATES[state];
-  card.querySelector(".badge").textContent = told;
-  card.querySelector(".open").setAttribute("aria-label", `${item.title}: ${shows(item)}. ${told}. Enlarge`);
+  card.querySelector(".badge").replaceChildren(...inParts(told));
+  card.querySelector(".open").setAttribute("aria-label", `${item.new ? "New, " : ""}${item.title}: ${shows(item)}. ${told}. Enlarge`);
   const reject = card.querySelector(".reject");
   reject.setAttribute("aria-pressed", String(state === "rejected"));
   reject.textContent = state === "rejected" ? "Rejected" : "Reject";

@@ -1,5 +1,5 @@
 import { Store } from "./store.js";
-import { STATES, date, el, facts, licence, makeCard, paint, shows, source } from "./cards.js";
+import { STATES, date, el, facts, inParts, licence, makeCard, paint, shows, source } from "./cards.js";
 
 const PAGE = 20;
 const FIRST = 2;
@@ -64,13 +64,13 @@ function matches(item) {
   return (!contains || (contains === "-" ? item.contains?.length === 0 : item.contains?.includes(contains)))
     && (!$("filter-license").value || licence(item) === $("filter-license").value)
     && (!$("filter-added").value || (item.ours ? date(item) : "yours") === $("filter-added").value)
-    && (!state || (state === "looked" ? store.looked.has(item.number) : store.state(item.number) === state))
+    && (!state || (state === "new" ? item.new : state === "looked" ? store.looked.has(item.number) : store.state(item.number) === state))
     && (!wanted.length || ((text) => wanted.every((word) => text.includes(word)))(item.words ??= words(item)));
 }
 
 function ordered(items) {
   const by = {
-    doubt: (a, b) => (b.contains?.length ?? -1) - (a.contains?.length ?? -1) || a.number - b.number,
+    doubt: (a, b) => b.new - a.new || (b.contains?.length ?? -1) - (a.contains?.length ?? -1) || a.number - b.number,
     added: (a, b) => (a.added < b.added ? -1 : a.added > b.added ? 1 : a.number - b.number),
     name: (a, b) => a.title.localeCompare(b.title, "en", { numeric: true }),
   };
@@ -322,9 +322,25 @@ async function applied(outcome) {
   }
   const parts = [];
   if (outcome.removed) parts.push(`${plural(outcome.removed, "image")} removed`);
-  parts.push(outcome.added ? `${plural(outcome.added, "new one")} added: look at them too` : "none added");
+  parts.push(outcome.added ? `${plural(outcome.added, "new one")} added: look at ${outcome.added === 1 ? "it" : "them"} too` : "none added");
   $("apply-dialog").close();
   notice([`Applied: ${parts.join(", ")}.`, ...outcome.kept.map((one) => `Kept ${one.image}: ${one.reason}.`), ...outcome.warnings].join(" "), !outcome.kept.length && !outcome.warnings.length);
+  const fresh = [...store.items.values()].filter((item) => item.new).length;
+  if (fresh) {
+    const show = el("button", { type: "button", id: "show-new" }, `Show only ${fresh === 1 ? "the new image" : `the ${plural(fresh, "new image")}`}`);
+    show.addEventListener("click", showNew);
+    $("notice").append(" ", show);
+  }
+  if (current !== null) makeCurrent(current);
+}
+
+function showNew() {
+  $("filters").reset();
+  $("filter-state").value = "new";
+  fit();
+  arrange(null);
+  notice("");
+  say(`${plural(shown.length, "new image")}.`);
   if (current !== null) makeCurrent(current);
 }
 
@@ -423,13 +439,27 @@ function tally(values) {
 
 function fill() {
   const items = [...store.items.values()];
-  $("dataset").textContent = store.dataset;
+  $("dataset").replaceChildren(...inParts(store.dataset));
   document.title = `Review of ${store.dataset}`;
   const nothing = items.filter((item) => item.contains?.length === 0).length;
   options($("filter-contains"), [...tally(items.flatMap((item) => item.contains ?? [])), ...(nothing ? [["-", `no annotated object (${nothing})`]] : [])]);
   options($("filter-license"), tally(items.filter((item) => item.ours).map(licence)));
   options($("filter-added"), tally(items.map((item) => (item.ours ? date(item) : "yours"))));
+  $("filter-new").hidden = !items.some((item) => item.new);
   if (!$("reason").length) for (const { code, text } of store.reasons) $("reason").add(new Option(text, code));
+  fit();
+}
+
+// A choice that is wider than the window is written whole below it.
+function fit() {
+  for (const select of document.querySelectorAll("#filters select")) {
+    const room = select.offsetWidth;
+    select.classList.add("free");
+    const cut = select.offsetWidth > room;
+    select.classList.remove("free");
+    const below = select.nextElementSibling ?? select.parentElement.appendChild(el("span", { className: "whole", "aria-hidden": "true" }));
+    below.replaceChildren(...(cut ? inParts(select.selectedOptions[0].text) : []));
+  }
 }
 
 // ---------------------------------------------------------------- keys and clicks
@@ -507,10 +537,12 @@ $("end-yes").addEventListener("click", end);
 $("end-no").addEventListener("click", () => $("end-dialog").close());
 $("filters").addEventListener("submit", (event) => event.preventDefault());
 $("filters").addEventListener("input", (event) => {
+  fit();
   if (event.target.id === "reason") return;
   arrange();
   say(`${shown.length} images.`);
 });
+window.addEventListener("resize", fit);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 
 try {
