@@ -1,13 +1,16 @@
-"""What all public functions have in common when they are called from Python: a bar in a notebook."""
+"""What all public functions have in common when Python calls them: a bar in a notebook, keywords in messages."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
+from yolobg.errors import YolobgError
 from yolobg.notebook.bar import notebook_bar
+from yolobg.python_keywords import with_keywords
 
 __all__ = ["public"]
 
@@ -15,6 +18,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROGRESS = "progress"
+
+# What our own code calls within a public function has no bar of its own, and its errors may become part of others.
+_inside: ContextVar[bool] = ContextVar("yolobg_inside", default=False)
 
 
 class _Shown:
@@ -25,19 +31,31 @@ class _Shown:
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function public: without `progress`, it shows a bar in a notebook and nothing anywhere else."""
+    """Make a function public.
+
+    Without `progress`, if it takes that, it shows a bar in a notebook and nothing anywhere else. An error that names
+    options of the command line names the keywords for them too.
+    """
     signature = inspect.signature(function)
-    if PROGRESS not in signature.parameters:
-        return function
+    has_progress = PROGRESS in signature.parameters
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        if PROGRESS in kwargs:
+        if _inside.get():
             return function(*args, **kwargs)
-        with notebook_bar(function.__qualname__) as bar:
-            if bar is not None:
-                kwargs[PROGRESS] = bar
-            return function(*args, **kwargs)
+        token = _inside.set(True)
+        try:
+            if not has_progress or PROGRESS in kwargs:
+                return function(*args, **kwargs)
+            with notebook_bar(function.__qualname__) as bar:
+                if bar is not None:
+                    kwargs[PROGRESS] = bar
+                return function(*args, **kwargs)
+        except YolobgError as error:
+            error.args = (with_keywords(str(error)), *error.args[1:])
+            raise
+        finally:
+            _inside.reset(token)
 
     parameters = [p.replace(default=_Shown()) if p.name == PROGRESS else p for p in signature.parameters.values()]
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions have any

@@ -13,6 +13,7 @@ import click
 
 from yolobg.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE, check_current_folder
 from yolobg.errors import UsageError, YolobgError
+from yolobg.python_keywords import answering_commands
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -89,7 +90,8 @@ def _answer(function: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             check_current_folder()
-            function(*args, **kwargs)
+            with answering_commands():
+                function(*args, **kwargs)
         except (YolobgError, OSError, RuntimeError, KeyboardInterrupt) as error:
             answer = _answer_to(error)
             if answer is None:

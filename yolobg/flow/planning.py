@@ -117,6 +117,7 @@ class Plan:
         """What the plan would do, for a notebook: as its report."""
         return self.report._repr_html_()
 
+    @public
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, with a line for each image, to be looked at, edited and carried out later.
 

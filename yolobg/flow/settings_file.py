@@ -16,9 +16,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from yolobg.calls import public
 from yolobg.dataset.data_yaml import find_data_yaml
 from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.option_places import placed
+from yolobg.flow.option_texts import describe_options
 from yolobg.flow.option_values import check_known
 from yolobg.flow.options import Options, Request, settle_option
 
@@ -108,14 +110,16 @@ def _added_up(values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[t
         yield "exclude", list(dict.fromkeys((*values["exclude"], *settle_option(_FIELDS["exclude"], given["exclude"]))))
 
 
+@describe_options()
+@public
 def settings(data_yaml: str | Path | None, **options: Unpack[Options]) -> Options:
     """Options for a dataset with what its settings files say: `augment(file, **settings(file, count=100))`.
 
-    The functions of yolobg read no settings files; the command line does, and this is how.
+    The functions of yolobg read no settings files; the command line does, and this is how. Options that are given win.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one; None for the current folder's files alone.
-        **options: The options that are given; they win.
+        **options: The options.
 
     Returns:
         The options to pass on, by name, with those given.

@@ -13,6 +13,7 @@ from yolobg.html.pages import is_web_address, static_bytes, template
 from yolobg.html.tables import ExclusionRow, bar_parts, exclusion_rows
 from yolobg.html.thumbnails import Picture, embed
 from yolobg.model import ClassMatch
+from yolobg.python_keywords import with_keywords
 
 __all__ = ["MOST_PICTURES", "MOST_ROWS", "PICTURE_BYTES", "render_result"]
 
@@ -59,6 +60,7 @@ def render_result(
             cut=[match.name for match in listed if len(exclusion_rows(match)) > len(_rows(match))],
             pictures=_pictures(images),
             short=_short,
+            in_python=with_keywords,
             few=_few,
             bar_parts=bar_parts,
             exclusion_rows=_rows,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from yolobg.calls import public
 from yolobg.errors import UnresolvedClassError, UsageError
 from yolobg.matching.answers import EXCLUDES, LOWEST, Answer, mapped
 from yolobg.matching.garbled import is_lost, lost_names, repaired
@@ -26,6 +27,7 @@ from yolobg.model import Category, ClassMatch, Exclusion, Reading, Status
 __all__ = ["check_resolved", "excluded_categories", "match_classes"]
 
 
+@public
 def match_classes(
     names: Sequence[str] | Mapping[int, str],
     *,
