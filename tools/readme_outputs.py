@@ -1,7 +1,7 @@
 """Fill README and the pages in docs with what the commands really print; `--check` only compares.
 
 A block is a fenced one after `<!-- output:NAME -->`. All of docs/commands.md after `<!-- commands -->` is made from the
-commands themselves, and docs/house.svg from CONTRIBUTING's table.
+commands themselves, docs/house.svg from CONTRIBUTING's table, and docs/notebook.md from docs/notebook.ipynb.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from command_reference import command_reference
 from house_picture import PICTURE, house
+from notebook_page import PAGE, notebook_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -68,9 +69,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only tell whether they are true")
     options = parser.parse_args()
     wrong = 0
-    for page in [*PAGES, PICTURE]:
+    made = {PICTURE: house, PAGE: notebook_page}
+    for page in dict.fromkeys([*PAGES, *made]):
         old = page.read_text(encoding="utf-8") if page.exists() else ""
-        new = house() if page == PICTURE else filled(old)
+        new = made[page]() if page in made else filled(old)
         wrong += new != old
         if not options.check and new != old:
             page.write_text(new, encoding="utf-8")

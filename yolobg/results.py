@@ -216,14 +216,14 @@ class Report:
     def figures(self) -> tuple[str, ...]:
         """What a run did or would do, and what the split then is, each in a few words."""
         status = self.target.ratio is None and self.target.count is None and not self.dry_run
-        number = self.target.needed if self.dry_run else self.after.ours if status else len(self.added)
-        verb = "would add" if self.dry_run else "added by yolobg" if status else "added"
+        did = f"would add={self.target.needed:,}" if self.dry_run else f"added={len(self.added):,}"
         there = f"{self.before.backgrounds:,} -> " if self.dry_run else ""
         every = self.after.labelled + self.after.backgrounds
         return (
-            f"{verb}={number:,}",
+            "" if status else did,
             f"backgrounds={there}{self.after.backgrounds:,} of {every:,} {self.dataset.split} images",
             f"{self.after.ratio * 100:.1f} %",
+            f"added by yolobg={self.after.ours:,}" if status else "",
             f"corrupt={self.after.corrupt:,}" if self.after.corrupt else "",
             f"failed={len(self.failed):,}" if self.failed else "",
             f"removed={out:,}" if (out := len(self.trimmed or self.stale.replaced)) else "",

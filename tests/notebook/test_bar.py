@@ -1,7 +1,7 @@
 """Progress in a notebook: a bar below the cell, with nothing imported; silence everywhere else.
 
 The stand-in has what the bar asks of IPython: `get_ipython`, the kernel's process id, and `display_pub.publish`. The
-real kernel is in `tests/project/test_notebook.py`.
+real kernel is in `tests/project/test_jupyter.py`.
 """
 
 from __future__ import annotations

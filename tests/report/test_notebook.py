@@ -60,7 +60,7 @@ def test_repr__is_a_line_with_counts(tmp_path: Path) -> None:
         "Plan(would add=2, backgrounds=0 -> 2 of 20 train images, 10.0 %)",
         "Report(dry run, would add=2, backgrounds=0 -> 2 of 20 train images, 10.0 %)",
         "Report(added=2, backgrounds=2 of 20 train images, 10.0 %)",
-        "Report(added by yolobg=2, backgrounds=2 of 20 train images, 10.0 %)",
+        "Report(backgrounds=2 of 20 train images, 10.0 %, added by yolobg=2)",
         "ClassesReport(classes=4, excluded=5 categories, eligible=28 of 60 images of instances_sample)",
         "ConvertReport(yolo -> coco, images=24, backgrounds=2, boxes=38)",
         "RemoveReport(dry run, would remove=2)",
