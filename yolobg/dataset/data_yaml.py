@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from yolobg.dataset.doubled_names import doubled_names
 from yolobg.dataset.lost_letters import readings_of, where_not_utf8
 from yolobg.dataset.path_hints import path_hints
 from yolobg.dataset.ultralytics_settings import datasets_dirs
@@ -205,6 +206,7 @@ def parse_data_yaml(raw: object, *, file: Path, cwd: Path | None = None, warning
         said += path_hints(data, root, file=file, cwd=here)
     _look_at_val(splits.get("val", ()), file, said)
     names = _parse_names(data, file)
+    said += doubled_names(names, file)
     if names[0].startswith("n0"):
         said.append(
             f"{file}: names look like ImageNet codes; Ultralytics shows its own names for them, yolobg keeps these"
