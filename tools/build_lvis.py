@@ -42,11 +42,19 @@ SHORTEST = 3
 OFTEN = 4
 """A sense that is so many times as common as all other visible ones together is what a word means."""
 
+TOOLS = Path(__file__).resolve().parent
+DOUBTED = TOOLS / "doubted_words.tsv"
+OPEN_IMAGES = TOOLS / "openimages_synsets.tsv"
+
+# Names of COCO's categories that are as good for another thing, with Open Images' classes for that; LVIS has none.
+TWO_KINDS = {"mouse": ("/m/04rmv",), "keyboard": ("/m/057cc",)}
+
 HEADER = """\
 # LVIS v1's classes (CC BY 4.0, LVIS_NOTICE.txt) in WordNet 3.0 (WORDNET_NOTICE.txt); made by tools/build_lvis.py.
 # C: synset, the COCO categories that it belongs to, the COCO category that is the very same thing. Then synsets
 # (counted from 0 in the order of C) with the phrases (; between) that they stand to: = what a phrase surely is,
-# ~ what it may be, < what lies below its meaning, > what lies above it.
+# ~ what it may be, < what lies below its meaning, > what lies above it, ! what it may be besides a category of COCO;
+# nothing before the phrase: what that is the table does not have.
 """
 
 
@@ -54,7 +62,7 @@ class Table:
     """Which LVIS synsets a phrase is, may be, stands above and lies below."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, dict[str, set[str]]] = {kind: defaultdict(set) for kind in "=~<>"}
+        self.kinds: dict[str, dict[str, set[str]]] = {kind: defaultdict(set) for kind in "=~<>!"}
 
     def add(self, kind: str, phrase: str, *synsets: str) -> None:
         """Enter synsets that stand so to a phrase."""
@@ -144,8 +152,58 @@ def build(
     if with_names:
         under = {name: below[synset] for name, synset in ids.items()}
         add_names(table, categories, {**all_below({}, parents, wordnet), **under}, parents)
-    drop_doubted(table, categories)
+    drop_doubted(table, categories, Kinds(wordnet, ids))
+    for phrase, others in TWO_KINDS.items():
+        table.kinds["!"][phrase] = {category["synset"] for category in categories} & set(others)
     return table
+
+
+class Kinds:
+    """The senses of words that are classes of LVIS or of Open Images.
+
+    Args:
+        wordnet: WordNet.
+        ids: The classes of the table, as `synset_ids` gives them.
+    """
+
+    def __init__(self, wordnet: WordNet, ids: Mapping[str, str]) -> None:
+        self._wordnet, self._ids = wordnet, ids
+        listed = [row[1] for row in read_rows("lvis.tsv") if row[0] == "C"]
+        rows = OPEN_IMAGES.read_text(encoding="utf-8").splitlines()
+        listed += [row.split("\t")[2].rstrip("?") for row in rows if not row.startswith("#")]
+        self._classes = {*synset_ids([{"synset": one} for one in listed], wordnet).values(), *ids.values()}
+
+    def others(self, phrase: str, classes: Iterable[str]) -> set[str]:
+        """The classes that a phrase names besides these and those above and below them, as ids of WordNet."""
+        mine = {self._ids[name] for name in classes if name in self._ids}
+        higher = {one for synset in mine for one in above(synset, self._wordnet)}
+        found = {*self._wordnet.senses.get(phrase.replace(" ", "_"), ())} & self._classes - mine - higher
+        return {one for one in found if not above(one, self._wordnet) & mine}
+
+
+def ambiguous(wordnet: WordNet, tables: Iterable[Sequence[dict[str, Any]]]) -> dict[str, list[list[str]]]:
+    """Each name of a class that stands for several things, each of which is a class, and these by thing."""
+    words, classes = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for categories in tables:
+        ids = synset_ids(categories, wordnet)
+        for category in categories:
+            thing = ids.get(category["synset"], category["synset"])
+            classes[thing].add(category["synset"])
+            for phrase in own_names(category):
+                words[phrase].add(thing)
+    for phrase, things in words.items():
+        things.update(classes.keys() & wordnet.senses.get(phrase.replace(" ", "_"), ()))
+    return {
+        phrase: sorted(sorted(classes[thing]) for thing in things)
+        for phrase, things in sorted(words.items())
+        if len(things) > 1
+    }
+
+
+def doubted_words() -> set[str]:
+    """The words of the hand list that stand for another thing than a class."""
+    lines = DOUBTED.read_text(encoding="utf-8").splitlines()
+    return {line.partition("\t")[0] for line in lines if not line.startswith("#")}
 
 
 def all_below(ids: Mapping[str, str], parents: Mapping[str, Collection[str]], wordnet: WordNet) -> dict[str, set[str]]:
@@ -194,18 +252,19 @@ def add_names(
             table.add(">", phrase, *parents.get(category["synset"], ()))
 
 
-def drop_doubted(table: Table, categories: Iterable[dict[str, Any]]) -> None:
+def drop_doubted(table: Table, categories: Iterable[dict[str, Any]], kinds: Kinds) -> None:
     """Take what is doubted out of what is sure: words that the list decides, or that mean two things or classes.
 
-    A word stands for another class by another sense (`crab`), or as the last word of its name (`collar`: `dog_collar`).
+    A word stands for another class by another sense (`crab`), also where that is a class of the other table (`torch`),
+    or as the last word of its name (`collar`: `dog_collar`); or for a thing that is no class at all (`nut`).
     """
-    doubted = set(hand_list("sense"))
+    doubted = {*hand_list("sense"), *doubted_words()}
     for row in read_rows("context.tsv"):
         doubted.update(key(word) for word in row[0].split(";"))
     last = last_words(categories)
     for phrase, synsets in list(table.kinds["="].items()):
         others = table.kinds["~"].get(phrase, set()) | last[phrase] - table.kinds["<"].get(phrase, set())
-        if phrase in doubted or len(synsets) > 1 or others - synsets:
+        if phrase in doubted or len(synsets) > 1 or others - synsets or kinds.others(phrase, synsets):
             table.add("~", phrase, *synsets)
             del table.kinds["="][phrase]
 
@@ -241,7 +300,7 @@ def render(table: Table, categories: Sequence[dict[str, Any]], same: dict[str, A
 def phrase_lines(table: Table, order: Sequence[str]) -> list[str]:
     """The rows of the phrases; classes by their place in `order`."""
     numbers, lines = {name: place for place, name in enumerate(order)}, list[str]()
-    for kind in "=~<>":
+    for kind in "=~<>!":
         rows: dict[str, list[str]] = defaultdict(list)
         for phrase, names in table.kinds[kind].items():
             rows[",".join(map(str, sorted(numbers[name] for name in names)))].append(phrase)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from yolobg.matching.answers import EXCLUDES
 from yolobg.matching.dictionaries import forms
-from yolobg.matching.lexicon.class_tables import ABOVE, BELOW, MAYBE, SURE, ClassTable
+from yolobg.matching.lexicon.class_tables import ABOVE, BELOW, BESIDES, MAYBE, SURE, ClassTable
 from yolobg.matching.list_context import context_of
 from yolobg.matching.words import clean, key, singulars, words
 from yolobg.model import ClassMatch, Exclusion
@@ -72,6 +72,11 @@ def _verifying(match: ClassMatch, table: ClassTable) -> frozenset[str]:
         return frozenset()
     # `mouse` is COCO's computer mouse and Open Images' animal: an image must be free of both.
     named = {table.names[form] for form in _spelled(match.name) if form in table.names}
+    for form in _spelled(match.name):
+        if form in table.phrases[BESIDES]:
+            if not table.of(BESIDES, form):
+                return frozenset()
+            named.update(table.of(BESIDES, form))
     return own | {table.same[part] for part in parts} | named
 
 

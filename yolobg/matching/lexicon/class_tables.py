@@ -13,7 +13,7 @@ from yolobg.matching.lexicon import read_rows
 
 __all__ = ["ClassTable", "OpenImagesClass", "lvis", "open_images", "open_images_classes"]
 
-SURE, MAYBE, BELOW, ABOVE = "=", "~", "<", ">"
+SURE, MAYBE, BELOW, ABOVE, BESIDES = "=", "~", "<", ">", "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class ClassTable:
         coco: Class to the categories of COCO that it belongs to.
         same: Category of COCO to the class that is the very same thing.
         names: A class's name to the class, where names are plain words (LVIS' have their meaning in brackets).
-        phrases: Kind (`SURE`, `MAYBE`, `BELOW`, `ABOVE`) to phrase to classes: what the phrase surely is; what it may
-            be; what lies below it; what lies above it.
+        phrases: Kind (`SURE`, `MAYBE`, `BELOW`, `ABOVE`, `BESIDES`) to phrase to classes: what the phrase surely is;
+            what it may be; what lies below it; what lies above it; what the name of a category of COCO stands for
+            besides that (none: for something that the table lacks).
     """
 
     coco: dict[str, frozenset[str]]
@@ -70,7 +71,7 @@ def _read(name: str) -> ClassTable:
     coco: dict[str, frozenset[str]] = {}
     same: dict[str, str] = {}
     names: dict[str, str] = {}
-    phrases: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in (SURE, MAYBE, BELOW, ABOVE)}
+    phrases: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in (SURE, MAYBE, BELOW, ABOVE, BESIDES)}
     order: list[str] = []
     for kind, *cells in read_rows(name):
         if kind == "C":
@@ -82,6 +83,6 @@ def _read(name: str) -> ClassTable:
             if name:
                 names[name.lower()] = number
         else:
-            classes = tuple(order[int(place)] for place in cells[0].split(","))
+            classes = tuple(order[int(place)] for place in cells[0].split(",") if place)
             phrases[kind].update(dict.fromkeys(cells[1].split(";"), classes))
     return ClassTable(coco, same, names, phrases)
