@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -18,6 +18,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROGRESS = "progress"
+
+# What says that other annotations are fetched, or that COCO's are needed.
+_NOT_FAST = frozenset({"annotations", "evidence", "fast", "license", "source"})
 
 # What our own code calls within a public function has no bar of its own, and its errors may become part of others.
 _inside: ContextVar[bool] = ContextVar("yolobg_inside", default=False)
@@ -47,7 +50,7 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
         try:
             if not has_progress or PROGRESS in kwargs:
                 return function(*args, **kwargs)
-            with notebook_bar(function.__qualname__) as bar:
+            with notebook_bar(function.__qualname__, _notes(signature, kwargs)) as bar:
                 if bar is not None:
                     kwargs[PROGRESS] = bar
                 return function(*args, **kwargs)
@@ -60,3 +63,10 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
     parameters = [p.replace(default=_Shown()) if p.name == PROGRESS else p for p in signature.parameters.values()]
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions have any
     return called
+
+
+def _notes(signature: inspect.Signature, given: Mapping[str, object]) -> dict[str, str]:
+    """What to say beside the bar while COCO's annotations are fetched, if the call could do without them."""
+    if "fast" not in signature.parameters or given.keys() & _NOT_FAST:
+        return {}
+    return {"annotations": "once; fast=True starts without them"}

@@ -22,6 +22,7 @@ from pages import Seen
 from reviewing import add_backgrounds, make_sample, source_of
 
 import yolobg
+from yolobg.calls import public
 from yolobg.notebook import bar as bar_module
 from yolobg.notebook.bar import notebook_bar
 from yolobg.notebook.kernel import find_place
@@ -145,6 +146,21 @@ def test_bar__is_as_long_as_the_share_that_is_done(frontend: Frontend, monkeypat
         bar("scan", 30, 12)
         (data,) = frontend.shown.values()
         assert "width:100.0%" in data["text/html"], "never beyond its end"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, True), ({"count": 3}, True), ({"source": "openimages"}, False), ({"fast": True}, False)],
+)
+def test_bar__says_while_cocos_annotations_are_fetched_that_it_goes_without(
+    frontend: Frontend, given: dict[str, Any], said: bool
+) -> None:
+    def work(*, progress: Callable[[str, int, int | None], None], fast: bool = False, **_options: Any) -> str:
+        assert fast in (True, False)
+        progress("annotations", 2_000_000, 165_000_000)
+        return frontend.text
+
+    assert ("fast=True starts without them" in public(work)(**given)) == said
 
 
 def test_bar__is_not_drawn_at_every_step(frontend: Frontend) -> None:

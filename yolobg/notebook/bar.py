@@ -6,7 +6,7 @@ import contextlib
 import contextvars
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -20,7 +20,7 @@ DELAY_S = 0.3
 """What ends sooner shows nothing."""
 
 EVERY_S = 0.2
-"""At least so long between two drawings: each is a message to the browser, and part of the notebook's history."""
+"""So long between two drawings of a stage: each is a message to the browser."""
 
 MOST_STAGES = 8
 
@@ -30,7 +30,7 @@ _FILL = "display:block;height:100%;background:#159a84;width:"
 
 
 @contextlib.contextmanager
-def notebook_bar(name: str, notes: dict[str, str] | None = None) -> Iterator[Progress | None]:
+def notebook_bar(name: str, notes: Mapping[str, str] | None = None) -> Iterator[Progress | None]:
     """Yield what draws the progress of a call below the cell that runs; None outside of a notebook.
 
     Whatever ends the call, an error or the kernel's interrupt included, a plain line takes the bar's place.
@@ -72,7 +72,7 @@ class _Stage:
 class _Bar:
     """What is told of the stages, and the drawing of it; told by one thread at a time, drawn by any."""
 
-    def __init__(self, name: str, place: Place, notes: dict[str, str]) -> None:
+    def __init__(self, name: str, place: Place, notes: Mapping[str, str]) -> None:
         self._name = name
         self._place = place
         self._notes = notes
@@ -86,10 +86,12 @@ class _Bar:
     def __call__(self, stage: str, done: int, total: int | None, /) -> None:
         now = time.monotonic()
         with self._lock:
+            # A new stage is shown at once: it may tell nothing more for a while.
+            new = stage not in self._stages
             known = self._stages.setdefault(stage, _Stage(now, done, done, total))
             known.done, known.total = done, total
             self._now = stage
-            if now - self._began >= DELAY_S and now - self._drawn >= EVERY_S:
+            if now - self._began >= DELAY_S and (new or now - self._drawn >= EVERY_S):
                 self._draw(now)
 
     def draw(self) -> None:
