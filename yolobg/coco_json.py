@@ -14,12 +14,14 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from yolobg.errors import DatasetError
+from yolobg.wording import counted
 
 __all__ = [
     "ID_BITS",
     "address_name",
     "decode_loosely",
     "has_text_ids",
+    "hashed",
     "is_absolute",
     "number_ids",
     "shared_parts",
@@ -72,8 +74,11 @@ def has_text_ids(said: str) -> bool:
 
 def text_number(text: str) -> int:
     """The number that a text stands for: the one that it writes, or else one made of it, the same in every run."""
-    if _WHOLE.fullmatch(text):
-        return int(text)
+    return int(text) if _WHOLE.fullmatch(text) else hashed(text)
+
+
+def hashed(text: str) -> int:
+    """A number made of a text, the same in every run."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> (64 - ID_BITS)
 
 
@@ -134,9 +139,8 @@ def unlisted(lost: Sequence[tuple[int, Any]], key: str, listed: str) -> str:
     """
     place, value = lost[0]
     what = "image" if key == "image_id" else "category"
-    many = len({str(one) for _, one in lost})
-    count = f"{len(lost):,} annotation{'s' if len(lost) > 1 else ''} of {many:,} such {what}{'s' if many > 1 else ''}"
-    said = f"annotations[{place}].{key}: {value!r} is not in {listed} ({count.replace('categorys', 'categories')})"
+    many = counted(len({str(one) for _, one in lost}), f"such {what}")
+    said = f"annotations[{place}].{key}: {value!r} is not in {listed} ({counted(len(lost), 'annotation')} of {many})"
     if key != "image_id":
         return said
     return (

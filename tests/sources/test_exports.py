@@ -18,8 +18,6 @@ from yolobg.coco_json import shared_parts, text_number
 from yolobg.errors import AnnotationsError, DatasetError, DownloadError, PoolError, YolobgError
 
 ROW = "0 0.5 0.5 0.2 0.2\n"
-NOT_COCO = "not a COCO instances file|not valid JSON"
-STOPS = "not understood"
 
 # What each command says: `read`, or words of its refusal. Where it is read, the picture of the dog is left out.
 ANSWERS: dict[str, tuple[str, str, str]] = {
@@ -35,19 +33,19 @@ ANSWERS: dict[str, tuple[str, str, str]] = {
     "COCO with two pictures of one name": ("some", "some", "its image is missing"),
     "COCO under any name": ("read", "read", "read"),
     "Label Studio, COCO": ("read", "read", "read"),
-    "Label Studio, JSON": (STOPS, NOT_COCO, "which format"),
+    "Label Studio, JSON": ("read", "this is Label Studio's own JSON", "is Label Studio's own JSON"),
     "FiftyOne, COCO": ("read", "read", "read"),
-    "FiftyOne, its own": (STOPS, NOT_COCO, "which format"),
-    "CVAT for images": (STOPS, NOT_COCO, "which format"),
+    "FiftyOne, its own": ("read", "this is FiftyOne's own format", "is FiftyOne's own format"),
+    "CVAT for images": ("read", "this is CVAT's XML", "is CVAT's XML"),
     "CVAT, COCO": ("read", "read", "read"),
     "CVAT, YOLO": ("read", "", "read"),
     "Roboflow, COCO": ("read", "some", "read"),
     "Roboflow, YOLO": ("read", "", "read"),
-    "LabelMe": (STOPS, NOT_COCO, "which format"),
-    "labelImg": (STOPS, NOT_COCO, "which format"),
-    "Open Images": (STOPS, NOT_COCO, "which format"),
-    "a table of any kind": (STOPS, NOT_COCO, "which format"),
-    "MATLAB": (STOPS, NOT_COCO, "which format"),
+    "LabelMe": ("read", "this is a JSON file of LabelMe", "is a JSON file of LabelMe"),
+    "labelImg": ("read", "this is an XML file of labelImg", "is an XML file of labelImg"),
+    "Open Images": ("says of a few classes only", "this is a list of Open Images", "is a list of Open Images"),
+    "a table of any kind": ("not understood", "this is a table", "which format"),
+    "MATLAB": ("not understood", "this is a MATLAB file", "which format"),
 }
 
 

@@ -21,7 +21,8 @@ import yolobg
 from yolobg.errors import AnnotationsError, PoolError, UsageError, YolobgError
 from yolobg.formats.convert import convert
 from yolobg.model import IMAGE_SUFFIXES
-from yolobg.sources.own_folder import _number, read_pool
+from yolobg.sources.folder_list import image_number
+from yolobg.sources.own_folder import read_pool
 
 
 @pytest.fixture
@@ -174,8 +175,8 @@ def test_read_pool__writes_only_when_something_changed(bare: Path, tmp_path: Pat
 
 @given(st.text(min_size=1, max_size=60))
 def test_number__is_stable_and_small_enough_for_any_database(name: str) -> None:
-    assert 0 <= _number(name) < 2**48
-    assert _number(name) == _number(name)
+    assert 0 <= image_number(name) < 2**48
+    assert image_number(name) == image_number(name)
 
 
 def annotated(root: Path, names: str, rows: dict[str, str], *, yaml: str = "data.yaml") -> Path:

@@ -206,21 +206,8 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     ),
     "Supervisely": beside(".jpg.json", lambda *_: '{"objects": [{"classTitle": "dog"}]}', "ds/ann"),
     "labels one folder up": yolo_in("images/train", "labels"),
-    "VOC without lists": beside(".xml", label_img, "Annotations"),
-    "LabelMe": beside(".json", labelme),
-    "LabelMe in a folder": beside(".json", labelme, "json"),
-    "labelImg": beside(".xml", label_img),
-    "labelImg in a folder": beside(".xml", label_img, "annotations"),
     "json after the image's suffix": beside(".jpg.json", lambda *_: '{"animal": "dog"}'),
-    "CVAT": one("tasks.xml", cvat, "images"),
     "dlib": one("x.xml", "<dataset><images><image file='s00.jpg'><box top='1'/></image></images></dataset>"),
-    "FiftyOne's own": one(
-        "samples.json",
-        lambda names: json.dumps(
-            {"samples": [{"filepath": f"data/{names[0]}.jpg", "ground_truth": {"detections": [{"label": "dog"}]}}]}
-        ),
-        "data",
-    ),
     "VIA": one(
         "via_region_data.json",
         lambda names: json.dumps(
@@ -258,9 +245,6 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     ),
     "Roboflow, classes": one("_classes.csv", table("filename, dog, cat", "{}.jpg, 1, 0")),
     "RetinaNet": one("train.csv", table("s07.jpg,,,,,", "{}.jpg,1,1,9,9,dog")),
-    "Open Images": one(
-        "train-annotations-bbox.csv", table("ImageID,Source,LabelName,Confidence,XMin", "{},x,/m/0bt9lr,1,0.1")
-    ),
     "semicolons": one("x.csv", table("name,breed", "{}.jpg,poodle", ";")),
     "tabs": one("x.tsv", table("image,breed", "{},poodle", "\t")),
     "a table in gb2312": one("x.csv", lambda names: f"文件,类别\n{names[0]}.jpg,狗\n".encode("gb2312")),
@@ -290,6 +274,39 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     "masks in a folder of any name": masks("x/{}.png", "RGB"),
     "Carvana": one("train_masks/s00_mask.gif", b"GIF89a" + bytes(40)),
 }
+
+
+OF_TOOLS: dict[str, Maker] = {
+    "VOC without lists": beside(".xml", label_img, "Annotations"),
+    "LabelMe": beside(".json", labelme),
+    "LabelMe in a folder": beside(".json", labelme, "json"),
+    "labelImg": beside(".xml", label_img),
+    "labelImg in a folder": beside(".xml", label_img, "annotations"),
+    "CVAT": one("tasks.xml", cvat, "images"),
+    "FiftyOne's own": one(
+        "samples.json",
+        lambda names: json.dumps(
+            {"samples": [{"filepath": f"data/{names[0]}.jpg", "ground_truth": {"detections": [{"label": "dog"}]}}]}
+        ),
+        "data",
+    ),
+    "Open Images": one(
+        "train-annotations-bbox.csv", table("ImageID,Source,LabelName,Confidence,XMin", "{},x,/m/0bt9lr,1,0.1")
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_TOOLS)
+def test_plan__what_tools_have_written_rules_out_what_it_names(dataset: Path, tmp_path: Path, kind: str) -> None:
+    """Also where the user says that the images without a record show nothing."""
+    pool = tmp_path / "pool"
+    OF_TOOLS[kind](pool)
+    dogs = 1 if kind == "FiftyOne's own" else DOGS
+    wish = {"source": str(pool), "unlabelled": True}
+    with pytest.raises(PoolError, match=f"{dogs} with an excluded class"):
+        yolobg.plan(dataset, count=N - dogs + 1, **wish)  # type: ignore[arg-type]
+    report = yolobg.augment(dataset, count=N - dogs, **wish)  # type: ignore[arg-type]
+    assert {Path(added.url).stem for added in report.added} == {f"s{n:02d}" for n in range(dogs, N)}
 
 
 @pytest.mark.parametrize("kind", NOT_UNDERSTOOD)
@@ -606,7 +623,7 @@ def test_unlabelled__is_for_a_folder_only(dataset: Path, options: dict[str, obje
 def test_unlabelled__is_recorded_with_the_folder_and_asked_again(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    NOT_UNDERSTOOD["LabelMe"](tmp_path / "pool")
+    NOT_UNDERSTOOD["json after the image's suffix"](tmp_path / "pool")
     monkeypatch.chdir(tmp_path)
     report = yolobg.augment(dataset, source="pool", count=2, unlabelled=True)
     (run,) = read_manifest(dataset).runs
@@ -649,7 +666,7 @@ def test_plan__what_datumaro_reads_needs_no_word(dataset: Path, tmp_path: Path) 
 
 
 def test_review__replaces_a_rejected_image_from_the_same_folder(dataset: Path, tmp_path: Path) -> None:
-    NOT_UNDERSTOOD["LabelMe"](tmp_path / "pool")
+    NOT_UNDERSTOOD["json after the image's suffix"](tmp_path / "pool")
     first = yolobg.augment(dataset, source=str(tmp_path / "pool"), count=3, unlabelled=True)
     session = Session(dataset)
     number = next(item.number for item in session.items.values() if item.card.image == first.added[0].image)

@@ -8,6 +8,7 @@ not in it.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,10 +17,14 @@ from typing import Literal
 
 from yolobg.dataset.data_yaml import find_data_yaml, is_dataset_yaml
 from yolobg.errors import DatasetError, UsageError, YolobgError
+from yolobg.export_kinds import HEAD_BYTES, MATLAB, TABLE, ExportKind, kind_of_export
+from yolobg.files import open_ordinary
 from yolobg.formats.coco_read import COCO_NAMES, coco_below, find_coco
 
 __all__ = ["OWN", "Format", "all_formats", "detect_format", "detect_own", "find_dataset_yaml", "get_format"]
 
+_RECORDS = (".json", ".xml", ".csv", ".mat")
+_LOOKED_AT = 1000
 _YOLO_SPLITS = ("train", "val", "test")
 
 
@@ -118,10 +123,34 @@ def detect_format(source: Path) -> Format:
     if name is None:
         if source.is_dir() and (below := coco_below(source)):
             raise DatasetError(f"{source}: {below}")
+        if told := _told_by_a_tool(source):
+            raise DatasetError(f"{source}: {told}")
         raise DatasetError(
             f"{source}: cannot tell which format this is; name it with --from, one of {', '.join(all_formats())}"
         )
     return all_formats()[name]
+
+
+def _told_by_a_tool(source: Path) -> str:
+    """What to say of a file, or a folder with a file, of an annotation tool; empty where there is none."""
+    if source.is_file():
+        files = [source]
+    else:
+        files = list(filter(Path.is_file, itertools.islice(sorted(source.glob("*.*")), _LOOKED_AT)))
+    for file in files:
+        kind = _kind_of(file) if file.suffix.lower() in _RECORDS else None
+        # Any folder may have a table.
+        if kind is not None and (kind not in (TABLE, MATLAB) or files == [source]):
+            return f"{file.name} is {kind.name}, which convert does not read: {kind.to_convert}"
+    return ""
+
+
+def _kind_of(file: Path) -> ExportKind | None:
+    try:
+        with open_ordinary(str(file), 1 << 62) as handle:
+            return kind_of_export(handle.read(HEAD_BYTES))
+    except OSError:
+        return None
 
 
 def _detect_folder(folder: Path) -> str | None:

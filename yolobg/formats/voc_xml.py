@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 
-__all__ = ["LARGEST_XML_BYTES", "Annotation", "VocObject", "read_annotation"]
+__all__ = ["LARGEST_XML_BYTES", "Annotation", "VocObject", "parse_xml", "read_annotation"]
 
 LARGEST_XML_BYTES = 16 << 20
 """The largest annotation file read. One with 10,000 objects takes some 4 MB."""
@@ -72,14 +72,29 @@ def read_annotation(xml: Path) -> Annotation:
     Raises:
         DatasetError: It cannot be read, is too large, is no XML, declares entities, or its encoding is not known.
     """
+    builder = _Builder()
+    parse_xml(xml, builder, largest=LARGEST_XML_BYTES)
+    return builder.read
+
+
+def parse_xml(xml: Path, builder: object, *, largest: int) -> None:
+    """Have a file parsed in one go.
+
+    Args:
+        xml: The file.
+        builder: A target for `ElementTree.XMLParser`.
+        largest: The most bytes that are read.
+
+    Raises:
+        DatasetError: As `read_annotation`.
+    """
     try:
-        content = read_ordinary(xml, LARGEST_XML_BYTES)
+        content = read_ordinary(xml, largest)
     except OSError as error:
         raise DatasetError(f"{xml}: cannot be read: {error.strerror or error}") from error
     text = _as_utf8(xml, content)
     if b"<!ENTITY" in text:
         raise DatasetError(f"{xml}: declares entities, which can expand without limit; replace them with their text")
-    builder = _Builder()
     # S314: what is dangerous in XML are entities, and there are none.
     parser = ElementTree.XMLParser(target=builder, encoding="utf-8")  # noqa: S314
     try:
@@ -87,7 +102,6 @@ def read_annotation(xml: Path) -> Annotation:
         parser.close()
     except ElementTree.ParseError as error:
         raise DatasetError(f"{xml}: cannot be read: {error}") from error
-    return builder.read
 
 
 def _as_utf8(xml: Path, content: bytes) -> bytes:

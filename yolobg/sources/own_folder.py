@@ -13,19 +13,19 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from yolobg.dataset.folder_listing import Folders, Walk
 from yolobg.dataset.label_reader import LARGEST_LABEL_BYTES
-from yolobg.dataset.layout import coco_id, label_path
+from yolobg.dataset.layout import label_path
 from yolobg.errors import AnnotationsError, DatasetError, UsageError
 from yolobg.files import is_text, read_ordinary
 from yolobg.formats.coco_read import CocoContents
 from yolobg.formats.contents import Contents, stem_of
 from yolobg.formats.convert import open_contents
 from yolobg.formats.registry import all_formats, detect_own
+from yolobg.formats.tool_folder import ToolContents
 from yolobg.formats.unread import Stray, Unread, find_unread
 from yolobg.formats.voc import VocContents
 from yolobg.formats.yolo_read import YoloContents
@@ -33,7 +33,9 @@ from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import opaque as says_nothing
 from yolobg.matching.words import clean
 from yolobg.sources.cache_folder import keep_list
+from yolobg.sources.folder_list import folder_list
 from yolobg.sources.lost_images import say_lost
+from yolobg.sources.tool_source import read_tool_records, say_untold, shown_in
 from yolobg.sources.unreadable import WAY_ON, stop_at_unreadable
 from yolobg.wording import counted
 
@@ -111,8 +113,9 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
     if odd:
         found = [entry for entry in read.found if is_text(os.path.relpath(entry.image, home))]
         read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
+    shown = [(entry.image, entry.class_ids) for entry in read.found]
     file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
-    keep_list(file, msgspec.json.encode(_content(read.names, read.found, home)))
+    keep_list(file, msgspec.json.encode(folder_list(read.names, shown, home)))
     return Pool(file, home, read.plain, read.warnings, read.unclear, read.silent)
 
 
@@ -121,6 +124,8 @@ def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
     if own is not None and (read := _by_format(folder, own, walk, unlabelled=unlabelled)) is not None:
         return read
     found = list(_bare(walk))
+    if own is None and (told := _by_tools(folder, walk, found, unlabelled=unlabelled)) is not None:
+        return told
     silent, held = [e.image for e in found if not e.class_ids], [e.image for e in found if e.class_ids]
     unread = _unread(folder, walk, silent, _labels_of(walk.images), settled=held)
     if unread.strays and (bridged := _bridged(folder)) is not None:
@@ -152,6 +157,19 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
     if not read.found:
         why = f"its records name no image that is in it, but there are {len(walk.images):,}"
     raise AnnotationsError(f"--source {folder}: {why}{f': {lost}' if lost else ''}. {WAY_ON}")
+
+
+def _by_tools(folder: Path, walk: Walk, bare: list[_Found], *, unlabelled: bool) -> _Read | None:
+    """The folder as annotation tools leave it; a label beside an image counts as something without a name."""
+    contents = read_tool_records(folder, walk)
+    if contents is None:
+        return None
+    warnings = () if unlabelled else say_untold(folder, contents, len(bare))
+    names, shown = shown_in(contents, ((e.image, bool(e.class_ids)) for e in bare), unlabelled=unlabelled)
+    contents, found = replace(contents, names=names), [_Found(image, ids) for image, ids in shown]
+    lost = say_lost(folder, contents, contents.lost)
+    read = _annotated(folder, walk, contents, found, lost, unlabelled=unlabelled)
+    return replace(read, warnings=read.warnings + warnings)
 
 
 def _own_format(folder: Path) -> tuple[str | None, str]:
@@ -194,11 +212,18 @@ def _annotated(
 
 def _has_blank_labels(contents: Contents) -> bool:
     """Whether a file of its own says of an image that it shows nothing, in a dataset without one object."""
+    if isinstance(contents, ToolContents):
+        return bool(contents.told)
     return not isinstance(contents, CocoContents) and bool(_stated(contents))
 
 
 def _stated(contents: Contents) -> set[str]:
-    """The images about which the records say something, be it that there is nothing in them."""
+    """The images about which the records say something, be it that there is nothing in them.
+
+    Of those that tools have written, none may be beside one that was not understood: they are read file by file.
+    """
+    if isinstance(contents, ToolContents):
+        return set()
     if isinstance(contents, YoloContents):
         # Of blank labels it says that they are not there.
         return {e.image for e in contents.listed if e.has_label or os.path.isfile(e.label)}  # noqa: PTH113
@@ -212,6 +237,8 @@ def _read_files(folder: Path, contents: Contents) -> set[str]:
     """Files with records that were read, besides labels."""
     if isinstance(contents, CocoContents):
         return {str(part.file.resolve()) for part in contents.parts}
+    if isinstance(contents, ToolContents):
+        return set(contents.files)
     if isinstance(contents, VocContents):
         return {str(file.resolve()) for file in (folder / "Annotations").rglob("*.xml")}
     return set()
@@ -368,26 +395,3 @@ def _home(folder: Path, images: list[str]) -> Path:
         return Path(os.path.commonpath([os.path.dirname(image) for image in images]))  # noqa: PTH120
     except ValueError as error:
         raise DatasetError(f"--source {folder}: its images lie on several drives; move them to one") from error
-
-
-def _content(names: dict[int, str], found: list[_Found], home: Path) -> dict[str, Any]:
-    images, annotations, taken = [], [], set[int]()
-    for entry in found:
-        name = Path(entry.image).relative_to(home).as_posix()
-        number = _number(name)
-        while number in taken:
-            number += 1
-        taken.add(number)
-        # No sizes: to ask every file for its header would cost more than all the rest; chosen images are verified.
-        images.append({"id": number, "file_name": name})
-        annotations += [{"image_id": number, "category_id": class_id + 1} for class_id in sorted(entry.class_ids)]
-    categories = [{"id": class_id + 1, "name": name} for class_id, name in names.items()]
-    return {"images": images, "annotations": annotations, "categories": categories}
-
-
-def _number(name: str) -> int:
-    """A number that an image keeps from run to run: COCO's own, where the name tells it, else one made of the name."""
-    known = coco_id(stem_of(name).rpartition("/")[2])
-    if known is not None:
-        return known
-    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> (64 - _ID_BITS)

@@ -11,6 +11,16 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from export_data import (
+    BOX_HEAD,
+    cvat_box,
+    cvat_xml,
+    fiftyone_sample,
+    label_img_xml,
+    label_studio_task,
+    labelme_json,
+)
+
 __all__ = ["SEEDS", "make_zip"]
 
 INSTANCES: dict[str, Any] = {
@@ -284,6 +294,14 @@ def _all() -> dict[str, list[bytes]]:
             b"<object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>3.5</xmax><ymax>4</ymax></bndbox></object></annotation>",
             b"a\nb -1\n",
             b"# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:1,0,128::\n",
+        ],
+        "tools": [
+            labelme_json("a.jpg", "dog").encode(),
+            _text({"samples": [fiftyone_sample("a.jpg", "dog")]}),
+            _text([label_studio_task(1, "/data/upload/1/0a1b2c3d-a.jpg", "dog")]),
+            label_img_xml("a.jpg", "dog").encode(),
+            cvat_xml([("a.jpg", cvat_box("dog"))]).encode(),
+            f"{BOX_HEAD}\na,xclick,/m/0bt9lr,1,0,1,0,1,0,0,0,0,0\n".encode(),
         ],
     }
 

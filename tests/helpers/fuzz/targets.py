@@ -33,6 +33,7 @@ from yolobg.formats.coco_read import read_coco
 from yolobg.formats.contents import Meta
 from yolobg.formats.convert import convert
 from yolobg.formats.packed_rows import pack
+from yolobg.formats.tool_folder import read_tools
 from yolobg.formats.voc import read_voc
 from yolobg.formats.yolo_plain import read_darknet, read_plain
 from yolobg.formats.yolo_read import Listed, YoloContents
@@ -374,6 +375,17 @@ def _only_ours(target: Target) -> Target:
     return one
 
 
+def _tools(data: bytes) -> None:
+    root = place_of("tools")
+    images = [str(root / "a.jpg"), str(root / "sub" / "a.jpg")]
+    for suffix, known in ((".json", images[:1]), (".xml", images), (".csv", [])):
+        file = root / f"x{suffix}"
+        file.write_bytes(data)
+        with _ours_only():
+            read = read_tools(known, [str(file)], str(root), {"/m/0bt9lr": "Dog"})
+            assert read is None or {item.image for item in read.items()} <= {*known, None}
+
+
 TARGETS: dict[str, Target] = {
     "data_yaml": _only_ours(_data_yaml),
     "label": _only_ours(_label),
@@ -387,4 +399,5 @@ TARGETS: dict[str, Target] = {
     "records": _only_ours(_records),
     "settings": _only_ours(_settings),
     "voc": _only_ours(_voc),
+    "tools": _only_ours(_tools),
 }

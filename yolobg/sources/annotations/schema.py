@@ -17,6 +17,7 @@ import msgspec
 
 from yolobg.coco_json import decode_loosely, has_text_ids, number_ids
 from yolobg.errors import AnnotationsError, DatasetError
+from yolobg.export_kinds import HEAD_BYTES, kind_of_export
 from yolobg.files import map_file
 
 __all__ = [
@@ -171,6 +172,9 @@ def _explain(buffer: memoryview, kind: type[object], source: str, error: Excepti
     wanted = "instances" if has_objects else "captions"
     if len(buffer) == 0:
         return f"{source}: the file is empty; expected a COCO {wanted} file"
+    found = kind_of_export(bytes(buffer[:HEAD_BYTES]))
+    if found is not None:
+        return f"{source}: this is {found.name}, and a COCO {wanted} file is expected; {found.way}"
     if isinstance(error, msgspec.ValidationError):
         if has_objects and _holds_captions(buffer):
             return f"{source}: this is a captions file; expected the instances file (instances_….json) beside it"
