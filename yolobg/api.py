@@ -15,13 +15,12 @@ from yolobg.calls import public
 from yolobg.changes.derived_files import drop_folders
 from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
-from yolobg.changes.records import Manifest
+from yolobg.changes.proposals import propose as propose_staged
+from yolobg.changes.proposals import waiting_words
 from yolobg.changes.removal import plan_removal, take_back
-from yolobg.dataset.channels import why_not_rgb
-from yolobg.dataset.dataset import Dataset, open_dataset
-from yolobg.dataset.destination import Destination, choose_destination
+from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.inventory import scan_split
-from yolobg.errors import DatasetError, UsageError, YolobgError
+from yolobg.errors import UsageError, YolobgError
 from yolobg.flow.candidates import judge, source_of
 from yolobg.flow.offline import uncounted, without_lists
 from yolobg.flow.option_texts import describe_options
@@ -29,14 +28,14 @@ from yolobg.flow.option_values import settle_names
 from yolobg.flow.options import CAPTIONS, SourceOptions, request_from
 from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
+from yolobg.flow.split_states import destination_of, info_of, states_of
 from yolobg.flow.stale import find_stale, stale_warnings
 from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories
 from yolobg.mining.bring import bring_of
-from yolobg.model import DataYaml, Inventory, Progress, no_progress
+from yolobg.model import Progress, no_progress
 from yolobg.results import (
     ClassesReport,
-    DatasetInfo,
     KeptBackground,
     RemovedDataYaml,
     RemoveReport,
@@ -56,7 +55,7 @@ _OBJECTS_ONLY = (
     "counted by COCO's object labels; captions and licences are counted too once a run has fetched COCO's annotations"
 )
 
-__all__ = ["augment", "carry_out", "classes", "download", "plan", "preview", "remove", "run_demo", "status"]
+__all__ = ["augment", "carry_out", "classes", "download", "plan", "preview", "propose", "remove", "run_demo", "status"]
 
 
 @describe_options()
@@ -120,6 +119,25 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
     from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
 
     return execute(plan, progress=progress, after=partial(_with_page, progress=progress), bring=bring_of(plan.request))
+
+
+def propose(plan: Plan, *, progress: Progress = no_progress) -> Report:
+    """Fetch and verify the images that a plan's model chooses; they wait for a review, and no split has them before.
+
+    Args:
+        plan: What `plan` made.
+        progress: Called with how far each stage is.
+
+    Returns:
+        The report of the run; `added` is empty, and `mined` has what the model found in each image.
+
+    Raises:
+        MergeError: Other images wait already.
+        YolobgError: Something does not allow it; the dataset is as it was, and a re-run continues.
+    """
+    from yolobg.flow.execution import execute  # noqa: PLC0415 - the network is for this alone
+
+    return execute(plan, progress=progress, bring=bring_of(plan.request), land=propose_staged)
 
 
 @public
@@ -229,13 +247,13 @@ def status(
     dataset = open_dataset(data_yaml)
     data, root, manifest = dataset.data, dataset.root, recorded(dataset)
     inventory = scan_split(data, split, progress=progress)
-    destination, warnings = _destination(data, inventory)
+    destination, warnings = destination_of(data, inventory)
     counts = counts_of(inventory, manifest, root)
     still = {file.image for file in inventory.files if file.state in ("missing", "empty")}
     stale = find_stale(dataset, manifest, inventory, progress=progress).stale
     return Report(
         dry_run=False,
-        dataset=_info(dataset, split, destination),
+        dataset=info_of(dataset, split, destination),
         before=counts,
         target=Target(ratio=None, count=None, needed=0),
         classes=(),
@@ -248,54 +266,21 @@ def status(
         + inventory.warnings
         + warnings
         + stale_warnings(stale, data.file)
-        + share_warnings(dataset, manifest, split, counts),
+        + share_warnings(dataset, manifest, split, counts)
+        + waiting_words(root, manifest),
         problems=inventory.problems,
         interrupted=manifest.pending is not None,
         page=str(report_path(root)) if report_path(root).is_file() else None,
         files=inventory.files if files else None,
         stale=stale,
-        splits=_splits(dataset, manifest, SplitState(split, counts), progress) if all_splits else (),
+        splits=states_of(dataset, manifest, SplitState(split, counts), progress) if all_splits else (),
     )
-
-
-def _info(dataset: Dataset, split: str, destination: Destination) -> DatasetInfo:
-    return DatasetInfo(
-        data_yaml=str(dataset.data.file),
-        root=str(dataset.root),
-        split=split,
-        images_dir=str(destination.images_dir),
-        labels_dir=str(destination.labels_dir),
-        original=str(dataset.data.derived.original) if dataset.data.derived else None,
-    )
-
-
-def _splits(dataset: Dataset, manifest: Manifest, looked_at: SplitState, progress: Progress) -> tuple[SplitState, ...]:
-    states = []
-    for split in dataset.data.splits:
-        if split == looked_at.split:
-            states.append(looked_at)
-            continue
-        try:
-            counts = counts_of(scan_split(dataset.data, split, progress=progress), manifest, dataset.root)
-        except DatasetError as error:
-            states.append(SplitState(split, None, str(error)))
-        else:
-            states.append(SplitState(split, counts))
-    return tuple(states)
-
-
-def _destination(data: DataYaml, inventory: Inventory) -> tuple[Destination, tuple[str, ...]]:
-    """Where new files would go, and why they could not; that is no reason to hide what is there."""
-    warnings = (reason,) if (reason := why_not_rgb(data)) else ()
-    try:
-        return choose_destination(data, inventory), warnings
-    except DatasetError as error:
-        place = Path(inventory.entries[0])
-        return Destination(place, place), (str(error), *warnings)
 
 
 @public
-def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = False) -> RemoveReport:
+def remove(
+    data_yaml: str | Path, *, split: str | None = None, proposed: bool = False, dry_run: bool = False
+) -> RemoveReport:
     """Take back exactly what yolobg added for this data.yaml; the folder tree is byte-identical to before.
 
     What it added for another data.yaml of the same root stays. Kept, and listed, are backgrounds of ours that a person
@@ -304,6 +289,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
         split: Only this split; None for all.
+        proposed: Only the images that wait for a review; what is in the splits stays.
         dry_run: Only say what would be done.
 
     Returns:
@@ -315,11 +301,12 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
     dataset = open_dataset(data_yaml)
     root = dataset.root
     derived = dataset.data.derived
+    images = () if proposed else None
     if dry_run or not ((root / FOLDER).is_dir() or derived):
-        removal = plan_removal(dataset, recorded(dataset), split=split)
+        removal = plan_removal(dataset, recorded(dataset), split=split, images=images, proposed=True)
     else:
         with hold(root):
-            removal = take_back(dataset, split=split)
+            removal = take_back(dataset, split=split, images=images, proposed=True)
     file = removal.file
     if derived and file and not file.why_kept and not dry_run:
         drop_folders(root, derived.made)
@@ -330,6 +317,7 @@ def remove(data_yaml: str | Path, *, split: str | None = None, dry_run: bool = F
         gone=tuple(entry.image for entry in removal.gone),
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept),
         others=dict(removal.others),
+        proposed=removal.proposed,
         data_yaml=RemovedDataYaml(str(file.file), file.why_kept) if file else None,
     )
 

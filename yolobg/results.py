@@ -283,7 +283,8 @@ class RemoveReport:
     """What `remove` took back. `gone` were missing already; a dry run only tells what would be done.
 
     `others` tells of each other data.yaml of this root how many backgrounds were added for it, which stay. `data_yaml`
-    is there only if `augment --to` wrote that file and all splits were asked for.
+    is there only if `augment --to` wrote that file and all splits were asked for. `proposed` counts the images dropped
+    that waited for a review.
     """
 
     dry_run: bool
@@ -293,6 +294,7 @@ class RemoveReport:
     kept: tuple[KeptBackground, ...]
     others: dict[str, int] = field(default_factory=dict)
     data_yaml: RemovedDataYaml | None = None
+    proposed: int = 0
     schema: int = SCHEMA
 
     def __repr__(self) -> str:

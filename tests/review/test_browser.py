@@ -6,7 +6,9 @@ Needs Debian's chromium and chromium-driver and the package selenium; skips with
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -17,12 +19,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from evaluating import found_in, write_dataset, write_images, write_predictions
+from merging import visible
+from mining_data import FakeModel, use_model
 from PIL import Image
 from places import DATA
-from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing
+from reviewing import HOSTILE, add_backgrounds, chosen, make_sample, reviewing, source_of
 
 import yolobg
+from yolobg.api import propose
 from yolobg.changes.manifest import report_path
+from yolobg.changes.proposals import read_proposal
 from yolobg.changes.rejections import read_rejections
 from yolobg.review.decisions import read_state
 from yolobg.review.handover import HandoverPage
@@ -126,6 +132,19 @@ def wait(condition: Callable[[], Any], seconds: float = 20) -> Any:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.03)
     return value
+
+
+# Whether a picture has pixels of the frame's red where the model found something.
+RED_FRAME = """(image) => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const drawn = canvas.getContext('2d');
+  drawn.drawImage(image, 0, 0);
+  const pixels = drawn.getImageData(0, 0, 30, 24).data;
+  let red = 0;
+  for (let at = 0; at < pixels.length; at += 4) red += pixels[at] > 140 && pixels[at + 1] < 110 && pixels[at + 2] < 110;
+  return red > 10;
+}"""
 
 
 class Page:
@@ -329,6 +348,78 @@ def test_apply__replaces_and_shows_the_new_ones(browser: Any, data: Path) -> Non
         assert page.js(new) == marked
     assert len(before - set(chosen(data))) == 2 == len(set(chosen(data)) - before)
     assert len(read_rejections(data).ours) == 2
+
+
+@pytest.fixture
+def proposed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same dataset, for which a model has chosen six more."""
+    model = use_model(monkeypatch, tmp_path, FakeModel(names={0: "dog"}))
+    plan = yolobg.plan(data, count=17, map={HOSTILE: ()}, hard=model, min_score=0.6, **source_of(data))
+    assert propose(plan).mined is not None
+    return data
+
+
+def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser: Any, proposed: Path) -> None:
+    before = visible(proposed)
+    proposal = read_proposal(proposed)
+    assert proposal is not None
+    entries = {entry.image: entry for entry in proposal.entries}
+    with review_in(browser, proposed) as (process, address):
+        page = Page(browser, address)
+        page.until(0, 0, 6)
+        assert page.js("return document.querySelector('h1').textContent") == "Proposed for dataset"
+        found = page.js("return [...document.querySelectorAll('.found')].map((one) => one.textContent)")
+        assert len(found) == 6
+        assert found == sorted(found, reverse=True), "the strongest first"
+        assert all(one.startswith("dog 0.") for one in found)
+        # A frame, light outside and red inside, is in the picture where the model found something.
+        page.js("for (const one of document.images) one.loading = 'eager'")
+        seen = "return [...document.querySelectorAll('.card img')].filter((one) => one.naturalWidth > 0).length"
+        wait(lambda: page.js(seen) == 6)
+        assert page.js(f"return [...document.querySelectorAll('.card img')].filter({RED_FRAME}).length") == 6
+        page.key("x")
+        page.until(1, 1, 5)
+        (out,) = read_state(proposed, None).rejected
+        page.key("p")
+        wait(lambda: page.open("apply-dialog"))
+        assert axe(browser) == []
+        assert page.text("apply-text") == (
+            "5 images will come into the dataset. 1 rejected image will not, and no later run picks it. "
+            "You have not looked at 5 of them yet."
+        )
+        assert page.text("apply-yes") == "Add 5 images"
+        assert visible(proposed) == before, "changed before it was told to"
+        page.click("apply-yes")
+        wait(lambda: "Applied" in page.text("notice"), 60)
+        assert page.text("notice") == (
+            "Applied: 5 of 6 proposed images added to split train; 1 rejected, and no later run picks it. So "
+            "1 background is missing to the number asked for: the same augment again proposes others."
+        )
+        assert page.js("return document.querySelector('h1').textContent") == "Backgrounds of dataset"
+        wait(lambda: len(page.order()) == 16)
+        page.key("q")
+        page.click("end-yes")
+        assert process.wait(timeout=20) == 0
+    came = {name for name in visible(proposed) if name not in before}
+    assert {name for name in came if name.endswith(".jpg")} == set(entries) - {out}
+    assert {name for name in came if name.endswith(".txt")} == {entries[i].label for i in set(entries) - {out}}
+    for name in set(entries) - {out}:
+        assert hashlib.sha256((proposed / name).read_bytes()).hexdigest() == entries[name].sha256
+    assert [one.image for one in read_rejections(proposed).ours] == [out]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_proposed__accessible(browser: Any, proposed: Path, dark: bool, width: int) -> None:
+    look(browser, dark=dark, width=width)
+    with review_in(browser, proposed) as (_, address):
+        page = Page(browser, address)
+        page.key("x")
+        page.until(1, 1, 5)
+        if shots := os.environ.get("YOLOBG_SHOTS"):
+            browser.save_screenshot(f"{shots}/proposed-{width}-{dark}.png")
+        assert axe(browser) == []
+        assert page.js("return document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
 
 
 def test_apply__without_candidates_offers_to_remove_only(browser: Any, data: Path) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from yolobg.changes.manifest import FOLDER, absolute, manifest_path, relative, write_manifest
-from yolobg.changes.records import Entry, Manifest
+from yolobg.changes.records import Entry, Manifest, Pending
 from yolobg.errors import MergeError
 from yolobg.files import can_move, flush_folder, hash_file, make_real_folder, read_ordinary, step, write_bytes
+from yolobg.threads import Pool
 
 __all__ = [
     "Action",
@@ -27,6 +28,7 @@ __all__ = [
     "decide",
     "drop_empty_staging",
     "flush_folders",
+    "flush_staged",
     "identity",
     "image_words",
     "label_words",
@@ -171,6 +173,24 @@ def flush_folders(entries: Iterable[Entry], root: Path) -> None:
     for folder in sorted({absolute(p, root).parent for e in entries for p in (e.image, e.label)}):
         if folder.is_dir():
             flush_folder(folder)
+
+
+def flush_staged(pending: Pending, root: Path) -> None:
+    """Make staged content durable before it becomes visible; links hold content that is durable already."""
+    staging = absolute(pending.staging, root)
+
+    def flush(entry: Entry) -> None:
+        handle = os.open(staging / f"{entry.source_id}.staged", os.O_RDWR | getattr(os, "O_BINARY", 0))
+        try:
+            step("fsync", staging / f"{entry.source_id}.staged")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    # File systems gather parallel flushes into few journal commits.
+    with Pool(max_workers=16) as pool:
+        for _ in pool.map(flush, (e for e in pending.entries if e.link == "copy")):
+            pass
 
 
 def remove_folders(root: Path, folders: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from yolobg.changes.disk_state import (
     clear_staging,
     decide,
     flush_folders,
+    flush_staged,
     identity,
     look_image,
     look_label,
@@ -30,7 +31,6 @@ from yolobg.changes.manifest import absolute, check_recordable, read_manifest, w
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.errors import DatasetError, MergeError
 from yolobg.files import Made, create_empty, make_real_folder, publish_new, step, sweep_parts
-from yolobg.threads import Pool
 
 __all__ = ["add", "finish_merge"]
 
@@ -70,7 +70,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
         check_recordable(root, record)
     made: Made = {}
     try:
-        _flush_staged(pending, root)
+        flush_staged(pending, root)
         write_manifest(root, intent)
         return finish_merge(root, manifest, pending, made=made, check_places=check_places)
     except BaseException as error:
@@ -215,21 +215,3 @@ def _unmerge(entry: Entry, root: Path, staging: Path, made: Made) -> None:
         file.close()
     if look_image(image, entry) != "ours" and look_label(label) == "blank":
         unlink(label)
-
-
-def _flush_staged(pending: Pending, root: Path) -> None:
-    """Make staged content durable before it becomes visible; links hold content that is durable already."""
-    staging = absolute(pending.staging, root)
-
-    def flush(entry: Entry) -> None:
-        handle = os.open(staging / f"{entry.source_id}.staged", os.O_RDWR | getattr(os, "O_BINARY", 0))
-        try:
-            step("fsync", staging / f"{entry.source_id}.staged")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-    # File systems gather parallel flushes into few journal commits.
-    with Pool(max_workers=16) as pool:
-        for _ in pool.map(flush, (e for e in pending.entries if e.link == "copy")):
-            pass

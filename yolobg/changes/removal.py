@@ -28,7 +28,7 @@ from yolobg.changes.disk_state import (
     unlink,
     write_or_drop,
 )
-from yolobg.changes.manifest import absolute, read_manifest, with_needed_runs, without, write_manifest
+from yolobg.changes.manifest import FOLDER, absolute, read_manifest, with_needed_runs, without, write_manifest
 from yolobg.changes.manifest_checks import (
     check_edit,
     check_entry,
@@ -40,6 +40,7 @@ from yolobg.changes.manifest_checks import (
 )
 from yolobg.changes.merge import finish_merge
 from yolobg.changes.moved import follow
+from yolobg.changes.proposals import MARKS, drop_proposal, is_there, settle, waiting
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.changes.rejections import forget_rejections
 from yolobg.changes.siblings import Claims, homes_of_others, lists_of_others
@@ -68,6 +69,7 @@ class Removal:
         handed: Entries that stay because a list of another data.yaml names their images; they are that one's now.
         others: Other data.yaml to the number of backgrounds that were added for them, which stay.
         file: What becomes of the data.yaml itself, where `augment --to` wrote it and everything is asked for.
+        proposed: How many images that wait for a review go as well.
     """
 
     removed: tuple[Entry, ...]
@@ -76,10 +78,16 @@ class Removal:
     handed: tuple[Entry, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
     file: DerivedFile | None = None
+    proposed: int = 0
 
 
 def plan_removal(
-    dataset: Dataset, manifest: Manifest, *, split: str | None = None, images: Collection[str] | None = None
+    dataset: Dataset,
+    manifest: Manifest,
+    *,
+    split: str | None = None,
+    images: Collection[str] | None = None,
+    proposed: bool | None = None,
 ) -> Removal:
     """Sort out what `remove` would do; reads only.
 
@@ -88,6 +96,7 @@ def plan_removal(
         manifest: As read; entries of an interrupted run count.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them; None for all.
+        proposed: Whether the images that wait for a review go; None where no images are named.
     """
     root, claims = dataset.root, Claims(manifest, dataset)
     # In the root itself too: data.yaml may have named another folder once, and the content is proof enough.
@@ -114,7 +123,16 @@ def plan_removal(
         file=_plan_file(dataset, going, manifest)
         if dataset.data.derived and split is None and images is None
         else None,
+        proposed=_proposed(manifest, claims, root, split) if proposed or (proposed is None and images is None) else 0,
     )
+
+
+def _proposed(manifest: Manifest, claims: Claims, root: Path, split: str | None) -> int:
+    """How many images wait for a review of this data.yaml."""
+    proposal = waiting(root, manifest)
+    if proposal is None or split not in (None, proposal.run.split):
+        return 0
+    return len(proposal.entries) if claims.owns(proposal.run.data) or claims.is_gone(proposal.run.data) else 0
 
 
 def _plan_file(dataset: Dataset, going: Sequence[Entry], manifest: Manifest) -> DerivedFile:
@@ -136,7 +154,13 @@ def _needed_by_others(ours: Sequence[Entry], dataset: Dataset, manifest: Manifes
     return lists_of_others(manifest, dataset, images, but=cleaned)
 
 
-def take_back(dataset: Dataset, *, split: str | None = None, images: Collection[str] | None = None) -> Removal:
+def take_back(
+    dataset: Dataset,
+    *,
+    split: str | None = None,
+    images: Collection[str] | None = None,
+    proposed: bool | None = None,
+) -> Removal:
     """Take back exactly what yolobg added, and say what was left and why.
 
     The folder tree is byte-identical to before afterwards, apart from what others wrote. Kept are images that a person
@@ -146,15 +170,18 @@ def take_back(dataset: Dataset, *, split: str | None = None, images: Collection[
         dataset: The dataset of the data.yaml whose backgrounds go, held by the caller's lock.
         split: Only this split; None for all.
         images: Only these, as the manifest writes them: then no rejection is forgotten.
+        proposed: As for `plan_removal`.
 
     Raises:
         MergeError: Something could not be removed; running again goes on from there.
     """
     root = dataset.root
     manifest = finish_interrupted(dataset)
-    removal = plan_removal(dataset, manifest, split=split, images=images)
+    removal = plan_removal(dataset, manifest, split=split, images=images, proposed=proposed)
     ours = removal.removed + removal.gone
     try:
+        if removal.proposed:
+            drop_proposal(dataset)
         if ours or removal.handed:
             intent = Pending(kind="remove", entries=ours)
             write_manifest(root, msgspec.structs.replace(manifest, pending=intent))
@@ -208,19 +235,17 @@ def finish_interrupted(dataset: Dataset) -> Manifest:
     if pending is None:
         if manifest != read:
             _write_moved(root, manifest)
-        return manifest
+        return _settled(dataset, manifest)
     wider = dataset.also(*homes_of_others(pending.entries, dataset))
     if pending.kind == "add" and lies_in_root(pending, wider):
         manifest, pending = _turned_back(manifest, pending, wider)
     claims = Claims(manifest, dataset)
     check_pending(pending, wider, made_for=next((e.data for e in pending.entries if not claims.owns(e.data)), ""))
     try:
-        return _finish(wider, manifest, pending)
+        manifest = _finish(wider, manifest, pending)
     except OSError as error:
-        raise MergeError(
-            f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Fix this "
-            "and run again."
-        ) from error
+        raise _unfinished(error, root) from error
+    return _settled(dataset, manifest)
 
 
 def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
@@ -237,6 +262,22 @@ def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
     # What has been labelled or changed since the kill stays, and stays recorded, as `take_back` would keep it.
     still_ours = [entry for entry in pending.entries if not _why_keep(entry, dataset.also(root))]
     return _remove_entries(dataset, rest, still_ours)
+
+
+def _settled(dataset: Dataset, manifest: Manifest) -> Manifest:
+    """The manifest, once what an apply of proposed images has left is tidied."""
+    try:
+        settle(dataset, manifest)
+    except OSError as error:
+        raise _unfinished(error, dataset.root) from error
+    return manifest
+
+
+def _unfinished(error: OSError, root: Path) -> MergeError:
+    return MergeError(
+        f"{error.filename or root}: {error.strerror or error}; an interrupted run could not be finished. Fix this and "
+        "run again."
+    )
 
 
 def _write_moved(root: Path, manifest: Manifest) -> None:
@@ -273,11 +314,14 @@ def _remove_entries(dataset: Dataset, manifest: Manifest, entries: Sequence[Entr
         edits=_without(manifest.edits, {entry.image for entry in entries}),
     )
     left = _without_folders(dataset.also(*{absolute(e.image, root).parent for e in entries}), left)
-    if not left.entries:
+    # Images that wait for a review are staged too.
+    if not left.entries and not is_there(root):
         # A run that was killed before its intent was written has left no entry that says where it staged.
         homes = {absolute(e.image, root).parent for e in entries} | set(dataset.homes)
         for staging in staging_left(root, homes):
             clear_staging(staging)
+        unlink(root / FOLDER / MARKS)
+    if not left.entries:
         left = msgspec.structs.replace(left, folders=())
     write_or_drop(root, left)
     return left

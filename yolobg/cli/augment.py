@@ -19,7 +19,7 @@ from yolobg.cli.options import (
     verbose_option,
     yes_option,
 )
-from yolobg.cli.output import command, log_everything, show, stderr_console
+from yolobg.cli.output import command, is_attended, log_everything, show, stderr_console
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _ANEW = ("images", "jobs", "report")
 @preview_option
 @yes_option
 @json_option
+@click.option("--no-browser", is_flag=True, help="With --hard: only print the link of the review.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="With --hard: the port of the review.")
 @quiet_option
 @verbose_option
 def augment(
@@ -52,6 +54,8 @@ def augment(
     preview: bool,
     yes: bool,
     json_: bool,
+    no_browser: bool,
+    port: int | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -65,9 +69,9 @@ def augment(
     from yolobg.flow.offline import offline_options, offline_report
 
     log_everything(wanted=verbose)
-    if not (yes or dry_run):
-        _check_model(options)
     may_ask = not (yes or json_ or quiet)
+    if not (yes or dry_run):
+        _check_model(options, may_ask=may_ask)
     offline: Options | None = None
     if plan is not None:
         decided = _load(plan, data_yaml, options, quiet=quiet)
@@ -83,17 +87,35 @@ def augment(
         show(offline_report(report, options) if offline else report, planned_text, json_=json_, quiet=quiet)
     else:
         _tell_recheck(decided, quiet=quiet)
+        if decided.request.model_option and decided.choice and not yes:
+            _propose(decided, no_browser=no_browser, port=port)
+            return
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
 
 
-def _check_model(options: Options) -> None:
-    """Refuse images that a model chose where nobody has said that they may come in without a look."""
+def _check_model(options: Options, *, may_ask: bool) -> None:
+    """Refuse images that a model chose where nobody can look at them, nor has said that they may come in anyway."""
     given = next((name for name in ("hard", "scores") if options.get(name) is not None), None)
-    if given is not None:
+    if given is not None and not (may_ask and is_attended()):
         raise UsageError(
-            f"--{given} chooses images that your model fires on, and some of them may hold your classes: give --yes to "
-            "add them without a look (the manifest notes it), then look at them with `yolobg review`"
+            f"--{given} chooses images that your model fires on, and some of them may hold your classes: run this on a "
+            "terminal (without --json and --quiet) to look at them before they come in, or give --yes to add them "
+            "without a look (the manifest notes it)"
         )
+
+
+def _propose(plan: Plan, *, no_browser: bool, port: int | None) -> None:
+    """Fetch what a plan's model chooses, and open the review of it."""
+    from yolobg.api import propose
+    from yolobg.cli.progress import bars
+    from yolobg.cli.review import hold_open
+    from yolobg.cli.text import augment_text
+
+    with bars(stderr_console(), wanted=True) as progress:
+        report = propose(plan, progress=progress)
+    show(report, augment_text, json_=False)
+    if report.mined is not None:
+        hold_open(Path(report.dataset.data_yaml), no_browser=no_browser, port=port)
 
 
 def _tell_recheck(plan: Plan, *, quiet: bool) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from yolobg.mining_results import MiningReport
     from yolobg.results import ClassesReport, Health, RemoveReport, Report
 
-__all__ = ["HELP_NAMES", "command", "log_everything", "print_result", "show", "stderr_console"]
+__all__ = ["HELP_NAMES", "command", "is_attended", "log_everything", "print_result", "show", "stderr_console"]
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +148,11 @@ class _Clean(logging.Formatter):
         from yolobg.cli.text import clean
 
         return "\n".join(clean(line, 2000) for line in super().format(record).split("\n"))
+
+
+def is_attended() -> bool:
+    """Whether a person reads what is told and can answer."""
+    return stderr_console().is_terminal and sys.stdin is not None and sys.stdin.isatty()
 
 
 def stderr_console() -> Console:

@@ -20,24 +20,41 @@ if TYPE_CHECKING:
     from yolobg.review.server_entry import Entry
     from yolobg.review.session import Session
 
-__all__ = ["report", "review"]
+__all__ = ["hold_open", "no_browser_option", "port_option", "report", "review"]
 
 
-@command(example="yolobg review data.yaml")
-@data_yaml_argument
-@click.option(
+no_browser_option = click.option(
     "--no-browser", is_flag=True, help="Only print the link; open it yourself. It works once; Enter prints a new one."
 )
-@click.option(
+port_option = click.option(
     "--port",
     type=click.IntRange(1, 65535),
     metavar="N",
     help="The port on this machine, for an SSH tunnel; any free one if not given.",
 )
+
+
+@command(example="yolobg review data.yaml")
+@data_yaml_argument
+@no_browser_option
+@port_option
 def review(data_yaml: Path, *, no_browser: bool, port: int | None) -> None:
     """Review every background in the browser, reject wrong ones and replace them.
 
+    Images that `augment --hard` proposes come first, and come in once you apply.
+
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
+    """
+    hold_open(data_yaml, no_browser=no_browser, port=port)
+
+
+def hold_open(data_yaml: Path, *, no_browser: bool, port: int | None) -> None:
+    """Show the review page until it is ended, and tell how far the person came.
+
+    Args:
+        data_yaml: The dataset's data.yaml, or a folder that holds one.
+        no_browser: Only print the link.
+        port: The port to listen on; None for any.
     """
     from yolobg.changes.lock import hold_review
     from yolobg.review.handover import HandoverPage
@@ -49,9 +66,25 @@ def review(data_yaml: Path, *, no_browser: bool, port: int | None) -> None:
     with hold_review(session.dataset.root), HandoverPage() as page, contextlib.suppress(KeyboardInterrupt):
         invitation = _Invitation(session, console, None if no_browser else page, port)
         serve(session, invitation.show, port or 0)
+    console.print(_ended(session), soft_wrap=True)
+
+
+def _ended(session: Session) -> str:
+    """What a review has come to."""
+    from yolobg.cli.text import clean, quoted
+
+    looked = f"{len(session.state.looked):,} of {len(session.items):,}"
+    if session.proposal is not None:
+        file = quoted(str(session.dataset.data.file))
+        return (
+            f"Review ended: {looked} proposed images looked at, none added. They wait: yolobg review {file} goes on, "
+            f"yolobg remove {file} --proposed drops them."
+        )
+    if session.applied is not None:
+        return f"Review ended. Applied: {clean(session.applied.told, 1000)}"
     rejected = len(session.to_apply)
     left = f"; {rejected:,} rejected and not applied yet" if rejected else ""
-    console.print(f"Review ended: {len(session.state.looked):,} of {len(session.items):,} looked at{left}.")
+    return f"Review ended: {looked} looked at{left}."
 
 
 class _Invitation:
@@ -78,9 +111,9 @@ class _Invitation:
             self._again = " Press Enter for a new link."
         # The link alone on stdout, whole, so that a script or a person can take it from there.
         click.echo(entry.link)
+        images = "background" if self._session.proposal is None else "proposed image"
         self._tell(
-            f"{counted(len(self._session.items), 'background')} of {clean(self._session.dataset.root)} to review. "
-            "The link "
+            f"{counted(len(self._session.items), images)} of {clean(self._session.dataset.root)} to review. The link "
             f"above is for this machine only and works once.{self._again} End with the page's button or Ctrl-C; your "
             "decisions are kept."
         )

@@ -45,9 +45,10 @@ def status(data_yaml: Path, *, split: str | None, files: bool, json_: bool, verb
 @command(example="yolobg remove data.yaml --dry-run")
 @data_yaml_argument
 @click.option("--split", metavar="NAME", show_default="all", help="Only this split.")
+@click.option("--proposed", is_flag=True, help="Only drop the images that wait for a review.")
 @dry_run_option
 @json_option
-def remove(data_yaml: Path, *, split: str | None, dry_run: bool, json_: bool) -> None:
+def remove(data_yaml: Path, *, split: str | None, proposed: bool, dry_run: bool, json_: bool) -> None:
     """Remove exactly what yolobg added.
 
     Once all of it is removed, the folder is byte for byte as before, and rejections from reviews are forgotten.
@@ -57,4 +58,4 @@ def remove(data_yaml: Path, *, split: str | None, dry_run: bool, json_: bool) ->
     from yolobg.api import remove as take_back
     from yolobg.cli.text import remove_text
 
-    show(take_back(data_yaml, split=split, dry_run=dry_run), remove_text, json_=json_)
+    show(take_back(data_yaml, split=split, proposed=proposed, dry_run=dry_run), remove_text, json_=json_)

@@ -127,6 +127,8 @@ def _what_happened(report: Report) -> str:
         return (
             f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}.{skipped}"
         )
+    if report.mined and not report.added:
+        return f"{counted(len(report.mined.images), 'image')} proposed for {split}: none is in it before you apply."
     return f"Added {counted(len(report.added), 'background')} to {split}: {both_readings(report.after)}.{replaced}"
 
 
@@ -293,7 +295,10 @@ def remove_text(report: RemoveReport) -> RenderableType:
     """What `remove` took back."""
     parts: list[RenderableType] = []
     verb = "Would remove" if report.dry_run else "Removed"
-    parts.append(Text(f"{verb} {counted(len(report.removed), 'background')} that yolobg added.", style="bold"))
+    if report.removed or not report.proposed:
+        parts.append(Text(f"{verb} {counted(len(report.removed), 'background')} that yolobg added.", style="bold"))
+    if report.proposed:
+        parts.append(Text(f"{verb} {counted(report.proposed, 'proposed image')} that waited for a review."))
     if report.gone:
         parts.append(Text(f"{len(report.gone):,} {'was' if len(report.gone) == 1 else 'were'} already gone."))
     if report.data_yaml and not report.data_yaml.kept:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -15,7 +16,8 @@ from yolobg.changes.disk_state import check_writable, clear_staging, drop_empty_
 from yolobg.changes.lock import hold, was_left
 from yolobg.changes.manifest import counts_of, manifest_path, read_manifest
 from yolobg.changes.merge import add
-from yolobg.changes.records import Entry, Manifest, Mining
+from yolobg.changes.proposals import check_none_waits, is_there
+from yolobg.changes.records import Entry, Manifest, Mining, Pending
 from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.dataset.dataset import open_dataset
 from yolobg.dataset.destination import check_unmoved
@@ -36,7 +38,15 @@ from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog
 from yolobg.wording import counted
 
-__all__ = ["execute"]
+__all__ = ["Land", "execute"]
+
+
+class Land(Protocol):
+    """What is done with staged images, given the dataset's root, what is recorded there and what is intended."""
+
+    def __call__(  # noqa: D102 - see above
+        self, root: Path, manifest: Manifest, pending: Pending, /, *, check_places: Callable[[], None]
+    ) -> Manifest: ...
 
 
 def _as_it_is(_plan: Plan, report: Report) -> Report:
@@ -49,6 +59,8 @@ def execute(
     progress: Progress = no_progress,
     after: Callable[[Plan, Report], Report] = _as_it_is,
     bring: Bring = bring_first,
+    land: Land = add,
+    reviewed: bool = False,
 ) -> Report:
     """Do what a plan says.
 
@@ -59,33 +71,52 @@ def execute(
         progress: Called with how far it is.
         after: Called with the plan as it was carried out and its report, while the dataset is still held.
         bring: Brings the images into staging.
+        land: Brings them from there into the split, or records them as proposed.
+        reviewed: Whether they are those that wait for a review; any others stop where such wait.
 
     Raises:
         YolobgError: Something does not allow it; the dataset is valid, and a re-run continues.
     """
+    work = _Work(progress, after, bring, land, reviewed)
     if plan.derived is not None:
         return in_derived(
-            plan.derived,
-            lambda dataset: _execute_held(replace(plan, dataset=dataset, derived=None), progress, after, bring),
+            plan.derived, lambda dataset: _execute_held(replace(plan, dataset=dataset, derived=None), work)
         )
-    if plan.choice is None and plan.manifest.pending is None and not (plan.request.recheck or plan.leaving):
+    idle = plan.choice is None and plan.manifest.pending is None and not is_there(plan.dataset.root)
+    if idle and not (plan.request.recheck or plan.leaving):
         return _tidied(plan, after) if was_left(plan.dataset.root) else replace(plan.report, dry_run=False)
     with hold(plan.dataset.root):
-        return _execute_held(plan, progress, after, bring)
+        return _execute_held(plan, work)
 
 
-def _execute_held(plan: Plan, progress: Progress, after: Callable[[Plan, Report], Report], bring: Bring) -> Report:
+@dataclass(frozen=True)
+class _Work:
+    """How a plan is carried out; see `execute`."""
+
+    progress: Progress
+    after: Callable[[Plan, Report], Report]
+    bring: Bring
+    land: Land
+    reviewed: bool
+
+
+def _execute_held(plan: Plan, work: _Work) -> Report:
     """Do what a plan says; the lock is held."""
     # Opened again: list files may have changed since the plan was made, and while we waited.
+    root = plan.dataset.root
+    waited = is_there(root)
     manifest = finish_interrupted(open_dataset(plan.dataset.data))
-    if manifest != plan.manifest:
-        plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=progress)
-    return after(plan, _execute(plan, manifest, progress, bring))
+    # What a review has rejected is known only once its apply has been finished.
+    if manifest != plan.manifest or waited != is_there(root):
+        plan = make_plan(plan.dataset.data, plan.request, scan=plan.scan, saved=plan.saved, progress=work.progress)
+    return work.after(plan, _execute(plan, manifest, work))
 
 
-def _execute(plan: Plan, manifest: Manifest, progress: Progress, bring: Bring) -> Report:
+def _execute(plan: Plan, manifest: Manifest, work: _Work) -> Report:
+    if (plan.choice or plan.leaving or plan.request.recheck) and not work.reviewed:
+        check_none_waits(plan.dataset.root, manifest)
     if plan.request.recheck:
-        return _replace_stale(plan, manifest, progress, bring)
+        return _replace_stale(plan, manifest, work)
     if plan.leaving:
         removal = take_back(open_dataset(plan.dataset.data), images={entry.image for entry in plan.leaving})
         out = tuple(entry.image for entry in (*removal.removed, *removal.gone))
@@ -94,10 +125,10 @@ def _execute(plan: Plan, manifest: Manifest, progress: Progress, bring: Bring) -
         return _nothing_left(plan)
     # A replacement that was cut off has no number to come back to once another number was asked for.
     manifest = msgspec.structs.replace(manifest, replacing=None)
-    return _report(plan, _fetch_and_merge(plan, plan.choice, manifest, progress, bring))
+    return _report(plan, _fetch_and_merge(plan, plan.choice, manifest, work))
 
 
-def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress, bring: Bring) -> Report:
+def _replace_stale(plan: Plan, manifest: Manifest, work: _Work) -> Report:
     """Bring others in, then take out what no longer qualifies; the lock is held."""
     done: _Done | None = None
     if plan.choice is not None:
@@ -106,7 +137,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, progress: Progress, bring: Br
                 plan.dataset.root, manifest, plan.request.split, plan.leaving, plan.report.after.backgrounds
             )
         try:
-            done = _fetch_and_merge(plan, plan.choice, manifest, progress, bring)
+            done = _fetch_and_merge(plan, plan.choice, manifest, work)
         except BaseException:
             with suppress(YolobgError, OSError):
                 recheck.give_up(plan.dataset.root)
@@ -129,7 +160,7 @@ class _Done:
     mining: Mining | None
 
 
-def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: Progress, bring: Bring) -> _Done:
+def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work) -> _Done:
     for place in (plan.destination.images_dir, plan.destination.labels_dir, plan.destination.list_file):
         if place is not None:
             check_writable(place)
@@ -140,18 +171,21 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, progress: P
         staging = staging_folder(plan.dataset.root, plan.destination.images_dir) / part
         _make_folder(staging)
         try:
-            fetched = bring(Wanted(plan, choice, manifest, catalog.records, staging, doubles.refuse, progress))
+            fetched = work.bring(
+                Wanted(plan, choice, manifest, catalog.records, staging, doubles.refuse, work.progress)
+            )
             choice = _without_doubles(choice, doubles.found)
             fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
             used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
-            intent = intent_of(plan, choice, fetched, staging)
+            intent = intent_of(plan, choice, fetched)
             # By the hundred thousand, so they go before the merge and the count need room.
             failed, mining = fetched.failed, fetched.mining
             del fetched, doubles
             manifest = _with_credits(manifest, catalog, choice)
-            merged = add(plan.dataset.root, manifest, intent, check_places=partial(check_unmoved, plan.destination))
+            check_places = partial(check_unmoved, plan.destination)
+            merged = work.land(plan.dataset.root, manifest, intent, check_places=check_places)
         finally:
             _forget_if_empty(staging)
     info = replace(choice.info, non_commercial=used)
@@ -198,7 +232,8 @@ def _report(plan: Plan, done: _Done | None) -> Report:
         added = tuple(added_of(entry) for entry in done.added)
         report = replace(report, source=done.info, added=added, failed=done.failed, mined=mined_of(done.mining))
         report = replace(report, warnings=(*report.warnings, *_replaced(plan, done.added)))
-    expected = plan.report.after
+    # Proposed images are in no split yet.
+    expected = plan.report.after if done is None or done.added else plan.report.before
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
         changed = (
             f"the split has {counted(after.backgrounds, 'background')} of {after.images:,} images where "

@@ -23,7 +23,7 @@ from yolobg.sources.location import is_url
 __all__ = ["credit_of", "intent_of"]
 
 
-def intent_of(plan: Plan, choice: Choice, fetched: Brought, staging: Path) -> Pending:
+def intent_of(plan: Plan, choice: Choice, fetched: Brought) -> Pending:
     """Give each staged image its name and write down what is about to happen."""
     images_dir = relative(plan.destination.images_dir / "x", plan.dataset.root)[:-1]
     labels_dir = relative(plan.destination.labels_dir / "x", plan.dataset.root)[:-1]
@@ -55,7 +55,7 @@ def intent_of(plan: Plan, choice: Choice, fetched: Brought, staging: Path) -> Pe
         entries=tuple(entries),
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.dataset.root),
-        staging=relative(staging, plan.dataset.root),
+        staging=relative(Path(fetched.staged[0].path).parent, plan.dataset.root),
         run=_run(plan, choice, fetched.mining, now),
     )
 

@@ -62,7 +62,9 @@ def request_again(run: Run, *, count: int | None = None, report: bool = False) -
     Raises:
         UsageError: The record was edited and holds values that no run can have.
     """
-    return request_of(run.options, count=count, report=report, recheck=False, hard=None, scores=None)
+    without = Request()
+    of_model = {name: getattr(without, name) for name in ("hard", "hard_share", "min_score", "pool", "scores")}
+    return request_of(run.options, count=count, report=report, recheck=False, **of_model)
 
 
 def mined_of(mining: Mining | None) -> Mined | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -94,31 +94,45 @@ def _find(source: AnnotationSource | None) -> Catalog | None:
         return None
 
 
-def cards_of(entries: Sequence[Entry], manifest: Manifest, dataset: Dataset, catalogs: Catalogs) -> list[Card]:
-    """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown."""
+def cards_of(
+    entries: Sequence[Entry], manifest: Manifest, dataset: Dataset, catalogs: Catalogs, *, staging: Path | None = None
+) -> list[Card]:
+    """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown.
+
+    Args:
+        entries: The entries.
+        manifest: Has their runs.
+        dataset: Their dataset.
+        catalogs: Those of their sources.
+        staging: The folder in which the images lie; None where each is in its place.
+    """
+
+    def place(entry: Entry) -> Path:
+        return absolute(entry.image, root) if staging is None else staging / f"{entry.source_id}.staged"
+
     root, runs = dataset.root, {run_key(run): run for run in manifest.runs}
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     resolve = functools.cache(Path.resolve)
     for entry in entries:
-        if not check_entry(entry, dataset, resolve=resolve) and absolute(entry.image, root).is_file():
+        if not check_entry(entry, dataset, resolve=resolve) and place(entry).is_file():
             groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():
         catalog = catalogs.of(group[0], runs.get(key))
         try:
-            cards += _described(group, root, catalog)
+            cards += _described(group, place, catalog)
         except YolobgError:
-            cards += _described(group, root, None)
+            cards += _described(group, place, None)
     order = {entry.image: place for place, entry in enumerate(entries)}
     return sorted(cards, key=lambda card: order[card.image])
 
 
-def _described(group: list[Entry], root: Path, catalog: Catalog | None) -> list[Card]:
+def _described(group: list[Entry], place: Callable[[Entry], Path], catalog: Catalog | None) -> list[Card]:
     told = catalog.describe([entry.source_id for entry in group]) if catalog else {}
     commercial = {row.id: row.commercial for row in catalog.licenses} if catalog else {}
     cards = []
     for entry in group:
         contains, captions = told.get(entry.source_id, (None, ()))
         allowed = commercial.get(entry.license) if entry.license is not None else None
-        cards.append(Card(entry.image, absolute(entry.image, root), entry.split, entry, contains, captions, allowed))
+        cards.append(Card(entry.image, place(entry), entry.split, entry, contains, captions, allowed))
     return cards

@@ -6,7 +6,7 @@ leaves more backgrounds than asked for, never fewer, and the number to come back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,7 +29,7 @@ from yolobg.model import Progress
 from yolobg.report.write import write_page
 from yolobg.review.decisions import State, write_state
 
-__all__ = ["Applied", "apply_review"]
+__all__ = ["Applied", "apply_review", "page_after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,14 @@ class Applied:
         added: Images that took their places.
         kept: Rejected images that are where they were, each with the reason.
         warnings: For a person to read.
+        told: What was done, in a sentence.
     """
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
     kept: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...] = ()
+    told: str = ""
 
 
 def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = True, progress: Progress) -> Applied:
@@ -81,14 +83,20 @@ def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = Tr
         added = _add(data_yaml, state, orders, progress, lambda: _forget_base(dataset, state))
     done = _take_out(_reopened(dataset), state, rejected)
     _write_state(dataset, msgspec.structs.replace(state, rejected=marks, steps=(), base={}))
+    warnings += page_after(dataset, added, progress)
+    return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
+
+
+def page_after(dataset: Dataset, added: Collection[str], progress: Progress) -> list[str]:
+    """Write the report anew where there is anything to report; what speaks against it, as warnings."""
     with hold(dataset.root):
         dataset, left = _reopened(dataset), read_manifest(dataset.root)
         if narrowed(left, dataset).entries:
             try:
                 write_page(dataset, left, new=added, progress=progress)
             except MergeError as error:
-                warnings.append(str(error))
-    return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
+                return [str(error)]
+    return []
 
 
 def _reopened(dataset: Dataset) -> Dataset:

@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from yolobg.changes.manifest import FOLDER
+from yolobg.changes.proposals import MARKS
 from yolobg.changes.records import read_records
 from yolobg.errors import DatasetError
 from yolobg.files import step, write_bytes
@@ -54,13 +55,15 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base: dict[str, int] = {}
 
 
-def state_path(root: Path, data: str = USUAL) -> Path:
-    """Where the state of the review of a data.yaml lies, by its name in the manifest."""
+def state_path(root: Path, data: str | None = USUAL) -> Path:
+    """Where the state of the review of a data.yaml lies, by its name in the manifest; None for proposed images."""
+    if data is None:
+        return root / FOLDER / MARKS
     name = "review.json" if data == USUAL else f"review-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}.json"
     return root / FOLDER / name
 
 
-def read_state(root: Path, data: str = USUAL) -> State:
+def read_state(root: Path, data: str | None = USUAL) -> State:
     """The state of the review; an empty one where there is none.
 
     Raises:
@@ -76,7 +79,7 @@ def read_state(root: Path, data: str = USUAL) -> State:
     )
 
 
-def write_state(root: Path, state: State, data: str = USUAL) -> None:
+def write_state(root: Path, state: State, data: str | None = USUAL) -> None:
     """Replace the state, whole or not at all; an empty one is no file."""
     path = state_path(root, data)
     if state == State():

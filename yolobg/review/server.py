@@ -67,9 +67,10 @@ class _Action(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Apply(msgspec.Struct, forbid_unknown_fields=True):
-    """Whether the next candidates take the places."""
+    """Whether the next candidates take the places; and the state of the images that the person has looked at."""
 
     replace: bool = True
+    generation: int | None = None
 
 
 class Review:
@@ -161,7 +162,7 @@ class Review:
 
     def _begin_apply(self) -> Response:
         asked = decoded(_Apply)
-        self.session.begin_apply()
+        self.session.begin_apply(asked.generation)
         self._outcome = None
         # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
         start_thread(self._apply, asked.replace, name="apply")
@@ -196,6 +197,7 @@ def _outcome(applied: Applied) -> dict[str, Any]:
         "added": len(applied.added),
         "kept": [{"image": image, "reason": reason} for image, reason in applied.kept],
         "warnings": list(applied.warnings),
+        "told": applied.told,
     }
 
 

@@ -6,6 +6,7 @@ on disk before it is answered, so a crash of the page or of the server loses not
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ from typing import Any
 import msgspec
 
 from yolobg.changes.manifest import absolute, manifest_path, relative, run_key
+from yolobg.changes.proposals import proposal_path
 from yolobg.changes.records import Found, Manifest
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
-from yolobg.errors import DatasetError, UsageError
+from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.flow.planning import recorded
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, apply_review
 from yolobg.review.decisions import Act, State, act, path_list, read_state, undo, without_images, write_state
+from yolobg.review.proposed import apply_proposal, as_manifest, cards_of_proposal, finish_apply, proposal_for
 
 __all__ = ["ANY_CLASS", "Session"]
 
@@ -42,12 +45,17 @@ class Item:
     number: int
     card: Card
     found: Found | None = None
+    doubt: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """What the model that chose the image found in it, and the score."""
+        return f"{self.found.category} {self.found.score:.2f}" if self.found else ""
 
     @property
     def title(self) -> str:
         """The card's title, and what the model that chose the image found in it."""
-        found = self.found
-        return f"{self.card.title}: {found.category} {found.score:.2f}" if found else self.card.title
+        return f"{self.card.title}: {self.words}" if self.found else self.card.title
 
 
 class Session:
@@ -58,6 +66,10 @@ class Session:
 
     Raises:
         DatasetError: It is not a dataset that can be read, or has no background at all.
+
+    Attributes:
+        proposal: The images that wait to be looked at, which are then all that is reviewed; None once they do not wait
+            any more, and where none did at the start.
     """
 
     def __init__(self, data_yaml: str | Path) -> None:
@@ -67,7 +79,10 @@ class Session:
         self.generation = 0
         self.stage: tuple[str, int, int | None] | None = None
         self.new: frozenset[str] = frozenset()
-        """The images that the last `apply` brought in."""
+        """The images that the last `apply` brought in, unless a person had looked at them before."""
+        self.applied: Applied | None = None
+        finish_apply(self.dataset, recorded(self.dataset))
+        self.proposal = proposal_for(self.dataset, recorded(self.dataset))
         self._lock = threading.RLock()
         self._numbers: dict[str, int] = {}
         self._load()
@@ -81,22 +96,35 @@ class Session:
         self.dataset = dataset = open_dataset(self.dataset.data)
         manifest = recorded(dataset)
         self._stamp = _stamp(dataset.root)
-        mine = narrowed(manifest, dataset)
+        # Those that a run proposes meanwhile are not what this page is about.
+        self.proposal = proposal_for(dataset, manifest) if self.proposal else None
+        mine = narrowed(manifest, dataset) if self.proposal is None else as_manifest(self.proposal)
         with Catalogs() as catalogs:
-            cards = cards_of(mine.entries, mine, dataset, catalogs)
-        cards += _own_cards(dataset, manifest)
+            if self.proposal is None:
+                cards = cards_of(mine.entries, mine, dataset, catalogs) + _own_cards(dataset, manifest)
+            else:
+                cards = cards_of_proposal(self.proposal, dataset, catalogs)
         found = _found(mine)
-        # What a model is sure of is where an object may be after all.
-        cards.sort(key=lambda card: -one.score if (one := found.get(card.image)) and one.score > SURE else 0)
+        cards.sort(key=lambda card: -self._doubt(found.get(card.image)))
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {
-            number: Item(number, card, found.get(card.image)) for number, card in zip(numbers, cards, strict=True)
+            number: Item(number, card, one := found.get(card.image), self._doubt(one))
+            for number, card in zip(numbers, cards, strict=True)
         }
-        self.state = without_images(read_state(dataset.root, dataset.name), {card.image for card in cards})
+        self.state = without_images(read_state(dataset.root, self._state_of), {card.image for card in cards})
         if not self.to_apply:
             self.state = msgspec.structs.replace(self.state, base={})
         self.version += 1
         self.generation += 1
+
+    @property
+    def _state_of(self) -> str | None:
+        return self.dataset.name if self.proposal is None else None
+
+    def _doubt(self, found: Found | None) -> float:
+        """What a model is sure of is where an object may be after all."""
+        score = found.score if found else 0.0
+        return score if self.proposal is not None or score > SURE else 0.0
 
     def _refresh(self) -> None:
         """Look again where another yolobg has changed the dataset meanwhile."""
@@ -116,6 +144,7 @@ class Session:
             return {
                 **self.decisions(),
                 "dataset": self.dataset.root.name,
+                "proposed": self.proposal is not None,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
                 "items": [{**_told(item), "new": item.card.image in self.new} for item in self.items.values()],
             }
@@ -172,7 +201,7 @@ class Session:
 
     def _save(self, state: State) -> None:
         if state != self.state:
-            write_state(self.dataset.root, state, self.dataset.name)
+            write_state(self.dataset.root, state, self._state_of)
             self.state = state
             self.version += 1
 
@@ -199,25 +228,37 @@ class Session:
     def _rejected(self) -> list[Card]:
         return [item.card for item in self.items.values() if item.card.image in self.state.rejected]
 
-    def begin_apply(self) -> None:
+    def begin_apply(self, generation: int | None = None) -> None:
         """Bar all other actions until `apply` has ended.
 
+        Args:
+            generation: That of the images that the person sees.
+
         Raises:
-            UsageError: Another `apply` is under way, or nothing is rejected.
+            UsageError: Another `apply` is under way, nothing is rejected, or other images wait than the person sees.
         """
         with self._lock:
             self._check_free()
-            if not self.to_apply:
+            if self.proposal is not None:
+                if generation != self.generation:
+                    raise UsageError("the images have changed meanwhile; look at them, then apply again")
+            elif not self.to_apply:
                 raise UsageError("nothing is rejected, so there is nothing to apply")
             self.stage = ("prepare", 0, None)
 
     def apply(self, *, replace: bool) -> Applied:
         """Take the rejected images out, replaced by the next candidates; after `begin_apply`.
 
+        Where images wait, the others come in, and `replace` says nothing.
+
         Raises:
             YolobgError: It cannot be done; the dataset is valid and the decisions are kept.
         """
         try:
+            if self.proposal is not None:
+                self.applied = apply_proposal(self.data_yaml, self.state.rejected, progress=self._progress)
+                self._keep_looked(self.applied.added)
+                return self.applied
             applied = apply_review(self.data_yaml, self.state, replace_them=replace, progress=self._progress)
             self.new = frozenset(applied.added)
             return applied
@@ -225,6 +266,14 @@ class Session:
             with self._lock:
                 self.stage = None
                 self._load()
+
+    def _keep_looked(self, added: Sequence[str]) -> None:
+        """Who has looked at an image that waited has looked at it."""
+        root, name, looked = self.dataset.root, self.dataset.name, set(self.state.looked)
+        with contextlib.suppress(YolobgError, OSError):
+            state = read_state(root, name)
+            more = tuple(image for image in added if image in looked)
+            write_state(root, msgspec.structs.replace(state, looked=state.looked + more), name)
 
     def _progress(self, stage: str, done: int, total: int | None, /) -> None:
         self.stage = (stage, done, total)
@@ -287,13 +336,19 @@ def _told(item: Item) -> dict[str, Any]:
         "commercial": card.commercial,
         "added": entry.added if entry else "",
         "tag": entry.sha256[:16] if entry else "",
+        "found": item.words,
+        "doubt": item.doubt,
     }
 
 
-def _stamp(root: Path) -> tuple[int, int] | None:
-    """Changes whenever the manifest is written."""
+def _stamp(root: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Changes whenever the manifest or what waits is written."""
+    return _written(manifest_path(root)), _written(proposal_path(root))
+
+
+def _written(path: Path) -> tuple[int, int] | None:
     try:
-        stat = manifest_path(root).stat()
+        stat = path.stat()
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_ino

@@ -41,7 +41,8 @@ export function licence(item) {
 // The card of an image; `paint` shows the state that changes.
 export function makeCard(item) {
   const image = el("img", { src: source(item, "small"), alt: "", loading: "lazy", decoding: "async", fetchPriority: "low", draggable: false });
-  const open = el("button", { type: "button", className: "open", tabIndex: -1 }, image);
+  const found = item.found ? el("span", { className: "found" }, item.found) : null;
+  const open = el("button", { type: "button", className: "open", tabIndex: -1 }, image, found);
   const reject = el("button", { type: "button", className: "reject danger", tabIndex: -1 }, "Reject");
   const badge = el("p", { className: "badge" });
   const about = item.ours ? `${licence(item)} · ${item.split} · ` : `${item.split} · `;

@@ -31,7 +31,7 @@ function count() {
   $("far").max = Math.max(all, 1);
   $("far").value = looked;
   $("undo").disabled = !store.canUndo;
-  $("apply").disabled = store.rejectedOf(true).length === 0;
+  $("apply").disabled = store.proposed ? all === 0 : store.rejectedOf(true).length === 0;
   $("save").disabled = store.rejectedOf(false).length === 0;
 }
 
@@ -70,7 +70,7 @@ function matches(item) {
 
 function ordered(items) {
   const by = {
-    doubt: (a, b) => b.new - a.new || (b.contains?.length ?? -1) - (a.contains?.length ?? -1) || a.number - b.number,
+    doubt: (a, b) => b.new - a.new || b.doubt - a.doubt || (b.contains?.length ?? -1) - (a.contains?.length ?? -1) || a.number - b.number,
     added: (a, b) => (a.added < b.added ? -1 : a.added > b.added ? 1 : a.number - b.number),
     name: (a, b) => a.title.localeCompare(b.title, "en", { numeric: true }),
   };
@@ -263,28 +263,45 @@ function showLarge() {
 
 function plural(number, one, many = `${one}s`) { return `${number.toLocaleString("en")} ${number === 1 ? one : many}`; }
 
-function openApply(error = "") {
+// What the person agrees to is what the page shows when the question is asked.
+let asked = null;
+
+function applyWords() {
   const ours = store.rejectedOf(true).length;
+  if (store.proposed) {
+    const left = [...store.items.keys()].filter((number) => store.state(number) === "left").length;
+    return [
+      `${plural(store.items.size - ours, "image")} will come into the dataset.`,
+      ours ? `${plural(ours, "rejected image")} will not, and no later run picks ${ours === 1 ? "it" : "them"}.` : "None is rejected.",
+      left ? `You have not looked at ${left.toLocaleString("en")} of them yet.` : "",
+    ];
+  }
   const mine = store.rejectedOf(false).length;
-  const parts = [
+  return [
     `${plural(ours, "image")} that yolobg added will be removed and remembered, so that no later run picks them again.`,
     "The next candidates replace them, so the number stays exact.",
+    mine ? `${plural(mine, "rejected image")} of yours will stay; “Save list” saves their paths.` : "",
   ];
-  if (mine) parts.push(`${plural(mine, "rejected image")} of yours will stay; “Save list” saves their paths.`);
-  $("apply-text").textContent = parts.join(" ");
+}
+
+function openApply(error = "") {
+  asked = store.generation;
+  $("apply-text").textContent = applyWords().filter(Boolean).join(" ");
+  const kept = store.items.size - store.rejectedOf(true).length;
+  $("apply-yes").textContent = !store.proposed ? "Remove and replace" : kept ? `Add ${plural(kept, "image")}` : "Reject all";
   $("apply-stage").textContent = error;
   $("apply-notes").replaceChildren();
   $("apply-progress").hidden = true;
   for (const id of ["apply-yes", "apply-plain", "apply-no"]) $(id).hidden = false;
   $("apply-no").textContent = "Cancel";
-  $("apply-plain").hidden = !error;
+  $("apply-plain").hidden = !error || store.proposed;
   if (!$("apply-dialog").open) $("apply-dialog").showModal();
   $("apply-no").focus();
 }
 
 async function startApply(replace) {
   try {
-    await store.apply(replace);
+    await store.apply(replace, asked);
     store.stage = ["prepare", 0, null];
     store.outcome = null;
     store.waiting = true;
@@ -320,10 +337,15 @@ async function applied(outcome) {
     openApply(outcome.error);
     return;
   }
+  $("apply-dialog").close();
+  if (outcome.told) {
+    notice([`Applied: ${outcome.told}`, ...outcome.warnings].join(" "), !outcome.warnings.length);
+    if (current !== null) makeCurrent(current);
+    return;
+  }
   const parts = [];
   if (outcome.removed) parts.push(`${plural(outcome.removed, "image")} removed`);
   parts.push(outcome.added ? `${plural(outcome.added, "new one")} added: look at ${outcome.added === 1 ? "it" : "them"} too` : "none added");
-  $("apply-dialog").close();
   notice([`Applied: ${parts.join(", ")}.`, ...outcome.kept.map((one) => `Kept ${one.image}: ${one.reason}.`), ...outcome.warnings].join(" "), !outcome.kept.length && !outcome.warnings.length);
   const fresh = [...store.items.values()].filter((item) => item.new).length;
   if (fresh) {
@@ -439,6 +461,7 @@ function tally(values) {
 
 function fill() {
   const items = [...store.items.values()];
+  $("about").textContent = store.proposed ? "Proposed for" : "Backgrounds of";
   $("dataset").replaceChildren(...inParts(store.dataset));
   document.title = `Review of ${store.dataset}`;
   const nothing = items.filter((item) => item.contains?.length === 0).length;

@@ -35,6 +35,7 @@ export class Store {
   async load() {
     const told = await ask("everything");
     this.dataset = told.dataset;
+    this.proposed = told.proposed;
     this.reasons = told.reasons;
     this.items = new Map(told.items.map((item) => [item.number, item]));
     this.take(told);
@@ -71,7 +72,7 @@ export class Store {
 
   act(kind, numbers, reason = "") { return this.send("act", { kind, numbers, reason }); }
   undo() { return this.send("undo", {}); }
-  apply(replace) { return this.send("apply", { replace }); }
+  apply(replace, generation) { return this.send("apply", { replace, generation }); }
   end() { return this.send("end", {}); }
   changes() { return ask(`changes?since=${this.version}`); }
 
