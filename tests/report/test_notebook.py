@@ -15,9 +15,12 @@ from PIL import Image
 from reviewing import HOSTILE, add_backgrounds, make_sample, source_of
 
 import yolobg
-from yolobg.html.notebook import MOST_PICTURES, MOST_ROWS, PICTURE_BYTES
+from yolobg.html.notebook import MOST_PICTURES, MOST_ROWS
 from yolobg.model import ClassMatch, Contamination, Exclusion
 from yolobg.results import Added, LeftOut, Planned, SourceInfo
+
+PICTURE_BYTES = 80_000
+"""What all pictures may take up, at the worst."""
 
 REST_BYTES = 120_000
 """What all but the pictures may take up, at the worst."""
@@ -113,6 +116,16 @@ def test_report__a_picture_that_cannot_be_read_is_left_out(tmp_path: Path, harm:
     assert len(pictures_of(html_of(report))) == 2
 
 
+def test_report__of_a_disk_that_is_gone_tries_a_few_pictures(
+    report: yolobg.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr("yolobg.html.notebook.embed", lambda path, **_size: tried.append(path))
+    gone = dataclasses.replace(report, added=report.added * 500)
+    assert pictures_of(html_of(gone)) == []
+    assert len(tried) == 50
+
+
 def worst(folder: Path, text: str) -> yolobg.Report:
     """More of everything than is shown, long texts, and pictures that no JPEG makes small."""
     noise = random.Random(0)
@@ -144,7 +157,7 @@ def folder(tmp_path: Path) -> Path:
 def test_report__at_its_largest_is_bounded(folder: Path) -> None:
     shown = html_of(worst(folder, "x" * 100_000))
     addresses = pictures_of(shown)
-    assert 0 < len(addresses) <= MOST_PICTURES
+    assert len(addresses) == MOST_PICTURES
     pictures = sum(map(len, addresses))
     assert pictures <= PICTURE_BYTES
     assert len(shown) - pictures <= REST_BYTES

@@ -5,23 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from markupsafe import Markup
 
-from yolobg.html.pages import is_web_address, static_bytes, template
+from yolobg.html.pages import static_bytes, template
 from yolobg.html.tables import ExclusionRow, bar_parts, exclusion_rows
 from yolobg.html.thumbnails import Picture, embed
 from yolobg.model import ClassMatch
 from yolobg.python_keywords import with_keywords
 
-__all__ = ["MOST_PICTURES", "MOST_ROWS", "PICTURE_BYTES", "render_result"]
+__all__ = ["MOST_PICTURES", "MOST_ROWS", "render_result"]
 
 MOST_PICTURES = 12
-"""So many pictures are shown."""
-
-PICTURE_BYTES = 150_000
-"""All pictures of a result together, as they stand in the notebook's file."""
+"""So many pictures are shown; they become part of the notebook's file, with 6 kB each at the most."""
 
 MOST_ROWS = 60
 """So many rows the table of classes has, half of them for one class."""
@@ -29,6 +27,7 @@ MOST_ROWS = 60
 MOST_LISTED = 10
 """So many of other things are listed."""
 
+MOST_TRIED = 50
 EDGE_PX = 128
 QUALITY = 60
 MOST_LETTERS = 300
@@ -73,18 +72,14 @@ def render_result(
 
 def _pictures(images: Iterable[tuple[str, str | Path]]) -> list[tuple[str, Picture]]:
     found: list[tuple[str, Picture]] = []
-    left = PICTURE_BYTES
-    for title, path in images:
+    # Where a disk is gone, not one of thousands can be read.
+    for title, path in islice(images, MOST_TRIED):
         if len(found) == MOST_PICTURES:
             break
-        # An address would be fetched by whoever opens the notebook; nothing here does.
-        picture = None if is_web_address(str(path)) else embed(Path(path), edge_px=EDGE_PX, quality=QUALITY)
-        if picture is None:
-            continue
-        left -= len(picture.address)
-        if left < 0:
-            break
-        found.append((_short(title), picture))
+        # An address is no file here, so nothing is fetched.
+        picture = embed(Path(path), edge_px=EDGE_PX, quality=QUALITY)
+        if picture is not None:
+            found.append((_short(title), picture))
     return found
 
 
