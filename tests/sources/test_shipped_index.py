@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +14,13 @@ from machine import run_inside
 
 from yolobg.errors import AnnotationsError
 from yolobg.sources.catalog import shipped_index
+from yolobg.sources.catalog.build import build_catalog
+from yolobg.sources.catalog.build_index import build_index
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.gaps import encode_gaps
 from yolobg.sources.catalog.index_check import index_differences
 from yolobg.sources.catalog.open import open_catalog
-from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
+from yolobg.sources.catalog.shipped_index import CATEGORIES, load_index, read_index
 from yolobg.sources.location import COCO2017_INDEX, parse_source
 
 # `len(getImgIds(catIds=[id]))` of pycocotools on instances_train2017.json.
@@ -72,6 +76,20 @@ def test_catalog__of_the_index_is_made_once_and_without_the_network() -> None:
     with open_catalog(COCO2017_INDEX) as catalog:
         assert catalog.path == path
     assert path.stat().st_mtime_ns == made
+
+
+def test_catalog__of_the_index_is_what_an_instances_file_would_give(tmp_path: Path) -> None:
+    build_index(tmp_path / "index.sqlite", load_index())
+    build_catalog(tmp_path / "file.sqlite", read_index(), None)
+    found = []
+    for name in ("index", "file"):
+        with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.sqlite")) as connection:
+            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
+            found.append({table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables})
+    assert found[0].keys() >= {"image", "contains", "mask", "meta", "license"}
+    assert len(found[0]["image"]) == IMAGES
+    for table, rows in found[0].items():
+        assert sorted(rows) == sorted(found[1][table]), table
 
 
 def catalog_of(tmp_path: Path, change: Callable[[dict[int, set[int]]], object]) -> Catalog:

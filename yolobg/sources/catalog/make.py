@@ -23,8 +23,9 @@ from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_loc
 from yolobg.sources.annotations.read import read_captions, read_instances
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build import build_catalog
+from yolobg.sources.catalog.build_index import build_index
 from yolobg.sources.catalog.evidence_file import build_evidence
-from yolobg.sources.catalog.shipped_index import index_key, read_index
+from yolobg.sources.catalog.shipped_index import index_key, load_index
 from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, evidence_key, is_settled, stamp
 from yolobg.sources.catalog.use import forget_unused
 from yolobg.sources.location import COCO2017_VAL, AnnotationSource, captions_name, split_member
@@ -176,7 +177,7 @@ def _make_shipped(store: Store, source: AnnotationSource, folder: Path, progress
     """The catalog of the index that ships with yolobg: under a second, and no network."""
     built = _new_file(folder)
     with _disk_errors(folder):
-        build_catalog(built, read_index(), None, progress=progress)
+        build_index(built, load_index(), progress=progress)
     return _publish(store, source, built, index_key())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from yolobg.sources.annotations.read import ImageRow, Instances
 from yolobg.sources.catalog.gaps import decode_gaps
 from yolobg.sources.catalog.store import content_key
 
-__all__ = ["CATEGORIES", "END", "FILE", "MAGIC", "index_key", "read_index"]
+__all__ = ["CATEGORIES", "END", "FILE", "MAGIC", "Index", "index_key", "load_index", "read_index"]
 
 FILE = Path(__file__).parent / "train2017_categories.bin"
 MAGIC = b"ybgi1"
@@ -44,8 +45,23 @@ def index_key() -> str:
     return content_key(hashlib.sha256(FILE.read_bytes()).hexdigest(), None)
 
 
-def read_index() -> Instances:
-    """The index as an instances file would say it: no sizes, no licences, no addresses but COCO's file names.
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What the file holds.
+
+    Attributes:
+        order: The category of each code, which is its place.
+        ids: Each image's id, ascending.
+        codes: Each image's category codes, one byte each and each once, in the order of `ids`.
+    """
+
+    order: bytes
+    ids: list[int]
+    codes: list[bytes]
+
+
+def load_index() -> Index:
+    """Unpack the index.
 
     Raises:
         AnnotationsError: The file is damaged.
@@ -60,11 +76,20 @@ def read_index() -> Instances:
     number = body[0]
     order, rest = body[1 : 1 + number], body[1 + number :]
     size = int.from_bytes(rest[:4], "little")
-    ids, lists = list(accumulate(decode_gaps(rest[4 : 4 + size]))), rest[4 + size :].split(END)
-    holders: list[list[int]] = [[] for _ in order]
-    for position, codes in enumerate(lists):
+    return Index(order, list(accumulate(decode_gaps(rest[4 : 4 + size]))), rest[4 + size :].split(END))
+
+
+def read_index() -> Instances:
+    """The index as an instances file would say it: no sizes, no licences, no addresses but COCO's file names.
+
+    Raises:
+        AnnotationsError: The file is damaged.
+    """
+    index = load_index()
+    holders: list[list[int]] = [[] for _ in index.order]
+    for position, codes in enumerate(index.codes):
         for code in codes:
             holders[code].append(position)
-    by_id = {category: frozenset(holders[code]) for code, category in enumerate(order)}
-    images = tuple(ImageRow(image_id, f"{image_id:012d}.jpg", 0, 0, None, "", "") for image_id in ids)
+    by_id = {category: frozenset(holders[code]) for code, category in enumerate(index.order)}
+    images = tuple(ImageRow(image_id, f"{image_id:012d}.jpg", 0, 0, None, "", "") for image_id in index.ids)
     return Instances(images, CATEGORIES, {category: by_id[category] for category in CATEGORIES}, ())
