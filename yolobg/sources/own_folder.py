@@ -191,7 +191,8 @@ def _annotated(
     stated = _stated(contents) if held else set()
     silent = [entry.image for entry in found if not entry.class_ids and entry.image not in stated]
     known = _labels_of([entry.image for entry in found]) | _read_files(folder, contents)
-    unread = _unread(folder, walk, silent, known, settled=[e.image for e in found if e.image not in set(silent)])
+    nothing = set(silent)
+    unread = _unread(folder, walk, silent, known, settled=[e.image for e in found if e.image not in nothing])
     _stop_at(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks or entry.class_ids]
