@@ -24,7 +24,7 @@ from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.matching.lexicon.class_tables import open_images_classes
 from yolobg.sources.annotations.open_images import FIRST, OpenImages, read_open_images
 from yolobg.sources.cache_folder import cache_folder
-from yolobg.sources.catalog.open import clear_cache, is_ready, open_catalog
+from yolobg.sources.catalog.open import build_from, clear_cache, is_ready, open_catalog
 from yolobg.sources.open_images import (
     OPEN_IMAGES,
     OPEN_IMAGES_TRAIN,
@@ -186,6 +186,33 @@ def test_cache_add__fetches_both_lists_once(monkeypatch: pytest.MonkeyPatch, fau
     assert shown.output.count("human-imagelabels-boxable.csv") == 1
     clear_cache()
     assert not is_ready(OPEN_IMAGES)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_cache_build__from_lists_on_disk_asks_no_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nested: bool
+) -> None:
+    with serve(monkeypatch, LABELS, IMAGES) as server:
+        files = {}
+        for name, content in zip(PINS, (LABELS, IMAGES), strict=True):
+            files[name] = tmp_path / (name if nested else name.rpartition("/")[2])
+            files[name].parent.mkdir(parents=True, exist_ok=True)
+            files[name].write_bytes(content)
+        done = CliRunner().invoke(app, ["cache", "build", "--from", str(tmp_path)])
+        assert (done.exit_code, server.hits) == (0, []), done.output
+        assert "openimages: 2 images in 601 categories are ready for --source openimages" in done.output
+        assert is_ready(OPEN_IMAGES)
+        assert [file.read_bytes() for file in files.values()] == [LABELS, IMAGES]
+        clear_cache()
+        labels, images = files.values()
+        images.rename(tmp_path / "away.csv")
+        with pytest.raises(AnnotationsError, match=r"has no validation-images-with-rotation\.csv, and the catalog of"):
+            build_from(tmp_path)
+        (tmp_path / "away.csv").rename(images)
+        labels.write_bytes(LABELS[:-1] + b" ")
+        with pytest.raises(AnnotationsError, match=r"is not Open Images' own list, which has .* MD5"):
+            build_from(tmp_path)
+        assert (is_ready(OPEN_IMAGES), server.hits) == (False, [])
 
 
 def test_train__continues_with_the_list_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

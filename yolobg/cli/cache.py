@@ -45,21 +45,26 @@ def cache_path() -> None:
 
 
 @command(name="build", example="yolobg cache build --from annotations_trainval2017.zip")
-@click.option("--from", "from_", metavar="FOLDER_OR_ZIP", type=PATH, help="COCO's annotations on disk.")
+@click.option(
+    "--from", "from_", metavar="FOLDER_OR_ZIP", type=PATH, help="COCO's annotations, or Open Images' lists, on disk."
+)
 def cache_build(*, from_: Path | None) -> None:
-    """Build the catalog of COCO 2017 now."""
+    """Build the catalog of COCO 2017 now, or that of Open Images from its lists in a folder."""
     from yolobg.cli.progress import bars
     from yolobg.cli.text import clean
     from yolobg.sources.catalog.index_check import index_differences
     from yolobg.sources.catalog.open import build_from, open_catalog
+    from yolobg.sources.location import COCO2017
 
+    told, differences = list[str](), ""
     with bars(stderr_console()) as progress:
-        if from_ is not None:
-            build_from(from_, progress=progress)
-        with open_catalog(progress=progress) as catalog:
-            told = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready"
-            differences = index_differences(catalog)
-    print_result(told)
+        for source in (COCO2017,) if from_ is None else build_from(from_, progress=progress):
+            with open_catalog(source, progress=progress) as catalog:
+                ready = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready"
+                told.append(ready if source == COCO2017 else f"{source.name}: {ready} for --source {source.name}")
+                differences = index_differences(catalog) if source == COCO2017 else ""
+    for line in told:
+        print_result(line)
     if differences:
         click.echo(
             f"yolobg: warning: the index that --fast uses differs from these annotations: {clean(differences)}; please "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from yolobg.matching.lexicon import coco_categories
@@ -24,6 +25,7 @@ __all__ = [
     "image_bases",
     "list_bases",
     "lists_mb",
+    "lists_on_disk",
     "official_categories",
 ]
 
@@ -60,6 +62,13 @@ def image_bases(source: AnnotationSource = OPEN_IMAGES) -> tuple[str, ...]:
     folder = "train" if source.name == OPEN_IMAGES_TRAIN.name else "validation"
     hosts = ("https://open-images-dataset.s3.amazonaws.com", "https://s3.amazonaws.com/open-images-dataset")
     return tuple(f"{host}/{folder}" for host in (*_mirror(), *hosts))
+
+
+def lists_on_disk(source: AnnotationSource, place: Path) -> dict[str, Path]:
+    """Those lists of a part that a folder has, as they are called there or with the folders of their address."""
+    tries = {name: (place / name, place / name.rpartition("/")[2]) for name in source.pins}
+    found = {name: next(filter(Path.is_file, paths), None) for name, paths in tries.items()}
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def lists_mb(source: AnnotationSource) -> str:

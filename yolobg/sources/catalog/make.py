@@ -77,6 +77,11 @@ def make(store: Store, source: AnnotationSource, progress: Progress, *, ready: C
 def make_from(store: Store, place: Path, source: AnnotationSource, progress: Progress) -> Path:
     """Make the catalog of an official source from files on disk, which must be its own, byte for byte."""
     store.prepare()
+    if source.open_images:
+        from yolobg.sources.catalog.make_open_images import make_open_images_from  # noqa: PLC0415  # as in `make`
+
+        with _lock(store, source), _work_folder(store, source) as folder:
+            return make_open_images_from(store, source, place, folder, progress)
     _, member = split_member(source.instances)
     wanted = str(member).rpartition("/")[2]
     local = replace(source, instances=_find_official(place, wanted), captions="", official=False)

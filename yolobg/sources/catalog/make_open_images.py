@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from yolobg.errors import DownloadError
+from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.files import step
 from yolobg.model import Progress
 from yolobg.sources.annotations.open_images import read_open_images
@@ -18,9 +18,9 @@ from yolobg.sources.archive.whole_file import md5_of
 from yolobg.sources.catalog.build_open_images import build_open_images
 from yolobg.sources.catalog.store import Note, Store, official_key, stamp
 from yolobg.sources.location import AnnotationSource, Pin
-from yolobg.sources.open_images import class_parents, image_bases, list_bases
+from yolobg.sources.open_images import class_parents, image_bases, list_bases, lists_on_disk
 
-__all__ = ["make_open_images"]
+__all__ = ["make_open_images", "make_open_images_from"]
 
 
 def make_open_images(store: Store, source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> Path:
@@ -52,14 +52,45 @@ def make_open_images(store: Store, source: AnnotationSource, folder: Path, parts
     except DownloadError as error:
         raise DownloadError(f"{error}. A mirror of Open Images' lists can be named in YOLOBG_OPENIMAGES_URL") from error
     try:
-        read = read_open_images(*lists.values(), classes=class_parents())
-        built = folder / f"{uuid.uuid4().hex}.sqlite"
-        build_open_images(built, read, base=image_bases(source)[-1], progress=progress)
-        path = store.publish(built, source.name, str(official_key(source)))
-        store.sweep(path)
-        store.write_note(source, Note(source.instances, path.name, stamp(path)))
+        return _publish(store, source, list(lists.values()), folder, progress)
     finally:
         _drop(lists.values(), parts)
+
+
+def make_open_images_from(
+    store: Store, source: AnnotationSource, place: Path, folder: Path, progress: Progress
+) -> Path:
+    """The same from lists on disk, which are left as they are and must be the pinned ones.
+
+    Raises:
+        AnnotationsError: A list is missing or another.
+        YolobgError: The disk has too little room.
+    """
+    lists = lists_on_disk(source, place)
+    missing = next((name for name in source.pins if name not in lists), None)
+    if missing is not None:
+        raise AnnotationsError(
+            f"{place}: has no {missing.rpartition('/')[2]}, and the catalog of {source.name} needs it too; get it from "
+            f"{list_bases()[-1]}/{missing}"
+        )
+    for name, path in lists.items():
+        pin = source.pins[name]
+        if (path.stat().st_size, md5_of(path)) != (pin.size_bytes, pin.md5):
+            raise AnnotationsError(
+                f"{path}: is not Open Images' own list, which has {pin.size_bytes:,} bytes and the MD5 {pin.md5}; get "
+                f"it from {list_bases()[-1]}/{name}"
+            )
+    require_space(folder, sum(pin.size_bytes for pin in source.pins.values()) // 2, f"the catalog of {source.name}")
+    return _publish(store, source, [lists[name] for name in source.pins], folder, progress)
+
+
+def _publish(store: Store, source: AnnotationSource, lists: Sequence[Path], folder: Path, progress: Progress) -> Path:
+    read = read_open_images(*lists, classes=class_parents())
+    built = folder / f"{uuid.uuid4().hex}.sqlite"
+    build_open_images(built, read, base=image_bases(source)[-1], progress=progress)
+    path = store.publish(built, source.name, str(official_key(source)))
+    store.sweep(path)
+    store.write_note(source, Note(source.instances, path.name, stamp(path)))
     return path
 
 

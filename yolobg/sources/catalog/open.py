@@ -21,6 +21,7 @@ from yolobg.sources.catalog.shipped_index import index_key
 from yolobg.sources.catalog.store import CacheEntry, Note, Store, official_key, stamp
 from yolobg.sources.catalog.use import note_use
 from yolobg.sources.location import COCO2017, COCO2017_INDEX, COCO2017_VAL, LVIS, AnnotationSource, parse_source
+from yolobg.sources.open_images import PARTS, lists_on_disk
 
 __all__ = [
     "CacheEntry",
@@ -142,17 +143,18 @@ def find_by_key(key: str) -> Catalog | None:
     return Catalog(path) if path else None
 
 
-def build_from(place: Path, *, progress: Progress = no_progress) -> Path:
-    """Make the catalog of COCO 2017 from a folder or zip that the user has, without the network.
+def build_from(place: Path, *, progress: Progress = no_progress) -> tuple[AnnotationSource, ...]:
+    """Make the catalog of COCO 2017, or of Open Images, from a folder or zip that the user has, without the network.
 
     That of val2017, which `evaluate` measures on, is made too if its files are there.
 
     Args:
-        place: A folder that holds (or is) `annotations/`, or COCO's `annotations_trainval2017.zip`.
+        place: A folder that holds (or is) `annotations/`, or COCO's `annotations_trainval2017.zip`; or a folder with
+            the lists of Open Images.
         progress: As for `open_catalog`.
 
     Returns:
-        The catalog file of train2017; `open_catalog()` finds it from now on.
+        The sources that `open_catalog` finds from now on, but for val2017.
 
     Raises:
         AnnotationsError: The files are not there, not usable, or not the official ones.
@@ -161,10 +163,18 @@ def build_from(place: Path, *, progress: Progress = no_progress) -> Path:
     from yolobg.sources.catalog import make as catalog_make  # noqa: PLC0415  # see the module's docstring
 
     store = Store(cache_folder())
-    path = catalog_make.make_from(store, place, COCO2017, progress)
+    lists = tuple(part for part in PARTS.values() if lists_on_disk(part, place))
+    for part in lists:
+        catalog_make.make_from(store, place, part, progress)
+    try:
+        catalog_make.make_from(store, place, COCO2017, progress)
+    except AnnotationsError:
+        if lists:
+            return lists
+        raise
     with contextlib.suppress(AnnotationsError):
         catalog_make.make_from(store, place, COCO2017_VAL, progress)
-    return path
+    return (*lists, COCO2017)
 
 
 def cache_entries() -> tuple[CacheEntry, ...]:
