@@ -164,6 +164,27 @@ def test_lower__of_backgrounds_of_the_user_says_that_none_is_taken_out(sample: P
     assert yolobg.augment(sample / "dataset", ratio=0.05, trim=True).trimmed == ()
 
 
+@pytest.mark.parametrize(
+    ("own", "asked", "words"),
+    [
+        (14, {}, "14 backgrounds are there (43.8% of the images; Ultralytics recommends 0 to 10 %"),
+        (14, {"count": 15}, "43.8% of the images of train are backgrounds already. Ultralytics recommends 0 to 10 %"),
+        (14, {"ratio": 0.43}, "43.8% of the images of train are backgrounds already. Ultralytics recommends"),
+        (4, {"count": 5}, None),
+        (4, {}, None),
+    ],
+)
+def test_augment__says_once_why_very_many_are_too_many(
+    sample: Path, own: int, asked: dict[str, float], words: str | None
+) -> None:
+    own_backgrounds(sample / "dataset", own)
+    planned = yolobg.plan(sample / "dataset", **options(sample, **asked)).report
+    for report in (planned, yolobg.augment(sample / "dataset", **options(sample, **asked))):
+        told = [line for line in report.warnings if "Ultralytics recommends" in line]
+        assert len(told) == (words is not None)
+        assert words is None or words in told[0]
+
+
 def test_options__trim_and_recheck_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="--trim"):
         Request(trim=True, recheck=True)

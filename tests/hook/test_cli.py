@@ -70,6 +70,19 @@ def test_train__adds_trains_and_takes_back(ground: Ground) -> None:
     assert without_caches(ground.dataset) == before
 
 
+@pytest.mark.parametrize("by", ["argument", "cfg"])
+def test_train__says_what_a_fraction_leaves_of_the_backgrounds(ground: Ground, by: str) -> None:
+    more = "fraction=0.2"
+    if by == "cfg":
+        (ground.root / "my.yaml").write_text("fraction: 0.2\n")
+        more = f"cfg={ground.root / 'my.yaml'}"
+    said = train(ground, arguments=(more, *SHORT))
+    assert said.code == 0, said.output
+    assert said.scans == [(4, 2, 0)]
+    told = "fraction=0.2 trains on the first 4 images of 20 by name: 2 backgrounds (50.0%), against 10.0% of all"
+    assert [line for line in said.ours if line.startswith(told)]
+
+
 def test_train__keeps_the_exit_code(ground: Ground) -> None:
     """Whatever Ultralytics ends with is what the command ends with; the backgrounds stay where nobody evicts them."""
     said = train(ground, arguments=(*SHORT, "nonsense=1"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -107,12 +106,24 @@ def test_fraction__is_warned_of_where_it_spoils_the_ratio(ground: Ground) -> Non
     said = ground.play("by_attach", train={"fraction": 0.2})
     assert said.announced == said.scans == [(4, 2, 0)]
     assert said.told[0]["dataset"] == 4
-    assert re.search(
-        r"fraction=0.2 keeps the first part .*: 2 of its 4 are backgrounds \(50.0%\), against 10.0%", said.ours[1]
-    )
+    told = "fraction=0.2 trains on the first 4 images of 20 by name: 2 backgrounds (50.0%), against 10.0% of all"
+    assert said.ours[1].startswith(f"{told}. Train on all of them")
     said = ground.play("by_attach", train={"fraction": 0.9})
     assert said.announced == said.scans == [(18, 2, 0)]
-    assert len(said.ours) == 1, "a fraction that keeps the ratio about right is no news"
+    told = "fraction=0.9 trains on the first 18 images of 20 by name: 2 backgrounds (11.1%), against 10.0% of all"
+    assert said.ours[1:] == [told]
+    said = ground.play("by_attach", train={"fraction": 1.0})
+    assert said.announced == said.scans == [(20, 2, 0)]
+    assert len(said.ours) == 1
+
+
+def test_fraction__of_images_that_sort_before_the_backgrounds_trains_on_none(ground: Ground) -> None:
+    for folder in ("images", "labels"):
+        for path in (ground.dataset / folder / "train").iterdir():
+            path.rename(path.with_name(f"0_{path.name}"))
+    said = ground.play("by_attach", train={"fraction": 0.5})
+    assert said.announced == said.scans == [(10, 0, 0)]
+    assert said.ours[1].startswith("fraction=0.5 trains on the first 10 images of 20 by name: 0 backgrounds (0.0%)")
 
 
 def test_hook__changes_nothing_else_about_a_training(ground: Ground) -> None:

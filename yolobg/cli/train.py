@@ -111,6 +111,7 @@ def _hand_over(file: Path, arguments: list[str], *, evict: bool, quiet: bool) ->
     try:
         from ultralytics.cfg import entrypoint
 
+        _watch_fraction(arguments)
         entrypoint()
     except OSError:
         # Its own trouble keeps its traceback; ours would print it as an error of yolobg's.
@@ -119,6 +120,18 @@ def _hand_over(file: Path, arguments: list[str], *, evict: bool, quiet: bool) ->
     finally:
         if evict:
             _take_back(file, quiet=quiet)
+
+
+def _watch_fraction(arguments: Sequence[str]) -> None:
+    """Have what `fraction` leaves of the backgrounds told when the training begins; others stay as they are."""
+    if not any(argument.lstrip("-").startswith(("fraction", "cfg")) for argument in arguments):
+        return
+    from ultralytics.utils import callbacks
+
+    from yolobg.ultralytics import EVENT
+    from yolobg.ultralytics.fraction import tell_part_of
+
+    callbacks.default_callbacks[EVENT].append(tell_part_of)
 
 
 def _take_back(file: Path, *, quiet: bool) -> None:

@@ -22,6 +22,9 @@ _REASON = (
     "Ultralytics recommends 0 to 10 % against false positives; whether more helps is not shown, and it can cost recall"
 )
 
+FAR_ABOVE = 2 * DEFAULT_RATIO
+"""The share of backgrounds above which `augment` says, whatever it is asked for, that there are very many already."""
+
 
 def surplus_of(counts: Counts, *, ratio: float | str | None, count: int | None) -> int:
     """How many backgrounds a split has beyond the number that a ratio or a count means."""
@@ -84,7 +87,7 @@ def _last_first(ours: Sequence[Entry], manifest: Manifest) -> list[Entry]:
 
 
 def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], data_yaml: str) -> tuple[str, ...]:
-    """What to do about backgrounds beyond the target; with `trim` why not all of them go.
+    """What to do about backgrounds beyond the target, and why very many are too many; with `trim` why not all go.
 
     Args:
         request: What was asked for.
@@ -93,10 +96,13 @@ def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], 
         data_yaml: The dataset's, for the command.
     """
     surplus = surplus_of(counts, ratio=request.ratio, count=request.count)
+    part = share(counts.backgrounds, counts.labelled) if counts.labelled else 0.0
     if not surplus:
-        return ()
+        already = f"{part:.1%} of the images of {request.split} are backgrounds already. {_REASON}"
+        return (already,) if part > FAR_ABOVE else ()
     means = f"{_target(request)} means {counts.backgrounds - surplus:,}"
-    there = f"{counted(counts.backgrounds, 'background', 'are')} there, and {means}"
+    far = f" ({part:.1%} of the images; {_REASON})" if part > FAR_ABOVE else ""
+    there = f"{counted(counts.backgrounds, 'background', 'are')} there{far}, and {means}"
     if request.trim:
         left = surplus - len(leaving)
         why = "they were not added by yolobg for this data.yaml, or were changed since"

@@ -14,6 +14,7 @@ from yolobg.flow.options import Request, request_from
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.ultralytics import trainer as ultra
+from yolobg.ultralytics.fraction import tell_part, trained_part
 from yolobg.ultralytics.trainer_scan import count_openable
 from yolobg.ultralytics.wait_for_lock import retry_while_locked
 from yolobg.wording import counted
@@ -195,24 +196,16 @@ class _SlowStageLogger:
 
 
 def _announce(added: int, after: Counts, inventory: Inventory, data: DataYaml, fraction: Any) -> None:
-    """One line with the counts that the training's scan line will show, and a warning where `fraction` spoils them."""
+    """One line with the counts that the training's scan line will show, and what `fraction` leaves of them."""
     did = f"added {counted(added, 'background')}" if added else "nothing to add"
-    files = inventory.files
-    if fraction not in (1, 1.0, None):
-        files = files[: len(ultra.kept_images(data.splits[ultra.TRAIN], fraction=fraction))]
+    files = trained_part(data, inventory, fraction)
     backgrounds = sum(entry.state in ("missing", "empty") for entry in files)
     corrupt = sum(entry.state == "corrupt" for entry in files)
     ultra.logger().info(
         f"{ultra.prefix()}{did}, {after.ratio:.1%} of the training images are backgrounds: "
         f"{counted(count_openable(files), 'image')}, {counted(backgrounds, 'background')}, {corrupt} corrupt"
     )
-    share = backgrounds / max(1, len(files) - corrupt)
-    if files is not inventory.files and not after.ratio / 2 <= share <= after.ratio * 2:
-        ultra.logger().warning(
-            f"{ultra.prefix()}fraction={fraction} keeps the first part of the sorted list of images: {backgrounds} of "
-            f"its {len(files)} are backgrounds ({share:.1%}), against {after.ratio:.1%} of all. Train on all of them, "
-            "or name the images so that backgrounds lie between the others."
-        )
+    tell_part(inventory, files, fraction)
 
 
 def _advice(error: UnresolvedClassError) -> str:
