@@ -42,7 +42,7 @@ def output(name: str) -> str:
         environment = {
             **os.environ,
             "PATH": path,
-            "COLUMNS": "100",
+            "COLUMNS": "80",
             "NO_COLOR": "1",
             "YOLOBG_CACHE_DIR": str(here / "cache"),
         }
