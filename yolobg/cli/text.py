@@ -15,6 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from yolobg.cli.class_table import ClassRow, ClassTable
 from yolobg.cli.mined_text import mined_parts
 from yolobg.cli.process import program_name
 from yolobg.matching.words import key
@@ -201,14 +202,9 @@ def _classes_parts(
     """What each class excludes: the categories' own names in one line, a table of those that a person should check."""
     settled = [] if everything else [match for match in matches if _is_settled(match)]
     yield from _settled_lines(settled)
-    table = Table(title="Classes", title_justify="left", title_style="bold", box=None)
-    for name in ("class", "excludes", "relation", "conf.", "images", "why"):
-        table.add_column(name, justify="right" if name in ("conf.", "images") else "left", overflow="fold")
-    for match in matches:
-        for row in () if match in settled else _class_rows(match):
-            table.add_row(*row)
-    if table.row_count:
-        yield table
+    rows = [row for match in matches if match not in settled for row in _class_rows(match)]
+    if rows:
+        yield ClassTable(rows)
     yield from _evidence_table(matches)
     total = source.images if source else 0
     for match in matches:
@@ -253,7 +249,7 @@ def _settled_lines(settled: Sequence[ClassMatch]) -> Iterator[Text]:
     yield Text(f"Excluded, as categories of the source: {names}{more}")
 
 
-def _class_rows(match: ClassMatch) -> Iterator[tuple[str, str, str, str, str, str]]:
+def _class_rows(match: ClassMatch) -> Iterator[ClassRow]:
     name = f"{match.id} {clean(match.name, 40)}"
     if not match.exclude and not match.maybe:
         told = {"none": "nothing", "opaque": "?", "unknown": "?", "mapped": "nothing"}[match.status]
