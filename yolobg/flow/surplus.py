@@ -22,7 +22,7 @@ _REASON = (
     "Ultralytics recommends 0 to 10 % against false positives; whether more helps is not shown, and it can cost recall"
 )
 
-FAR_ABOVE = 2 * DEFAULT_RATIO
+FAR_ABOVE = 0.3
 """The share of backgrounds above which `augment` says, whatever it is asked for, that there are very many already."""
 
 
