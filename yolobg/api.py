@@ -65,7 +65,7 @@ def plan(data_yaml: str | Path, *, progress: Progress = no_progress, **options: 
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
         **options: The options.
 
     Returns:
@@ -88,7 +88,7 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
         **options: The options.
 
     Returns:
@@ -108,7 +108,7 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
 
     Args:
         plan: What `plan` made.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
 
     Returns:
         The report of the run, as from `augment`.
@@ -146,7 +146,7 @@ def preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
 
     Args:
         plan: What `plan` made.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
 
     Returns:
         The page. It lies in the cache folder, and the next preview for this data.yaml and split replaces it.
@@ -195,7 +195,7 @@ def download(
         count: How many images the folder has afterwards.
         val: Share (0-1) of them that goes to a val split; 0 for one flat folder.
         dry_run: Only find out what would be done; the folder is not made.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
         **options: The options.
 
     Returns:
@@ -334,9 +334,9 @@ def classes(
     """Say what each class name excludes, why, and what that costs; unresolved names are reported, not refused.
 
     Args:
-        data_yaml: The dataset whose names are meant; or
-        names: the names themselves, as a list, as the mapping of a data.yaml, or as one text with commas between.
-        progress: Called with how far each stage is; by default a bar in a notebook, and nothing elsewhere.
+        data_yaml: The dataset whose class names to look up. Give this or `names`.
+        names: The names themselves: a list, the mapping of a data.yaml, or one text with commas between.
+        progress: Called as `progress(stage, done, total)`, `total` None if unknown; by default a bar in a notebook.
         **options: The options.
 
     Returns:

@@ -4,12 +4,12 @@ YolobgError                 1   anything else that a user can correct
 ├── UsageError              2   options that contradict each other or make no sense
 ├── DatasetError            3   the dataset, its data.yaml or its manifest cannot be used
 ├── AnnotationsError        3   the COCO-format source cannot be used
-├── NoAnswerError           4   no answer obeys the request
-│   ├── UnresolvedClassError    a class name stands for nothing we know
+├── NoAnswerError           4   the request cannot be met
+│   ├── UnresolvedClassError    a class name could not be resolved
 │   └── PoolError               fewer eligible images than needed
 ├── DownloadError           5   the images or the archive could not be fetched
-└── MergeError              6   the merge was refused or rolled back
-    └── LockedError             another yolobg holds the dataset
+└── MergeError              6   the dataset could not be changed
+    └── LockedError             another yolobg has locked the dataset
 
 A message says what, which path or key, what was expected and what to do.
 """
@@ -60,13 +60,13 @@ class AnnotationsError(YolobgError):
 
 
 class NoAnswerError(YolobgError):
-    """No answer obeys the request."""
+    """The request cannot be met."""
 
     exit_code = 4
 
 
 class UnresolvedClassError(NoAnswerError):
-    """Some class names stand for nothing we know, so nothing may be chosen.
+    """Some class names could not be resolved, so no image may be chosen.
 
     Attributes:
         matches: The matches that stopped the run (status `opaque` or `unknown`).
@@ -88,10 +88,10 @@ class DownloadError(YolobgError):
 
 
 class MergeError(YolobgError):
-    """The merge was refused or rolled back; the dataset is as it was."""
+    """The dataset could not be changed. It is valid; the message says whether anything was left unfinished."""
 
     exit_code = 6
 
 
 class LockedError(MergeError):
-    """Another yolobg process holds this dataset."""
+    """Another yolobg process has locked this dataset."""

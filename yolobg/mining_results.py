@@ -32,11 +32,11 @@ class Mined:
         model: The file name of the model.
         sha256: Of its content.
         imgsz: Side in pixels that images were resized to for it.
-        min_score: The confidence (0-1) from which an image fires.
+        min_score: The confidence (0-1) from which a detection counts: an image with one fires.
         scored: How many images of the source it looked at.
         fired: How many of them fire.
         near_duplicates: How many were left out as near-duplicates of one in the dataset or of a chosen one.
-        round: The how-manieth run with a model it is in this split.
+        round: The number of this run with a model in the split, starting at 1.
         reviewed: Whether a person looked at the images before they came in.
         images: What it found in each image that was chosen.
     """

@@ -73,7 +73,7 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One image that a run would bring in: where it is had from, the id of its licence, and why it was chosen."""
+    """One image that a run would bring in: its URL or path, the id of its licence, and why it was chosen."""
 
     source_id: int
     url: str

@@ -30,7 +30,7 @@ def _captured(console: Console, text: object) -> list[str]:
 
 def test_categories_own_names_take_one_line_and_no_table() -> None:
     (line,) = printed(OWN)
-    assert line.startswith(f"Excluded, as categories of the source: {', '.join(OWN)}")
+    assert line.startswith(f"Matched to a category by name, and excluded: {', '.join(OWN)}")
 
 
 def test_what_is_to_check_is_in_the_table_and_nothing_else() -> None:
@@ -51,9 +51,9 @@ def test_all_shows_everything_in_the_table() -> None:
 
 def test_what_people_confuse_with_a_category_is_in_its_line() -> None:
     assert printed(["car"]) == [
-        "Excluded, as categories of the source: car; easily confused with them: bus, truck (maybe)"
+        "Matched to a category by name, and excluded: car; also excluded, because easily confused: bus, truck (maybe)"
     ]
-    assert printed(["car", "bus", "truck"]) == ["Excluded, as categories of the source: car, bus, truck"]
+    assert printed(["car", "bus", "truck"]) == ["Matched to a category by name, and excluded: car, bus, truck"]
 
 
 def test_a_category_that_the_other_names_put_in_doubt_is_in_the_table() -> None:

@@ -143,7 +143,7 @@ class Mining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         scored: How many images of the source it looked at.
         fired: How many of them fire.
         near: How many were left out as near-duplicates.
-        round: The how-manieth run with a model it is in this split, from 1.
+        round: The number of this run with a model, starting at 1 in this split, from 1.
         reviewed: Whether a person looked at the images before they came in.
         found: What it found in each image that was chosen.
     """

@@ -35,7 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "More": {
         "convert": ("convert", "Write a dataset in another format, counted before and after."),
-        "cache": ("cache", "The catalogs that yolobg keeps between runs."),
+        "cache": ("cache", "List, build and clear what yolobg keeps between runs."),
         "completion": ("completion", "Print what makes a shell complete commands and options."),
         "doctor": ("doctor", "Check versions, the cache, the disk, Ultralytics and the hosts."),
     },

@@ -34,7 +34,7 @@ _ANEW = ("images", "jobs", "report")
 
 
 @command(example="yolobg augment data.yaml --ratio 0.1 --dry-run")
-@click.argument("data_yaml", metavar="DATA_YAML", type=PATH, required=False)
+@click.argument("data_yaml", metavar="[DATA_YAML]", type=PATH, required=False)
 @request_options()
 @click.option("--plan", metavar="FILE", type=PATH, help="Carry out a plan that `yolobg plan --save` wrote.")
 @dry_run_option
@@ -61,7 +61,7 @@ def augment(
 ) -> None:
     """Add background images up to a ratio or a count.
 
-    DATA_YAML is the dataset's data.yaml, or a folder that holds one. A plan (--plan) knows its own.
+    DATA_YAML is the dataset's data.yaml, or a folder with one; leave it out with --plan.
     """
     from yolobg.cli.plan_text import planned_text
     from yolobg.cli.questions import plan_with_answers

@@ -16,7 +16,7 @@ __all__ = ["cache"]
 
 @click.group(context_settings=HELP_NAMES)
 def cache() -> None:
-    """The catalogs that yolobg keeps between runs."""
+    """List, build and clear what yolobg keeps between runs."""
 
 
 @command(name="path")

@@ -41,9 +41,7 @@ __all__ = ["evaluate"]
 @click.option(
     "--split", metavar="NAME", default="val", show_default=True, help="The split whose labelled images give recall."
 )
-@click.option(
-    "--images", metavar="N", type=int, default=1000, show_default=True, help="How many backgrounds to use at most."
-)
+@click.option("--images", metavar="N", type=int, default=1000, show_default=True, help="Largest number of backgrounds.")
 @click.option(
     "--seed", metavar="N", type=int, default=0, show_default=True, help="Which backgrounds, and the draws of intervals."
 )

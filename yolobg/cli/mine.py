@@ -23,7 +23,7 @@ _NOT_HERE = ("into", "to", "recheck", "trim", "report", "scores", "hard_share", 
 
 
 @command(example="yolobg mine data.yaml --hard best.onnx --pool 50000 --plan scored; yolobg mine --work scored")
-@click.argument("data_yaml", metavar="DATA_YAML", type=PATH, required=False)
+@click.argument("data_yaml", metavar="[DATA_YAML]", type=PATH, required=False)
 @request_options(without=_NOT_HERE)
 @click.option(
     "--plan", "folder", metavar="DIR", type=PATH, help="Write the images to look at, in shards, to this new folder."
@@ -60,7 +60,8 @@ def mine(
 ) -> None:
     """Have your model look at many images, on several machines, for augment --scores.
 
-    First give DATA_YAML --hard MODEL --plan DIR, then --work DIR, which goes on where it was cut off. No image is kept.
+    Run it twice: first with DATA_YAML --hard MODEL --plan DIR, then, on every machine, with --work DIR. An interrupted
+    run continues. No image is kept.
     """
     from yolobg.cli.progress import bars
     from yolobg.scoring.extra import check_extra

@@ -13,7 +13,6 @@ from yolobg.cli.options import (
     PATH,
     data_yaml_argument,
     json_option,
-    preview_option,
     quiet_option,
     request_options,
     verbose_option,
@@ -32,7 +31,9 @@ __all__ = ["plan"]
 @data_yaml_argument
 @request_options(without={"recheck"})
 @click.option("--save", metavar="FILE", type=PATH, help="Write the plan as JSON, for `yolobg augment --plan FILE`.")
-@preview_option
+@click.option(
+    "--report", "preview", is_flag=True, help="Fetch the first images and write a page of them; nothing is added."
+)
 @yes_option
 @json_option
 @quiet_option

@@ -113,7 +113,7 @@ class Answers:
         self._console.print(
             "Some class names are not known. Images of a class must not become its backgrounds.\n"
             "Answer each group with COCO classes separated by commas, or none; "
-            "y takes what is suggested, each asks name by name, Enter stops.\n"
+            "type y to accept what is suggested, each to answer name by name, or press Enter to stop.\n"
         )
         for number, question in enumerate(asked, 1):
             self._console.print(f" {number}. {_headline(question)}: {clean(listed(question, most=MOST_SHOWN), 2_000)}")

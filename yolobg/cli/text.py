@@ -122,9 +122,9 @@ def _what_happened(report: Report) -> str:
         )
     if not needed:
         return f"Nothing to do: {both_readings(report.after)}."
-    replaced = f" Replaced, as it could not be fetched: {len(report.failed):,}." if report.failed else ""
+    replaced = f" Images that could not be used and were replaced: {len(report.failed):,}." if report.failed else ""
     if report.dry_run:
-        skipped = f" Skipped, as it cannot be used: {len(report.failed):,}." if report.failed else ""
+        skipped = f" Images that cannot be used and were skipped: {len(report.failed):,}." if report.failed else ""
         return (
             f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}.{skipped}"
         )
@@ -245,8 +245,8 @@ def _settled_lines(settled: Sequence[ClassMatch]) -> Iterator[Text]:
     names = ", ".join(clean(match.name, 40) for match in settled)
     beside = {e.coco: None for match in settled for e in match.maybe}
     also = [name for name in beside if all(name != e.coco for match in settled for e in match.exclude)]
-    more = f"; easily confused with them: {', '.join(map(clean, also))} (maybe)" if also else ""
-    yield Text(f"Excluded, as categories of the source: {names}{more}")
+    more = f"; also excluded, because easily confused: {', '.join(map(clean, also))} (maybe)" if also else ""
+    yield Text(f"Matched to a category by name, and excluded: {names}{more}")
 
 
 def _class_rows(match: ClassMatch) -> Iterator[ClassRow]:

@@ -92,21 +92,21 @@ class Request:
     unlabelled: bool = field(
         default=False,
         metadata=_about(
-            "The images of the source folder contain none of your classes, even if it has records that were not "
-            "understood."
+            "Use the source folder although it has no annotations, or some that cannot be read: you confirm that its "
+            "images show none of your classes."
         ),
     )
     annotations: str | Path | CocoObject | None = field(
         default=None,
         metadata=_about(
-            "COCO-format instances file instead: .json, .json.gz, file.zip or file.zip!member.json.",
+            "COCO-format instances file to use as the source: .json, .json.gz, file.zip or file.zip!member.json.",
             metavar="FILE_OR_URL",
         ),
     )
     images: Sequence[str | Path] = field(
         default=(),
         metadata=_about(
-            "Where its images are (also s3://, gs://, az://); folders are tried first. Repeatable.",
+            "Where the images of --annotations are (also s3://, gs://, az://); folders are tried first. Repeatable.",
             metavar="DIR_OR_URL",
         ),
     )
@@ -114,7 +114,9 @@ class Request:
         default_factory=dict,
         metadata=_about("What a class name stands for, or NAME=none. Repeatable.", metavar="NAME=CLASS[,CLASS]"),
     )
-    exclude: Sequence[str] = field(default=(), metadata=_about("Exclude this class too. Repeatable.", metavar="CLASS"))
+    exclude: Sequence[str] = field(
+        default=(), metadata=_about("Leave out images with this category too. Repeatable.", metavar="CATEGORY")
+    )
     license: str = field(
         default="any", metadata=_about("Licences that the images may have.", metavar="any|commercial|ID,…")
     )
@@ -127,15 +129,15 @@ class Request:
     prefer: str | None = field(
         default=None,
         metadata=_about(
-            "Choose first: lookalikes (experimental), for half of the images categories that look like a class; or "
-            "images whose captions have one of these words.",
+            "Prefer images whose captions contain one of these words; or lookalikes (experimental): half of the images "
+            "show something that looks like a class.",
             metavar="lookalikes|'WORD|WORD'",
         ),
     )
     unmapped: Unmapped = field(
         default="stop", metadata=_about("What to do about a class name that cannot be resolved.")
     )
-    lean: bool = field(default=False, metadata=_about("Also use images of categories that match only possibly."))
+    lean: bool = field(default=False, metadata=_about("Keep images whose category is only a possible match."))
     captions: bool = field(default=True, metadata=_about("Leave out images whose captions name a class."))
     evidence: Sequence[str | Path] = field(
         default=(),
@@ -150,10 +152,10 @@ class Request:
         metadata=_about("Only use images that the evidence verifies to be free of every class."),
     )
     hard: str | Path | None = field(
-        default=None, metadata=_about("Your model: take half of the images from those it fires on.", metavar="MODEL")
+        default=None, metadata=_about("Your model: half of the images will be ones it fires on.", metavar="MODEL")
     )
-    hard_share: float = field(default=0.5, metadata=_about("With --hard: share (0-1) that fires.", metavar="SHARE"))
-    min_score: float = field(default=0.25, metadata=_about("With --hard: lowest score that fires.", metavar="SCORE"))
+    hard_share: float = field(default=0.5, metadata=_about("With --hard: share (0-1) it fires on.", metavar="SHARE"))
+    min_score: float = field(default=0.25, metadata=_about("With --hard: confidence that counts.", metavar="SCORE"))
     pool: int | None = field(
         default=None,
         metadata=_about("With --hard: how many images to look at, at most.", metavar="auto|N", shown="auto"),
@@ -169,7 +171,7 @@ class Request:
     trim: bool = field(
         default=False,
         metadata=_about(
-            "If there are more backgrounds than asked for, take out what yolobg added beyond that, last chosen first."
+            "If there are more backgrounds than asked for, remove what yolobg added beyond that, last chosen first."
         ),
     )
     report: bool = field(default=True, metadata=_about("Write a report page, .yolobg/report.html."))
