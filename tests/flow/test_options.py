@@ -107,6 +107,9 @@ def test_stored__one_option_comes_back_as_it_was(name: str, monkeypatch: pytest.
     assert stored_options(again) == stored, "a second time from another current folder"
 
 
+OF_MODEL = ("hard", "hard_share", "min_score", "pool", "scores")
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -150,11 +153,13 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
             "source",
             "into",
             "evidence",
-            "hard",
-            "scores",
+            *OF_MODEL,
         ):
             assert getattr(again, field.name) == getattr(request, field.name), field.name
-    assert again.hard is None, "which images qualify is not for a model to say"
+    unasked = Request()
+    assert all(getattr(again, name) == getattr(unasked, name) for name in OF_MODEL), (
+        "a model doesn't say what qualifies"
+    )
     assert again.source == folder
     assert again.evidence == evidence
     assert (again.annotations is None) == ("annotations" not in source)
