@@ -195,6 +195,21 @@ def test_record__that_is_damaged_stops_and_is_named(
         yolobg.plan(dataset, source=str(pool), count=1, unlabelled=unlabelled)
 
 
+def test_label__that_is_blank_says_of_an_image_without_a_record_that_nothing_is_there(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """One record of a tool among labels of YOLO's takes no image away."""
+    pool = tmp_path / "pool"
+    shots(pool, "images")
+    for name, row in ((DOG, ""), (CAT, ""), (FREE, ROW)):
+        put(pool / "labels" / f"{name[:-4]}.txt", row)
+    put(pool / "images" / "shot_01.json", labelme_json(DOG, "dog"))
+    report = yolobg.augment(dataset, source=str(pool), count=1)
+    assert [Path(one.url).name for one in report.added] == [CAT]
+    assert report.source is not None
+    assert (report.source.left_out.class_, report.source.eligible) == (2, 1)
+
+
 def test_records__of_another_kind_beside_those_of_a_tool_stop(dataset: Path, pool: Path) -> None:
     rest(pool, DOG, CAT, FREE)
     assert left(dataset, pool) == {DOG, CAT, FREE}

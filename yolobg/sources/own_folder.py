@@ -71,6 +71,7 @@ class Pool:
 class _Found:
     image: str
     class_ids: frozenset[int]
+    labelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,7 @@ def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks]
     warnings = _doubts(folder, found, why_not) + _remarks(folder, unread)
-    there = Folders()
-    recorded = unread.strays or unread.captions
-    nothing_said = not recorded and not any(map(there.has_file, _labels_of(entry.image for entry in found)))
+    nothing_said = not (unread.strays or unread.captions or any(entry.labelled for entry in found))
     return _Read({0: _ANY}, found, plain=True, warnings=warnings, silent=nothing_said)
 
 
@@ -160,10 +159,12 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
 
 
 def _by_tools(folder: Path, walk: Walk, bare: list[_Found], *, unlabelled: bool) -> _Read | None:
-    """The folder as annotation tools leave it; a label beside an image counts as something without a name."""
+    """The folder as annotation tools leave it; a label of an image's own tells of it too, without a name."""
     contents = read_tool_records(folder, walk)
     if contents is None:
         return None
+    labelled = {e.image: contents.partly.get(e.image, frozenset()) for e in bare if e.labelled}
+    contents = replace(contents, told={**labelled, **contents.told})
     warnings = () if unlabelled else say_untold(folder, contents, len(bare))
     names, shown = shown_in(contents, ((e.image, bool(e.class_ids)) for e in bare), unlabelled=unlabelled)
     contents, found = replace(contents, names=names), [_Found(image, ids) for image, ids in shown]
@@ -367,8 +368,8 @@ def _bare(walk: Walk) -> Iterator[_Found]:
     for image in sorted(walk.images):
         if image not in walk.unusable:
             labels = {label_path(image), stem_of_path(image) + ".txt"}
-            held = any(there.has_file(label) and _says_something(label) for label in labels)
-            yield _Found(image, frozenset({0} if held else ()))
+            own = [label for label in labels if there.has_file(label)]
+            yield _Found(image, frozenset({0} if any(map(_says_something, own)) else ()), bool(own))
 
 
 def stem_of_path(image: str) -> str:
