@@ -272,6 +272,15 @@ def test_python__augments_plans_and_removes(folder_world: World, tmp_path: Path)
     assert not out.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the limits of POSIX")
+@pytest.mark.parametrize("place", ["x" * 300, "z/" * 3000])
+def test_place__that_the_system_cannot_look_at_is_refused(folder_world: World, tmp_path: Path, place: str) -> None:
+    told = run_inside(*folder_world.augment(), "--to", str(tmp_path / place))
+    assert told.code == 2
+    assert "--to" in told.stderr
+    assert "choose another" in told.stderr
+
+
 def test_failure__leaves_nothing_behind_but_what_was_fetched(folder_world: World, tmp_path: Path) -> None:
     told = run_inside(*folder_world.augment(400), "--to", str(tmp_path / "new/out"))
     assert told.code == 4

@@ -13,14 +13,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import islice
-from urllib.parse import unquote
 
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import Verdict
 from yolobg.dataset.layout import is_image, label_path
+from yolobg.dataset.name_differences import CAUSES, all_changes, same_letters
 from yolobg.wording import counted
 
 __all__ = ["LabelFolders"]
@@ -162,7 +161,7 @@ class LabelFolders:
             os.path.join(place, other)  # noqa: PTH118
             for place in found
             for other in self._folders.subfolders(place)
-            if _same_letters(other) == _same_letters(name)
+            if same_letters(other) == same_letters(name)
         ]
 
     def _has_more(self, folder: str) -> bool:
@@ -220,63 +219,7 @@ def _label_folder(images: str) -> str:
 
 # ---------------------------------------------------------------- why the names differ
 
-
-def _suffix(path: str) -> str:
-    """Without the suffixes that tools add twice: `a.jpg.txt`, `a.txt.txt`, `a.jpg.jpg`, `a.TXT`."""
-    while is_image(path) or path.lower().endswith(_LABEL):
-        path = path.rpartition(".")[0]
-    return path
-
-
-def _last(change: Callable[[str], str]) -> Callable[[str], str]:
-    """A change of the file's name alone."""
-
-    def changed(path: str) -> str:
-        folder, sep, name = path.rpartition(os.sep)
-        return folder + sep + change(name)
-
-    return changed
-
-
-def _same_letters(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
-
-
-def _decoded(name: str) -> str:
-    """A name that was read in a wrong encoding, read rightly: `cafÃ©`, `caf├⌐`, and `café` as its bytes in cp1252."""
-    for encoding in ("cp1252", "latin-1", "cp437"):
-        with suppress(UnicodeError):
-            return name.encode(encoding).decode("utf-8")
-    with suppress(UnicodeError):
-        return os.fsencode(name).decode("utf-8")
-    return os.fsencode(name).decode("latin-1")
-
-
-_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")
-_ROBOFLOW = re.compile(r"(?:[_.](?:jpe?g|png|bmp|webp|tiff?))?\.rf\.[A-Za-z0-9_-]+$")
-_BLANKS = re.compile(r"[\s_+-]+|%20")
-_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
-
-_CAUSES: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("the suffix", _suffix),
-    ("letter case", str.casefold),
-    ("the way accents are stored (NFC or NFD)", lambda path: unicodedata.normalize("NFC", path)),
-    ("percent signs of a web address (%20, %C3%A9)", unquote),
-    ("the text encoding of the names", _last(_decoded)),
-    ("blanks, hyphens and underscores", _last(lambda name: _BLANKS.sub("_", name).strip("_"))),
-    ("the prefix that Label Studio puts before names", _last(lambda name: _PREFIX.sub("", name))),
-    ("what Roboflow adds to names (.rf.)", _last(lambda name: _ROBOFLOW.sub("", name))),
-    ("leading zeros", _last(lambda name: _ZEROS.sub("", name))),
-)
-
-
 _FOLDER = "the folder"
-
-
-def _all_changes(path: str) -> str:
-    for _, change in (_CAUSES[3], _CAUSES[4], _CAUSES[0], *_CAUSES[6:], _CAUSES[5], _CAUSES[2], _CAUSES[1]):
-        path = change(path)
-    return path
 
 
 def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str], unread: Sequence[str]) -> str:
@@ -342,7 +285,7 @@ def _likely(strays: Sequence[str], lone: Sequence[str]) -> tuple[Counter[str], d
     """Which label without a file each stray one stands for, and by what the names differ."""
     causes, pairs = Counter[str](), dict[str, str]()
     left = list(strays)
-    for cause, change in (*_CAUSES, (_FOLDER, _name), ("more than one thing", _all_changes)):
+    for cause, change in (*CAUSES, (_FOLDER, _name), ("more than one thing", all_changes)):
         by_key = {change(label[: -len(_LABEL)]): label for label in lone}
         for stray in left:
             label = by_key.get(change(stray[: -len(_LABEL)]))

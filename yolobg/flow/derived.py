@@ -66,6 +66,7 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
     """
     original = replace(original, data=replace(original.data, file=original.data.file.absolute()))
     folder = Path(os.path.abspath(to.expanduser())).resolve()  # noqa: PTH100 - `..` as the user wrote it
+    _check_place(folder)
     _check_apart(original, folder)
     file = folder / NAME
     there = _read_there(file, original)
@@ -98,6 +99,16 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
         original.data, file=file, root=folder, splits=dict(_so_far(original.data, folder, splits)), derived=derivation
     )
     return Derived(original, folder, split, splits, open_dataset(planned), wanted, is_new=False)
+
+
+def _check_place(folder: Path) -> None:
+    """Refuse a path that the system cannot look at, such as one that is too long."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(folder)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--to {folder}: cannot be a folder: {why}; choose another") from error
 
 
 def check_current(data: DataYaml) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from yolobg.dataset.name_differences import nearly_called
 from yolobg.errors import DownloadError
 from yolobg.images.check import image_suffix
 from yolobg.images.jpeg_png import BadImageError
@@ -49,10 +50,11 @@ def first_usable(
         else:
             failed.append(Failed(record.id, why, 0, record.file_name))
     if len(found) < needed and failed:
+        near = nearly_called(failed[0].file_name, map(str, origin.folders))
         raise DownloadError(
             f"{counted(needed, 'background', 'are')} needed, and only {len(found):,} of "
             f"{len(found) + len(failed):,} eligible images have a file that can be used "
-            f"({'; '.join(map(str, failed[:_SHOWN]))}). Nothing was added."
+            f"({'; '.join(map(str, failed[:_SHOWN]))}{f'; but {near}' if near else ''}). Nothing was added."
         )
     return tuple(found), tuple(failed)
 

@@ -93,6 +93,7 @@ class CocoContents:
         """Every image, in `item_order`."""
         class_ids = {number: class_id for class_id, number in self.meta.category_ids.items()}
         find_elsewhere = Elsewhere()
+        any_lost = False
         for part in self.parts:
             elsewhere = [str(folder) for folder in part.elsewhere if folder.is_dir()]
             folders = [str(folder) for folder in part.folders if folder.is_dir()]
@@ -104,7 +105,10 @@ class CocoContents:
                     size = _measured(part, record, image)
                 shapes = tuple(_shape(part, record, row, class_ids, size) for row in record.annotations)
                 measured = not (record.width and record.height)
-                sought = "" if image else not_found(record.name, list(dict.fromkeys([*elsewhere, *folders])))
+                sought = ""
+                if not image:
+                    sought = not_found(record.name, [*dict.fromkeys([*elsewhere, *folders])], is_first=not any_lost)
+                    any_lost = True
                 yield Item(part.name, record.name, image, shapes, size, record.id, measured, sought)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from yolobg.dataset.label_rules import why_point_outside
+from yolobg.dataset.name_differences import nearly_called
 from yolobg.errors import DatasetError
 
 __all__ = [
@@ -172,8 +173,16 @@ def item_order(item: Item) -> tuple[str, str]:
     return item.split, item.name
 
 
-def not_found(name: str, folders: Sequence[str]) -> str:
-    """What is said of an image that is in none of the folders that there are for it, by the name in its record."""
+def not_found(name: str, folders: Sequence[str], *, is_first: bool = False) -> str:
+    """What is said of an image that is in none of the folders that there are for it, by the name in its record.
+
+    Args:
+        name: Its name.
+        folders: The folders.
+        is_first: Whether it is the first one, which an error will name: then files of nearly that name are looked for.
+    """
+    if is_first and (near := nearly_called(name, folders)):
+        return f"'{name}' does not exist, but {near}. Correct the name in one of the two"
     few = ", ".join(folders[:_FOLDERS_SHOWN]) + (" and more" if len(folders) > _FOLDERS_SHOWN else "")
     return f"'{name}' is not in {few}" if folders else f"'{name}' has no folder to be looked for in"
 
