@@ -293,13 +293,14 @@ class Origin:
         name: The source's name, for example `coco2017`.
         folders: Local folders; COCO's own layouts (flat, `train2017/`, `images/train2017/`) are tried below each.
         bases: Addresses to which `file_name` is appended, without a trailing slash.
-        link: How a local file comes into the dataset.
+        link: How a local file comes into the dataset; `frames`: names may mean frames of videos in the folders.
     """
 
     name: str
     folders: tuple[Path, ...] = ()
     bases: tuple[str, ...] = ()
     link: Link = "copy"
+    frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)

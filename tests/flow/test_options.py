@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = {
     "source": "pool",
     "fast": True,
     "unlabelled": True,
+    "every": "500ms",
     "annotations": "source/instances_x.json",
     "images": ("pool", "https://example.org/images"),
     "map": {"lorry": ("truck", "car"), "pothole": ()},

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "images": (*BASE, "net"),
     "changes": (*BASE, "dataset"),
     "formats": (*BASE, "calls", "coco_json", "convert_results", "dataset", "export_kinds", "yaml_text"),
-    "sources": (*BASE, "coco_json", "dataset", "formats", "matching", "net"),
+    "sources": (*BASE, "coco_json", "dataset", "formats", "images", "matching", "net"),
     "sources.archive": (*BASE, "net", "sources", "version"),
     "sources.annotations": (*BASE, "coco_json", "export_kinds", "sources", "sources.archive"),
     "sources.catalog": (*BASE, "sources", "sources.annotations", "sources.archive"),

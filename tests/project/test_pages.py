@@ -40,6 +40,7 @@ NOT_RUN = {
     "--hard": "needs a model; tests/mining",
     "scored": "what --hard has planned; tests/mining/test_shards.py",
     "--fast": "needs COCO's images",
+    "--every": "needs a video and what reads it; tests/sources/test_frames.py",
     "lvis": "needs 415 MB from the network",
     "openimages": "needs Open Images' lists; tests/flow/test_open_images_pool.py",
     "cache": "clears or builds what the other commands use; tests/cli",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolobg.changes.records import Manifest, Mining
+from yolobg.flow.near import refuse_near
 from yolobg.images import fetch_images
 from yolobg.model import Failed, ImageRecord, Progress, Staged
 
@@ -60,18 +61,21 @@ Bring = Callable[[Wanted], Brought]
 
 
 def bring_first(wanted: Wanted) -> Brought:
-    """Bring the first candidates that can be had.
+    """Bring the first candidates that can be had; of a source with videos, none that is a near-duplicate.
 
     Raises:
         YolobgError: As `fetch_images`.
     """
+    origin, refuse = wanted.choice.source.origin, wanted.refuse
+    if origin.frames:
+        refuse = refuse_near(refuse, wanted.choice.known.images, wanted.progress)
     fetched = fetch_images(
         wanted.records(wanted.choice.ranked),
         needed=wanted.plan.target.needed,
-        origin=wanted.choice.source.origin,
+        origin=origin,
         staging=wanted.staging,
         jobs=wanted.plan.request.jobs,
-        accept=wanted.refuse,
+        accept=refuse,
         progress=wanted.progress,
     )
     return Brought(fetched.staged, fetched.failed)

@@ -13,13 +13,13 @@ from yolobg.errors import UnresolvedClassError
 from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
+from yolobg.flow.every import parse_every
 from yolobg.flow.evidence import Evidence, check_captions, find_evidence, findings_of
 from yolobg.flow.options import Request
 from yolobg.flow.preference import Liked, find_liked, liked_figures, liked_first, liked_notes, reasons
 from yolobg.flow.presence import first_usable, places_of
-from yolobg.flow.same_pictures import same_pictures
+from yolobg.flow.ranking import ranked_images
 from yolobg.flow.saved_plan import Left, check_files, check_source, with_lines
-from yolobg.flow.selection import rank_images
 from yolobg.flow.source_basis import basis_notes, is_coco
 from yolobg.flow.too_few import too_few
 from yolobg.matching.contamination import expected_contamination
@@ -180,7 +180,7 @@ def choose(
         judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected_in(data))
-        ranked = liked_first(rank_images(_not_there(judged, known, catalog), seed=request.seed), judged.liked)
+        ranked = liked_first(ranked_images(judged.eligibility.ids, source, known, catalog, request.seed), judged.liked)
         # What an interrupted run is about comes in or becomes free again; the plan is made again after that.
         if len(ranked) < needed and manifest.pending is None:
             raise too_few(judged.eligibility, len(ranked), needed, request, catalog, before)
@@ -200,17 +200,10 @@ def choose(
     return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned, failed)
 
 
-def _not_there(judged: Judged, known: Known, catalog: Catalog) -> list[int]:
-    """The eligible images that are not in the dataset yet."""
-    left = known.not_held(judged.eligibility.ids, catalog.file_names)
-    recorded = known.recorded(left)
-    same = same_pictures(catalog.records(list(recorded)), recorded, judged.source.origin, catalog=catalog.key)
-    return [image_id for image_id in left if image_id not in same]
-
-
 def _planned(chosen: Sequence[ImageRecord], judged: Judged, catalog: Catalog, seed: int) -> tuple[Planned, ...]:
-    why = reasons(judged.liked, catalog, [record.id for record in chosen], seed)
-    places = places_of(chosen, judged.source.origin)
+    origin = judged.source.origin
+    why = reasons(judged.liked, catalog, [record.id for record in chosen], seed, frames=origin.frames)
+    places = places_of(chosen, origin)
     return tuple(Planned(r.id, place, r.license, why[r.id]) for r, place in zip(chosen, places, strict=True))
 
 
@@ -257,6 +250,7 @@ def source_of(request: Request, *, for_images: bool = True) -> Source:
         link=r.link,
         unlabelled=r.unlabelled,
         fast=r.fast,
+        every_ms=None if r.every is None else parse_every(r.every),
         for_images=for_images,
     )
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from yolobg.errors import UsageError
+from yolobg.flow.every import every_text, parse_every
 
-__all__ = ["AUTO", "LOOKALIKES", "check_known", "settle", "settle_names", "settle_path"]
+__all__ = ["AUTO", "LOOKALIKES", "check_known", "check_prefer", "settle", "settle_names", "settle_path"]
 
 LOOKALIKES = "lookalikes"
+MOST_WORDS = 100
 AUTO = ("jobs", "pool")
 """Options that are a number or `auto`."""
 
@@ -181,7 +183,32 @@ def _categories(name: str, key: Any, answer: Any) -> tuple[str, ...]:
     return parts
 
 
-_NAMED: dict[str, Callable[[str, Any], Any]] = {"license": _license, "prefer": _preferred, "to": _new_folder}
+def _time(_name: str, value: Any) -> str:
+    return every_text(parse_every(value))
+
+
+def check_prefer(prefer: object) -> None:
+    """Refuse what `--prefer` cannot mean.
+
+    Raises:
+        UsageError: It is neither `lookalikes` nor a few words.
+    """
+    if prefer is None or prefer == LOOKALIKES:
+        return
+    words = prefer.split("|") if isinstance(prefer, str) else []
+    if not words or len(words) > MOST_WORDS or not all(any(map(str.isalnum, word)) for word in words):
+        raise UsageError(
+            f"--prefer {prefer}: give {LOOKALIKES}, or up to {MOST_WORDS} words or phrases that captions have, with | "
+            "between them, in quotes: 'street|parking lot'"
+        )
+
+
+_NAMED: dict[str, Callable[[str, Any], Any]] = {
+    "every": _time,
+    "license": _license,
+    "prefer": _preferred,
+    "to": _new_folder,
+}
 _KINDS: dict[Any, Callable[[str, Any], Any]] = {
     bool: _flag,
     int: _whole,

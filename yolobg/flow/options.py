@@ -14,7 +14,7 @@ import msgspec
 
 from yolobg.errors import UsageError
 from yolobg.flow.option_places import CAPTIONS, LVIS, portable
-from yolobg.flow.option_values import LOOKALIKES, check_known, settle
+from yolobg.flow.option_values import LOOKALIKES, check_known, check_prefer, settle
 from yolobg.flow.selection import backgrounds_needed
 from yolobg.model import CocoObject, Link
 from yolobg.net.addresses import bare_url
@@ -36,7 +36,6 @@ __all__ = [
 
 DEFAULT_RATIO = 0.10
 MOST_JOBS = 256
-MOST_WORDS = 100
 LARGEST = 2**63
 
 Unmapped = Literal["stop", "none"]
@@ -78,8 +77,18 @@ class Request:
     source: str = field(
         default="coco2017",
         metadata=_about(
-            "Named source of backgrounds (coco2017, openimages, openimages-train), or a folder of images.",
-            metavar="NAME|DIR",
+            "Named source of backgrounds (coco2017, openimages, openimages-train), a folder of images and videos, or a "
+            "video.",
+            metavar="NAME|DIR|VIDEO",
+        ),
+    )
+    every: str | float | None = field(
+        default=None,
+        metadata=_about(
+            "Time from one frame of a video to the next, such as 2s, 500ms or 1m; in a folder that has images too, its "
+            "videos are used only with it.",
+            metavar="TIME",
+            shown="2s",
         ),
     )
     fast: bool = field(
@@ -193,7 +202,7 @@ class Request:
                 f"jobs: {self.jobs} is out of range; give 1 to {MOST_JOBS}, or leave it out to let it adapt"
             )
         _check_together(self)
-        _check_prefer(self.prefer)
+        check_prefer(self.prefer)
         _check_choice("link", self.link, ("copy", "hard", "symlink"))
         _check_choice("unmapped", self.unmapped, ("stop", "none"))
         object.__setattr__(self, "annotations", _kept(self.annotations))
@@ -229,6 +238,7 @@ class SourceOptions(TypedDict, total=False):
     annotations: str | Path | CocoObject | None
     fast: bool
     unlabelled: bool
+    every: str | float | None
     images: Sequence[str | Path]
     map: Mapping[str, Sequence[str]]
     license: str
@@ -320,17 +330,6 @@ def _check_together(request: Request) -> None:
         raise UsageError("--fast knows no licences, so --license can't be combined with it; leave one of them out")
     if request.to is not None and request.into is not None:
         raise UsageError("--into names a folder of the dataset, and --to leaves the dataset as it is; give one")
-
-
-def _check_prefer(prefer: object) -> None:
-    if prefer is None or prefer == LOOKALIKES:
-        return
-    words = prefer.split("|") if isinstance(prefer, str) else []
-    if not words or len(words) > MOST_WORDS or not all(any(map(str.isalnum, word)) for word in words):
-        raise UsageError(
-            f"--prefer {prefer}: give {LOOKALIKES}, or up to {MOST_WORDS} words or phrases that captions have, with | "
-            "between them, in quotes: 'street|parking lot'"
-        )
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

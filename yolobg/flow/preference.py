@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from yolobg.errors import UsageError
 from yolobg.flow.options import LOOKALIKES
+from yolobg.images.frame_names import parse
 from yolobg.matching.caption_terms import written_out
 from yolobg.matching.contamination import with_look_alikes
 from yolobg.matching.look_alikes import look_alikes
@@ -148,12 +149,16 @@ def _first(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def reasons(liked: Liked | None, catalog: Catalog, chosen: Sequence[int], seed: int) -> dict[int, str]:
-    """Why each image was chosen."""
+def reasons(
+    liked: Liked | None, catalog: Catalog, chosen: Sequence[int], seed: int, *, frames: bool = False
+) -> dict[int, str]:
+    """Why each image was chosen; `frames`: frames of videos are among them."""
     random = f"random, seed {seed}"
     if liked is None:
-        return dict.fromkeys(chosen, random)
-    told: dict[int, str] = {}
+        told = dict.fromkeys(chosen, random)
+        names = catalog.file_names(chosen) if frames else ()
+        return told | {i: f"spread in time, seed {seed}" for i, name in zip(chosen, names, strict=False) if parse(name)}
+    told = {}
     for image_id, (held, _) in catalog.describe(chosen).items():
         if image_id not in liked.ids:
             told[image_id] = random

@@ -11,6 +11,7 @@ from yolobg.images.check import image_suffix
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.kinds import HEAD_BYTES, check_start
 from yolobg.images.local import LocalFolders
+from yolobg.images.video_files import look_at
 from yolobg.model import Failed, ImageRecord, Origin
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts
@@ -41,7 +42,7 @@ def first_usable(
         DownloadError: There are too few; the message names a file and the reason.
     """
     found, failed = list[ImageRecord](), list[Failed]()
-    folders = LocalFolders(origin.folders, Path(), origin.link) if origin.folders and not origin.bases else None
+    folders = LocalFolders(origin, Path()) if origin.folders and not origin.bases else None
     for record in records:
         if len(found) == needed:
             break
@@ -65,6 +66,9 @@ def _why_not(folders: LocalFolders, record: ImageRecord) -> str:
         path = folders.find(record)
         if path is None:
             return folders.why_absent(record)
+        if folders.is_frame(record):
+            look_at(path)
+            return ""
         with path.open("rb", buffering=0) as file:
             check_start(file.read(HEAD_BYTES), image_suffix(record.file_name) or "")
     except BadImageError as error:
@@ -76,11 +80,11 @@ def _why_not(folders: LocalFolders, record: ImageRecord) -> str:
 
 def places_of(records: Iterable[ImageRecord], origin: Origin) -> Iterator[str]:
     """Where each image is had from first: its file on this machine, else its address without what may be a secret."""
-    folders = LocalFolders(origin.folders, Path(), origin.link)
+    folders = LocalFolders(origin, Path())
     for record in records:
         parts = safe_parts(record.file_name) or ()
         if origin.folders and (path := _file_of(folders, record)) is not None:
-            yield str(path)
+            yield folders.place_of(record, path)
         elif origin.bases:
             yield bare_url(image_url(origin.bases[0], parts))
         else:

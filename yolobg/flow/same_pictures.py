@@ -11,6 +11,7 @@ from pathlib import Path
 
 from yolobg.files import hash_file
 from yolobg.flow.duplicates import Recorded
+from yolobg.images.frame_names import is_frame_place, parse
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.local import LocalFolders
 from yolobg.model import ImageRecord, Origin
@@ -27,9 +28,10 @@ def same_pictures(
 ) -> set[int]:
     """The ids of the records that are certainly one of the recorded pictures of that id.
 
-    A record whose file lies in a folder of the origin is compared by size and SHA-256. One that has to be fetched is
-    the same if its whole address is, or if the annotations are the same, byte for byte, and it would be fetched from an
-    address of that source. For all others that cannot be known before they are fetched.
+    A frame of a video is the same if a frame of that id came before. Another record whose file lies in a folder of the
+    origin is compared by size and SHA-256. One that has to be fetched is the same if its whole address is, or if the
+    annotations are the same, byte for byte, and it would be fetched from an address of that source. For all others that
+    cannot be known before they are fetched.
 
     Args:
         records: Records of the source.
@@ -37,10 +39,13 @@ def same_pictures(
         origin: Where the images of the source are.
         catalog: The key of the source's catalog.
     """
-    folders = LocalFolders(origin.folders, Path(), origin.link)
+    folders = LocalFolders(origin, Path())
 
     def look(record: ImageRecord) -> bool:
         pictures = recorded.get(record.id, ())
+        if origin.frames and parse(record.file_name):
+            # Its id is made of the content of the video and the time.
+            return any(is_frame_place(picture.url) for picture in pictures)
         here = _is_here(record, pictures, folders)
         return any(_is_there(record, picture, origin.bases, catalog) for picture in pictures) if here is None else here
 

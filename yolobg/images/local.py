@@ -1,4 +1,7 @@
-"""Images from folders on this machine: found in COCO's own layouts, copied or linked into staging, verified there."""
+"""Images from folders on this machine: found in COCO's own layouts, copied or linked into staging, verified there.
+
+A frame of a video is read from the video and written as a JPEG.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,18 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from yolobg import files
 from yolobg.errors import DownloadError, UsageError
 from yolobg.images.check import check_image
+from yolobg.images.frame_names import frame_place, parse
+from yolobg.images.frames import Frames
 from yolobg.images.jpeg_png import BadImageError, Data
 from yolobg.images.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
-from yolobg.model import ImageRecord, Link, Staged
+from yolobg.model import ImageRecord, Origin, Staged
 from yolobg.safe_names import safe_parts
 
 __all__ = ["LocalFolders"]
@@ -27,10 +32,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 class LocalFolders:
-    """The folders of an origin. Methods may be called from several threads at once."""
+    """The folders of an origin. Methods may be called from several threads at once.
 
-    def __init__(self, folders: Sequence[Path], staging: Path, link: Link) -> None:
-        self._staging, self._link = staging, link
+    Args:
+        origin: The origin.
+        staging: Where what is brought goes.
+    """
+
+    def __init__(self, origin: Origin, staging: Path) -> None:
+        self._staging, self._link = staging, origin.link
+        self._frames = Frames() if origin.frames else None
+        folders = origin.folders
         # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
         places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]
         self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
@@ -38,7 +50,7 @@ class LocalFolders:
         self._inside: dict[str, bool] = {}
 
     def find(self, record: ImageRecord) -> Path | None:
-        """The file of a record in the first place that has one, or None.
+        """The file of a record in the first place that has one, or None; of a frame, its video.
 
         Never outside the folder, whatever the `file_name` says.
 
@@ -48,6 +60,8 @@ class LocalFolders:
         parts = safe_parts(record.file_name)
         if parts is None:
             return None
+        if self.is_frame(record):
+            parts = parts[:-1]
         for place, path in self._paths(parts):
             try:
                 kind = path.lstat().st_mode
@@ -71,6 +85,33 @@ class LocalFolders:
             for end in ends:
                 if parts[: len(end)] == end and len(parts) > len(end):
                     yield place, place.joinpath(*parts[len(end) :])
+
+    def is_frame(self, record: ImageRecord) -> bool:
+        """Whether a record is about a frame of a video, which `find` finds in its place."""
+        return self._frames is not None and parse(record.file_name) is not None
+
+    def place_of(self, record: ImageRecord, source: Path) -> str:
+        """Where the image of a record is from, whose file was found; of a frame, its video and the time."""
+        frame = self._frames and parse(record.file_name)
+        return frame_place(str(source), frame[1]) if frame else str(source)
+
+    def credited(self, kept: Staged) -> Staged:
+        """What an interrupted run has left in staging, with what is recorded of a frame.
+
+        Raises:
+            BadImageError: The video of the frame is not there any more.
+        """
+        if self._frames is None or not parse(kept.record.file_name):
+            return kept
+        video = self.find(kept.record)
+        if video is None:
+            raise BadImageError(self.why_absent(kept.record))
+        return self._frames.credited(kept, video)
+
+    def close(self) -> None:
+        """End the programs that read videos, if there are any."""
+        if self._frames is not None:
+            self._frames.close()
 
     def why_absent(self, record: ImageRecord) -> str:
         """Where a record that `find` does not find was looked for, and where a file of its name is instead."""
@@ -112,7 +153,7 @@ class LocalFolders:
 
         Raises:
             BadImageError: It is not the image of the record or cannot be read.
-            UsageError: The file system cannot link it.
+            UsageError: The file system cannot link it, or nothing here reads videos.
             DownloadError: Staging cannot be written.
         """
         part, target = part_path(self._staging, record.id), staged_path(self._staging, record.id)
@@ -131,7 +172,8 @@ class LocalFolders:
                 part.unlink(missing_ok=True)
             raise
         size, sha256, before = facts
-        return Staged(record, str(target), size, sha256, str(source), before)
+        staged = Staged(record, str(target), size, sha256, str(source), before)
+        return self._frames.credited(staged, source) if self._frames and parse(record.file_name) else staged
 
     def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str, tuple[int, str] | None]:
         """Bring a file's content or a link to it to `part`, verified.
@@ -141,6 +183,11 @@ class LocalFolders:
         A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
         (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
         """
+        if self._frames is not None and parse(record.file_name):
+            frame = self._frames.read(record, source)
+            check_image(frame, record, depth="structure")
+            _write_new(part, frame, self._staging)
+            return len(frame), _digest(frame), None
         if self._link != "copy":
             self._make_link(source, part)
             with content_of(part) as data:

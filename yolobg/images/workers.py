@@ -38,7 +38,7 @@ class Workshop:
     def __init__(self, origin: Origin, staging: Path, *, jobs: int | None, limits: Limits) -> None:
         self.results: queue.SimpleQueue[tuple[int, Outcome, int]] = queue.SimpleQueue()
         self._origin, self._staging, self._jobs, self._limits = origin, staging, jobs, limits
-        self._folders = LocalFolders(origin.folders, staging, origin.link)
+        self._folders = LocalFolders(origin, staging)
         self._left_over = {path.name for path in staging.glob("*.staged")}
         self._workers = Pool(_WORKERS, thread_name_prefix="yolobg-image")
         self._network: Network | None = None
@@ -76,6 +76,7 @@ class Workshop:
         self._closing.set()
         if self._network is not None:
             self._network.close()
+        self._folders.close()
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def hosts_said(self) -> str:
@@ -118,11 +119,11 @@ class Workshop:
     def _bring(self, record: ImageRecord) -> Staged | Failed:
         is_left_over = staged_path(self._staging, record.id).name in self._left_over
         # A file left by a run with another kind of link is made again where that is as cheap as looking at it.
-        if is_left_over and (self._origin.link == "copy" or not self._origin.folders):
-            kept = reuse(self._staging, record, self._first_address(record))
-            if kept is not None:
-                return kept
         try:
+            if is_left_over and (self._origin.link == "copy" or not self._origin.folders):
+                kept = reuse(self._staging, record, self._first_address(record))
+                if kept is not None:
+                    return self._folders.credited(kept)
             source = self._folders.find(record)
             if source is not None:
                 return self._folders.bring(record, source)

@@ -11,16 +11,13 @@ from yolobg.errors import AnnotationsError
 from yolobg.files import step
 from yolobg.flow.bringing import Wanted
 from yolobg.images import fetch_images
-from yolobg.images.picture_hash import NearHashes, picture_hash
 from yolobg.images.staging import staged_path, write_guard
 from yolobg.mining.choosing import Looked, Picked
 from yolobg.model import ClassMatch, Failed, Staged
 from yolobg.scoring.models import Scorer
-from yolobg.threads import Pool
 
-__all__ = ["Used", "also_of", "fetch_chosen", "hashes_of_dataset", "keep_only", "looked_of", "record_of"]
+__all__ = ["Used", "also_of", "fetch_chosen", "keep_only", "looked_of", "record_of"]
 
-_WORKERS = 4
 # A model with other classes than the dataset's: what such a category is called there is one of the dataset's.
 _MEANS = ("same", "is_a", "superset", "user")
 
@@ -39,18 +36,6 @@ def also_of(matches: Sequence[ClassMatch]) -> dict[str, int]:
     return {
         exclusion.coco: match.id for match in matches for exclusion in match.exclude if exclusion.relation in _MEANS
     }
-
-
-def hashes_of_dataset(wanted: Wanted) -> NearHashes:
-    """The difference hashes of all images of the dataset."""
-    images = wanted.choice.known.images
-    near = NearHashes()
-    with Pool(max_workers=_WORKERS) as pool:
-        for done, one in enumerate(pool.map(picture_hash, map(Path, images)), 1):
-            if one is not None:
-                near.add(one)
-            wanted.progress("compare", done, len(images))
-    return near
 
 
 def looked_of(scorer: Scorer, source_id: int, sha256: str, picture: int | None) -> Looked:

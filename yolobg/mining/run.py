@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from yolobg.changes.records import Mining
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.bringing import Brought, Wanted
+from yolobg.flow.near import NEAR, hashes_of
 from yolobg.images import fetch_images
 from yolobg.images.picture_hash import picture_hash
-from yolobg.mining.bringing import Used, also_of, fetch_chosen, hashes_of_dataset, keep_only, looked_of, record_of
+from yolobg.mining.bringing import Used, also_of, fetch_chosen, keep_only, looked_of, record_of
 from yolobg.mining.candidates import Candidates, Rows
 from yolobg.mining.choosing import Looked, Picked, hard_needed, pick, pool_size, prefix_needed
 from yolobg.mining.held_out import check_origin, is_held_out
@@ -35,7 +36,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _LARGEST_BATCH = 256
-_NEAR = "nearly the same picture as one in the dataset"
 
 
 def bring_hard(wanted: Wanted) -> Brought:
@@ -92,7 +92,7 @@ class _Run:
 
     def run(self) -> Brought:
         """See `bring_hard`."""
-        self._dataset = hashes_of_dataset(self._wanted)
+        self._dataset = hashes_of(self._wanted.choice.known.images, self._wanted.progress)
         self._tidy()
         while True:
             self._scan()
@@ -117,7 +117,7 @@ class _Run:
         why = self._wanted.refuse(staged)
         if why is None:
             self._pictures[staged.record.id] = picture = picture_hash(Path(staged.path))
-            why = _NEAR if self._is_near(picture) else None
+            why = NEAR if self._is_near(picture) else None
         return why
 
     # ------------------------------------------------------------ candidates
@@ -173,8 +173,8 @@ class _Run:
                 raise
             self._rows.leave_out_others(self._staged)
             return {}
-        self._near += sum(failed.reason == _NEAR for failed in fetched.failed)
-        self._failed += [failed for failed in fetched.failed if failed.reason != _NEAR]
+        self._near += sum(failed.reason == NEAR for failed in fetched.failed)
+        self._failed += [failed for failed in fetched.failed if failed.reason != NEAR]
         batch = {staged.record.id: staged for staged in fetched.staged}
         self._staged |= batch
         self._rows.leave_out_others(self._staged)

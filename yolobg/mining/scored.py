@@ -11,7 +11,8 @@ from pathlib import Path
 from yolobg.errors import AnnotationsError, DatasetError, UsageError
 from yolobg.files import hash_file
 from yolobg.flow.bringing import Brought, Wanted
-from yolobg.mining.bringing import Used, fetch_chosen, hashes_of_dataset, keep_only, record_of
+from yolobg.flow.near import hashes_of
+from yolobg.mining.bringing import Used, fetch_chosen, keep_only, record_of
 from yolobg.mining.choosing import Looked, hard_needed, pick
 from yolobg.mining.shards import Work, missing_shards, open_work, read_rows
 from yolobg.model import Failed, Staged
@@ -31,7 +32,7 @@ def bring_scored(wanted: Wanted) -> Brought:
     work, plan = open_work(folder)
     _check(wanted, work, folder)
     candidates, failed, near = set(wanted.choice.ranked), list[Failed](), 0
-    dataset = hashes_of_dataset(wanted)
+    dataset = hashes_of(wanted.choice.known.images, wanted.progress)
     rows: dict[int, Looked] = {}
     for number in range(len(work.shards)):
         for row in read_rows(folder, work, plan, number):

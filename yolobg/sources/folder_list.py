@@ -9,17 +9,21 @@ from typing import Any
 from yolobg.coco_json import hashed
 from yolobg.dataset.layout import coco_id
 from yolobg.formats.contents import stem_of
+from yolobg.sources.frames import Frame
 
 __all__ = ["folder_list", "image_number"]
 
 
-def folder_list(names: Mapping[int, str], found: Iterable[tuple[str, Iterable[int]]], home: Path) -> dict[str, Any]:
+def folder_list(
+    names: Mapping[int, str], found: Iterable[tuple[str, Iterable[int]]], home: Path, frames: Iterable[Frame] = ()
+) -> dict[str, Any]:
     """The list.
 
     Args:
         names: Class id to name.
         found: Each image, as an absolute path below `home`, with the ids of the classes that it shows.
         home: The folder to which the file names are relative.
+        frames: The frames of videos, of which nothing is known.
     """
     images, annotations, taken = [], [], set[int]()
     for image, class_ids in found:
@@ -31,6 +35,7 @@ def folder_list(names: Mapping[int, str], found: Iterable[tuple[str, Iterable[in
         # No sizes: to ask every file for its header would cost more than all the rest; chosen images are verified.
         images.append({"id": number, "file_name": name})
         annotations += [{"image_id": number, "category_id": class_id + 1} for class_id in sorted(class_ids)]
+    images += [{"id": frame.number, "file_name": frame.name} for frame in frames if frame.number not in taken]
     categories = [{"id": class_id + 1, "name": name} for class_id, name in names.items()]
     return {"images": images, "annotations": annotations, "categories": categories}
 

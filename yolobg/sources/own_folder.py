@@ -26,7 +26,7 @@ from yolobg.formats.contents import Contents, stem_of
 from yolobg.formats.convert import open_contents
 from yolobg.formats.registry import all_formats, detect_own
 from yolobg.formats.tool_folder import ToolContents
-from yolobg.formats.unread import Stray, Unread, find_unread
+from yolobg.formats.unread import Unread, find_unread
 from yolobg.formats.voc import VocContents
 from yolobg.formats.yolo_read import YoloContents
 from yolobg.matching.list_context import context_of
@@ -35,14 +35,14 @@ from yolobg.matching.words import clean
 from yolobg.sources.cache_folder import keep_list
 from yolobg.sources.folder_list import folder_list
 from yolobg.sources.lost_images import say_lost
+from yolobg.sources.pool_videos import choose_videos, walk_source
 from yolobg.sources.tool_source import read_tool_records, say_untold, shown_in
-from yolobg.sources.unreadable import WAY_ON, stop_at_unreadable
+from yolobg.sources.unreadable import WAY_ON, remarks, stop_at_unread, stop_at_unreadable
 from yolobg.wording import counted
 
 __all__ = ["Pool", "read_pool"]
 
 _ANY = "object"
-_SHOWN = 4
 _ID_BITS = 48
 
 
@@ -57,6 +57,7 @@ class Pool:
         warnings: For a person to read.
         unclear: Classes whose names say nothing, so that an image with one may show anything.
         silent: Whether nothing says what its images show: no records, and not even blank label files.
+        frames: Whether frames of its videos are among them.
     """
 
     annotations: Path
@@ -65,6 +66,7 @@ class Pool:
     warnings: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     silent: bool = False
+    frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,38 +88,49 @@ class _Read:
     silent: bool = False
 
 
-def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False) -> Pool:
+_NOTHING = _Read({0: _ANY}, [], plain=True, silent=True)
+
+
+def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False, every_ms: int | None = None) -> Pool:
     """Read a folder of background images, an `images/` + `labels/` folder, or an annotated dataset in any known format.
 
     Reads only, but for the list in the cache, which is replaced when it has changed. Images whose labels are corrupt
-    are no part of the pool: what they hold cannot be known.
+    are no part of the pool: what they hold cannot be known. Frames of videos are, where they are asked for or there is
+    nothing else; a single video stands for a folder that has only that one.
 
     Args:
-        folder: The folder; it exists.
+        folder: The folder, or a video; it exists.
         cache: yolobg's cache folder.
         unlabelled: The user says that images about which nothing was understood hold none of the classes, whatever
             records there are. What was understood counts nevertheless.
+        every_ms: The time from one frame of a video to the next; None takes the default, and where there are images
+            too, those alone.
 
     Raises:
-        UsageError: There is no image in it.
+        UsageError: There is no image in it, or no video where frames are asked for.
         DatasetError: It holds a dataset that cannot be read.
         AnnotationsError: It holds records that were not understood, and `unlabelled` was not said.
         YolobgError: The cache cannot be written.
     """
-    walk = Walk(others=True)
-    walk.add(str(folder.resolve()))
-    read = _read(folder, walk, unlabelled=unlabelled)
-    if not read.found:
+    walk = walk_source(folder)
+    read = _read(folder, walk, unlabelled=unlabelled) if folder.is_dir() else _NOTHING
+    chosen = choose_videos(folder, walk, every_ms, unlabelled=unlabelled)
+    if not read.found and not chosen.videos:
         raise UsageError(f"--source {folder}: contains no image that trainers read; give the folder of the images")
-    home = _home(folder, [entry.image for entry in read.found])
+    read = read if read.found else _NOTHING
+    place = folder if folder.is_dir() else folder.resolve().parent
+    home = _home(place, [*(entry.image for entry in read.found), *chosen.videos])
     odd = [entry.image for entry in read.found if not is_text(os.path.relpath(entry.image, home))]
     if odd:
         found = [entry for entry in read.found if is_text(os.path.relpath(entry.image, home))]
         read = replace(read, found=found, warnings=(*read.warnings, _odd_names(folder, odd, found)))
+    start = cache / "pools" / hashlib.sha256(f"{folder}{chosen.key}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    frames = chosen.list(home, start.with_suffix(".videos"), beside=bool(read.found) and not read.silent)
+    file = start.with_suffix(".json")
     shown = [(entry.image, entry.class_ids) for entry in read.found]
-    file = cache / "pools" / f"{hashlib.sha256(str(folder).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.json"
-    keep_list(file, msgspec.json.encode(folder_list(read.names, shown, home)))
-    return Pool(file, home, read.plain, read.warnings, read.unclear, read.silent)
+    keep_list(file, msgspec.json.encode(folder_list(read.names, shown, home, frames.frames)))
+    warnings = read.warnings + frames.warnings
+    return Pool(file, home, read.plain, warnings, read.unclear, read.silent, bool(frames.frames))
 
 
 def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
@@ -131,10 +144,10 @@ def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
     unread = _unread(folder, walk, silent, _labels_of(walk.images), settled=held)
     if unread.strays and (bridged := _bridged(folder)) is not None:
         return bridged
-    _stop_at(folder, unread, unlabelled=unlabelled)
+    stop_at_unread(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks]
-    warnings = _doubts(folder, found, why_not) + _remarks(folder, unread)
+    warnings = _doubts(folder, found, why_not) + remarks(folder, unread)
     nothing_said = not (unread.strays or unread.captions or any(entry.labelled for entry in found))
     return _Read({0: _ANY}, found, plain=True, warnings=warnings, silent=nothing_said)
 
@@ -194,10 +207,10 @@ def _annotated(
     known = _labels_of([entry.image for entry in found]) | _read_files(folder, contents)
     nothing = set(silent)
     unread = _unread(folder, walk, silent, known, settled=[e.image for e in found if e.image not in nothing])
-    _stop_at(folder, unread, unlabelled=unlabelled)
+    stop_at_unread(folder, unread, unlabelled=unlabelled)
     masks = set(unread.masks)
     found = [entry for entry in found if entry.image not in masks or entry.class_ids]
-    warnings = contents.warnings + _lost_warning(folder, lost) + _remarks(folder, unread)
+    warnings = contents.warnings + _lost_warning(folder, lost) + remarks(folder, unread)
     unclear = _unclear(contents.names)
     if found and len(unclear) == len(contents.names) and held:
         found = [_Found(entry.image, frozenset({0} if entry.class_ids else ())) for entry in found]
@@ -281,21 +294,6 @@ def _unread(folder: Path, walk: Walk, silent: list[str], known: set[str], settle
     return find_unread(walk, str(folder.resolve()), images=silent, understood=known, settled=settled)
 
 
-def _stop_at(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
-    """Raise where there are records that nobody understood, unless the user has said what they mean."""
-    if not unread.strays or unlabelled:
-        return
-    shown = "; ".join(_shown(stray) for stray in unread.strays[:_SHOWN])
-    rest = f"; and {len(unread.strays) - _SHOWN:,} more places" if len(unread.strays) > _SHOWN else ""
-    raise AnnotationsError(
-        f"--source {folder}: it contains what look like records of its images, and they were not understood, so any "
-        f"image may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the "
-        "same names (.txt) in labels/, or a dataset in a format that `yolobg convert` reads. If it is in one of those, "
-        "convert it first (yolobg convert, with --from); if it is a COCO file, name it (--annotations FILE --images "
-        f"DIR); move away what is not a record. {WAY_ON}"
-    )
-
-
 def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
     if not found:
         raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
@@ -304,30 +302,6 @@ def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
         f"({odd[0]}); "
         "rename to use"
     )
-
-
-def _shown(stray: Stray) -> str:
-    return f"{stray.file} ({stray.why})" + (f" and {stray.more:,} more like it" if stray.more else "")
-
-
-def _remarks(folder: Path, unread: Unread) -> tuple[str, ...]:
-    """What to know of what was not read, where the run goes on."""
-    said = []
-    if unread.strays:
-        said.append(
-            f"--source {folder}: as requested (--unlabelled), its images are used as backgrounds although it has "
-            f"records that were not understood: {'; '.join(_shown(stray) for stray in unread.strays[:_SHOWN])}"
-        )
-    if unread.masks:
-        said.append(
-            f"--source {folder}: {counted(len(unread.masks), 'picture', 'look')} like masks of others; left out"
-        )
-    if unread.captions:
-        said.append(
-            f"--source {folder}: {unread.captions} contains captions, which were not read: an image whose caption "
-            "names one of your classes may be added"
-        )
-    return tuple(said)
 
 
 def _doubts(folder: Path, found: list[_Found], why_not: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from yolobg.dataset.layout import source_slug
 from yolobg.errors import UsageError
 from yolobg.files import is_text
+from yolobg.images.frame_names import VIDEO_SUFFIXES, is_video
 from yolobg.model import Category, ClassMatch, Link, Origin
 from yolobg.net.addresses import is_object, object_scheme, shown_url
 from yolobg.net.objects import check_driver
@@ -66,17 +67,19 @@ def resolve_source(
     link: Link = "copy",
     unlabelled: bool = False,
     fast: bool = False,
+    every_ms: int | None = None,
     for_images: bool = True,
 ) -> Source:
     """Find out what a user means by `--source`, `--annotations` and `--images`.
 
     Args:
-        source: The named source, or a folder of images.
+        source: The named source, a folder of images and videos, or a video.
         annotations: Path or address of a COCO-format instances file; excludes a `source` other than the default.
         images: Folders and base addresses; folders are tried first. For `coco2017` COCO's own hosts when empty.
         link: How local images come into the dataset.
         unlabelled: The images of a folder hold none of the classes, where its records were not understood.
         fast: Use the index that ships with yolobg in place of COCO's annotations.
+        every_ms: The time from one frame of a video to the next.
         for_images: Whether its images are wanted too, so that it must be known where those are.
 
     Raises:
@@ -91,8 +94,8 @@ def resolve_source(
             f"--source {source} and --annotations {_shown(annotations)} name two sources; leave one of them out "
             "(--images says where the images of the annotations are)"
         )
-    if unlabelled and (annotations is not None or named):
-        raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
+    if annotations is not None or named:
+        _check_no_folder(unlabelled=unlabelled, every_ms=every_ms)
     if fast and not coco:
         raise UsageError(f"--fast: only applies to the source {COCO2017.name}; leave it out here")
     folders = tuple(_folder(place) for place in images if not _is_url(place))
@@ -104,11 +107,18 @@ def resolve_source(
     if named and not coco:
         return _open_images(source, folders, bases, link)
     if not coco:
-        return _folder_source(source, images, link, unlabelled=unlabelled)
+        return _folder_source(source, images, link, unlabelled=unlabelled, every_ms=every_ms)
     if not images:
         bases = tuple(f"{host}/train2017" for host in coco_bases())
     origin = Origin(COCO2017.name, folders, bases, link)
     return Source(origin.name, COCO2017_INDEX if fast else COCO2017, origin, warnings=(FAST_WARNING,) if fast else ())
+
+
+def _check_no_folder(*, unlabelled: bool, every_ms: int | None) -> None:
+    if unlabelled:
+        raise UsageError("--unlabelled: only applies to a folder of images (--source FOLDER); leave it out here")
+    if every_ms is not None:
+        raise UsageError("--every: only applies to videos (--source VIDEO, or a folder with videos); leave it out here")
 
 
 def _open_images(name: str, folders: tuple[Path, ...], bases: tuple[str, ...], link: Link = "copy") -> Source:
@@ -181,8 +191,10 @@ def _first(names: Iterable[str]) -> str:
     return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else "")
 
 
-def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unlabelled: bool) -> Source:
-    """A folder of images, with or without labels, as the source."""
+def _folder_source(
+    source: str, images: Sequence[str | Path], link: Link, *, unlabelled: bool, every_ms: int | None
+) -> Source:
+    """A folder of images, with or without labels, and of videos as the source; or a single video."""
     folder = Path(source).expanduser()
     if "://" in source:
         raise UsageError(
@@ -190,10 +202,7 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
             "annotations that list them: --annotations FILE_OR_URL --images URL"
         )
     if not folder.is_dir():
-        raise UsageError(
-            f"--source {source}: no such source and no such folder; use {COCO2017.name}, {' or '.join(PARTS)}, or give "
-            "the folder of your background images, or --annotations and --images"
-        )
+        _check_video(source, folder)
     if images:
         raise UsageError(
             f"--source {source}: --images can't be combined with --source FOLDER, whose images are in that folder"
@@ -201,13 +210,29 @@ def _folder_source(source: str, images: Sequence[str | Path], link: Link, *, unl
     from yolobg.sources.own_folder import read_pool  # noqa: PLC0415 - the readers of all formats are for this alone
 
     _check_text("--source", folder)
-    pool = read_pool(folder, cache_folder(), unlabelled=unlabelled)
+    pool = read_pool(folder, cache_folder(), unlabelled=unlabelled, every_ms=every_ms)
+    if pool.frames and link != "copy":
+        raise UsageError(f"--link {link}: the frames of videos become new files; use --link copy")
     _check_text("--source", pool.images)
     # An absolute path, so that `.` has a name too.
-    name = source_slug(folder.resolve().name)
+    name = source_slug(folder.resolve().name if folder.is_dir() else folder.resolve().stem)
     annotations = AnnotationSource(name, str(pool.annotations), captions=None)
-    origin = Origin(name, (pool.images,), (), link)
+    origin = Origin(name, (pool.images,), (), link, pool.frames)
     return Source(name, annotations, origin, pool.plain, pool.warnings, pool.unclear, pool.silent)
+
+
+def _check_video(source: str, file: Path) -> None:
+    """Refuse what is neither a named source nor a folder, unless it is a video."""
+    if not file.is_file():
+        raise UsageError(
+            f"--source {source}: no such source and no such folder; use {COCO2017.name}, {' or '.join(PARTS)}, or give "
+            "the folder of your background images, or --annotations and --images"
+        )
+    if not is_video(file.name):
+        known = ", ".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
+        raise UsageError(
+            f"--source {source}: it is a file; expected the folder of your background images, or a video ({known})"
+        )
 
 
 def _is_url(place: str | Path) -> bool:

@@ -1,0 +1,56 @@
+"""Near-duplicates: nearly the same picture as one of the dataset, or as one that came in before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from yolobg.images.picture_hash import NearHashes, picture_hash
+from yolobg.model import Progress, Staged
+from yolobg.threads import Pool
+
+__all__ = ["NEAR", "hashes_of", "refuse_near"]
+
+NEAR = "nearly the same picture as one in the dataset"
+_BEFORE = "nearly the same picture as one chosen before it"
+_WORKERS = 4
+
+
+def hashes_of(images: Iterable[str], progress: Progress) -> NearHashes:
+    """The difference hashes of all images of a dataset."""
+    listed = tuple(images)
+    near = NearHashes()
+    with Pool(max_workers=_WORKERS) as pool:
+        for done, one in enumerate(pool.map(picture_hash, map(Path, listed)), 1):
+            if one is not None:
+                near.add(one)
+            progress("compare", done, len(listed))
+    return near
+
+
+def refuse_near(
+    refuse: Callable[[Staged], str | None], images: Iterable[str], progress: Progress
+) -> Callable[[Staged], str | None]:
+    """A judge of staged images that refuses near-duplicates too.
+
+    Args:
+        refuse: Tells the other reasons why a staged image must not come in.
+        images: Those of the dataset, of all splits.
+        progress: Called with how far each stage is.
+    """
+    dataset = hashes_of(images, progress)
+    chosen = NearHashes()
+
+    def judge(staged: Staged) -> str | None:
+        why = refuse(staged)
+        picture = picture_hash(Path(staged.path)) if why is None else None
+        if picture is None:
+            return why
+        if dataset.has_near(picture):
+            return NEAR
+        if chosen.has_near(picture):
+            return _BEFORE
+        chosen.add(picture)
+        return None
+
+    return judge
