@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 from merging import tree
+from mining_data import FakeModel, score_of, use_model
 from PIL import Image
-from videos import MP4_HEAD, is_pattern, make_video, needs_ffmpeg, needs_reader, pattern, posix_script, stand_in
+from videos import MP4_HEAD, PLAYS, is_pattern, make_video, needs_ffmpeg, needs_reader, pattern, posix_script, stand_in
 from warned import further
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
-from yolobg.errors import AnnotationsError, DownloadError, UsageError
+from yolobg.errors import AnnotationsError, DownloadError, PoolError, UsageError
 from yolobg.images.frames import JPEG_QUALITY
+from yolobg.review.session import Session
 from yolobg.sources.frames import Frames
 
 # What tells a length and nothing else, as FFmpeg does of a video that is `SECONDS` long.
@@ -237,6 +239,46 @@ def test_nothing_that_reads_videos__is_told(dataset: Path, tmp_path: Path, monke
     with pytest.raises(UsageError, match="FFmpeg"):
         yolobg.augment(dataset, source=str(tmp_path / "a.mp4"), count=1)
     assert tree(dataset) == before
+
+
+@posix_script
+def test_hard__takes_the_frames_on_which_the_model_fires(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{stand_in(tmp_path / 'bin', PLAYS)}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "drive.mp4").write_bytes(MP4_HEAD)
+    model = use_model(monkeypatch, tmp_path, FakeModel(names={0: "zebra"}))
+    report = yolobg.augment(
+        dataset, source=str(tmp_path / "drive.mp4"), every="4s", count=6, hard=model, min_score=0.75
+    )
+    assert report.mined is not None
+    scores = [score_of((dataset / added.image).read_bytes()) for added in report.added]
+    assert (len(scores), sum(score >= 0.75 for score in scores)) == (6, 3)
+    assert 6 < report.mined.scored <= SECONDS // 4
+    assert all("drive.mp4#t=" in added.url for added in report.added)
+
+
+@posix_script
+def test_review__replaces_a_rejected_frame_by_another(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{stand_in(tmp_path / 'bin', PLAYS)}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "drive.mp4").write_bytes(MP4_HEAD)
+    yolobg.augment(dataset, source=str(tmp_path / "drive.mp4"), every="20s", count=3)
+    before = {entry.source_id for entry in read_manifest(dataset).entries}
+    session = Session(dataset)
+    rejected = next(item for item in session.items.values())
+    session.act("reject", [rejected.number], "any")
+    session.begin_apply()
+    session.apply(replace=True)
+    assert not (dataset / rejected.card.image).exists()
+    entries = read_manifest(dataset).entries
+    assert len(entries) == 3
+    assert len(before - {entry.source_id for entry in entries}) == 1
+    assert all("drive.mp4#t=" in entry.url for entry in entries)
+    assert len(yolobg.augment(dataset, source=str(tmp_path / "drive.mp4"), every="20s", count=4).added) == 1, "of five"
+    with pytest.raises(PoolError):
+        yolobg.augment(dataset, source=str(tmp_path / "drive.mp4"), every="20s", count=5)
 
 
 # ---------------------------------------------------------------- with one
