@@ -158,11 +158,11 @@ def test_label_check__a_hostile_token_does_not_flood_the_message() -> None:
     ("where", "rights", "told"),
     [
         ("labels", 0o000, None),
-        ("labels", 0o666, None),
-        ("labels/train", 0o000, None),
-        ("labels", 0o333, (1, 0, 1)),
+        pytest.param("labels", 0o666, None, marks=pytest.mark.slow),
+        pytest.param("labels/train", 0o000, None, marks=pytest.mark.slow),
+        pytest.param("labels", 0o333, (1, 0, 1), marks=pytest.mark.slow),
         ("labels/train", 0o333, (1, 0, 1)),
-        ("labels/train", 0o666, (0, 1, 1)),
+        pytest.param("labels/train", 0o666, (0, 1, 1), marks=pytest.mark.slow),
     ],
 )
 def test_scan__a_label_folder_that_cannot_be_read(

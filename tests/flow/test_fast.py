@@ -123,7 +123,11 @@ UNREACHABLE = {"YOLOBG_COCO_URL": "http://127.0.0.1:9"}
 
 @pytest.mark.parametrize(
     "more",
-    [(), pytest.param(("--license", "commercial"), marks=pytest.mark.slow), ("--evidence", "captions")],
+    [
+        (),
+        pytest.param(("--license", "commercial"), marks=pytest.mark.slow),
+        pytest.param(("--evidence", "captions"), marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_dry_run__needs_no_network_and_says_what_it_did_not_check(dataset: Path, more: tuple[str, ...]) -> None:

@@ -205,7 +205,10 @@ def test_command_line__says_once_which_file_it_used_and_records_the_values(data:
     assert Path(recorded["annotations"]) == Path(os.path.abspath(data / ANNOTATIONS))  # noqa: PTH100 - `..` as a run has it
 
 
-@pytest.mark.parametrize("command", ["augment", "plan", "train", "classes", "download"])
+@pytest.mark.parametrize(
+    "command",
+    ["augment", *(pytest.param(name, marks=pytest.mark.slow) for name in ("plan", "train", "classes", "download"))],
+)
 def test_commands__read_settings_or_leave_them(data: Path, command: str) -> None:
     Path("pyproject.toml").write_text("[tool.yolobg]\nratoi = 1\n", "utf-8")
     more: list[str | Path] = [data, "--source", "nowhere"]

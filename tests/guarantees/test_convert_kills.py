@@ -31,9 +31,9 @@ OUTLINE = ("--crowds", "as-objects", "--polygons", "outline")
         ("yolo", DROP),
         ("yolo", OUTLINE),
         ("yolo_darknet", DROP),
-        pytest.param("coco", DROP, marks=pytest.mark.sample),
+        ("coco", DROP),
         ("coco", ()),
-        ("voc", DROP),
+        pytest.param("voc", DROP, marks=pytest.mark.sample),
     ],
 )
 def test_convert__is_whole_or_not_there_after_a_kill_at_every_change(

@@ -376,7 +376,10 @@ class Command:
 
 
 @pytest.mark.parametrize("more", [False, pytest.param(True, marks=pytest.mark.sweep)], ids=["some lines", "more lines"])
-@pytest.mark.parametrize("layout", ["folder", "list", "folders"])
+@pytest.mark.parametrize(
+    "layout",
+    [pytest.param("folder", marks=pytest.mark.sweep), "list", pytest.param("folders", marks=pytest.mark.sweep)],
+)
 @pytest.mark.parametrize("command", ["augment", "remove"])
 @pytest.mark.parametrize("thread", ["main", "another"])
 def test_python__interrupted_anywhere(scratch: Path, command: str, layout: str, thread: str, more: bool) -> None:

@@ -39,7 +39,8 @@ def end_while_asked(how: str) -> None:
         client.join()
 
 
-@pytest.mark.parametrize("how", [pytest.param("end", marks=pytest.mark.slow), "die"])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["end", "die"])
 def test_connections_taken_while_it_ends_are_closed(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio leaves the socket of a connection open whose server closes in the round in which it was taken."""
     left: list[str] = []

@@ -70,6 +70,7 @@ def counted(project: Path, dataset: str) -> tuple[int, int]:
 SEES = "python -m yolobg status {} --json"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_makefile__adds_before_each_training(project: Path) -> None:
     (project / "Makefile").write_text(recipe("makefile"), encoding="utf-8")
@@ -144,6 +145,7 @@ def test_github__is_a_workflow_that_adds_before_it_trains() -> None:
     assert adds < trains
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None or sys.platform == "win32", reason="needs a bash of this system")
 def test_slurm__adds_when_handed_in_and_only_trains_as_a_job(project: Path) -> None:
     """Run with commands in place of Slurm's and Ultralytics', once as a person does and once as Slurm does."""

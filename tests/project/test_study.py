@@ -355,6 +355,7 @@ def test_page__gets_figures_between_its_marks_and_a_drawing(tmp_path: Path) -> N
         write_page(found, SMALL, tmp_path / "none.md")
 
 
+@pytest.mark.slow
 def test_command__without_what_it_needs_ends_in_one_line(tmp_path: Path, material: Path) -> None:
     def said(*arguments: str) -> tuple[int, str, str]:
         names = ("YOLOBG_STUDY", PYTHON)

@@ -453,7 +453,13 @@ def test_disk__that_refuses_any_step_is_said_and_nothing_is_half_written(
     assert outcomes == {True, False}
 
 
-@pytest.mark.parametrize("what", ["a file at .yolobg", "a file at evaluate", "a link at evaluate"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a file at .yolobg",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("a file at evaluate", "a link at evaluate")),
+    ],
+)
 def test_place__that_cannot_be_written_is_a_warning_and_is_left_alone(
     material: Material, tmp_path: Path, what: str
 ) -> None:
@@ -503,6 +509,7 @@ def test_pages__of_the_same_second_have_names_of_their_own(
     assert all(other == first for other in others)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 def test_kill__at_every_point_leaves_a_whole_page_or_none(tmp_path: Path) -> None:
     with KillServer() as server, quick_folder(tmp_path) as scratch:

@@ -201,7 +201,7 @@ def documents(draw: st.DrawFn) -> bytes:
     return text.encode("utf-8")
 
 
-@settings(max_examples=examples(500), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(document=documents())
 def test_instances__are_what_json_says(tmp_path: Path, document: bytes) -> None:
     read = read_instances(written(tmp_path, document))

@@ -130,6 +130,7 @@ def test_differences__to_annotations_are_found(
     assert bool(said) == bool(found)
 
 
+@pytest.mark.slow
 def test_cache_build__compares_the_index_with_what_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for change, warns in ((lambda held: held[9].add(1), True), (lambda held: None, False)):
         folder = tmp_path / str(warns)
