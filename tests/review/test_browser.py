@@ -377,6 +377,12 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         seen = "return [...document.querySelectorAll('.card img')].filter((one) => one.naturalWidth > 0).length"
         wait(lambda: page.js(seen) == 6)
         assert page.js(f"return [...document.querySelectorAll('.card img')].filter({RED_FRAME}).length") == 6
+        page.key(Keys.ENTER)
+        wait(lambda: page.open("large"))
+        assert "Proposed" in page.text("large-facts")
+        assert "Added" not in page.text("large-facts")
+        page.key(Keys.ESCAPE)
+        wait(lambda: not page.open("large"))
         page.key("x")
         page.until(1, 1, 5)
         (out,) = read_state(proposed, None).rejected

@@ -366,6 +366,7 @@ def test_augment__on_a_terminal_opens_the_review(source: Source, tmp_path: Path)
         wait_for(lambda: "to review" in "".join(told))
         text = "".join(told)
         assert "6 images proposed for train: none is in it before you apply." in text
+        assert " ".join(next(line for line in text.splitlines() if "chosen" in line).split()) == "chosen 6"
         client = Client(next(word for word in text.split() if word.startswith("http://127.0.0.1")))
         client.enter()
         assert client.everything()["proposed"] is True

@@ -183,7 +183,8 @@ def _source_table(report: Report) -> Table:
     for name, number in rows:
         if number or not name.startswith(" "):
             table.add_row(name, f"{number:,}")
-    chosen = report.target.needed if report.dry_run else len(report.added)
+    proposed = len(report.mined.images) if report.mined else 0
+    chosen = report.target.needed if report.dry_run else len(report.added) or proposed
     table.add_row("chosen", f"{chosen:,}")
     unknown = source.non_commercial is None
     table.add_row("  of these non-commercial", "not known" if unknown else f"{source.non_commercial:,}")

@@ -146,8 +146,11 @@ class Session:
                 "dataset": self.dataset.root.name,
                 "proposed": self.proposal is not None,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
-                "items": [{**_told(item), "new": item.card.image in self.new} for item in self.items.values()],
+                "items": [{**_told(item), **self._state(item)} for item in self.items.values()],
             }
+
+    def _state(self, item: Item) -> dict[str, bool]:
+        return {"new": item.card.image in self.new, "waits": self.proposal is not None}
 
     def decisions(self) -> dict[str, Any]:
         """What has been decided so far, by number."""

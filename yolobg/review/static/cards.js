@@ -73,8 +73,8 @@ export function facts(item) {
   if (item.ours) {
     rows.push(["Licence", link(item.license_url, licence(item))],
       [item.credit.label, link(item.credit.page, item.credit.name || "not recorded")],
-      ["Added", item.added.replace("T", " ").replace("+00:00", " UTC")]);
+      [item.waits ? "Proposed" : "Added", item.added.replace("T", " ").replace("+00:00", " UTC")]);
   }
-  rows.push(["File", item.image], ["Split", item.split]);
+  rows.push([item.waits ? "File, once applied" : "File", item.image], ["Split", item.split]);
   return rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
 }
