@@ -21,7 +21,7 @@ from reviewing import Client, chosen, reviewing, wait_for
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
-from yolobg.changes.proposals import proposal_path, read_proposal
+from yolobg.changes.proposals import decide_on, proposal_path, read_proposal
 from yolobg.changes.rejections import read_rejections
 from yolobg.errors import DatasetError, MergeError, UsageError
 from yolobg.review.decisions import read_state
@@ -120,6 +120,29 @@ def test_apply__where_all_are_rejected_adds_nothing(root: Path, source: Source, 
     assert chosen(root) == []
     yolobg.remove(root)
     assert tree(root) == before
+
+
+def test_augment__that_finishes_an_apply_takes_none_of_the_rejected(root: Path, source: Source, model: Path) -> None:
+    """Killed when the merge was done and the rejections not remembered: the plan was made before they are known."""
+    propose_some(root, source, model)
+    proposal = read_proposal(root)
+    assert proposal is not None
+    session = reviewed(root, 1)
+    (out,) = session.state.rejected
+    apply(session)
+    (root / ".yolobg/rejected.json").unlink()
+    decide_on(root, proposal, {out: "shows one of the classes"})
+    # All that are left but one.
+    asked: dict[str, Any] = {"annotations": source.instances, "images": [source.folder]}
+    plan = yolobg.plan(root, count=THEIRS + NEEDED, **asked)
+    assert plan.choice is not None
+    left = len(plan.choice.ranked) - 1
+    report = yolobg.augment(root, count=THEIRS + NEEDED - 1 + left, **asked)
+    (rejected,) = read_rejections(root).ours
+    assert rejected.image == out
+    assert len(report.added) == left
+    assert rejected.source_id not in {one.source_id for one in report.added}
+    assert read_proposal(root) is None
 
 
 def test_session__that_is_left_leaves_what_waits(root: Path, source: Source, model: Path) -> None:
