@@ -358,6 +358,22 @@ def test_open_images__a_class_that_no_list_names_may_be_anything(dataset: Path, 
     assert left(dataset, tmp_path / "pool", unlabelled=True) == {OPEN[1], OPEN[2]}
 
 
+def test_open_images__as_datumaro_writes_them_are_datumaros_to_read(dataset: Path, tmp_path: Path) -> None:
+    """Its export tells of all that was marked; without datumaro it is as little understood as before."""
+    pool = tmp_path / "pool"
+    shots(pool, "images/train", OPEN)
+    put(pool / "annotations" / "train-annotations-bbox.csv", boxes((OPEN[0], "/m/0bt9lr", "1")))
+    put(pool / "annotations" / "class-descriptions.csv", "/m/0bt9lr,dog\n")
+    put(pool / "annotations" / "images.meta", "".join(f"{name[:-4]} 48 64\n" for name in OPEN))
+    try:
+        found = left(dataset, pool)
+    except AnnotationsError as error:
+        assert "not understood" in str(error)  # noqa: PT017 - where datumaro is not installed
+    else:
+        assert f"images/train/{OPEN[0]}" not in found
+    assert left(dataset, pool, unlabelled=True) == {f"images/train/{name}" for name in OPEN[1:]}
+
+
 # ---------------------------------------------------------------- which tool
 
 

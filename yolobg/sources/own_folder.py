@@ -173,7 +173,7 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
 
 def _by_tools(folder: Path, walk: Walk, bare: list[_Found], *, unlabelled: bool) -> _Read | None:
     """The folder as annotation tools leave it; a label of an image's own tells of it too, without a name."""
-    contents = read_tool_records(folder, walk)
+    contents = read_tool_records(folder, walk, unlabelled=unlabelled)
     if contents is None:
         return None
     labelled = {e.image: contents.partly.get(e.image, frozenset()) for e in bare if e.labelled}

@@ -19,23 +19,29 @@ __all__ = ["read_tool_records", "say_untold", "shown_in"]
 
 _DESCRIPTIONS = re.compile(r"(?:.*[/\\])?(?:oidv\d-)?class-descriptions[\w-]*\.csv", re.IGNORECASE)
 _ID = re.compile(r"/[mg]/\w+")
+_EXPORTED = "images.meta"
 _MOST_BYTES = 8 << 20
 
 
-def read_tool_records(folder: Path, walk: Walk) -> ToolContents | None:
+def read_tool_records(folder: Path, walk: Walk, *, unlabelled: bool) -> ToolContents | None:
     """Read the records of annotation tools in a source folder; None where there are none.
+
+    Datumaro and CVAT write `images.meta` beside lists in Open Images' format: those tell of all that was marked, and
+    datumaro reads them. Where it is missing, only what they find counts.
 
     Raises:
         AnnotationsError: A record is damaged, or it is not certain which picture it is about.
     """
     try:
         images = [image for image in walk.images if image not in walk.unusable]
-        return read_tools(images, walk.others, str(folder.resolve()), _open_images_names(walk.others))
+        read = read_tools(images, walk.others, str(folder.resolve()), _open_images_names(walk.others))
     except DatasetError as error:
         raise AnnotationsError(
             f"--source {folder}: {error}. --unlabelled does not pass over it, since it may name one of your classes. "
             "If it does not, move it out of the folder"
         ) from error
+    exported = any(re.split(r"[/\\]", file)[-1] == _EXPORTED for file in walk.others)
+    return None if read and read.lists and exported and not unlabelled else read
 
 
 def _open_images_names(files: Iterable[str]) -> dict[str, str]:
