@@ -294,6 +294,9 @@ def test_augment__from_videos_and_back(dataset: Path, tmp_path: Path) -> None:
     report = yolobg.augment(dataset, source=source, count=6, every="1s")
     assert (len(report.added), report.after.backgrounds, report.failed) == (6, 6, ())
     assert len({added.image for added in report.added}) == 6
+    planned = yolobg.plan(dataset, source=source, count=17, every="1s").report.source
+    assert planned is not None
+    assert (planned.left_out.in_dataset, planned.eligible) == (6, 11), "known before any frame is read"
     more = yolobg.augment(dataset, source=source, count=17, every="1s")
     assert len(more.added) == 11, "all that there is, and no frame twice"
     shown = []
