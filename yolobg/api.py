@@ -30,6 +30,7 @@ from yolobg.flow.past_runs import added_of
 from yolobg.flow.planning import Plan, make_plan, recorded
 from yolobg.flow.split_states import destination_of, info_of, states_of
 from yolobg.flow.stale import find_stale, stale_warnings
+from yolobg.flow.stale_originals import stale_in_originals
 from yolobg.flow.surplus import share_warnings
 from yolobg.matching.matcher import excluded_categories
 from yolobg.mining.bring import bring_of
@@ -266,6 +267,7 @@ def status(
         + inventory.warnings
         + warnings
         + stale_warnings(stale, data.file)
+        + stale_in_originals(data, inventory)
         + share_warnings(dataset, manifest, split, counts)
         + waiting_words(root, manifest),
         problems=inventory.problems,

@@ -40,6 +40,25 @@ def backgrounds(dataset: Path) -> int:
     return yolobg.status(dataset).after.backgrounds
 
 
+def test_stale_in_the_original__is_told_for_what_was_derived_from_it(
+    dataset: Path, tmp_path: Path, source: dict[str, Any]
+) -> None:
+    """The derived data.yaml trains on them too; the original stays as it is until its own recheck."""
+    yolobg.augment(dataset, count=12, **source)
+    out = tmp_path / "out"
+    yolobg.augment(dataset, count=14, to=out, **source)
+    assert "no longer qualif" not in " ".join(yolobg.status(out).warnings)
+    name_classes(dataset, "dog", "person")
+    before = tree(dataset)
+    done = yolobg.augment(dataset, count=14, to=out, recheck=True, **source)
+    for told in (done.warnings, yolobg.status(out).warnings, yolobg.plan(out, count=14).report.warnings):
+        assert f"{len(persons(dataset))} backgrounds added by yolobg no longer qualify" in " ".join(told)
+        assert f"yolobg augment {dataset / 'data.yaml'} --recheck" in " ".join(told)
+    assert tree(dataset) == before
+    yolobg.augment(dataset, recheck=True, **source)
+    assert "no longer qualif" not in " ".join(yolobg.status(out).warnings)
+
+
 def test_recheck__replaces_them_and_the_count_is_exact(dataset: Path, source: dict[str, Any]) -> None:
     pristine = tree(dataset)
     yolobg.augment(dataset, count=12, **source)

@@ -20,7 +20,7 @@ from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError, UsageError
 from yolobg.model import DataYaml, Derivation
 
-__all__ = ["Derived", "check_current", "derive", "rejected_in"]
+__all__ = ["Derived", "check_current", "derive", "originals", "rejected_in"]
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def check_current(data: DataYaml) -> None:
     Raises:
         DatasetError: It does.
     """
-    originals = _originals(data)
-    for original, made in reversed([*zip(originals, [data, *originals], strict=False)]):
+    above = originals(data)
+    for original, made in reversed([*zip(above, [data, *above], strict=False)]):
         if missing := _missing_class(made, original):
             raise DatasetError(
                 f"{made.file}: lacks the class {missing!r} of {original.file}, from which it was made; run `yolobg "
@@ -128,7 +128,7 @@ def check_current(data: DataYaml) -> None:
             )
 
 
-def _originals(data: DataYaml) -> list[DataYaml]:
+def originals(data: DataYaml) -> list[DataYaml]:
     """The dataset that one is derived from, the one that that is derived from, and so on as far as they can be read."""
     found: list[DataYaml] = []
     with suppress(DatasetError):
@@ -160,7 +160,7 @@ def rejected_in(data: DataYaml) -> tuple[Rejection, ...]:
     Raises:
         DatasetError: One of these lists cannot be read.
     """
-    roots = [data.root.resolve(), *(original.root for original in _originals(data))]
+    roots = [data.root.resolve(), *(original.root for original in originals(data))]
     return tuple(one for root in dict.fromkeys(roots) for one in read_rejections(root).ours)
 
 

@@ -38,6 +38,7 @@ from yolobg.flow.saved_plan import (
 )
 from yolobg.flow.selection import backgrounds_needed, parse_ratio, share
 from yolobg.flow.stale import Checked, find_stale, stale_warnings
+from yolobg.flow.stale_originals import stale_in_originals
 from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
 from yolobg.flow.unused_options import check_unused
 from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
@@ -247,7 +248,11 @@ def make_plan(
         before=before,
         target=_target(request, wanted),
         choice=choice,
-        warnings=data.warnings + inventory.warnings + (choice.warnings if choice else ()) + going.notes,
+        warnings=data.warnings
+        + inventory.warnings
+        + (choice.warnings if choice else ())
+        + going.notes
+        + stale_in_originals(data, inventory, derived),
         scan=scan,
         manifest=manifest,
         checked=going.checked or find_stale(dataset, manifest, inventory, request),
