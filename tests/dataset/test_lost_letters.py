@@ -39,6 +39,7 @@ def in_encoding(data: DataYaml, encoding: str) -> list[str]:
         (["사람", "자동차"], "cp949", ["person", "car"]),
         (["piéton", "狗"], "utf-16", ["person", "dog"]),
         (["piéton", "狗"], "utf-16-le", ["person", "dog"]),
+        (["piéton", "狗"], "utf-32", ["person", "dog"]),
         (["piéton", "狗"], "utf-16-be", ["person", "dog"]),
     ],
 )
@@ -59,6 +60,7 @@ def test_names_in_a_likely_encoding_are_asked_about_with_what_they_were(
         (b"a: x\r\nb: \xb9\xb7\r\n", "line 2, byte 4 (0xB9)"),
         (b"\xe9", "line 1, byte 1 (0xE9)"),
         ("names: [a]".encode("utf-16"), "UTF-16"),
+        ("names: [a]".encode("utf-32"), "UTF-32"),
         ("names: [a]".encode("utf-16-be"), "UTF-16"),
         (b"", ""),
         ("names: [piéton]".encode(), ""),

@@ -23,13 +23,20 @@ ENCODINGS = ("cp1252", "gb18030", "shift_jis", "cp1251", "cp1250", "big5", "cp94
 LARGEST = 1 << 20
 """A larger file is not read once more in each encoding, only marked. 21,000 class names take 0.6 MB."""
 
-_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# The longer first: that of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def where_not_utf8(raw: bytes) -> str:
     """Return which byte of which line is the first that is not UTF-8; empty where all are."""
     if raw.startswith(tuple(mark for mark, _ in _MARKS)) or (b"\0" in raw[:200] and _wide(raw)):
-        return "it is UTF-16, not UTF-8; Ultralytics leaves out all letters but the ASCII ones"
+        name = "UTF-32" if _wide(raw) == "utf-32" else "UTF-16"
+        return f"it is {name}, not UTF-8; Ultralytics leaves out all letters but the ASCII ones"
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -62,17 +69,18 @@ def readings_of(raw: bytes, names: Mapping[int, str]) -> dict[int, tuple[Reading
 def _decoded(raw: bytes, count: int) -> Iterator[tuple[str, dict[int, str]]]:
     for encoding in _encodings(raw) if len(raw) <= LARGEST else ():
         with contextlib.suppress(UnicodeDecodeError):
-            names = _names_in(raw.decode(_wide(raw) if encoding == "utf-16" else encoding), count)
+            names = _names_in(raw.decode(_wide(raw) or encoding), count)
             if names is not None and all(map(_is_text, names.values())):
                 yield encoding, names
 
 
 def _encodings(raw: bytes) -> tuple[str, ...]:
-    return ("utf-16",) if _wide(raw) else ENCODINGS
+    wide = _wide(raw)
+    return (wide.removesuffix("-le").removesuffix("-be"),) if wide else ENCODINGS
 
 
 def _wide(raw: bytes) -> str:
-    """Return the codec of a file in UTF-16, with its mark or by the NULs of its ASCII letters; empty if it is none."""
+    """Return the codec of UTF-16 or UTF-32, by its mark or by the NULs of ASCII letters; empty if it is none."""
     for mark, codec in _MARKS:
         if raw.startswith(mark):
             return codec
