@@ -248,11 +248,7 @@ def make_plan(
         before=before,
         target=_target(request, wanted),
         choice=choice,
-        warnings=data.warnings
-        + inventory.warnings
-        + (choice.warnings if choice else ())
-        + going.notes
-        + stale_in_originals(data, inventory, derived),
+        warnings=_warnings(data, inventory, choice, going, derived),
         scan=scan,
         manifest=manifest,
         checked=going.checked or find_stale(dataset, manifest, inventory, request),
@@ -260,6 +256,13 @@ def make_plan(
         saved=saved,
         derived=derived,
     )
+
+
+def _warnings(
+    data: DataYaml, inventory: Inventory, choice: Choice | None, going: _Going, derived: Derived | None
+) -> tuple[str, ...]:
+    chosen = choice.warnings if choice else ()
+    return (*data.warnings, *inventory.warnings, *chosen, *going.notes, *stale_in_originals(data, inventory, derived))
 
 
 @dataclass(frozen=True)
