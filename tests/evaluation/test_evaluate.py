@@ -149,6 +149,9 @@ def test_a_run_given_twice__is_refused(data: Path, hundred: Path, tmp_path: Path
         assert str(runs[1]) in str(caught.value)
     same = yolobg.evaluate(data, before=before, after=before, backgrounds=hundred, bootstrap=100)
     assert same.verdict == "not_shown"
+    assert all(f"{file.stem} is on both sides" in same.words for file in before)
+    other = yolobg.evaluate(data, before=before[:1], after=before[1:2], backgrounds=hundred, bootstrap=100)
+    assert "on both sides" not in other.words
 
 
 def cut(files: list[Path], keep: Callable[[dict[str, Any]], bool]) -> list[Path]:

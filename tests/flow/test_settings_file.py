@@ -25,6 +25,7 @@ WRITTEN: dict[str, tuple[str, Any]] = {
     "split": ("'val'", "val"),
     "into": ("'images/train'", "{here}/images/train"),
     "source": ("'../source'", "{root}/source"),
+    "every": ("0.5", "500ms"),
     "fast": ("true", True),
     "unlabelled": ("true", True),
     "annotations": (f"'{ANNOTATIONS}'", "{root}/source/annotations/instances_sample.json"),

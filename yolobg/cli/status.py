@@ -51,7 +51,8 @@ def status(data_yaml: Path, *, split: str | None, files: bool, json_: bool, verb
 def remove(data_yaml: Path, *, split: str | None, proposed: bool, dry_run: bool, json_: bool) -> None:
     """Remove exactly what yolobg added.
 
-    Once all of it is removed, the folder is byte for byte as before, and rejections from reviews are forgotten.
+    Once all of it is removed, the folder is byte for byte as before (but for the pages of `yolobg evaluate`),
+    and rejections from reviews are forgotten.
 
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """

@@ -18,13 +18,19 @@ __all__ = ["doubts"]
 
 
 def doubts(sides: Sequence[Side]) -> tuple[str, ...]:
-    """A sentence for each run that cannot be compared with others.
+    """A sentence for each run that cannot be compared with others, and for each that is on both sides.
 
     Args:
         sides: The side before, and the one after if there is one.
     """
     each = [_doubt(scored, run) for side in sides for scored, run in zip(side.scored, side.runs, strict=True)]
-    return tuple(doubt for doubt in each if doubt)
+    return (*_same_model(sides), *(doubt for doubt in each if doubt))
+
+
+def _same_model(sides: Sequence[Side]) -> tuple[str, ...]:
+    before, *after = ({scored.sha256: scored.name for scored in side.scored} for side in sides)
+    both = sorted(name for side in after for digest, name in side.items() if digest in before)
+    return tuple(f"{name} is on both sides: its content is that of a model before." for name in both)
 
 
 def _doubt(scored: Scored, run: Run) -> str:

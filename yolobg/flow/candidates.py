@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from yolobg.changes.records import Basis, Manifest
 from yolobg.dataset.all_splits import read_all_images
 from yolobg.errors import UnresolvedClassError
-from yolobg.flow.criteria import Criteria, basis_of, criteria_of, further_categories
+from yolobg.flow.criteria import Criteria, basis_of, confused_notes, criteria_of, further_categories
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
 from yolobg.flow.every import parse_every
@@ -288,7 +288,7 @@ def judge(
     further = frozenset(source.unclear)
     if not source.plain:
         matches = match_classes(names, user_map=request.map, categories=catalog.categories, readings=readings)
-        further |= further_categories(request.exclude, catalog.categories)
+        further |= further_categories(request.exclude, catalog.categories, lean=request.lean)
     if strict:
         matches = check_resolved(matches, unmapped=request.unmapped)
     captions = request.captions and catalog.has_captions
@@ -312,6 +312,10 @@ def judge(
     matches, overall = liked_figures(matches, overall, liked, eligibility.ids)
     warnings = basis_notes(source, catalog, verified=request.verified)
     warnings += source_warnings(source, matches, catalog.categories, answered=request.map)
+    if source.plain and request.exclude:
+        warnings += (f"--exclude has no effect: nothing in {source.name} says what an image shows",)
+    elif not request.lean:
+        warnings += confused_notes(request.exclude, catalog.categories)
     return Judged(source, matches, criteria, eligibility, overall, warnings, liked)
 
 

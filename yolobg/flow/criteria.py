@@ -13,7 +13,16 @@ from yolobg.matching.matcher import excluded_categories, match_classes
 from yolobg.model import CaptionTerms, Category, ClassEvidence, ClassMatch, Finding
 from yolobg.sources.catalog.catalog import Catalog
 
-__all__ = ["Criteria", "basis_of", "criteria_of", "further_categories", "is_stricter", "strays", "terms_of"]
+__all__ = [
+    "Criteria",
+    "basis_of",
+    "confused_notes",
+    "criteria_of",
+    "further_categories",
+    "is_stricter",
+    "strays",
+    "terms_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,10 @@ def criteria_of(
     return Criteria(excluded, caption_terms(matches, lean=lean) if captions else ())
 
 
-def further_categories(exclude: Collection[str], categories: Sequence[Category]) -> frozenset[str]:
-    """The categories that `--exclude` names, resolved like class names.
+def further_categories(
+    exclude: Collection[str], categories: Sequence[Category], *, lean: bool = False
+) -> frozenset[str]:
+    """The categories that `--exclude` names, resolved like class names; with `lean` only those that surely match.
 
     Raises:
         UsageError: One of them is no category of the source.
@@ -67,7 +78,18 @@ def further_categories(exclude: Collection[str], categories: Sequence[Category])
     if unclear:
         hint = f"; did you mean {', '.join(unclear[0].suggestions)}?" if unclear[0].suggestions else ""
         raise UsageError(f"--exclude {unclear[0].name}: the source has no category of this name{hint}")
-    return excluded_categories(matches, lean=False)
+    return excluded_categories(matches, lean=lean)
+
+
+def confused_notes(exclude: Collection[str], categories: Sequence[Category]) -> tuple[str, ...]:
+    """What `--exclude` leaves out beside the categories that it names, a sentence for each of its words."""
+    found = match_classes(list(exclude), categories=categories) if exclude else ()
+    return tuple(
+        f"--exclude {match.name} also leaves out {', '.join(other.coco for other in match.maybe)}, which are easily "
+        "confused with it; --lean keeps them"
+        for match in found
+        if match.maybe
+    )
 
 
 def basis_of(

@@ -246,7 +246,7 @@ def _criteria(asked: _Asked, categories: Sequence[Category], *, captions: bool) 
     further: set[str] = set()
     for name in question.exclude:
         try:
-            further |= further_categories([name], categories)
+            further |= further_categories([name], categories, lean=question.lean)
         except YolobgError:
             if asked.strict:
                 raise
@@ -346,7 +346,7 @@ def stale_warnings(stale: Stale, data_yaml: Path | str, *, rechecked: bool = Fal
         lines.append(f"{_backgrounds(one.count)} from {one.source}{then} cannot be checked: {one.reason}")
     lines += [f"kept {os.path.basename(one.image)}: {one.reason}" for one in stale.kept]  # noqa: PTH119
     if (stale.images or stale.unchecked) and not rechecked:
-        lines.append(f"to check and replace them, with the options for the source: {remedy}")
+        lines.append(f"to check and replace them, add the options that hold now (source, --exclude, --map): {remedy}")
     return tuple(lines)
 
 

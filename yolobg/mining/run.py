@@ -194,12 +194,12 @@ class _Run:
         return following
 
     def _look(self, batch: dict[int, Staged]) -> list[str]:
-        done = len(self._rows)
+        done, most = len(self._rows), min(self._sizes.pool, len(self._wanted.choice.ranked))
 
         def told() -> None:
             nonlocal done
             done += 1
-            self._wanted.progress("score", min(done, self._sizes.pool), self._sizes.pool)
+            self._wanted.progress("score", min(done, most), most)
 
         images = {staged.sha256: staged.path for staged in batch.values()}
         return self._scorer.look(images, told=told, stopped=self._stop.is_set)

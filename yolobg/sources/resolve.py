@@ -28,7 +28,7 @@ from yolobg.sources.open_images import PARTS, image_bases
 
 __all__ = ["FAST_WARNING", "Source", "resolve_held_out", "resolve_source", "source_warnings"]
 
-_SHOWN = 8
+_SHOWN = 5
 FAST_WARNING = (
     "--fast: images were chosen by COCO's object labels alone. Captions were not checked, and licences and authors are "
     "not known. The next run without --fast that adds images fills in the licences and authors of these too; it checks "

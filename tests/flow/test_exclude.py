@@ -1,0 +1,46 @@
+"""`--exclude`: what it leaves out beside the category that it names is said, and so is that it can do nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from download_pictures import picture
+
+import yolobg
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    root = tmp_path / "ds"
+    for place, content in (("images/train/a.jpg", picture(1)), ("labels/train/a.txt", b"0 .5 .5 .1 .1\n")):
+        (root / place).parent.mkdir(parents=True)
+        (root / place).write_bytes(content)
+    (root / "data.yaml").write_text("names: [zebra]\ntrain: images/train\nval: images/train\n")
+    return root
+
+
+def told(dataset: Path, **options: Any) -> tuple[list[str], int]:
+    report = yolobg.plan(dataset, **{"count": 2, "fast": True, **options}).report
+    left_out = report.source.left_out if report.source is not None else None
+    return [text for text in report.warnings if "--exclude" in text], left_out.class_ if left_out else 0
+
+
+def test_exclude__names_what_is_left_out_as_easily_confused(dataset: Path) -> None:
+    plain, without = told(dataset)
+    (note,), wide = told(dataset, exclude=["truck"])
+    lean_notes, narrow = told(dataset, exclude=["truck"], lean=True)
+    assert plain == lean_notes == []
+    assert "--exclude truck also leaves out" in note
+    assert all(name in note for name in ("bus", "car", "--lean"))
+    assert without < narrow < wide
+
+
+def test_exclude__of_a_folder_that_says_nothing_of_its_images_is_told(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    for n in range(3):
+        (tmp_path / "pool" / f"p{n}.jpg").write_bytes(picture(10 + n))
+    (note,), _ = told(dataset, exclude=["truck"], fast=False, source=str(tmp_path / "pool"), unlabelled=True)
+    assert "--exclude has no effect" in note
+    assert "pool" in note
