@@ -13,14 +13,14 @@ from collections.abc import Iterator
 __all__ = ["FLAGS", "VALUES", "answering_commands", "keywords", "with_keywords"]
 
 FLAGS = frozenset({
-    "all_splits", "drop_unused", "dry_run", "fast", "fetch", "files", "lean", "recheck", "skip_corrupt", "trim",
-    "unlabelled", "verified",
+    "all_splits", "drop_unused", "dry_run", "fast", "fetch", "files", "lean", "proposed", "recheck", "skip_corrupt",
+    "trim", "unlabelled", "verified",
 })  # fmt: skip
 """What a command sets by naming it."""
 
 VALUES = frozenset({
     "after", "annotations", "backgrounds", "batch", "before", "bootstrap", "categories", "class_order",
-    "classes", "conf", "count", "crowds", "device", "evidence", "exclude", "from_", "hard", "hard_share",
+    "classes", "conf", "count", "crowds", "device", "every", "evidence", "exclude", "from_", "hard", "hard_share",
     "images", "images_dir", "images_in", "imgsz", "into", "jobs", "key_points", "license", "link", "map",
     "min_score", "output", "polygons", "pool", "prefer", "ratio", "scores", "seed", "source", "split", "splits",
     "to", "unmapped", "val",
