@@ -369,7 +369,9 @@ def test_augment__drops_near_duplicates(dataset: Path, tmp_path: Path) -> None:
     shown = [n for a in report.added for n in range(8) if is_pattern((dataset / a.image).read_bytes(), n)]
     assert sorted(shown) == [0, 1, 2]
     before = tree(dataset)
-    with pytest.raises(DownloadError, match=r"near"):
+    with pytest.raises(
+        PoolError, match=r"only 0 images .* 1 background is needed; 5 near-duplicates .* a shorter --every"
+    ):
         yolobg.augment(dataset, source=str(video), count=4, every="1s")
     assert tree(dataset) == before
 

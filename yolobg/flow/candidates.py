@@ -310,13 +310,15 @@ def judge(
     matches, overall = _with_figures(matches, criteria, eligibility, source, catalog, lean=request.lean)
     liked = find_liked(request.prefer, matches, criteria.excluded, catalog)
     matches, overall = liked_figures(matches, overall, liked, eligibility.ids)
-    warnings = basis_notes(source, catalog, verified=request.verified)
-    warnings += source_warnings(source, matches, catalog.categories, answered=request.map)
+    return Judged(source, matches, criteria, eligibility, overall, _notes(source, catalog, matches, request), liked)
+
+
+def _notes(source: Source, catalog: Catalog, matches: tuple[ClassMatch, ...], request: Request) -> tuple[str, ...]:
+    notes = basis_notes(source, catalog, verified=request.verified)
+    notes += source_warnings(source, matches, catalog.categories, answered=request.map)
     if source.plain and request.exclude:
-        warnings += (f"--exclude has no effect: nothing in {source.name} says what an image shows",)
-    elif not request.lean:
-        warnings += confused_notes(request.exclude, catalog.categories)
-    return Judged(source, matches, criteria, eligibility, overall, warnings, liked)
+        return (*notes, f"--exclude has no effect: nothing in {source.name} says what an image shows")
+    return notes if request.lean else (*notes, *confused_notes(request.exclude, catalog.categories))
 
 
 def _findings(

@@ -29,6 +29,7 @@ from yolobg.flow.candidates import Choice, count_non_commercial
 from yolobg.flow.derived_run import in_derived
 from yolobg.flow.duplicates import Doubles
 from yolobg.flow.intent import credit_of, intent_of
+from yolobg.flow.near import is_near
 from yolobg.flow.past_runs import added_of, mined_of
 from yolobg.flow.planning import Plan, make_plan
 from yolobg.images.check import is_records_fault
@@ -271,6 +272,14 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
             "source."
         )
     reasons = "; ".join(map(str, fetched.failed[:3]))
+    if all(map(is_near, fetched.failed)):
+        needed, left_out = counted(plan.target.needed, "background", "are"), len(fetched.failed)
+        return PoolError(
+            f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
+            f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). Nothing "
+            "was added. Ask for fewer, or give images or videos of more scenes; of a video that changes fast, a shorter "
+            "--every takes more frames."
+        )
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
     return DownloadError(

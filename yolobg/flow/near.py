@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from yolobg.images.picture_hash import NearHashes, picture_hash
-from yolobg.model import Progress, Staged
+from yolobg.model import Failed, Progress, Staged
 from yolobg.threads import Pool
 
-__all__ = ["NEAR", "hashes_of", "refuse_near"]
+__all__ = ["NEAR", "hashes_of", "is_near", "refuse_near"]
 
 NEAR = "nearly the same picture as one in the dataset"
 _BEFORE = "nearly the same picture as one chosen before it"
 _WORKERS = 4
+
+
+def is_near(failed: Failed) -> bool:
+    """Whether an image did not come in because it is a near-duplicate."""
+    return failed.reason in (NEAR, _BEFORE)
 
 
 def hashes_of(images: Iterable[str], progress: Progress) -> NearHashes:
