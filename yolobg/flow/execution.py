@@ -276,9 +276,9 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
         needed, left_out = counted(plan.target.needed, "background", "are"), len(fetched.failed)
         return PoolError(
             f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
-            f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). Nothing "
-            "was added. Ask for fewer, or give images or videos of more scenes; of a video that changes fast, a shorter "
-            "--every takes more frames."
+            f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). "
+            "Nothing was added. Ask for fewer, or give images or videos of more scenes; for a fast video, a "
+            "shorter --every takes more frames."
         )
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
