@@ -1,4 +1,4 @@
-"""One of a thing is not called several."""
+"""One of a thing is not called several, and no sentence loses its middle."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import run, source
 
+from yolobg.cli.text import warning_lines
 from yolobg.wording import counted
 
 
@@ -38,3 +39,15 @@ def test_commands__count_one_as_one(sample: Path) -> None:
     ]
     for text, verb in zip(said, ("Would add", "Added", "Would remove", "Removed"), strict=True):
         assert f"{verb} 1 background " in text
+
+
+def test_warning__is_shown_whole_with_long_paths_in_it_and_a_stranger_s_is_bounded() -> None:
+    """Its middle may be what is to be done."""
+    place = "/data/" + "deep/" * 60
+    warning = (
+        f"{place}annotations: 5 label files lie where no trainer looks. Rename {place}annotations to {place}labels"
+    )
+    [line] = warning_lines([warning])
+    assert line.plain == f"! {warning}"
+    [line] = warning_lines(["x" * 100_000])
+    assert len(line.plain) < 3_000

@@ -36,6 +36,7 @@ def test_nearly_called__finds_it_and_says_the_difference(tmp_path: Path, wanted:
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).touch()
     (tmp_path / "other.jpg").touch()
+    # Where letter case or accents do not tell names apart, the wanted file is there and there is nothing to say.
     if (tmp_path / wanted).exists():
         pytest.skip("one name on this file system")
     said = nearly_called(wanted, [str(tmp_path / "gone"), str(tmp_path)])
@@ -61,6 +62,7 @@ def write(root: Path, name: str, there: str) -> Path:
     return root / "instances_train.json"
 
 
+# macOS finds a file by either form of its accents.
 @pytest.mark.skipif(sys.platform == "darwin", reason="one name on this file system")
 @pytest.mark.parametrize("name", ["cafe\u0301.jpg", "caf%C3%A9.jpg"])
 def test_conversion_and_plan__tell_it(tmp_path: Path, name: str) -> None:

@@ -195,6 +195,7 @@ def test_labels__in_another_folder_than_the_trainer_s_are_told(
 def test_labels__in_a_folder_of_another_name_are_told_with_the_renaming(
     tmp_path: Path, images: str, labels: str, renaming: str
 ) -> None:
+    # Elsewhere `Images` and `images` are one folder, so that nothing lies astray.
     if sys.platform != "linux" and images.startswith("Images"):
         pytest.skip("one name on this file system")
     root = tmp_path / "ds"

@@ -272,6 +272,7 @@ def test_python__augments_plans_and_removes(folder_world: World, tmp_path: Path)
     assert not out.exists()
 
 
+# Names of 255 bytes and paths of 4,096; Windows has other limits and answers.
 @pytest.mark.skipif(sys.platform == "win32", reason="the limits of POSIX")
 @pytest.mark.parametrize("place", ["x" * 300, "z/" * 3000])
 def test_place__that_the_system_cannot_look_at_is_refused(folder_world: World, tmp_path: Path, place: str) -> None:

@@ -7,18 +7,14 @@ from typing import Any
 
 import pytest
 from download_pictures import picture
+from one_image import one_image_dataset
 
 import yolobg
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    root = tmp_path / "ds"
-    for place, content in (("images/train/a.jpg", picture(1)), ("labels/train/a.txt", b"0 .5 .5 .1 .1\n")):
-        (root / place).parent.mkdir(parents=True)
-        (root / place).write_bytes(content)
-    (root / "data.yaml").write_text("names: [zebra]\ntrain: images/train\nval: images/train\n")
-    return root
+    return one_image_dataset(tmp_path / "ds", "zebra")
 
 
 def told(dataset: Path, **options: Any) -> tuple[list[str], int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from download_pictures import picture
+from one_image import one_image_dataset
 
 import yolobg
 from yolobg.errors import YolobgError
@@ -16,12 +17,7 @@ from yolobg.images.kinds import HEAD_BYTES, check_start
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    root = tmp_path / "ds"
-    for place, content in (("images/train/a.jpg", picture(1)), ("labels/train/a.txt", b"0 .5 .5 .1 .1\n")):
-        (root / place).parent.mkdir(parents=True)
-        (root / place).write_bytes(content)
-    (root / "data.yaml").write_text("names: [dog]\ntrain: images/train\nval: images/train\n")
-    return root
+    return one_image_dataset(tmp_path / "ds")
 
 
 def write_source(root: Path, names: list[str], **size: int) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from download_pictures import picture
+from one_image import one_image_dataset
 
 import yolobg
 
@@ -15,12 +16,7 @@ NOTHING = "has an annotation, so nothing is known of what they show"
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    root = tmp_path / "ds"
-    for place, content in (("images/train/a.jpg", picture(1)), ("labels/train/a.txt", b"0 .5 .5 .1 .1\n")):
-        (root / place).parent.mkdir(parents=True)
-        (root / place).write_bytes(content)
-    (root / "data.yaml").write_text("names: [dog]\ntrain: images/train\nval: images/train\n")
-    return root
+    return one_image_dataset(tmp_path / "ds")
 
 
 def plan(dataset: Path, root: Path, names: list[str], categories: list[str], *, objects: int) -> yolobg.Plan:

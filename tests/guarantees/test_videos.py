@@ -25,7 +25,7 @@ HANGS = """
 if '-ss' in sys.argv or 'AT_ONCE':
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), f'{os.getpid()}.pid'), 'w'):
         pass
-    time.sleep(600)
+    time.sleep(600)  # far longer than the test: it must be ended, not waited for
 """
 
 
@@ -45,7 +45,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
     until = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
+        time.sleep(0.01)  # lets the command go on; the bound above only ends a hang
 
 
 def is_running(pid: int) -> bool:

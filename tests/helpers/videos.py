@@ -18,9 +18,11 @@ from PIL import Image, ImageChops, ImageStat
 FFMPEG = shutil.which("ffmpeg")
 HAS_OPENCV = importlib.util.find_spec("cv2") is not None
 
+# A user has one of the two, or none, which yolobg says; a machine for tests may have none as well.
 needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="FFmpeg is not installed")
 needs_opencv = pytest.mark.skipif(not HAS_OPENCV, reason="OpenCV is not installed")
 needs_reader = pytest.mark.skipif(FFMPEG is None and not HAS_OPENCV, reason="neither FFmpeg nor OpenCV is installed")
+# Windows starts no file by its `#!` line.
 posix_script = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for FFmpeg is a POSIX script")
 
 SIZE = (160, 120)

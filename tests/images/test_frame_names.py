@@ -123,6 +123,7 @@ def test_look__refuses_what_is_no_video(tmp_path: Path, kind: str) -> None:
         look_at(tmp_path / "a.mp4")
 
 
+# Windows' pipes have no place in a folder.
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_look__never_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mp4")

@@ -75,6 +75,7 @@ def test_frame__of_every_container(tmp_path: Path, name: str) -> None:
     "name", ["with space.mp4", "ünï 視頻.mp4", "-dash.mp4", "%03d.mp4", "a'b$(x).mp4", "http:x.mp4", "a#t=1.mp4"]
 )
 def test_frame__whatever_the_file_is_called(opened: Opened, tmp_path: Path, name: str) -> None:
+    # A colon there begins the name of a stream of the file.
     if sys.platform == "win32" and ":" in name:
         pytest.skip("no such name on Windows")
     plain = make_video(tmp_path / "plain.mp4", range(3))
@@ -192,6 +193,7 @@ def misbehaving(tmp_path: Path, body: str) -> _Ffmpeg:
     return _Ffmpeg(str(stand_in(tmp_path / "bin", body) / "ffmpeg"))
 
 
+# The program sleeps far longer than the test may take: it must be ended, not waited for.
 @posix_script
 def test_hanging__is_ended_in_time(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = misbehaving(tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
@@ -238,6 +240,7 @@ def test_command__gives_local_files_alone_to_one_reader(tmp_path: Path, video: P
     assert said[said.index("-i") + 1] == f"file:{video}"
 
 
+# As above, the program must be ended, not waited for.
 @posix_script
 def test_close__ends_what_is_under_way(tmp_path: Path, video: Path) -> None:
     reader = misbehaving(tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
@@ -252,7 +255,7 @@ def test_close__ends_what_is_under_way(tmp_path: Path, video: Path) -> None:
     thread = threading.Thread(target=read)
     thread.start()
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        time.sleep(0.01)
+        time.sleep(0.01)  # lets the program start; pytest's timeout ends a hang
     reader.close()
     thread.join()
     assert len(ended) == 1

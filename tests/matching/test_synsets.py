@@ -215,8 +215,6 @@ def test_own_names_of_lvis__mean_their_own_class(real_evidence: Path) -> None:
 def test_tool__understands_names_that_it_was_not_given(real_evidence: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """LVIS' own names with a table of WordNet's words alone."""
     tool = load_tool()
-    if not (tool.DICTIONARY / "data.noun").is_file():
-        pytest.skip("WordNet is not installed (Debian: wordnet-base)")
     places = [str(real_evidence / name) for name in ("lvis_v1_categories.json", "coco_to_synset.json")]
     assert tool.main([*places, "--held-out"]) == 0
     told = dict(re.findall(r"'([\w ]+)': (\d+)", capsys.readouterr().out))
@@ -228,8 +226,6 @@ def test_tool__understands_names_that_it_was_not_given(real_evidence: Path, caps
 
 def test_tool__makes_the_table_that_ships(real_evidence: Path, tmp_path: Path) -> None:
     tool = load_tool()
-    if not (tool.DICTIONARY / "data.noun").is_file():
-        pytest.skip("WordNet is not installed (Debian: wordnet-base)")
     places = [str(real_evidence / name) for name in ("lvis_v1_categories.json", "coco_to_synset.json")]
     made = tmp_path / "lvis.tsv"
     assert tool.main([*places, "--output", str(made)]) == 0
@@ -238,8 +234,6 @@ def test_tool__makes_the_table_that_ships(real_evidence: Path, tmp_path: Path) -
 
 def test_ambiguous_words__are_those_of_wordnet(real_evidence: Path) -> None:
     tool = load_tool()
-    if not (tool.DICTIONARY / "data.noun").is_file():
-        pytest.skip("WordNet is not installed (Debian: wordnet-base)")
     categories = json.loads((real_evidence / "lvis_v1_categories.json").read_text("utf-8"))
     rows = [line.split("\t") for line in tool.OPEN_IMAGES.read_text("utf-8").splitlines() if line[0] != "#"]
     theirs = [
@@ -251,6 +245,7 @@ def test_ambiguous_words__are_those_of_wordnet(real_evidence: Path) -> None:
 
 
 def load_tool() -> Any:
+    """The tool that makes the table; it reads WordNet's own files, which no package of Python has."""
     path = REPOSITORY / "tools" / "build_lvis.py"
     spec = importlib.util.spec_from_file_location("build_lvis_tool", path)
     assert spec is not None
@@ -258,6 +253,9 @@ def load_tool() -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules["build_lvis_tool"] = module
     spec.loader.exec_module(module)
+    if not (module.DICTIONARY / "data.noun").is_file():
+        # `.ci/run` installs it where it can; the table that ships is looked at without it by the tests above.
+        pytest.skip("WordNet is not installed (Debian: wordnet-base)")
     return module
 
 

@@ -23,6 +23,7 @@ from notebook_page import NOTEBOOK, PAGE, notebook_page
 
 READ: dict[str, Any] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
 NEEDED = ("nbclient", "ipykernel")
+# Heavy, and of no use to other tests: CI installs a kernel for these alone.
 needs_jupyter = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in NEEDED), reason=f"needs {' and '.join(NEEDED)}; .ci/run docs"
 )

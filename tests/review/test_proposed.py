@@ -358,6 +358,7 @@ def test_page__is_applied_by_the_command_that_runs(root: Path, source: Source, m
 
 
 @pytest.mark.slow
+# Without a terminal the command refuses, and Windows has no module for one that a test holds.
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_augment__on_a_terminal_opens_the_review(source: Source, tmp_path: Path) -> None:
     import pty  # noqa: PLC0415 - POSIX only

@@ -193,6 +193,7 @@ def test_folder__leaves_out_what_cannot_be_used(dataset: Path, told: Callable[[s
 
 
 @posix_script
+# macOS takes only names that are UTF-8.
 @pytest.mark.skipif(sys.platform == "darwin", reason="this file system refuses such names")
 def test_folder__a_name_that_is_no_text(dataset: Path, told: Callable[[str], Path]) -> None:
     good = told("pool/good.mp4")

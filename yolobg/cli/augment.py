@@ -64,7 +64,6 @@ def augment(
     DATA_YAML is the dataset's data.yaml, or a folder with one; leave it out with --plan.
     """
     from yolobg.cli.plan_text import planned_text
-    from yolobg.cli.questions import plan_with_answers
     from yolobg.cli.text import augment_text
     from yolobg.flow.offline import offline_options, offline_report
 
@@ -72,16 +71,8 @@ def augment(
     may_ask = not (yes or json_ or quiet)
     if not (yes or dry_run):
         _check_model(options, may_ask=may_ask)
-    offline: Options | None = None
-    if plan is not None:
-        decided = _load(plan, data_yaml, options, quiet=quiet)
-    elif data_yaml is not None:
-        offline = offline_options(options) if dry_run else None
-        decided = plan_with_answers(
-            data_yaml, offline or options, console=stderr_console(), may_ask=may_ask, quiet=quiet
-        )
-    else:
-        raise UsageError("give DATA_YAML, or a saved plan with --plan FILE")
+    offline = offline_options(options) if dry_run and plan is None else None
+    decided = _decide(plan, data_yaml, offline or options, may_ask=may_ask, quiet=quiet)
     if dry_run:
         report = looked_at(decided, preview=preview, quiet=quiet)
         show(offline_report(report, options) if offline else report, planned_text, json_=json_, quiet=quiet)
@@ -91,6 +82,17 @@ def augment(
             _propose(decided, no_browser=no_browser, port=port)
             return
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
+
+
+def _decide(file: Path | None, data_yaml: Path | None, options: Options, *, may_ask: bool, quiet: bool) -> Plan:
+    """The plan to carry out or show: a saved one, or one made now, with questions where they may be asked."""
+    from yolobg.cli.questions import plan_with_answers
+
+    if file is not None:
+        return _load(file, data_yaml, options, quiet=quiet)
+    if data_yaml is None:
+        raise UsageError("give DATA_YAML, or a saved plan with --plan FILE")
+    return plan_with_answers(data_yaml, options, console=stderr_console(), may_ask=may_ask, quiet=quiet)
 
 
 def _check_model(options: Options, *, may_ask: bool) -> None:

@@ -46,6 +46,7 @@ _SHOWN_FAILED = 3
 THIRD = 1 / 3
 SMALL_SHARE = 0.001
 LONGEST_PATH = 4096
+_LONGEST_WARNING = 2000
 
 
 def clean(text: object, limit: int = 300) -> str:
@@ -319,7 +320,7 @@ def warning_lines(warnings: Sequence[str], about: str = "") -> Iterator[Text]:
     """A line for each warning."""
     for warning in warnings:
         start = f"{about}: " if about and not warning.startswith(f"{about}: ") else ""
-        yield Text(f"! {clean(start)}{clean(warning)}", style="yellow")
+        yield Text(f"! {clean(start)}{clean(warning, _LONGEST_WARNING)}", style="yellow")
 
 
 def whole(line: str) -> Text:
