@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from download_pictures import picture
 from one_image import one_image_dataset
 
 import yolobg
+from yolobg.errors import PoolError
+from yolobg.results import Stale
 
 
 @pytest.fixture
@@ -40,3 +43,28 @@ def test_exclude__of_a_folder_that_says_nothing_of_its_images_is_told(dataset: P
     (note,), _ = told(dataset, exclude=["truck"], fast=False, source=str(tmp_path / "pool"), unlabelled=True)
     assert "--exclude has no effect" in note
     assert "pool" in note
+
+
+def test_exclude__with_lean_what_is_confused_stays_also_when_it_is_looked_at_again(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """A source with nothing but buses: with `lean` they come in and still qualify, without it they do not."""
+    (tmp_path / "pool").mkdir()
+    for n in range(3):
+        (tmp_path / "pool" / f"p{n}.jpg").write_bytes(picture(10 + n))
+    records = {
+        "images": [{"id": n, "file_name": f"p{n}.jpg"} for n in range(3)],
+        "annotations": [{"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, 5, 5]} for n in range(3)],
+        "categories": [{"id": 1, "name": "bus"}, {"id": 2, "name": "truck"}],
+    }
+    (tmp_path / "pool.json").write_text(json.dumps(records))
+    source: dict[str, Any] = {"annotations": tmp_path / "pool.json", "images": [tmp_path / "pool"], "count": 3}
+    with pytest.raises(PoolError):
+        yolobg.augment(dataset, exclude=["truck"], **source)
+    yolobg.augment(dataset, exclude=["truck"], lean=True, **source)
+    # Another class, so that they are judged anew.
+    (dataset / "data.yaml").write_text("names: [zebra, giraffe]\ntrain: images/train\nval: images/train\n")
+    assert yolobg.status(dataset).stale == Stale()
+    assert yolobg.augment(dataset, exclude=["truck"], lean=True, recheck=True, **source).stale.images == ()
+    wide = yolobg.plan(dataset, exclude=["truck"], **source).report.stale.images
+    assert [one.reason for one in wide] == ["contains bus"] * 3

@@ -89,7 +89,14 @@ def test_hard__is_the_ranking_of_all_that_was_looked_at(
 ) -> None:
     wanted = ranking(root, source)
     model = use_model(monkeypatch, tmp_path, FakeModel())
-    report = yolobg.augment(root, **options(source, source.folder, model))
+    told: list[tuple[int, int | None]] = []
+    report = yolobg.augment(
+        root,
+        progress=lambda stage, done, total: told.append((done, total)) if stage == "score" else None,
+        **options(source, source.folder, model),
+    )
+    assert told
+    assert {total for _, total in told} == {200}, "40 of 240 show a person; no more than there are can be looked at"
     assert chosen(report) == wanted
     assert report.after.backgrounds == THEIRS + 12
     persons = range(1, 241, 6)

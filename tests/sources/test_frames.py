@@ -375,6 +375,12 @@ def test_augment__drops_near_duplicates(dataset: Path, tmp_path: Path) -> None:
     ):
         yolobg.augment(dataset, source=str(video), count=4, every="1s")
     assert tree(dataset) == before
+    still = make_video(tmp_path / "still.mp4", [5, 5, 5])
+    with pytest.raises(PoolError, match=r"only 1 image .* 2 near-duplicates were left out"):
+        yolobg.augment(dataset, source=str(still), count=5, every="1s")
+    assert len(yolobg.augment(dataset, source=str(still), count=4, every="1s").added) == 1
+    yolobg.remove(dataset)
+    assert not list(dataset.rglob("*.staged"))
 
 
 @pytest.mark.slow

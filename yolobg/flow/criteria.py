@@ -71,25 +71,30 @@ def further_categories(
     Raises:
         UsageError: One of them is no category of the source.
     """
-    if not exclude:
-        return frozenset()
-    matches = match_classes(list(exclude), categories=categories)
+    return excluded_categories(_further(exclude, categories), lean=lean)
+
+
+def confused_notes(exclude: Collection[str], categories: Sequence[Category]) -> tuple[str, ...]:
+    """What `--exclude` leaves out beside the categories that it names, a sentence for each of its words.
+
+    Raises:
+        UsageError: One of them is no category of the source.
+    """
+    return tuple(
+        f"--exclude {match.name} also leaves out {', '.join(other.coco for other in match.maybe)}, which are easily "
+        "confused with it; --lean keeps them"
+        for match in _further(exclude, categories)
+        if match.maybe
+    )
+
+
+def _further(exclude: Collection[str], categories: Sequence[Category]) -> tuple[ClassMatch, ...]:
+    matches = match_classes(list(exclude), categories=categories) if exclude else ()
     unclear = [match for match in matches if match.status != "mapped"]
     if unclear:
         hint = f"; did you mean {', '.join(unclear[0].suggestions)}?" if unclear[0].suggestions else ""
         raise UsageError(f"--exclude {unclear[0].name}: the source has no category of this name{hint}")
-    return excluded_categories(matches, lean=lean)
-
-
-def confused_notes(exclude: Collection[str], categories: Sequence[Category]) -> tuple[str, ...]:
-    """What `--exclude` leaves out beside the categories that it names, a sentence for each of its words."""
-    found = match_classes(list(exclude), categories=categories) if exclude else ()
-    return tuple(
-        f"--exclude {match.name} also leaves out {', '.join(other.coco for other in match.maybe)}, which are easily "
-        "confused with it; --lean keeps them"
-        for match in found
-        if match.maybe
-    )
+    return matches
 
 
 def basis_of(

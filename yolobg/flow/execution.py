@@ -277,8 +277,8 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
         return PoolError(
             f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
             f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). "
-            "Nothing was added. Ask for fewer, or give images or videos of more scenes; for a fast video, a "
-            "shorter --every takes more frames."
+            "Nothing was added. Ask for fewer (what was fetched is kept for that), or give images or videos of more "
+            "scenes; for a fast video, a shorter --every takes more frames."
         )
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
