@@ -290,7 +290,7 @@ def _median(several: Sequence[Measured]) -> Measured:
 
 def download_rows(files: int, repeats: int, img2dataset_python: str | None, place: Path | None = None) -> list[Row]:
     """Every row of the table about downloads, measured in one run."""
-    with tempfile.TemporaryDirectory(prefix="yolobg-bench-", dir=place or _roomy_place()) as name:
+    with tempfile.TemporaryDirectory(prefix="yolobg-bench-", dir=place or roomy_place()) as name:
         work = Path(name)
         folder = work / "files"
         folder.mkdir()
@@ -306,7 +306,7 @@ def download_rows(files: int, repeats: int, img2dataset_python: str | None, plac
             ]
 
 
-def _roomy_place() -> Path | None:
+def roomy_place() -> Path | None:
     """A folder in memory with room for what is served and fetched, or None for the usual one."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > 8 << 30 else None
@@ -407,11 +407,19 @@ def _local_rows(bench: Bench, folder: Path, files: int) -> list[Row]:
     return [Row(what, f"{got['ours'].wall_s:.2f} s", peer, got["cp"].wall_s / got["ours"].wall_s, None, note)]
 
 
+def why_not() -> str:
+    """What is not installed, said on stderr too; nothing where all is there."""
+    wanted = [shutil.which("nginx", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"), shutil.which("aria2c")]
+    if None not in wanted and (MODULES / "ngx_http_echo_module.so").exists():
+        return ""
+    missing = "apt-get install nginx libnginx-mod-http-echo libnginx-mod-stream aria2"
+    print(missing, file=sys.stderr)
+    return missing
+
+
 def run() -> list[Row]:
     """The rows at full size; none, with a word on why, where nginx, its modules or aria2c are not installed."""
-    wanted = [shutil.which("nginx", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"), shutil.which("aria2c")]
-    if None in wanted or not (MODULES / "ngx_http_echo_module.so").exists():
-        print("download: apt-get install nginx libnginx-mod-http-echo libnginx-mod-stream aria2", file=sys.stderr)
+    if why_not():
         return []
     return download_rows(4000, 3, os.environ.get("YOLOBG_BENCH_IMG2DATASET"))
 
