@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from coco_server import CocoServer
+
 from benchmarks.make_coco import make_coco
 from benchmarks.table import Row, format_table
 
@@ -176,9 +178,6 @@ def bench_growth(folder: Path, repeats: int) -> list[Row]:
 
 def bench_archive(folder: Path, repeats: int) -> list[Row]:
     """Members of a zip over slow connections."""
-    sys.path.append(str(ROOT / "tests"))
-    from coco_server import CocoServer  # noqa: PLC0415  # the tests' server, which is not installed
-
     make_coco(folder, scale=ARCHIVE_SCALE)
     path = folder / "annotations_trainval2017.zip"
     used = path.stat().st_size

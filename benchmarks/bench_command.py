@@ -117,7 +117,9 @@ def small_picture() -> bytes:
 def bench_dry_run(data: Path, folder: Path, repeats: int) -> list[Row]:
     """`augment --dry-run` with a ready catalog on a dataset of 10,000 images."""
     data_yaml = make_dataset(folder / "ten", 10_000)
-    command = yolobg("augment", data_yaml, "--annotations", data / INSTANCES, "--images", PICTURES, "--dry-run", "--json")
+    command = yolobg(
+        "augment", data_yaml, "--annotations", data / INSTANCES, "--images", PICTURES, "--dry-run", "--json"
+    )
     cost_of(command, folder / "cache")
     ours, script = turns(
         repeats,

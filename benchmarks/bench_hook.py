@@ -110,7 +110,6 @@ def run() -> list[Row]:
 
 def main() -> None:
     """Measure here and print the table."""
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--training", action="store_true")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -73,7 +72,7 @@ def _aria2c(work: Path, base: str, files: int) -> Cost:
     target = work / "fetched"
     shutil.rmtree(target, ignore_errors=True)
     cost = cost_of(aria2c(base, target, files, work, 64), work / "cache")
-    if (got := len(os.listdir(target))) != files:
+    if (got := sum(1 for _ in target.iterdir())) != files:
         raise RuntimeError(f"aria2c: {got} of {files} images")
     return cost
 

@@ -32,3 +32,18 @@ def test_status__of_one_split_reads_no_other(sample: Path) -> None:
     assert "All splits" not in run("status", sample / "dataset", "--split", "val").stdout
     assert not yolobg.status(sample / "dataset").splits
     assert [state.split for state in yolobg.status(sample / "dataset", all_splits=True).splits] == ["train", "val"]
+
+
+def test_status__reads_what_two_splits_share_once(sample: Path) -> None:
+    file = sample / "dataset/data.yaml"
+    file.write_text(file.read_text("utf-8").replace("val: images/val", "val: images/train"), "utf-8")
+    scans: list[int] = []
+
+    def note(stage: str, done: int, _total: int | None) -> None:
+        if stage == "scan":
+            scans.append(done)
+
+    told = yolobg.status(file, all_splits=True, progress=note)
+    assert scans.count(18) == 1
+    counts = [(state.split, state.counts) for state in told.splits]
+    assert counts == [("train", told.before), ("val", told.before)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from yolobg.changes.manifest import counts_of
@@ -32,11 +33,12 @@ def info_of(dataset: Dataset, split: str, destination: Destination) -> DatasetIn
 def states_of(
     dataset: Dataset, manifest: Manifest, looked_at: SplitState, progress: Progress
 ) -> tuple[SplitState, ...]:
-    """What is in each split; the one that was looked at is not read again."""
-    states = []
-    for split in dataset.data.splits:
-        if split == looked_at.split:
-            states.append(looked_at)
+    """What is in each split; one that was looked at is not read again, nor another of the same folders and lists."""
+    states: list[SplitState] = []
+    for split, entries in dataset.data.splits.items():
+        seen = [looked_at, *states]
+        if same := next((one for one in seen if one.counts and dataset.data.splits[one.split] == entries), None):
+            states.append(replace(same, split=split))
             continue
         try:
             counts = counts_of(scan_split(dataset.data, split, progress=progress), manifest, dataset.root)
