@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 import click
 import msgspec
 import pytest
+from option_values import NEEDED, OTHER, TOGETHER, is_path
 
 import yolobg
 from yolobg.changes.records import Run
@@ -21,48 +22,6 @@ from yolobg.flow.options import Options, Request, SourceOptions, request_of, sto
 from yolobg.flow.past_runs import request_again, run_record
 from yolobg.sources.resolve import resolve_source
 from yolobg.ultralytics.hook import BackgroundHook
-
-# A value that is not the default, for each option.
-OTHER: dict[str, Any] = {
-    "ratio": 0.25,
-    "count": 7,
-    "split": "val",
-    "into": "images/b",
-    "to": "elsewhere",
-    "source": "pool",
-    "fast": True,
-    "unlabelled": True,
-    "every": "500ms",
-    "annotations": "source/instances_x.json",
-    "images": ("pool", "https://example.org/images"),
-    "map": {"lorry": ("truck", "car"), "pothole": ()},
-    "exclude": ("dog", "cat"),
-    "license": "commercial",
-    "link": "hard",
-    "seed": 3,
-    "jobs": 4,
-    "prefer": "street|parking lot",
-    "unmapped": "none",
-    "lean": True,
-    "captions": False,
-    "evidence": ("captions", "source/e.json"),
-    "verified": True,
-    "hard": "models/best.pt",
-    "hard_share": 0.25,
-    "min_score": 0.5,
-    "pool": 300,
-    "scores": "models/scored",
-    "recheck": True,
-    "trim": True,
-    "report": False,
-}
-
-
-# A ratio excludes a count, a recheck excludes trimming, `fast` knows no licences, captions are on where they are
-# evidence, and `to` has no folder of the split.
-TOGETHER = {name: value for name, value in OTHER.items() if name not in ("ratio", "fast", "captions", "trim", "to")}
-# What only makes sense beside another.
-NEEDED: dict[str, Any] = {"verified": {"evidence": ("source/e.json",)}}
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +34,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 PLACES = (
     "pool",
-    "images/b",
-    "elsewhere",
     "source/instances_x.json",
     "source/e.json",
-    "models/best.pt",
-    "models/scored",
+    *(value for name, value in OTHER.items() if is_path(name)),
 )
 
 
@@ -88,10 +44,6 @@ def absolute(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(absolute, value))
     return str(Path(value).absolute()) if value in PLACES else value
-
-
-def test_table__has_every_option() -> None:
-    assert OTHER.keys() == {field.name for field in fields(Request)}
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -134,7 +86,7 @@ def test_run__of_every_kind_of_source_is_asked_again_as_it_was(
     named = {name: getattr(request, name) for name in ("source", "annotations", "images")}
     if "source" not in source:
         meant = resolve_source(**named)
-        run = run_record(request, meant, tmp_path / "images/b", added="now", data="data.yaml")
+        run = run_record(request, meant, tmp_path / OTHER["into"], added="now", data="data.yaml")
     else:
         run = Run(added="now", split="val", source="pool", options=stored_options(request))
     raw, folder = msgspec.json.encode(run), absolute(source.get("source", "coco2017"))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from click.core import ParameterSource
@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from yolobg.errors import UsageError
 from yolobg.flow.option_texts import parse_evidence_options, parse_map_options
 from yolobg.flow.option_values import AUTO
-from yolobg.flow.options import Options, Request
+from yolobg.flow.options import HINTS, Options, Request
 
 __all__ = [
     "PATH",
@@ -33,7 +33,6 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
-_HINTS = get_type_hints(Request)
 
 data_yaml_argument = click.argument("data_yaml", metavar="DATA_YAML", type=PATH)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
@@ -123,7 +122,7 @@ def _parameter(field: Field[Any]) -> str:
 
 def _option(field: Field[Any]) -> Callable[[F], F]:
     """One option, from the type, the default and the metadata of its field."""
-    about, hint = field.metadata, _HINTS[field.name]
+    about, hint = field.metadata, HINTS[field.name]
     name, text = f"--{field.name.replace('_', '-')}", about["help"]
     if hint is bool:
         if field.default:
@@ -139,7 +138,7 @@ def _option(field: Field[Any]) -> Callable[[F], F]:
 
 
 def _type(field: Field[Any]) -> Any:
-    hint = _HINTS[field.name]
+    hint = HINTS[field.name]
     if get_origin(hint) is Literal:
         return click.Choice(get_args(hint))
     if hint is float:
@@ -150,7 +149,7 @@ def _type(field: Field[Any]) -> Any:
 
 def _value(field: Field[Any], given: Any) -> Any:
     """What a request takes, from what was given on the command line."""
-    if _HINTS[field.name] is bool:
+    if HINTS[field.name] is bool:
         return not given if field.default else given
     if field.name == "map":
         return parse_map_options(given)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from yolobg.net.addresses import bare_url
 from yolobg.sources.location import bare_source, is_url, split_member
@@ -16,19 +16,24 @@ __all__ = ["CAPTIONS", "LVIS", "placed", "portable"]
 CAPTIONS, LVIS = "captions", "lvis"
 
 
-def portable(name: str, value: Any) -> Any:
+def portable(name: str, value: Any, hint: Any) -> Any:
     """The value of an option as it is written down: addresses lose user, password and query, which may be secrets.
 
     Args:
         name: The option's name.
         value: Its value; relative paths start at the current folder.
+        hint: The type of its field.
     """
-    return _ROWS.get(name, _as_is)(value, _From(Path(), bare_url, bare_source))
+    return _row(name, hint)(value, _From(Path(), bare_url, bare_source))
 
 
-def placed(name: str, value: Any, *, folder: Path) -> Any:
+def placed(name: str, value: Any, hint: Any, *, folder: Path) -> Any:
     """The value of an option that a file in `folder` holds; relative paths start at that folder."""
-    return _ROWS.get(name, _as_is)(value, _From(folder, str, str))
+    return _row(name, hint)(value, _From(folder, str, str))
+
+
+def _row(name: str, hint: Any) -> Callable[[Any, _From], Any]:
+    return _ROWS.get(name) or (_path if Path in get_args(hint) else _as_is)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +65,15 @@ def _as_is(value: Any, _start: _From) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _path(place: str | Path, start: _From) -> str:
+    return start.absolute(place)
+
+
+# Where the type of the field says too little.
 _ROWS: dict[str, Callable[[Any, _From], Any]] = {
     "annotations": lambda place, start: start.records(place),
     "evidence": lambda places, start: [p if p in (CAPTIONS, LVIS) else start.records(p) for p in places],
-    "hard": lambda place, start: start.absolute(place),
     "images": lambda places, start: [start.place(place) for place in places],
-    "into": lambda place, start: start.absolute(place),
     "map": lambda answers, _: {name: list(categories) for name, categories in answers.items()},
-    "scores": lambda place, start: start.absolute(place),
     "source": lambda source, start: start.source(source),
-    "to": lambda place, start: start.absolute(place),
 }

@@ -23,6 +23,7 @@ from yolobg.sources.location import OPEN_IMAGES_NAMES, is_url
 __all__ = [
     "CAPTIONS",
     "DEFAULT_RATIO",
+    "HINTS",
     "LOOKALIKES",
     "LVIS",
     "Options",
@@ -282,7 +283,7 @@ def settle_option(option: Field[Any], value: Any) -> Any:
     Raises:
         UsageError: It is of another type.
     """
-    return settle(option.name, value, _HINTS[option.name], _default(option))
+    return settle(option.name, value, HINTS[option.name], _default(option))
 
 
 def request_from(options: Mapping[str, Any], *, only: Collection[str] | None = None) -> Request:
@@ -350,7 +351,7 @@ def stored_options(request: Request) -> dict[str, Any]:
     for option in fields(request):
         value = getattr(request, option.name)
         if value != _default(option):
-            stored[option.name] = portable(option.name, value)
+            stored[option.name] = portable(option.name, value, HINTS[option.name])
     return stored
 
 
@@ -381,13 +382,12 @@ def _stored_type(hint: Any) -> Any:
     parts = get_args(hint)
     if Path in parts:
         return str | None if type(None) in parts else str
-    return hint
+    return list[str] if any(Path in get_args(part) for part in parts) else hint
 
 
-_HINTS = get_type_hints(Request)
-_TYPES: dict[str, Any] = {"ratio": float | str | None, "images": list[str], "evidence": list[str]}
+HINTS = get_type_hints(Request)
 _Stored = msgspec.defstruct(
     "_Stored",
-    [(name, _TYPES.get(name, _stored_type(hint)), msgspec.UNSET) for name, hint in _HINTS.items()],
+    [(name, _stored_type(hint), msgspec.UNSET) for name, hint in HINTS.items()],
     forbid_unknown_fields=True,
 )

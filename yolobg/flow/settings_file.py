@@ -22,7 +22,7 @@ from yolobg.errors import DatasetError, UsageError
 from yolobg.flow.option_places import placed
 from yolobg.flow.option_texts import describe_options
 from yolobg.flow.option_values import check_known
-from yolobg.flow.options import Options, Request, settle_option
+from yolobg.flow.options import HINTS, Options, Request, settle_option
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -220,7 +220,8 @@ def _checked(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in table.items():
             name = key.replace("-", "_")
             _check_name(key, name, values)
-            values[name] = placed(name, settle_option(_FIELDS[name], value), folder=file.parent)
+            settled = settle_option(_FIELDS[name], value)
+            values[name] = placed(name, settled, HINTS[name], folder=file.parent)
         Request(**values)
     except UsageError as error:
         raise UsageError(f"{where}{error}") from error
