@@ -100,7 +100,7 @@ def flush_folder(folder: Path) -> None:
 def opened(path: Path, flags: int) -> Iterator[int]:
     """The descriptor of a file that is opened for writing; closed after the block, wherever an interrupt falls."""
     # All of this happens in C, so no interrupt falls between opening and owning; a file that is dropped is closed.
-    (file,) = map(io.FileIO, map(os.open, (path,), (flags,)), ("wb",))
+    (file,) = map(io.FileIO, map(os.open, (path,), (flags,), (0o666,)), ("wb",))
     with file:
         yield file.fileno()
 

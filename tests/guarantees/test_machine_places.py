@@ -22,6 +22,7 @@ from subprocess import PIPE
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from image_server import ImageServer
 from machine import (
     Outcome,
@@ -38,7 +39,7 @@ from tally import tried
 
 import yolobg
 from yolobg.changes import disk_state as on_disk
-from yolobg.changes.lock import _Lock, hold_review
+from yolobg.changes.lock import hold_review
 from yolobg.changes.lock_fallback import LockByName
 from yolobg.errors import LockedError
 
@@ -314,6 +315,25 @@ def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, fr
 
 
 @pytest.mark.sample
+@pytest.mark.parametrize("age_s", [60.0, 0.0])
+def test_lock_by_name__an_empty_marker_blocks_for_seconds_only(tmp_path: Path, age_s: float) -> None:
+    """A holder says who it is right after it has created the file; one that was killed in between never does."""
+    held = tmp_path / "data" / ".yolobg" / "lock.held"
+    held.parent.mkdir(parents=True)
+    held.touch()
+    os.utime(held, (time.time() - age_s,) * 2)
+    lock = LockByName(held)
+    if age_s:
+        lock.acquire(time.monotonic())
+        assert json.loads(held.read_text())["pid"] == os.getpid()
+    else:
+        with pytest.raises(LockedError, match="process unknown"):
+            lock.acquire(time.monotonic())
+        assert held.read_bytes() == b""
+    tried("machine faults")
+
+
+@pytest.mark.sample
 def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(tmp_path: Path) -> None:
     held = tmp_path / "data" / ".yolobg" / "lock.held"
     held.parent.mkdir(parents=True)
@@ -503,7 +523,7 @@ def test_deleted_files_that_stay_until_they_are_closed(
 ) -> None:
     """FUSE and NFS give an open file that is deleted a hidden name: `.yolobg` must go all the same."""
     world = make_world(tmp_path)
-    unlink, release = Path.unlink, _Lock.release
+    unlink, release = Path.unlink, FileLock.release
 
     def hide(path: Path, missing_ok: bool = False) -> None:
         if path.name in ("lock", "review.lock") and path.exists():
@@ -511,12 +531,12 @@ def test_deleted_files_that_stay_until_they_are_closed(
         else:
             unlink(path, missing_ok=missing_ok)
 
-    def close(lock: _Lock, force: bool = False) -> None:
+    def close(lock: FileLock, force: bool = False) -> None:
         release(lock, force=force)
         unlink(Path(lock.lock_file).with_name(hidden), missing_ok=True)
 
     monkeypatch.setattr(Path, "unlink", hide)
-    monkeypatch.setattr(_Lock, "release", close)
+    monkeypatch.setattr(FileLock, "release", close)
     report = yolobg.augment(world.root, count=3, annotations=world.instances, images=[world.images])
     assert len(report.added) == 3
     assert len(yolobg.remove(world.root).removed) == 3

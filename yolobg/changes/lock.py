@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeAlias
 
 from filelock import FileLock, Timeout
 
 from yolobg.changes.lock_fallback import NO_LOCKS, LockByName
-from yolobg.changes.lock_file import stand_alone
+from yolobg.changes.lock_file import stand_alone, watched
 from yolobg.changes.manifest import EVALUATIONS, FOLDER
 from yolobg.errors import LockedError, MergeError
 from yolobg.files import read_ordinary, step, sweep_parts
@@ -29,6 +30,7 @@ __all__ = ["hold", "hold_review", "was_left"]
 
 WAIT_S = 10.0
 _LOCK, _REVIEW_LOCK = "lock", "review.lock"
+_AnyLock: TypeAlias = "FileLock | LockByName"
 HOLDER_LIMIT_BYTES = 1 << 16
 
 
@@ -69,7 +71,7 @@ def hold_review(root: Path) -> Iterator[None]:
         LockedError: Another review is open.
     """
     folder = root / FOLDER
-    lock: _Lock | LockByName | None = None
+    lock: _AnyLock | None = None
     try:
         lock = _acquire(folder, 1.0, _REVIEW_LOCK)
     except LockedError as error:
@@ -94,29 +96,22 @@ def was_left(root: Path) -> bool:
     return (root / FOLDER / "holder.json").exists()
 
 
-class _Lock(FileLock):
-    """A lock that can tell whether its file is still the one that others find under its name."""
-
-    def is_current(self) -> bool:
-        handle = self._context.lock_file_fd
-        try:
-            return handle is not None and os.path.samestat(os.fstat(handle), Path(self.lock_file).stat())
-        except OSError:
-            return False
-
-
-def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByName:
-    lock, until = _Lock(folder / name), time.monotonic() + wait_s
+def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _AnyLock:
+    file, until = folder / name, time.monotonic() + wait_s
+    lock = FileLock(file, fallback_to_soft=False)
     while True:
         _make(folder)
-        _refuse_planted(folder / name)
+        _refuse_planted(file)
         try:
-            stand_alone(folder / name, until)
-            step("lock", folder / name)
-            if not _lock_natively(lock, max(0.0, until - time.monotonic())):
-                by_name = LockByName(folder / f"{name}.held")
-                by_name.acquire(until)
-                return by_name
+            stand_alone(file, until)
+            step("lock", file)
+            with watched(file) as is_same:
+                if not _lock_natively(lock, max(0.0, until - time.monotonic())):
+                    by_name = LockByName(folder / f"{name}.held")
+                    by_name.acquire(until)
+                    return by_name
+                if is_same():
+                    return lock
         except Timeout as error:
             raise LockedError(
                 f"{folder.parent}: another yolobg is running here ({_holder(folder)}); wait for it to end and run again"
@@ -127,28 +122,20 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _Lock | LockByNa
                 continue
             raise MergeError(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
         # A lock on a file that the holder before us has deleted excludes nobody: take it again.
-        if lock.is_current():
-            return lock
         lock.release()
 
 
-def _lock_natively(lock: _Lock, timeout_s: float) -> bool:
+def _lock_natively(lock: FileLock, timeout_s: float) -> bool:
     """Take the lock; False where the file system has none."""
     try:
         lock.acquire(timeout=timeout_s)
-    # Some versions of the library warn where they take another kind of lock, and a caller may have made that an error.
-    except (NotImplementedError, Warning):
-        lock.release()
+    except NotImplementedError:
         return False
     except OSError as error:
         if error.errno in NO_LOCKS:
             return False
         raise
-    # The library may have become a lock of another kind, which knows nothing of `is_current`.
-    native = hasattr(lock, "is_current")
-    if not native:
-        lock.release()
-    return native
+    return True
 
 
 def _make(folder: Path) -> None:
@@ -180,12 +167,12 @@ def _refuse_planted(lock: Path) -> None:
         )
 
 
-def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
+def _let_go(lock: _AnyLock, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
-    # Elsewhere than on Windows the file must be deleted while it is held, see `is_current`.
+    # Elsewhere than on Windows the file must be deleted while it is held, see `_acquire`.
     if sys.platform == "win32" or isinstance(lock, LockByName):
         lock.release()
         _tidy(folder)
@@ -197,14 +184,14 @@ def _let_go(lock: _Lock | LockByName, folder: Path) -> None:
             _remove_empty(folder)
 
 
-def _drop(lock: _Lock | LockByName, file: Path) -> None:
+def _drop(lock: _AnyLock, file: Path) -> None:
     """Release a lock and delete its file, in the order that the system wants."""
     if sys.platform == "win32" or isinstance(lock, LockByName):
         lock.release()
     with contextlib.suppress(OSError):
         step("unlink", file)
         file.unlink(missing_ok=True)
-    if isinstance(lock, _Lock):
+    if sys.platform != "win32" and not isinstance(lock, LockByName):
         lock.release()
 
 
@@ -243,7 +230,7 @@ def _remove_empty(folder: Path) -> None:
 
 def _drop_left_review(folder: Path) -> bool:
     """Take away the lock of a review that was killed; False where a review is open."""
-    lock = _Lock(folder / _REVIEW_LOCK)
+    lock = FileLock(folder / _REVIEW_LOCK, fallback_to_soft=False)
     try:
         stand_alone(folder / _REVIEW_LOCK, 0.0)
         if _lock_natively(lock, 0.0):

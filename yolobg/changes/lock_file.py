@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import Timeout
@@ -18,7 +18,7 @@ from filelock import Timeout
 from yolobg.changes.lock_fallback import NO_LOCKS
 from yolobg.files import create_empty, opened, step, temporary_name
 
-__all__ = ["stand_alone"]
+__all__ = ["stand_alone", "watched"]
 
 _LOOK_S = 0.05
 
@@ -42,6 +42,31 @@ def stand_alone(lock: Path, until: float) -> None:
         if time.monotonic() >= until:
             raise Timeout(str(lock))
         time.sleep(_LOOK_S)
+
+
+@contextlib.contextmanager
+def watched(lock: Path) -> Iterator[Callable[[], bool]]:
+    """Make the lock file if there is none; gives what tells whether the same file is still under its name.
+
+    Whoever takes the lock in between has taken that of this file: one that was deleted does not come back, and none
+    gets its number while it is open here.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    if sys.platform == "win32":
+        # There a file that is open, as that of a lock is, can be neither deleted nor replaced.
+        yield lambda: True
+        return
+    with opened(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK) as handle:
+        yield lambda: _is_under(lock, os.fstat(handle))
+
+
+def _is_under(path: Path, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(file, path.lstat())
+    except OSError:
+        return False
 
 
 def _has_more_names(lock: Path) -> bool:
