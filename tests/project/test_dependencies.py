@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import re
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from places import REPOSITORY
 
 import yolobg
@@ -91,3 +94,58 @@ def test_differences__are_found(source: str, expected: list[str]) -> None:
         "optional-dependencies": {"convert": ["datumaro<2"], "dev": ["idna"]},
     }
     assert differences(third_party([source]), declared) == expected
+
+
+# Compiled modules of these must fit the machine.
+COMPILED = {"msgspec", "pillow", "pyyaml"}
+# These have some where a wheel with them fits, and do the same in Python where none does.
+MAYBE_COMPILED = {"charset-normalizer", "markupsafe"}
+CORE_MB = 60
+
+
+def core() -> dict[str, Distribution]:
+    """yolobg and all that comes with it without extras."""
+    found: dict[str, Distribution] = {}
+    wanted = {"yolobg"}
+    while wanted:
+        name = wanted.pop()
+        found[name] = importlib.metadata.distribution(name)
+        needed = map(Requirement, found[name].requires or ())
+        wanted |= {
+            normal(one.name) for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})
+        } - found.keys()
+    return found
+
+
+def files_of(name: str, installed: Distribution) -> list[Path]:
+    if name == "yolobg":  # from a checkout, what is installed is a path to it
+        return [file for file in PACKAGE.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    return [Path(str(file.locate())) for file in installed.files or ()]
+
+
+def test_core__takes_less_than_60_mb() -> None:
+    sizes = {
+        name: sum(file.stat().st_size for file in files_of(name, one) if file.suffix != ".pyc" and file.is_file())
+        for name, one in core().items()
+    }
+    assert len(sizes) > len(COMPILED)
+    assert sum(sizes.values()) < CORE_MB * 1_000_000, sizes
+
+
+def test_core__is_python_but_for_three_packages() -> None:
+    compiled = {
+        name
+        for name, one in core().items()
+        if any(file.suffix in (".so", ".pyd", ".dylib", ".dll") for file in files_of(name, one))
+    }
+    assert "msgspec" in compiled
+    assert compiled <= COMPILED | MAYBE_COMPILED
+
+
+@pytest.mark.ultralytics
+def test_beside_ultralytics__no_package_contradicts_another() -> None:
+    pytest.importorskip("pip", reason="this environment was made without pip")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stdout
