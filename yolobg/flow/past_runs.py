@@ -54,7 +54,7 @@ def names_source_of(request: Request, run: Run) -> bool:
     return all(asked.get(name) == run.options.get(name) for name in ("annotations", "source"))
 
 
-def request_again(run: Run, *, count: int | None = None, report: bool = False) -> Request:
+def request_again(run: Run, *, count: int | None = None) -> Request:
     """The request of an earlier run with another target: `count` backgrounds in the split afterwards.
 
     The model of a run with `--hard` is left out: it says nothing about which images qualify, and the file may be gone.
@@ -64,7 +64,7 @@ def request_again(run: Run, *, count: int | None = None, report: bool = False) -
     """
     without = Request()
     of_model = {name: getattr(without, name) for name in ("hard", "hard_share", "min_score", "pool", "scores")}
-    return request_of(run.options, count=count, report=report, recheck=False, **of_model)
+    return request_of(run.options, count=count, report=False, recheck=False, **of_model)
 
 
 def mined_of(mining: Mining | None) -> Mined | None:

@@ -61,7 +61,7 @@ def plan_recheck(
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept)
         + _of_others(removal, manifest, images),
     )
-    checked = replace(checked, stale=stale, notes=_notes(checked, request))
+    checked = replace(checked, stale=stale, notes=_notes(checked))
     return Recheck(checked, leaving, max(0, wanted - staying))
 
 
@@ -82,7 +82,7 @@ def _number_before(manifest: Manifest, split: str, backgrounds: int) -> int:
     return backgrounds
 
 
-def _notes(checked: Checked, request: Request) -> tuple[str, ...]:
+def _notes(checked: Checked) -> tuple[str, ...]:
     """Says that today's options decide, where earlier runs were asked something else."""
 
     def options(run: Run) -> tuple[object, ...]:

@@ -100,11 +100,6 @@ class Item:
     measured: bool = False
     sought: str = ""
 
-    @property
-    def background(self) -> bool:
-        """Whether it has no object of its own."""
-        return all(shape.crowd for shape in self.shapes)
-
 
 @dataclass(frozen=True, slots=True)
 class Meta:

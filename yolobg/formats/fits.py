@@ -28,7 +28,7 @@ def check_held(expected: Survey, meant: Contents, target: Format, *, class_order
     Raises:
         UsageError: Something does not fit; the message names all of it and the options that say what to do about it.
     """
-    lost = [*_objects(expected, meant, target), *_names(expected, meant, target, class_order)]
+    lost = [*_objects(expected, target), *_names(expected, meant, target, class_order)]
     if images == "none" and not target.bare:
         lost.append(
             ("annotations without their images, which it cannot be read without", "--images hard needs no extra space")
@@ -38,7 +38,7 @@ def check_held(expected: Survey, meant: Contents, target: Format, *, class_order
         raise UsageError(f"{target.name} cannot hold everything that is in this dataset; nothing was written\n{lines}")
 
 
-def _objects(expected: Survey, meant: Contents, target: Format) -> Iterator[tuple[str, str]]:
+def _objects(expected: Survey, target: Format) -> Iterator[tuple[str, str]]:
     counts = expected.counts
     points = counts.key_points if target.key_points else 0
     if counts.key_points and not target.key_points:

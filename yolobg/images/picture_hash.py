@@ -6,7 +6,6 @@ Each picture is 9 x 8 grey levels; a bit says whether a level is lower than the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -44,16 +43,10 @@ def picture_hash(path: Path) -> int | None:
 
 
 class NearHashes:
-    """Hashes among which near-duplicates are looked up, without comparing with each.
+    """Hashes among which near-duplicates are looked up, without comparing with each."""
 
-    Args:
-        hashes: The first of them.
-    """
-
-    def __init__(self, hashes: Iterable[int] = ()) -> None:
+    def __init__(self) -> None:
         self._by_part: list[dict[int, set[int]]] = [{} for _ in _PARTS]
-        for one in hashes:
-            self.add(one)
 
     def add(self, one: int) -> None:
         """Take in a hash."""

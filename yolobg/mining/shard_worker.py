@@ -70,14 +70,12 @@ def _rows(
         for start in range(0, len(records), _BATCH):
             if stopped():
                 break
-            rows += _look(records[start : start + _BATCH], origin, Path(staging), scorer, stopped)
+            rows += _look(records[start : start + _BATCH], origin, Path(staging), scorer)
             progress("score", len(rows), len(records))
     return rows
 
 
-def _look(
-    records: Sequence[ImageRecord], origin: Origin, staging: Path, scorer: Scorer, stopped: Callable[[], bool]
-) -> list[Row]:
+def _look(records: Sequence[ImageRecord], origin: Origin, staging: Path, scorer: Scorer) -> list[Row]:
     pictures: dict[int, int | None] = {}
 
     def note(staged: Staged) -> None:

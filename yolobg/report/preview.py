@@ -63,7 +63,7 @@ def write_preview(plan: Plan, *, progress: Progress = no_progress) -> Path:
     """
     with tempfile.TemporaryDirectory(prefix="yolobg-plan-") as folder:
         fetched = fetch_first(plan, Path(folder), most=MOST_SHOWN, progress=progress)
-        candidates = _candidates(plan, plan.choice, fetched.staged, progress) if plan.choice else ()
+        candidates = _candidates(plan.choice, fetched.staged, progress) if plan.choice else ()
     report = plan.report
     page = render_page(
         "plan.html",
@@ -91,7 +91,7 @@ def _place(plan: Plan) -> Path:
     return cache_folder() / PLANS / f"{safe_name(data.file.resolve().parent.name or 'dataset')}-{key[:12]}.html"
 
 
-def _candidates(plan: Plan, choice: Choice, staged: Sequence[Staged], progress: Progress) -> tuple[Candidate, ...]:
+def _candidates(choice: Choice, staged: Sequence[Staged], progress: Progress) -> tuple[Candidate, ...]:
     ids = [one.record.id for one in staged]
     why: Mapping[int, str] = {one.source_id: one.why for one in choice.planned}
     with open_catalog(choice.source.annotations) as catalog:

@@ -245,8 +245,6 @@ def open_scorer(
     *,
     also: Mapping[str, int],
     cache: Path,
-    imgsz: int | None = None,
-    device: str = "auto",
     threads: int | None = None,
 ) -> Iterator[Scorer]:
     """A model that is asked about images bit by bit; it is gone after the block.
@@ -256,14 +254,12 @@ def open_scorer(
         names: The dataset's classes, which the model's are matched to by name.
         also: What other class names of a model stand for, as class ids of the dataset.
         cache: Where scores are kept.
-        imgsz: Side in pixels to resize images to; None for the model's own.
-        device: What to run it on.
         threads: So many of the processor for an .onnx model; None for one a core.
 
     Raises:
         UsageError: The model cannot be run, or has none of the dataset's classes.
     """
-    model, store, digest = _opened(file, cache, imgsz, device, threads)
+    model, store, digest = _opened(file, cache, None, "auto", threads)
     classes = _classes(file, model.names, names, also)
     with model.running() as look:
         yield Scorer(look, store, classes, sha256=digest, imgsz=model.imgsz)

@@ -43,7 +43,6 @@ from yolobg.wording import counted
 __all__ = ["Pool", "read_pool"]
 
 _ANY = "object"
-_ID_BITS = 48
 
 
 @dataclass(frozen=True, slots=True)
