@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from yolobg.errors import UsageError
-from yolobg.net.answers import Timing
 from yolobg.net.client import Client
 from yolobg.net.faults import HttpFault
 from yolobg.net.objects import check_driver
+from yolobg.net.response import Timing
 
 pytest.importorskip("fsspec", reason="object stores are read through fsspec, which is not a dependency")
 from object_store import Store, serving

@@ -257,8 +257,8 @@ def test_page__leads_nowhere_but_to_the_link(tmp_path: Path, monkeypatch: pytest
         text = path.read_text(encoding="utf-8")
         assert text.count("http") == text.count("http://127.0.0.1:1/#a") + text.count("http-equiv") == 3
         assert "<script" not in text
-        page.remove()
-        page.remove()
+        page.delete()
+        page.delete()
         assert list(tmp_path.iterdir()) == []
 
 

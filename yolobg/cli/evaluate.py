@@ -106,7 +106,7 @@ def evaluate(
         data_yaml, options, others, console=console, may_ask=not (yes or json_ or quiet), told=not (json_ or quiet)
     )
     with bars(console, wanted=not quiet) as progress:
-        found = plan.carry_out(progress=progress)
+        found = plan.measure(progress=progress)
     _show(found, json_=json_, quiet=quiet)
 
 

@@ -138,13 +138,13 @@ class _Invitation:
     def _renew(self, entry: Entry) -> None:
         entry.renew_link()
         if self._page is not None:
-            self._page.remove()
+            self._page.delete()
         with contextlib.suppress(OSError):
             click.echo(entry.link)
 
     def _entered(self) -> None:
         if self._page is not None:
-            self._page.remove()
+            self._page.delete()
         self._tell(f"A browser has opened the review, so the link is used up.{self._again}")
 
     def _tell(self, text: str) -> None:

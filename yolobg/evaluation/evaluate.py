@@ -88,7 +88,7 @@ def evaluate(
         data_yaml, before=before, after=after, backgrounds=backgrounds, images_dir=images_dir, split=split,
         images=images, seed=seed, conf=conf, bootstrap=bootstrap, categories=categories, imgsz=imgsz, device=device,
         batch=batch, dry_run=dry_run, fetch=fetch, report=report, output=output, progress=progress, **options,
-    ).carry_out(progress=progress)  # fmt: skip
+    ).measure(progress=progress)  # fmt: skip
 
 
 def plan_evaluation(

@@ -73,7 +73,7 @@ class EvaluationPlan:
         """What each class name excludes in the source."""
         return self.held.judged.matches if self.held else ()
 
-    def carry_out(self, *, progress: Progress = no_progress) -> Evaluation:
+    def measure(self, *, progress: Progress = no_progress) -> Evaluation:
         """Measure one side, or two and their difference; fetches the backgrounds that are not here yet.
 
         Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from yolobg.errors import UsageError
 from yolobg.threads import start_thread
 
-__all__ = ["Answer", "Children"]
+__all__ = ["Children", "Output"]
 
 _SAID_BYTES = 64 << 10
 # On Windows, a program with a console of its own would open a window for each frame.
@@ -20,7 +20,7 @@ _FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" e
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Output:
     """What a program gave.
 
     Attributes:
@@ -62,7 +62,7 @@ class Children:
 
     def run(
         self, command: Sequence[str], *, time_s: float, limit_bytes: int, env: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Output:
         """Run a program to its end.
 
         Args:
@@ -97,7 +97,7 @@ class Children:
             watch.cancel()
             self._end(process)
         text = b"".join(said).decode("utf-8", "replace")
-        return Answer(out[:limit_bytes], text, code, late.is_set(), len(out) > limit_bytes)
+        return Output(out[:limit_bytes], text, code, late.is_set(), len(out) > limit_bytes)
 
     def _start(self, command: Sequence[str], env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
         with self._lock:

@@ -15,9 +15,9 @@ from yolobg.images.limits import Limits
 from yolobg.images.staging import BodyInfo, EtagMismatchError, Incoming
 from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, shown_url
-from yolobg.net.answers import Answer, Timing
 from yolobg.net.client import Client
 from yolobg.net.faults import HttpFault, Kind
+from yolobg.net.response import Response, Timing
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 from yolobg.safe_names import safe_parts
 
@@ -81,7 +81,7 @@ class Requester:
         except HttpFault as fault:
             raise _fault_of(fault) from fault
 
-    def _judge(self, answer: Answer) -> BodyInfo:
+    def _judge(self, answer: Response) -> BodyInfo:
         """What the headers promise; a Fault when they already show that it is not the image."""
         status, headers = answer.status, answer.headers
         if status in TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -109,7 +109,7 @@ class Requester:
             headers.get("Content-Encoding", "").strip().lower(),
         )
 
-    def _receive(self, host: Host, record: ImageRecord, answer: Answer, info: BodyInfo, seen: Counter[str]) -> Staged:
+    def _receive(self, host: Host, record: ImageRecord, answer: Response, info: BodyInfo, seen: Counter[str]) -> Staged:
         incoming = None
         try:
             incoming = Incoming(self._staging, record, info, limit_bytes=self._limits.image_bytes)
@@ -139,7 +139,7 @@ class Requester:
         often = 1 if host.etag_repeats >= _ODD_IMAGES else self._limits.tries - _TWICE
         return frozenset(content for content, times in seen.items() if times >= often)
 
-    def _stream(self, answer: Answer, incoming: Incoming) -> bytearray:
+    def _stream(self, answer: Response, incoming: Incoming) -> bytearray:
         """Pass a body on in large pieces; returns the last one."""
         size = held = 0
         # As large as the body from the start: one that grows is there twice for a moment, times all threads.

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from yolobg.errors import UsageError
 from yolobg.images.check import MAX_PIXELS
-from yolobg.images.child import Answer, Children
+from yolobg.images.child import Children, Output
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.video_files import PREROLL_MS, look_at
 
@@ -115,10 +115,10 @@ class _Ffmpeg:
         # What is given after the input is decoded and left out.
         more = ("-ss", _seconds(before)) if before else ()
         seek = ("-ss", _seconds(ms - before))
-        answer = self._run(video, seek, (*more, *out), FRAME_S, _LIMIT_BYTES, talk="warning")
-        if not before and _DAMAGED in answer.said:
+        output = self._run(video, seek, (*more, *out), FRAME_S, _LIMIT_BYTES, talk="warning")
+        if not before and _DAMAGED in output.said:
             raise BadImageError("its data is damaged there")
-        return _frame_of(answer, self.name)
+        return _frame_of(output, self.name)
 
     def _run(
         self,
@@ -128,14 +128,14 @@ class _Ffmpeg:
         time_s: float,
         limit: int,
         talk: str = "error",
-    ) -> Answer:
+    ) -> Output:
         """Run FFmpeg on a file of this machine and nothing else, by the one reader that its content asks for."""
         command = (self._program, "-nostdin", "-hide_banner", "-loglevel", talk)
         only = ("-protocol_whitelist", "file", "-f", look_at(video))
         place = f"file:{os.path.abspath(video)}"  # noqa: PTH100 - links stay as they are; begins with no dash
-        answer = self._children.run((*command, *only, *before, "-i", place, *after), time_s=time_s, limit_bytes=limit)
-        _check(answer, self.name, time_s)
-        return answer
+        output = self._children.run((*command, *only, *before, "-i", place, *after), time_s=time_s, limit_bytes=limit)
+        _check(output, self.name, time_s)
+        return output
 
 
 class _OpenCv:
@@ -148,26 +148,26 @@ class _OpenCv:
         self._children.close()
 
     def length_ms(self, video: Path) -> int:
-        answer = self._run(video, "length", LENGTH_S, _HEADER_BYTES)
+        output = self._run(video, "length", LENGTH_S, _HEADER_BYTES)
         try:
-            return int(json.loads(answer.out))
+            return int(json.loads(output.out))
         except ValueError as error:
-            raise BadImageError(f"OpenCV cannot read it: {answer.reason.removeprefix(_RAISED)}") from error
+            raise BadImageError(f"OpenCV cannot read it: {output.reason.removeprefix(_RAISED)}") from error
 
     def frame(self, video: Path, ms: int) -> bytes:
         return _frame_of(self._run(video, str(ms), FRAME_S, _LIMIT_BYTES), self.name)
 
-    def _run(self, video: Path, what: str, time_s: float, limit: int) -> Answer:
+    def _run(self, video: Path, what: str, time_s: float, limit: int) -> Output:
         before = str(PREROLL_MS.get(look_at(video), 0))
         command = (sys.executable, str(_WORKER), os.path.abspath(video), what, before)  # noqa: PTH100 - as for FFmpeg
         env = {**os.environ, "OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file"}
-        answer = self._children.run(command, time_s=time_s, limit_bytes=limit, env=env)
-        _check(answer, self.name, time_s)
-        return answer
+        output = self._children.run(command, time_s=time_s, limit_bytes=limit, env=env)
+        _check(output, self.name, time_s)
+        return output
 
 
-def _check(answer: Answer, name: str, time_s: float) -> None:
-    if answer.late:
+def _check(output: Output, name: str, time_s: float) -> None:
+    if output.late:
         raise LateError(f"{name} has not answered for {time_s:.0f} s")
 
 
@@ -175,13 +175,13 @@ class LateError(BadImageError):
     """A reader's time was up."""
 
 
-def _frame_of(answer: Answer, name: str) -> bytes:
-    if answer.long:
+def _frame_of(output: Output, name: str) -> bytes:
+    if output.long:
         raise BadImageError(f"its frames have more than the {MAX_PIXELS:,} pixels that are safe to decode")
-    if answer.code or not answer.out.startswith(b"P6"):
-        said = answer.reason.removeprefix(_RAISED) if answer.said.strip() or answer.code else "there is none"
+    if output.code or not output.out.startswith(b"P6"):
+        said = output.reason.removeprefix(_RAISED) if output.said.strip() or output.code else "there is none"
         raise BadImageError(f"{name} gives no frame at that time: {said}")
-    return answer.out
+    return output.out
 
 
 def _seconds(ms: int) -> str:

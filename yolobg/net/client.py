@@ -20,11 +20,11 @@ import urllib3
 from requests.utils import get_netrc_auth
 
 from yolobg.net.addresses import is_object, is_private, redirect_fault, shown_url
-from yolobg.net.answers import Answer, Timing
 from yolobg.net.faults import HttpFault, fault_of
 from yolobg.net.names import Names
 from yolobg.net.objects import Objects
 from yolobg.net.proxies import Proxies, Proxy
+from yolobg.net.response import Response, Timing
 from yolobg.net.retries import REDIRECT_STATUSES
 from yolobg.net.tls import tls_context
 from yolobg.net.watch import Call, Watch
@@ -83,7 +83,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
-class _HttpAnswer:
+class _HttpResponse:
     """The head of an answer, and its body, not yet read. For one thread; must be closed.
 
     Attributes:
@@ -124,7 +124,7 @@ class _HttpAnswer:
                 if call.late:  # a body without a length ends with its connection, whoever ends that
                     raise TimeoutError
             if not piece:
-                self._watch.remove(call)  # the connection may be another call's by now
+                self._watch.forget(call)  # the connection may be another call's by now
                 return
             yield piece
             arrived += len(piece)
@@ -137,7 +137,7 @@ class _HttpAnswer:
 
     def close(self) -> None:
         """Give the connection back, where all was read; else end it."""
-        self._watch.remove(self._call)
+        self._watch.forget(self._call)
         self._response.close()
 
 
@@ -160,7 +160,7 @@ class Client:
         self._tls: ssl.SSLContext | None = None
         self._netrc: dict[str, tuple[str, str] | None] = {}
 
-    def open(self, url: str, headers: Mapping[str, str], *, timing: Timing, redirects: int) -> Answer:
+    def open(self, url: str, headers: Mapping[str, str], *, timing: Timing, redirects: int) -> Response:
         """Send a request and read the head of its answer, following redirects that lead to no worse a place.
 
         Args:
@@ -183,11 +183,11 @@ class Client:
         try:
             response, target = self._follow(call, url, {**self._headers, **headers}, timing, redirects)
         except BaseException as error:
-            self._watch.remove(call)
+            self._watch.forget(call)
             _log.debug("%s: %s", shown_url(url), error)
             raise
         _log.debug("%s: status %d", shown_url(target), response.status)
-        return _HttpAnswer(response, target, call, self._watch, timing, began)
+        return _HttpResponse(response, target, call, self._watch, timing, began)
 
     def close(self) -> None:
         """End all requests, those under way in other threads too, and all connections."""

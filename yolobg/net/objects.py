@@ -17,11 +17,11 @@ from typing import Any
 
 from yolobg.errors import UsageError
 from yolobg.net.addresses import OBJECT_STORES, object_scheme, shown_url
-from yolobg.net.answers import Timing
 from yolobg.net.faults import HttpFault, chain_of, words
+from yolobg.net.response import Timing
 from yolobg.threads import start_thread
 
-__all__ = ["ObjectAnswer", "Objects", "check_driver"]
+__all__ = ["ObjectResponse", "Objects", "check_driver"]
 
 # Most images come whole in one request.
 _PIECE_BYTES = 1 << 19
@@ -56,7 +56,7 @@ def check_driver(url: str) -> None:
         )
 
 
-class ObjectAnswer:
+class ObjectResponse:
     """What a store says of an object, and its content or a range of it, not yet read.
 
     Attributes:
@@ -98,7 +98,7 @@ class Objects:
         self._lock = threading.Lock()
         self._ended = threading.Event()
 
-    def open(self, url: str, headers: Mapping[str, str], *, timing: Timing) -> ObjectAnswer:
+    def open(self, url: str, headers: Mapping[str, str], *, timing: Timing) -> ObjectResponse:
         """Ask for an object, or for the part of it that a `Range` header names.
 
         Raises:
@@ -115,15 +115,15 @@ class Objects:
             status = _status_of(error)
             if status is None:
                 raise _fault_of(error) from error
-            return ObjectAnswer(url, status, _without_secrets(words(error)), {}, lambda: iter(()))
+            return ObjectResponse(url, status, _without_secrets(words(error)), {}, lambda: iter(()))
         if info.get("type") == "directory" or not isinstance(info.get("size"), int):
-            return ObjectAnswer(url, HTTPStatus.NOT_FOUND, "a folder, no object", {}, lambda: iter(()))
+            return ObjectResponse(url, HTTPStatus.NOT_FOUND, "a folder, no object", {}, lambda: iter(()))
         said = _validators(info)
         if said and (
             said.get("ETag") == headers.get("If-None-Match", "-")
             or (said.get("Last-Modified") == headers.get("If-Modified-Since", "-"))
         ):
-            return ObjectAnswer(url, HTTPStatus.NOT_MODIFIED, "", said, lambda: iter(()))
+            return ObjectResponse(url, HTTPStatus.NOT_MODIFIED, "", said, lambda: iter(()))
         start, stop, ranged = _range_of(headers.get("Range", ""), info["size"])
         said["Content-Length"] = str(stop - start)
         if ranged:
@@ -132,7 +132,7 @@ class Objects:
         def read() -> Iterator[bytes]:
             return self._pieces(scheme, path, start, stop, timing, ends)
 
-        return ObjectAnswer(url, HTTPStatus.PARTIAL_CONTENT if ranged else HTTPStatus.OK, "", said, read)
+        return ObjectResponse(url, HTTPStatus.PARTIAL_CONTENT if ranged else HTTPStatus.OK, "", said, read)
 
     def close(self) -> None:
         """End all waiting, in other threads too."""

@@ -130,8 +130,8 @@ class Watch:
                 self._thread = start_thread(self._run, name="yolobg-watch")
             self._calls.add(call)
 
-    def remove(self, call: Call) -> None:
-        """Watch it no longer."""
+    def forget(self, call: Call) -> None:
+        """Watch a call no longer."""
         with self._lock:
             self._calls.discard(call)
         call.hold(None)

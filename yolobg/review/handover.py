@@ -35,7 +35,7 @@ class HandoverPage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.remove()
+        self.delete()
 
     def write(self, link: str) -> Path | None:
         """Make the page; None where there is no place for it."""
@@ -46,11 +46,11 @@ class HandoverPage:
             page.touch(mode=0o600, exist_ok=False)
             page.write_text(_leading_to(link), encoding="utf-8")
         except (OSError, RuntimeError):
-            self.remove()
+            self.delete()
             return None
         return page
 
-    def remove(self) -> None:
+    def delete(self) -> None:
         """Delete the page, if it is there."""
         if self._folder is not None:
             with contextlib.suppress(OSError):

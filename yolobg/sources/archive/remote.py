@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
-from yolobg.net.answers import Timing
 from yolobg.net.client import Client
 from yolobg.net.faults import HttpFault
+from yolobg.net.response import Timing
 from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.request import (
     FIRST_WAIT_S,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
-from yolobg.net.answers import Answer
 from yolobg.net.faults import HttpFault, Kind
+from yolobg.net.response import Response
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 
 __all__ = ["FIRST_WAIT_S", "MAX_WAIT_S", "REDIRECTS", "GoneError", "RefusedError", "ResponseHead", "TransientError",
@@ -70,7 +70,7 @@ class ResponseHead:
     start: int
     total: int | None
     validators: Mapping[str, str]
-    response: Answer
+    response: Response
 
 
 def error_of(fault: HttpFault) -> TransientError | RefusedError:
@@ -86,7 +86,7 @@ def error_of(fault: HttpFault) -> TransientError | RefusedError:
     return TransientError(said, answered=slow)
 
 
-def read_head(url: str, answer: Answer, headers: Mapping[str, str]) -> ResponseHead:
+def read_head(url: str, answer: Response, headers: Mapping[str, str]) -> ResponseHead:
     """Judge an answer to a request with these headers.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Answer", "Timing"]
+__all__ = ["Response", "Timing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Timing:
     total_s: float = float("inf")
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """The head of an answer, and its body, not yet read. For one thread; must be closed."""
 
     @property
