@@ -147,13 +147,12 @@ def real_evidence() -> Path:
     return Path(place)
 
 
-@pytest.fixture(scope="module")
-def kill_server() -> Iterator[KillServer]:
-    """Runs the real command in forked processes that can be killed at any point; one for a module's tests."""
-    from killing import KillServer  # noqa: PLC0415 - forks, which only few tests and no Windows want
+@pytest.fixture(scope="session")
+def kill_server() -> KillServer:
+    """Runs the real command in forked processes that can be killed at any point."""
+    from killing import shared_server  # noqa: PLC0415 - forks, which no Windows can
 
-    with KillServer() as running:
-        yield running
+    return shared_server()
 
 
 @pytest.fixture

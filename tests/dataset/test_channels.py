@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_line import run
 from format_data import picture
 from merging import tree
 
@@ -58,11 +57,11 @@ def test_augment__with_other_channels_is_refused_before_anything_is_fetched(
     monkeypatch.setenv("YOLOBG_CACHE_DIR", str(tmp_path / "cache"))
     before = tree(data)
     said = set[str]()
-    for run in (yolobg.plan, yolobg.augment):
+    for command in (yolobg.plan, yolobg.augment):
         # COCO would have to be fetched, and no test leaves this machine: the channels come first.
         for source in ("coco2017", str(tmp_path / "pool")):
             with pytest.raises(DatasetError, match="key 'channels' is ") as refused:
-                run(data, source=source, count=2)
+                command(data, source=source, count=2)
             said.add(str(refused.value))
     assert tree(data) == before
     assert not (tmp_path / "cache").exists()
@@ -81,11 +80,9 @@ def test_augment__with_other_channels_and_nothing_to_add_says_nothing(tmp_path: 
 def test_command__with_other_channels_ends_with_its_exit_code(tmp_path: Path) -> None:
     data = make(tmp_path, "channels: 10\n")
     for more in ([], ["--dry-run"]):
-        command = [sys.executable, "-m", "yolobg", "augment", str(data), "--source", str(tmp_path / "pool"), *more]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
+        ended = run("augment", data, "--source", tmp_path / "pool", *more)
         assert (ended.returncode, "key 'channels' is 10" in ended.stderr) == (3, True)
-    command = [sys.executable, "-m", "yolobg", "status", str(data)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
+    ended = run("status", data)
     assert (ended.returncode, "key 'channels' is 10" in ended.stdout) == (0, True)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import run
 from image_server import ImageServer
 from merging import tree
 from real_datasets import CocoReal
@@ -37,11 +36,6 @@ def server(real: CocoReal) -> Iterator[ImageServer]:
 
 def source(real: CocoReal) -> SourceOptions:
     return {"annotations": real.annotations, "images": (real.images,)}
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "yolobg", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, stdin=subprocess.DEVNULL)
 
 
 def test_command__gives_the_folder_people_know(tmp_path: Path, real: CocoReal, server: ImageServer) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from evidence_data import write_evidence
 from examples import examples
 from hypothesis import HealthCheck, given, settings
@@ -343,15 +342,13 @@ def test_counts__are_in_the_table_the_report_json_and_the_manifest(
     said = {FREE[0]: (["dog"], ()), FREE[1]: ((), ["dog"]), FREE[2]: ((), ["dog"])}
     place = write_evidence(tmp_path / "e.json", ["dog"], files(said))
     options = ["--annotations", source["annotations"], "--images", source["images"][0], "--evidence", place]
-    command = [sys.executable, "-m", "yolobg", "augment", dataset, "--count", "2", *options]
-    run = subprocess.run([*command, "--dry-run"], check=True, capture_output=True, text=True)
-    table = [line.split() for line in run.stdout.splitlines()]
+    command = ["augment", dataset, "--count", "2", *options]
+    table = [line.split() for line in run(*command, "--dry-run").stdout.splitlines()]
     unknown = str(len(FREE) - 3)
     assert ["class", "verified", "unknown", "vetoed"] in table
     assert ["0", "dog", "2", unknown, "1"] in table
     assert ["the", "evidence", "finds", "one", "-1"] in table
-    run = subprocess.run([*command, "--verified", "--json"], check=True, capture_output=True, text=True)
-    told = json.loads(run.stdout)
+    told = json.loads(run(*command, "--verified", "--json").stdout)
     assert told["classes"][0]["evidence"] == {"verified": 2, "unknown": len(FREE) - 3, "vetoed": 1}
     assert (told["source"]["left_out"]["evidence"], told["source"]["left_out"]["unverified"]) == (1, len(FREE) - 3)
     run_, manifest = read_manifest(dataset).runs[0], (dataset / ".yolobg/manifest.json").read_text("utf-8")

@@ -6,16 +6,13 @@ import csv
 import hashlib
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from download_pictures import picture
 from image_server import ImageServer
 from machine import run_inside
@@ -33,14 +30,6 @@ from yolobg.sources.catalog.make import make_from
 from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
 from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import COCO2017, AnnotationSource, Pin
-
-
-def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "yolobg", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=100, stdin=subprocess.DEVNULL,
-        env={**os.environ, **(env or {})},
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -118,7 +107,7 @@ def test_augment__names_the_ways_on_if_the_annotations_cannot_be_fetched(
         yolobg.plan(dataset, count=6)
 
 
-UNREACHABLE = {"YOLOBG_COCO_URL": "http://127.0.0.1:9"}
+UNREACHABLE = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +121,7 @@ UNREACHABLE = {"YOLOBG_COCO_URL": "http://127.0.0.1:9"}
 )
 def test_dry_run__needs_no_network_and_says_what_it_did_not_check(dataset: Path, more: tuple[str, ...]) -> None:
     before = tree(dataset)
-    done = run("augment", dataset, "--count", "6", "--dry-run", "--json", *more, env=UNREACHABLE)
+    done = run("augment", dataset, "--count", "6", "--dry-run", "--json", *more, YOLOBG_COCO_URL=UNREACHABLE)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["source"]["images"] == 118287
@@ -156,7 +145,7 @@ def test_dry_run__rests_on_the_annotations_where_they_are_in_the_cache(
 
 
 def test_dry_run__that_needs_nothing_says_nothing_of_the_source(dataset: Path) -> None:
-    done = run("augment", dataset, "--count", "0", "--dry-run", "--json", env=UNREACHABLE)
+    done = run("augment", dataset, "--count", "0", "--dry-run", "--json", YOLOBG_COCO_URL=UNREACHABLE)
     assert json.loads(done.stdout)["warnings"] == []
 
 

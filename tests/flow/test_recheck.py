@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from format_data import picture
 from killing import KillServer, Ran, kills, quick_folder
 from merging import tree
@@ -111,10 +111,8 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
     assert (report.target.needed, len(report.stale.replaced), report.after.backgrounds) == (len(wrong), len(wrong), 12)
     assert {one.source_id for one in report.stale.images} == wrong
     command = ["augment", dataset, "--recheck", "--dry-run", "-y", "--annotations", source["annotations"]]
-    done = subprocess.run(
-        [sys.executable, "-m", "yolobg", *map(str, command), "--images", str(source["images"][0])],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run(*command, "--images", source["images"][0])
+    assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert f"Would remove {len(wrong)} backgrounds that no longer qualify from train and would add {len(wrong)}" in said
     assert "(contains person)" in said
@@ -124,10 +122,8 @@ def test_recheck__dry_run_tells_and_touches_nothing(dataset: Path, source: dict[
         ([], f"Recheck   {len(wrong)} of 12 backgrounds added by yolobg go, {len(wrong)} others"),
         (["-q"], ""),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "yolobg", *map(str, command), "--images", str(source["images"][0]), *quiet],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
+        done = run(*command, "--images", source["images"][0], *quiet)
+        assert done.returncode == 0, done.stderr
         assert done.stderr.startswith(told)
         assert quiet == [] or not done.stderr
 

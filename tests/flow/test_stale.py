@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from command_line import run
 from format_data import picture
 from stale_data import COUNT, HELD, ids, make_dataset, name_classes, persons, stale_ids, write_source
 
@@ -65,9 +64,8 @@ def test_class_added__every_command_names_the_backgrounds_that_hold_it(dataset: 
 def test_command__tells_it_as_text_and_json(dataset: Path, source: dict[str, Any]) -> None:
     yolobg.augment(dataset, count=12, **source)
     name_classes(dataset, "dog", "person")
-    command = [sys.executable, "-m", "yolobg", "status", str(dataset)]
-    assert "(contains person)" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    told = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout)["stale"]
+    assert "(contains person)" in run("status", dataset).stdout
+    told = json.loads(run("status", dataset, "--json").stdout)["stale"]
     assert set(told) == {"images", "unchecked", "replaced", "kept"}
     assert {one["source_id"] for one in told["images"]} == persons(dataset)
     assert set(told["images"][0]) == {"image", "source", "source_id", "reason"}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from format_data import make_yolo, picture
 
 from yolobg.errors import DatasetError
@@ -82,7 +81,6 @@ def test_detect__datumaro_that_fails_as_a_whole_has_detected_nothing(
 
 def test_command__convert_of_a_folder_with_a_table_has_no_traceback(tmp_path: Path) -> None:
     folder = strays(tmp_path / "folder", ["table.csv", "data.mat"])
-    command = [sys.executable, "-m", "yolobg", "convert", str(folder), str(tmp_path / "out"), "--to", "yolo"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8")
+    ended = run("convert", folder, tmp_path / "out", "--to", "yolo")
     assert (ended.returncode, "Traceback" in ended.stderr) == (3, False)
     assert "cannot tell which format this is" in ended.stderr

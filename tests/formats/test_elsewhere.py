@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
+import command_line
 import pytest
 from format_data import make_yolo, picture
 
@@ -102,12 +102,7 @@ def test_command__images_is_a_way_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     picture(tmp_path / "pictures" / "a.jpg", 0)
 
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "yolobg", "convert", str(file), str(tmp_path / "out"), "--to", "coco"]
-        return subprocess.run(
-            [*command, *options], capture_output=True, text=True, check=False, timeout=60, encoding="utf-8"
-        )
-
+    run = partial(command_line.run, "convert", file, tmp_path / "out", "--to", "coco")
     both = run("--images", "hard", "--images", "copy")
     assert (both.returncode, "choose one" in both.stderr) == (2, True)
     lost = run("--images", str(tmp_path / "nowhere"))

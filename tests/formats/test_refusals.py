@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import command_line
 import pytest
 from format_data import NAMES, make_coco, make_yolo
 from PIL import Image
@@ -342,10 +343,7 @@ def test_convert__warns_of_two_opencvs_where_datumaro_is_used(
 
 
 def test_command__json_text_and_exit_codes(tmp_path: Path, source: Path) -> None:
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "yolobg", "convert", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
-
+    run = partial(command_line.run, "convert")
     done = run(source, tmp_path / "out", "--to", "coco", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

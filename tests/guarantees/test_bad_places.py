@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import tally
 from bad_files import DAMAGED_ZIP, TEXT, YAML_BOMB, make_dataset, unpacked
+from command_line import run
 from fuzz.seeds import SEEDS
 
 from yolobg import remove, status
@@ -267,13 +268,7 @@ def test_command__tells_it_in_words_and_changes_nothing(
     (dataset / ".yolobg/lock").touch()
     before = {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
     command, *options = arguments
-    done = subprocess.run(
-        [sys.executable, "-m", "yolobg", command, "data.yaml", *options],
-        cwd=dataset,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(command, "data.yaml", *options, cwd=dataset)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert Path(file).name in done.stderr.replace("\n", "")

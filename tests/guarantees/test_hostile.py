@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 import tally
+from command_line import run
 from hostile import SPLIT, World, make_world, picture, write_source
 from image_server import ImageServer
 from PIL import Image
@@ -412,10 +413,7 @@ STRAY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def command(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "yolobg", *arguments], capture_output=True, text=True, encoding="utf-8", check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}, cwd=world.top, timeout=100,
-    )  # fmt: skip
+    return run(*arguments, cwd=world.top, COLUMNS="200")
 
 
 class Page(html.parser.HTMLParser):

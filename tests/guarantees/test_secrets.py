@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import command_line
 import pytest
 from format_data import picture
 
@@ -88,10 +88,9 @@ def test_augment__forgets_what_was_secret_in_an_address(
     dataset: Path, served: dict[str, bytes], private_places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(count: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "yolobg", "augment", str(dataset), "--count", str(count), "--json", "-v"]
+        command = ["augment", dataset, "--count", count, "--json", "-v"]
         command += ["--annotations", f"{server.url}/instances.json?sig={TOKEN}"]
-        command += ["--images", f"{server.url}/images?token={TOKEN}"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+        return command_line.run(*command, "--images", f"{server.url}/images?token={TOKEN}")
 
     with SignedServer(served) as server:
         done = run(3)

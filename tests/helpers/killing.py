@@ -14,6 +14,7 @@ no step of its own (as within `shutil.rmtree`). So the points do not rest on som
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import glob
@@ -44,10 +45,9 @@ from PIL import Image
 from reviewing import make_sample
 
 import yolobg
-from yolobg import files
-from yolobg.cli.app import app
+from yolobg import __main__, files
 
-__all__ = ["KillServer", "Ran", "check_cache", "check_valid", "kills", "quick_folder", "trained_on"]
+__all__ = ["KillServer", "Ran", "check_cache", "check_valid", "kills", "quick_folder", "shared_server", "trained_on"]
 
 LIMIT_S = 60.0
 # Audit event to the steps that tell of it.
@@ -112,6 +112,9 @@ class KillServer:
         self._process.stdout.close()
         self._process.wait(LIMIT_S)
 
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def run(
         self,
         *arguments: str | Path,
@@ -119,6 +122,7 @@ class KillServer:
         kill_after_s: float | None = None,
         watch: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> Ran:
         """Run the command.
 
@@ -128,6 +132,7 @@ class KillServer:
             kill_after_s: The time after which it is killed from outside; None for never.
             watch: Folders in which every change is a point; the steps are points in any case.
             env: Further variables.
+            cwd: The folder that it runs in; that of the tests if None.
         """
         order = {
             "arguments": list(map(str, arguments)),
@@ -135,6 +140,7 @@ class KillServer:
             "kill_after_s": kill_after_s,
             "watch": [os.path.realpath(folder) for folder in watch],
             "env": {**os.environ, **(env or {})},
+            "cwd": str((cwd or Path()).absolute()),
         }
         assert self._process.stdin
         assert self._process.stdout
@@ -145,6 +151,19 @@ class KillServer:
         points = [line.removeprefix("! ") for line in answer["points"]]
         lone = [line.removeprefix("! ") for line in answer["points"] if line.startswith("! ")]
         return Ran(**{**answer, "points": tuple(points), "lone": tuple(lone)})
+
+
+_SHARED: list[KillServer] = []
+
+
+def shared_server() -> KillServer:
+    """The server of this process's tests, started by the first that asks; its end is that of the tests."""
+    if _SHARED and not _SHARED[0].is_alive():
+        _SHARED.clear()  # a test has killed it; the next one gets another
+    if not _SHARED:
+        _SHARED.append(KillServer().__enter__())
+        atexit.register(_SHARED[0].__exit__, None, None, None)
+    return _SHARED[0]
 
 
 def kills(run: Callable[[int], Ran], *, code: int = 0) -> Iterator[tuple[int, Ran]]:
@@ -246,6 +265,7 @@ def _be_the_command(order: dict[str, Any], folder: Path) -> NoReturn:
         sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - the streams of this process, to its end
         os.environ.clear()
         os.environ.update(order["env"])
+        os.chdir(order["cwd"])
         _Points(log, order["kill_at"], tuple(order["watch"])).begin()
         code = _run_command(order["arguments"])
         sys.stdout.flush()
@@ -257,11 +277,12 @@ def _be_the_command(order: dict[str, Any], folder: Path) -> NoReturn:
 
 def _run_command(arguments: Sequence[str]) -> int:
     try:
-        if arguments[0] == "-c":
+        if arguments[:1] == ["-c"]:
             sys.argv = list(arguments)
             exec(arguments[1], {"__name__": "__main__"})
         else:
-            app(list(arguments))
+            sys.argv = [str(Path(__main__.__file__)), *arguments]
+            __main__.main()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001 - a bug of the command: told on stderr, as Python would, for the test to show

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
+import command_line
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,13 +88,7 @@ def test_link__only_on_a_terminal(report: Report) -> None:
 def test_commands__report_and_sheet(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "yolobg", *arguments]
-        return subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=False, timeout=60, stdin=subprocess.DEVNULL,
-            env={**os.environ, "COLUMNS": "60"},
-        )  # fmt: skip
-
+    run = partial(command_line.run, COLUMNS="60")
     assert run("report", str(data)).returncode == 3
     assert run("review", str(data), "--no-browser").returncode == 3
     add_backgrounds(data, 3)

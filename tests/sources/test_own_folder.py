@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
+import command_line
 import pytest
 from format_data import BACKGROUNDS, LABELLED, make_coco, make_yolo, picture
 from hypothesis import given
@@ -271,10 +271,7 @@ def test_classes__of_a_folder_with_names_and_of_one_without(dataset: Path, tmp_p
 
 
 def test_command__classes_of_a_folder(dataset: Path, tmp_path: Path, bare: Path) -> None:
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "yolobg", "classes", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
-
+    run = partial(command_line.run, "classes")
     pool = annotated(tmp_path / "named", "[mango]", {"a": BOX, "b": ""})
     told = json.loads(run(dataset, "--source", pool, "--json").stdout)
     assert told["warnings"][0].startswith("named: NONE of")

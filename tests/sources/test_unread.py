@@ -10,14 +10,13 @@ import pickle
 import shutil
 import sqlite3
 import struct
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 from merging import tree
 from PIL import Image, ImageDraw
 from warned import further
@@ -316,9 +315,9 @@ def test_plan__stops_at_records_that_were_not_understood(dataset: Path, tmp_path
     before = tree(tmp_path)
     said = set[str]()
     commands: tuple[Any, ...] = (yolobg.plan, yolobg.augment, yolobg.classes)
-    for run in commands:
+    for function in commands:
         with pytest.raises(AnnotationsError, match="not understood") as stopped:
-            run(dataset, source=str(pool), count=1)
+            function(dataset, source=str(pool), count=1)
         said.add(str(stopped.value))
     (message,) = said
     assert message.startswith(f"--source {pool}: ")
@@ -647,8 +646,7 @@ def test_command__has_the_option_and_the_exit_code(dataset: Path, tmp_path: Path
         "download": ["--exclude", "dog", "--count", "2", "--output", str(tmp_path / "out")],
     }[command]
     for more, code in (([], 3), (["--unlabelled"], 0)):
-        run = [sys.executable, "-m", "yolobg", command, *arguments, "--source", str(tmp_path / "pool"), *more]
-        ended = subprocess.run(run, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
+        ended = run(command, *arguments, "--source", tmp_path / "pool", *more)
         assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
         assert ("--unlabelled" in (ended.stderr if code else ended.stdout)) is True
 
