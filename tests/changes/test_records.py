@@ -10,8 +10,8 @@ import pytest
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.records import Manifest
 from yolobg.changes.rejections import Rejections, read_rejections
+from yolobg.changes.review_state import State, read_state
 from yolobg.errors import DatasetError
-from yolobg.review.decisions import State, read_state
 
 FILES: dict[str, tuple[Callable[[Path], object], object]] = {
     "manifest.json": (read_manifest, Manifest()),

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 import yolobg
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.records import Pending
+from yolobg.changes.review_state import read_state
 from yolobg.dataset.dataset import open_dataset
 from yolobg.errors import DatasetError
 from yolobg.model import no_progress
 from yolobg.report.write import rewrite_page
 from yolobg.review.apply import apply_review
-from yolobg.review.decisions import read_state
 from yolobg.review.session import Session
 from yolobg.ultralytics.trainer import read_resolved
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,13 @@ def test_not_held__by_the_id_in_a_name_of_any_split(image: str) -> None:
 
 
 def test_not_held__by_what_a_person_rejected() -> None:
-    told = {"image": "images/train/bg_x_000000000003.jpg", "split": "train", "sha256": "0" * 64, "reason": "", "at": ""}
+    told: Any = {
+        "image": "images/train/bg_x_000000000003.jpg",
+        "split": "train",
+        "sha256": "0" * 64,
+        "reason": "",
+        "at": "",
+    }
     rejected = (Rejection(source="mine", source_id=1, **told), Rejection(source="another", source_id=5, **told))
     known = Known((), Manifest(), rejected)
     assert list(known.recorded([1, 2, 3, 4, 5])) == [1, 5]

@@ -16,6 +16,8 @@ from stale_data import COUNT, HELD, ids, make_dataset, name_classes, stale_ids, 
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
+from yolobg.changes.rejections import OTHER_REASON
+from yolobg.changes.review_state import State
 from yolobg.errors import AnnotationsError, PoolError, UsageError
 from yolobg.flow.option_texts import parse_evidence_options
 from yolobg.flow.options import Request
@@ -23,7 +25,7 @@ from yolobg.flow.past_runs import request_again
 from yolobg.model import ClassEvidence, no_progress
 from yolobg.report.write import rewrite_page
 from yolobg.review.apply import apply_review
-from yolobg.review.decisions import State, act
+from yolobg.review.decisions import act
 
 DOGS = {number for number, held in HELD.items() if "dog" in held}
 FREE = [number for number in range(COUNT) if number not in DOGS]
@@ -388,7 +390,7 @@ def test_review__replaces_by_what_the_evidence_verifies(dataset: Path, source: d
     yolobg.augment(dataset, count=5, evidence=[place], verified=True, **source)
     wrong = read_manifest(dataset).entries[0]
     apply_review(
-        dataset, act(State(), "reject", [wrong.image], reason="other"), replace_them=True, progress=no_progress
+        dataset, act(State(), "reject", [wrong.image], reason=OTHER_REASON), replace_them=True, progress=no_progress
     )
     assert ids(dataset) == set(free) - {wrong.source_id}
 

@@ -14,11 +14,12 @@ from stale_data import ids, make_dataset, name_classes, stale_ids
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
+from yolobg.changes.review_state import State
 from yolobg.errors import PoolError
 from yolobg.model import ClassEvidence, no_progress
 from yolobg.report.write import rewrite_page
 from yolobg.review.apply import apply_review
-from yolobg.review.decisions import State, act
+from yolobg.review.decisions import act
 from yolobg.sources.annotations.open_images import FIRST
 from yolobg.sources.catalog.open import clear_cache
 

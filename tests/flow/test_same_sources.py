@@ -121,7 +121,7 @@ def test_rejected__in_one_source_is_not_rejected_in_another_of_its_name(dataset:
     days = [fill(tmp_path / f"day{day}/images", 10 * day) for day in (1, 2)]
     yolobg.augment(dataset, source=str(days[0]), count=EACH)
     session = Session(dataset)
-    session.act("reject", list(session.items), "any")
+    session.act("reject", list(session.items), "other")
     session.begin_apply()
     session.apply(replace=False)
     assert len(read_rejections(dataset).ours) == EACH
@@ -135,7 +135,7 @@ def test_apply__replaces_from_the_folder_that_was_the_source(dataset: Path, tmp_
     yolobg.augment(dataset, source=str(folder), count=2)
     before = contents(dataset)
     session = Session(dataset)
-    session.act("reject", list(session.items), "any")
+    session.act("reject", list(session.items), "other")
     session.begin_apply()
     session.apply(replace=True)
     after = contents(dataset)

@@ -23,6 +23,7 @@ from fuzz.seeds import SEEDS
 from yolobg import remove, status
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.rejections import read_rejections
+from yolobg.changes.review_state import read_state
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.ultralytics_settings import datasets_dirs
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
@@ -30,7 +31,6 @@ from yolobg.formats.coco_read import read_coco
 from yolobg.formats.voc import read_voc
 from yolobg.formats.yolo_plain import read_darknet, read_plain
 from yolobg.matching.map_file import read_map
-from yolobg.review.decisions import read_state
 from yolobg.sources.own_folder import _says_something
 
 

@@ -22,8 +22,8 @@ from hostile import LABELLED, SPLIT, World, make_world, photograph, write_source
 import yolobg
 from yolobg import files
 from yolobg.api import carry_out
+from yolobg.changes.review_state import State, write_state
 from yolobg.errors import DatasetError, MergeError, YolobgError
-from yolobg.review.decisions import State, write_state
 from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import AnnotationSource
 

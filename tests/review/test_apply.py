@@ -14,8 +14,8 @@ from reviewing import add_backgrounds, chosen, make_sample, source_of
 
 import yolobg
 from yolobg.changes.rejections import read_rejections
+from yolobg.changes.review_state import read_state, state_path
 from yolobg.errors import DatasetError, PoolError, UsageError, YolobgError
-from yolobg.review.decisions import read_state, state_path
 from yolobg.review.session import Session
 
 APPLY = """

@@ -30,7 +30,7 @@ from yolobg.api import propose
 from yolobg.changes.manifest import report_path
 from yolobg.changes.proposals import read_proposal
 from yolobg.changes.rejections import read_rejections
-from yolobg.review.decisions import read_state
+from yolobg.changes.review_state import read_state
 from yolobg.review.handover import HandoverPage
 
 pytestmark = pytest.mark.browser

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yolobg.changes.review_state import State, read_state, state_path, write_state
 from yolobg.errors import DatasetError
-from yolobg.review.decisions import (
-    Act,
-    State,
-    act,
-    path_list,
-    read_state,
-    state_path,
-    undo,
-    without_images,
-    write_state,
-)
+from yolobg.review.decisions import Act, act, path_list, undo, without_images
 
 KINDS: tuple[Act, ...] = ("look", "accept", "reject", "keep")
 IMAGES = st.lists(st.sampled_from("abcdef"), max_size=4)

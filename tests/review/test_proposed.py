@@ -23,8 +23,8 @@ import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.proposals import decide_on, proposal_path, read_proposal
 from yolobg.changes.rejections import read_rejections
+from yolobg.changes.review_state import read_state
 from yolobg.errors import DatasetError, MergeError, UsageError
-from yolobg.review.decisions import read_state
 from yolobg.review.session import Session
 
 NEEDED = 6
@@ -131,7 +131,7 @@ def test_augment__that_finishes_an_apply_takes_none_of_the_rejected(root: Path, 
     (out,) = session.state.rejected
     apply(session)
     (root / ".yolobg/rejected.json").unlink()
-    decide_on(root, proposal, {out: "shows one of the classes"})
+    decide_on(root, proposal, {out: "shows one of the classes"}, {})
     # All that are left but one.
     asked: dict[str, Any] = {"annotations": source.instances, "images": [source.folder]}
     plan = yolobg.plan(root, count=THEIRS + NEEDED, **asked)

@@ -19,7 +19,7 @@ from reviewing import HOSTILE, Client, add_backgrounds, chosen, make_sample, rev
 
 import yolobg
 from yolobg.changes.manifest import read_manifest, write_manifest
-from yolobg.review.decisions import read_state
+from yolobg.changes.review_state import read_state
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from yolobg.changes.disk_state import clear_staging, flush_staged, unlink
 from yolobg.changes.manifest import FOLDER, absolute, check_recordable
 from yolobg.changes.manifest_checks import is_staging
 from yolobg.changes.records import Entry, Manifest, Pending, Run, read_records
-from yolobg.changes.rejections import Rejection, remember
+from yolobg.changes.rejections import rejection_of, remember
 from yolobg.dataset.dataset import Dataset
 from yolobg.errors import MergeError
 from yolobg.files import flush_folder, write_bytes
@@ -49,11 +49,13 @@ class Proposal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         pending: What a run would do with all of the images; its run has the model and what it found.
         rejected: Image to the reason why it does not come in, once a review is applied.
+        pictures: Image to its difference hash, of those that are rejected.
     """
 
     pending: Pending
     version: int = VERSION
     rejected: dict[str, str] | None = None
+    pictures: dict[str, str] = {}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -171,13 +173,19 @@ def propose(root: Path, manifest: Manifest, pending: Pending, **_: object) -> Ma
     return manifest
 
 
-def decide_on(root: Path, proposal: Proposal, rejected: dict[str, str]) -> Proposal:
+def decide_on(root: Path, proposal: Proposal, rejected: dict[str, str], pictures: dict[str, str]) -> Proposal:
     """Record which images do not come in, before the others do. The caller holds the lock.
+
+    Args:
+        root: The dataset root.
+        proposal: What waits.
+        rejected: Image to the reason.
+        pictures: Image to its difference hash, as a `Rejection` has it.
 
     Raises:
         OSError: It cannot be written.
     """
-    decided: Proposal = msgspec.structs.replace(proposal, rejected=rejected)
+    decided: Proposal = msgspec.structs.replace(proposal, rejected=rejected, pictures=pictures)
     _write(root, decided)
     return decided
 
@@ -196,10 +204,7 @@ def settle(dataset: Dataset, manifest: Manifest) -> None:
     why = proposal.rejected or {}
     out = [entry for entry in proposal.entries if entry.image in why]
     if out:
-        remember(
-            dataset.root,
-            [Rejection(e.source, e.source_id, e.image, e.split, e.sha256, why[e.image], now, e.url) for e in out],
-        )
+        remember(dataset.root, (rejection_of(e, proposal.run, why[e.image], now, proposal.pictures) for e in out))
     drop_proposal(dataset)
 
 

@@ -103,6 +103,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         options: The options that are not the defaults, as `flow.options.stored_options` writes them.
         basis: What the choice rested on.
         mining: The model that helped to choose, and what it found.
+        alike: With `--prefer lookalikes`, each look-alike to the ids (in the source) of the images that hold it.
     """
 
     added: str
@@ -112,6 +113,11 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     basis: Basis | None = None
     data: str = ""
     mining: Mining | None = None
+    alike: dict[str, tuple[int, ...]] = {}
+
+    def alike_in(self, source_id: int) -> tuple[str, ...]:
+        """The look-alikes that one of its images holds."""
+        return tuple(category for category, ids in self.alike.items() if source_id in ids)
 
 
 class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -74,6 +74,7 @@ class Choice:
         warnings: What to know of the source, and what could not be looked at for images that are there already.
         planned: The first of `ranked` that can be used, as many as are needed.
         failed: Those before them that cannot, as far as their names and first bytes show.
+        liked: What is preferred.
     """
 
     source: Source
@@ -86,6 +87,7 @@ class Choice:
     warnings: tuple[str, ...]
     planned: tuple[Planned, ...] = ()
     failed: tuple[Failed, ...] = ()
+    liked: Liked | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def choose(
     progress: Progress,
     *,
     saved: Left | None = None,
+    avoid: Collection[str] = (),
 ) -> Choice:
     """Open the request's source and rank the images that may come in.
 
@@ -166,6 +169,7 @@ def choose(
         scanned: What `scan_split` gave for a split just now, which is not listed again.
         progress: Called with how far each stage is.
         saved: What is left of the saved plan that is carried out: these images come in, in this order.
+        avoid: Categories that rule an image out besides, where the source has them.
 
     Raises:
         YolobgError: Source, class names or saved plan cannot be used, or too few images may come in.
@@ -175,9 +179,7 @@ def choose(
     check_names(request, data, source)
     evidence = find_evidence(request.evidence, progress=progress)
     with open_catalog(source.annotations, progress=progress) as catalog, naming_bad_bytes(data):
-        if saved is not None:
-            check_source(saved.file, source, catalog)
-        judged = judge(catalog, source, data.names, request, readings=data.readings, evidence=evidence, strict=True)
+        judged = _judged(catalog, source, data, request, evidence, avoid, saved)
         found = read_all_images(data, scanned)
         known = Known(found.images, manifest, rejected_in(data))
         ranked = liked_first(ranked_images(judged.eligibility.ids, source, known, catalog, request.seed), judged.liked)
@@ -197,7 +199,25 @@ def choose(
         if saved is not None:
             check_files(saved.file, zip(saved.ids, places_of(catalog.records(saved.ids), source.origin), strict=True))
     warnings = judged.warnings + found.warnings + liked_notes(judged.liked, [record.id for record in chosen])
-    return Choice(source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned, failed)
+    return Choice(
+        source, info, judged.matches, tuple(ranked), licenses, known, basis, warnings, planned, failed, judged.liked
+    )
+
+
+def _judged(
+    catalog: Catalog,
+    source: Source,
+    data: DataYaml,
+    request: Request,
+    evidence: Sequence[Evidence],
+    avoid: Collection[str],
+    saved: Left | None,
+) -> Judged:
+    if saved is not None:
+        check_source(saved.file, source, catalog)
+    return judge(
+        catalog, source, data.names, request, readings=data.readings, evidence=evidence, avoid=avoid, strict=True
+    )
 
 
 def _planned(chosen: Sequence[ImageRecord], judged: Judged, catalog: Catalog, seed: int) -> tuple[Planned, ...]:
@@ -263,6 +283,7 @@ def judge(
     *,
     readings: Mapping[int, Sequence[Reading]] | None = None,
     evidence: Sequence[Evidence] | None = None,
+    avoid: Collection[str] = (),
     strict: bool = False,
 ) -> Judged:
     """Match class names against a source, and ask it which images they leave.
@@ -276,6 +297,7 @@ def judge(
         request: The options that decide.
         readings: See `match_classes`.
         evidence: From `find_evidence`; None finds it.
+        avoid: Categories that rule an image out besides, where the source has them.
         strict: Refuse names that are not understood, unless `request.unmapped` lets them pass.
 
     Raises:
@@ -285,7 +307,7 @@ def judge(
     """
     check_captions(request, catalog)
     matches: tuple[ClassMatch, ...] = ()
-    further = frozenset(source.unclear)
+    further = frozenset(source.unclear) | {category.name for category in catalog.categories}.intersection(avoid)
     if not source.plain:
         matches = match_classes(names, user_map=request.map, categories=catalog.categories, readings=readings)
         further |= further_categories(request.exclude, catalog.categories, lean=request.lean)

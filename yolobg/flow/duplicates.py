@@ -11,9 +11,11 @@ from yolobg.changes.records import Manifest
 from yolobg.changes.rejections import Rejection
 from yolobg.dataset.layout import public_id
 from yolobg.files import hash_file
+from yolobg.flow.near import NEAR_REJECTED
+from yolobg.images.picture_hash import NearHashes, picture_hash
 from yolobg.model import Staged
 
-__all__ = ["Doubles", "Known", "Recorded"]
+__all__ = ["Doubles", "Known", "Recorded", "pictures_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Known:
         for r in rejected:
             self._recorded.setdefault(r.source_id, []).append(Recorded(r.sha256, None, r.url))
         self._rejected_hashes = {r.sha256 for r in rejected}
+        self._rejected_pictures = pictures_in(rejected)
         self._by_size: dict[int, list[str]] | None = None
         self._hashes: dict[str, str | None] = {}
 
@@ -103,6 +106,16 @@ class Known:
                     return f"already in the dataset as {image}"
         return None
 
+    def avoid(self, pictures: Iterable[str]) -> None:
+        """Let no near-duplicate of these in: difference hashes of what is being rejected, as `Rejection` has them."""
+        for picture in pictures:
+            self._rejected_pictures.add(int(picture, 16))
+
+    def is_near_rejected(self, staged: Staged) -> bool:
+        """Whether a staged image is nearly the same picture as a rejected one: it shows the same scene."""
+        picture = picture_hash(Path(staged.path)) if self._rejected_pictures else None
+        return picture is not None and self._rejected_pictures.has_near(picture)
+
     def _of_size(self, size_bytes: int) -> list[str]:
         if self._by_size is None:
             self._by_size = {}
@@ -120,6 +133,15 @@ class Known:
             except OSError:
                 self._hashes[image] = None
         return self._hashes[image]
+
+
+def pictures_in(rejected: Iterable[Rejection]) -> NearHashes:
+    """The difference hashes of those rejected images that show a class: so may what is nearly the same picture."""
+    near = NearHashes()
+    for one in rejected:
+        if one.picture and one.shows_class:
+            near.add(int(one.picture, 16))
+    return near
 
 
 def _stem(file_name: str) -> str:
@@ -144,4 +166,5 @@ class Doubles:
             why = f"the same picture as image {first} of the source"
         if why is not None:
             self.found.add(staged.record.id)
-        return why
+            return why
+        return NEAR_REJECTED if self._known.is_near_rejected(staged) else None

@@ -32,6 +32,7 @@ from yolobg.flow.intent import credit_of, intent_of
 from yolobg.flow.near import is_near
 from yolobg.flow.past_runs import added_of, mined_of
 from yolobg.flow.planning import Plan, make_plan
+from yolobg.flow.preference import alike_in
 from yolobg.images.check import is_records_fault
 from yolobg.model import Failed, Origin, Progress, no_progress
 from yolobg.results import Report, SourceInfo
@@ -180,7 +181,8 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
             used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
-            intent = intent_of(plan, choice, fetched)
+            alike = alike_in(choice.liked, catalog, [staged.record.id for staged in fetched.staged])
+            intent = intent_of(plan, choice, fetched, alike)
             # By the hundred thousand, so they go before the merge and the count need room.
             failed, mining = fetched.failed, fetched.mining
             del fetched, doubles
@@ -273,12 +275,13 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
         )
     reasons = "; ".join(map(str, fetched.failed[:3]))
     if all(map(is_near, fetched.failed)):
+        more = "; for a fast video, a shorter --every takes more frames" if choice.source.origin.frames else ""
         needed, left_out = counted(plan.target.needed, "background", "are"), len(fetched.failed)
         return PoolError(
             f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
             f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). "
             "Nothing was added. Ask for fewer (what was fetched is kept for that), or give images or videos of more "
-            "scenes; for a fast video, a shorter --every takes more frames."
+            f"scenes{more}."
         )
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")

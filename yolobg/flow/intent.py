@@ -23,8 +23,15 @@ from yolobg.sources.location import is_url
 __all__ = ["credit_of", "intent_of"]
 
 
-def intent_of(plan: Plan, choice: Choice, fetched: Brought) -> Pending:
-    """Give each staged image its name and write down what is about to happen."""
+def intent_of(plan: Plan, choice: Choice, fetched: Brought, alike: Mapping[int, Sequence[str]]) -> Pending:
+    """Give each staged image its name and write down what is about to happen.
+
+    Args:
+        plan: The plan.
+        choice: Where the images are from.
+        fetched: The staged images.
+        alike: The look-alikes that images hold, where such are preferred.
+    """
     images_dir = relative(plan.destination.images_dir / "x", plan.dataset.root)[:-1]
     labels_dir = relative(plan.destination.labels_dir / "x", plan.dataset.root)[:-1]
     now = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # two runs are never one
@@ -56,11 +63,15 @@ def intent_of(plan: Plan, choice: Choice, fetched: Brought) -> Pending:
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.dataset.root),
         staging=relative(Path(fetched.staged[0].path).parent, plan.dataset.root),
-        run=_run(plan, choice, fetched.mining, now),
+        run=_run(plan, choice, fetched.mining, now, alike),
     )
 
 
-def _run(plan: Plan, choice: Choice, mining: Mining | None, added: str) -> Run:
+def _run(plan: Plan, choice: Choice, mining: Mining | None, added: str, alike: Mapping[int, Sequence[str]]) -> Run:
+    by_look: dict[str, list[int]] = {}
+    for source_id, names in alike.items():
+        for name in names:
+            by_look.setdefault(name, []).append(source_id)
     return run_record(
         plan.request,
         choice.source,
@@ -69,6 +80,7 @@ def _run(plan: Plan, choice: Choice, mining: Mining | None, added: str) -> Run:
         data=plan.dataset.name,
         basis=choice.basis,
         mining=mining,
+        alike={name: tuple(ids) for name, ids in sorted(by_look.items())},
     )
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from yolobg.images.picture_hash import NearHashes, picture_hash
 from yolobg.model import Failed, Progress, Staged
 from yolobg.threads import Pool
 
-__all__ = ["NEAR", "hashes_of", "is_near", "refuse_near"]
+__all__ = ["NEAR", "NEAR_REJECTED", "hashes_of", "is_near", "pictures_of", "refuse_near"]
 
 NEAR = "nearly the same picture as one in the dataset"
+NEAR_REJECTED = "nearly the same picture as one rejected in a review"
 _BEFORE = "nearly the same picture as one chosen before it"
 _WORKERS = 4
 
 
 def is_near(failed: Failed) -> bool:
     """Whether an image did not come in because it is a near-duplicate."""
-    return failed.reason in (NEAR, _BEFORE)
+    return failed.reason in (NEAR, NEAR_REJECTED, _BEFORE)
 
 
 def hashes_of(images: Iterable[str], progress: Progress) -> NearHashes:
@@ -31,6 +32,12 @@ def hashes_of(images: Iterable[str], progress: Progress) -> NearHashes:
                 near.add(one)
             progress("compare", done, len(listed))
     return near
+
+
+def pictures_of(images: Mapping[str, Path]) -> dict[str, str]:
+    """The difference hashes of images as `Rejection` records them; an image that has none is left out."""
+    found = {image: picture_hash(path) for image, path in images.items()}
+    return {image: f"{picture:016x}" for image, picture in found.items() if picture is not None}
 
 
 def refuse_near(

@@ -176,7 +176,7 @@ class Request:
     )
     recheck: bool = field(
         default=False,
-        metadata=_about("Replace backgrounds that no longer meet the current class names and options."),
+        metadata=_about("Replace backgrounds that no longer meet the current class names, options and reviews."),
     )
     trim: bool = field(
         default=False,

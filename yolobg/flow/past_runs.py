@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from yolobg.changes.records import Basis, Entry, Mining, Run
 from yolobg.flow.options import Request, request_of, stored_options
@@ -22,6 +24,7 @@ def run_record(
     data: str,
     basis: Basis | None = None,
     mining: Mining | None = None,
+    alike: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> Run:
     """The record of a run.
 
@@ -33,6 +36,7 @@ def run_record(
         data: The name of the data.yaml that they carry.
         basis: What the choice rested on.
         mining: The model that helped to choose.
+        alike: Each look-alike to the ids of the images with it, where such were preferred.
     """
     options = stored_options(request)
     if request.into is not None:
@@ -45,6 +49,7 @@ def run_record(
         basis=basis,
         data=data,
         mining=mining,
+        alike=dict(alike),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from yolobg.calls import public
@@ -23,8 +24,9 @@ from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.derived import Derived, check_current, derive
 from yolobg.flow.hard_model import check_hard
-from yolobg.flow.options import Request, stored_options
+from yolobg.flow.options import LOOKALIKES, Request, stored_options
 from yolobg.flow.recheck import plan_recheck
+from yolobg.flow.rejected import review_notes, what_reviews_say
 from yolobg.flow.saved_plan import (
     Left,
     PlanFile,
@@ -234,12 +236,12 @@ def make_plan(
         raise _no_labels(data, request, before, inventory.warnings)
     going = _going(dataset, manifest, inventory, before, request, progress)
     left = _left(saved, dataset, manifest, inventory, before) if saved else None
-    needed = going.needed
-    wanted = len(left.ids) if left else needed
+    wanted = len(left.ids) if left else going.needed
     _check_options(request, dataset, manifest, wanted, progress)
     scanned = inventory if scan is _scan else None
     # Before what is stale: this brings the catalog of the source, should it be needed.
-    choice = choose(request, data, manifest, needed, before, scanned, progress, saved=left) if wanted else None
+    choosing = partial(choose, saved=left, avoid=going.avoid)
+    choice = choosing(request, data, manifest, going.needed, before, scanned, progress) if wanted else None
     return Plan(
         request=request,
         dataset=dataset,
@@ -267,24 +269,30 @@ def _warnings(
 
 @dataclass(frozen=True)
 class _Going:
-    """Which backgrounds go, how many have to come in, what was found of the others, and what to say."""
+    """Which backgrounds go, how many have to come in, what was found of the others, and what to say.
+
+    `avoid` are categories of which no image comes in.
+    """
 
     leaving: tuple[Entry, ...]
     needed: int
     checked: Checked | None = None
     notes: tuple[str, ...] = ()
+    avoid: frozenset[str] = frozenset()
 
 
 def _going(
     dataset: Dataset, manifest: Manifest, inventory: Inventory, before: Counts, request: Request, progress: Progress
 ) -> _Going:
+    reviewed = what_reviews_say(dataset, manifest) if request.recheck or request.prefer == LOOKALIKES else ()
+    avoid = frozenset(one.category for one in reviewed)
     if request.recheck:
-        outcome = plan_recheck(dataset, manifest, inventory, before, request, progress=progress)
-        return _Going(outcome.leaving, outcome.needed, outcome.checked)
+        outcome = plan_recheck(dataset, manifest, inventory, before, request, reviewed, progress=progress)
+        return _Going(outcome.leaving, outcome.needed, outcome.checked, avoid=avoid)
     surplus = surplus_of(before, ratio=request.ratio, count=request.count)
     leaving = to_trim(dataset, manifest, inventory, surplus) if request.trim else ()
     notes = surplus_notes(request, before, leaving, str(dataset.data.file))
-    return _Going(leaving, _needed(before, request), notes=notes)
+    return _Going(leaving, _needed(before, request), notes=notes + review_notes(reviewed, recheck=False), avoid=avoid)
 
 
 def _check_options(request: Request, dataset: Dataset, manifest: Manifest, wanted: int, progress: Progress) -> None:

@@ -17,7 +17,7 @@ from yolobg.matching.look_alikes import look_alikes
 from yolobg.model import CaptionTerms, ClassMatch, Contamination
 from yolobg.sources.catalog.catalog import Catalog
 
-__all__ = ["Liked", "find_liked", "liked_figures", "liked_first", "liked_notes", "reasons"]
+__all__ = ["Liked", "alike_in", "find_liked", "liked_figures", "liked_first", "liked_notes", "reasons"]
 
 _SHOWN = 10
 
@@ -158,12 +158,14 @@ def reasons(
         told = dict.fromkeys(chosen, random)
         names = catalog.file_names(chosen) if frames else ()
         return told | {i: f"spread in time, seed {seed}" for i, name in zip(chosen, names, strict=False) if parse(name)}
-    told = {}
-    for image_id, (held, _) in catalog.describe(chosen).items():
-        if image_id not in liked.ids:
-            told[image_id] = random
-        elif liked.categories:
-            told[image_id] = f"look-alike: {', '.join(name for name in held if name in liked.categories)}"
-        else:
-            told[image_id] = f"a caption has {' or '.join(liked.words[:_SHOWN])}"
-    return told
+    alike = alike_in(liked, catalog, chosen)
+    words = f"a caption has {' or '.join(liked.words[:_SHOWN])}"
+    told = {image_id: words if image_id in liked.ids and not liked.categories else random for image_id in chosen}
+    return told | {image_id: f"look-alike: {', '.join(names)}" for image_id, names in alike.items()}
+
+
+def alike_in(liked: Liked | None, catalog: Catalog, ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """The look-alikes that images hold, of those that hold one; nothing where no look-alikes are preferred."""
+    asked = [image_id for image_id in ids if image_id in liked.ids] if liked and liked.categories else []
+    held = catalog.describe(asked)
+    return {i: tuple(name for name in names if liked and name in liked.categories) for i, (names, _) in held.items()}

@@ -6,21 +6,23 @@ between the two leaves more backgrounds than before, never fewer, and the number
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from yolobg.changes.disk_state import write_or_drop
-from yolobg.changes.manifest import read_manifest, write_manifest
+from yolobg.changes.manifest import absolute, read_manifest, write_manifest
 from yolobg.changes.records import Entry, Manifest, Replacing, Run
 from yolobg.changes.removal import Removal, plan_removal, take_back
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset
 from yolobg.flow.options import Request
 from yolobg.flow.past_runs import request_again
+from yolobg.flow.rejected import Reviewed, review_notes, ruled_out
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.flow.stale import Checked, find_stale
+from yolobg.flow.stale import Checked, Listed, find_stale
 from yolobg.model import Counts, Inventory, Progress, no_progress
 from yolobg.results import KeptBackground, Stale
 
@@ -42,11 +44,23 @@ def plan_recheck(
     inventory: Inventory,
     before: Counts,
     request: Request,
+    reviewed: Sequence[Reviewed] = (),
     *,
     progress: Progress = no_progress,
 ) -> Recheck:
-    """Find what no longer qualifies and how many others its split needs; catalogs may be fetched for that."""
+    """Find what no longer qualifies and how many others its split needs; catalogs may be fetched for that.
+
+    Args:
+        dataset: The dataset.
+        manifest: What is recorded there.
+        inventory: The split.
+        before: What is in it.
+        request: What is asked for.
+        reviewed: The look-alikes that show a class too often.
+        progress: Called with how far it is.
+    """
     checked = find_stale(dataset, manifest, inventory, request, fetch=True, labelled_too=True, progress=progress)
+    checked = _with_reviews(checked, dataset, manifest, inventory, reviewed, progress)
     images = {one.image for one in checked.stale.images}
     removal = plan_removal(dataset, manifest, images=images)
     leaving = removal.removed
@@ -61,8 +75,24 @@ def plan_recheck(
         kept=tuple(KeptBackground(kept.image, kept.reason) for kept in removal.kept)
         + _of_others(removal, manifest, images),
     )
-    checked = replace(checked, stale=stale, notes=_notes(checked))
+    checked = replace(checked, stale=stale, notes=checked.notes + _notes(checked))
     return Recheck(checked, leaving, max(0, wanted - staying))
+
+
+def _with_reviews(
+    checked: Checked,
+    dataset: Dataset,
+    manifest: Manifest,
+    inventory: Inventory,
+    reviewed: Sequence[Reviewed],
+    progress: Progress,
+) -> Checked:
+    """What was found, with the backgrounds that reviews speak against."""
+    listed, found = Listed(inventory, labelled_too=True), {one.image for one in checked.stale.images}
+    left = [e for e in manifest.entries if e.image not in found and absolute(e.image, dataset.root) in listed]
+    more = ruled_out(dataset, manifest, left, {one.category: one for one in reviewed}, progress)
+    stale = replace(checked.stale, images=(*checked.stale.images, *more))
+    return replace(checked, stale=stale, notes=review_notes(reviewed, more, recheck=True))
 
 
 def _of_others(removal: Removal, manifest: Manifest, images: set[str]) -> tuple[KeptBackground, ...]:

@@ -53,6 +53,10 @@ class NearHashes:
         for (start, length), known in zip(_PARTS, self._by_part, strict=True):
             known.setdefault(one >> start & (1 << length) - 1, set()).add(one)
 
+    def __bool__(self) -> bool:
+        """Whether there is any hash."""
+        return bool(self._by_part[0])
+
     def has_near(self, one: int) -> bool:
         """Whether a hash is here that differs in at most `NEAR_BITS` bits."""
         return any(

@@ -6,7 +6,7 @@ leaves more backgrounds than asked for, never fewer, and the number to come back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,19 +15,20 @@ import msgspec
 
 from yolobg.api import carry_out
 from yolobg.changes.lock import hold
-from yolobg.changes.manifest import read_manifest, run_of
+from yolobg.changes.manifest import absolute, read_manifest, run_of
 from yolobg.changes.records import Entry, Manifest, Run
-from yolobg.changes.rejections import Rejection, remember
+from yolobg.changes.rejections import rejection_of, remember, says_class
 from yolobg.changes.removal import finish_interrupted, plan_removal, take_back
+from yolobg.changes.review_state import State, write_state
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import MergeError, YolobgError
+from yolobg.flow.near import pictures_of
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import make_plan
 from yolobg.model import Progress
 from yolobg.report.write import write_page
-from yolobg.review.decisions import State, write_state
 
 __all__ = ["Applied", "apply_review", "page_after"]
 
@@ -75,13 +76,14 @@ def apply_review(data_yaml: str | Path, state: State, *, replace_them: bool = Tr
     added_by_us = {entry.image for entry in manifest.known}
     marks = {image: reason for image, reason in state.rejected.items() if image not in added_by_us}
     manifest = narrowed(manifest, dataset)
+    pictures = pictures_of({entry.image: absolute(entry.image, dataset.root) for entry in rejected})
     added: list[str] = []
     warnings: list[str] = []
     if replace_them:
         orders, warnings = _orders(rejected, manifest)
         state = _with_base(dataset, state, [split for split, _, _ in orders])
-        added = _add(data_yaml, state, orders, progress, lambda: _forget_base(dataset, state))
-    done = _take_out(_reopened(dataset), state, rejected)
+        added = _add(data_yaml, state, orders, pictures, progress, lambda: _forget_base(dataset, state))
+    done = _take_out(_reopened(dataset), state, rejected, pictures, manifest)
     _write_state(dataset, msgspec.structs.replace(state, rejected=marks, steps=(), base={}))
     warnings += page_after(dataset, added, progress)
     return Applied(done.removed, tuple(added), done.kept, tuple(warnings))
@@ -148,6 +150,7 @@ def _add(
     data_yaml: str | Path,
     state: State,
     orders: Sequence[tuple[str, Run, int]],
+    pictures: Mapping[str, str],
     progress: Progress,
     nothing_added: Callable[[], None],
 ) -> list[str]:
@@ -158,7 +161,10 @@ def _add(
         wanted[split] += number
         try:
             request = request_again(run, count=wanted[split])
-            report = carry_out(make_plan(data_yaml, request, progress=progress), progress=progress)
+            plan = make_plan(data_yaml, request, progress=progress)
+            if plan.choice is not None:
+                plan.choice.known.avoid(pictures[one] for one in pictures if says_class(state.rejected[one]))
+            report = carry_out(plan, progress=progress)
         except YolobgError as error:
             if not added:
                 nothing_added()
@@ -170,17 +176,14 @@ def _add(
 # ---------------------------------------------------------------- the rejected ones
 
 
-def _take_out(dataset: Dataset, state: State, rejected: Sequence[Entry]) -> Applied:
+def _take_out(
+    dataset: Dataset, state: State, rejected: Sequence[Entry], pictures: Mapping[str, str], manifest: Manifest
+) -> Applied:
     """Remember the rejected images, then take them out: a later run must never find one forgotten and gone."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     with hold(dataset.root):
-        remember(
-            dataset.root,
-            [
-                Rejection(e.source, e.source_id, e.image, e.split, e.sha256, state.rejected[e.image], now, e.url)
-                for e in rejected
-            ],
-        )
+        records = (rejection_of(e, run_of(e, manifest), state.rejected[e.image], now, pictures) for e in rejected)
+        remember(dataset.root, records)
         removal = take_back(dataset, images=set(state.rejected))
     kept = tuple((one.image, one.reason) for one in removal.kept)
     return Applied(tuple(e.image for e in removal.removed), (), kept)

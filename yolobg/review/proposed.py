@@ -25,6 +25,7 @@ from yolobg.dataset.inventory import scan_split
 from yolobg.errors import MergeError
 from yolobg.flow.bringing import Brought, Wanted
 from yolobg.flow.execution import execute
+from yolobg.flow.near import pictures_of
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import make_plan
 from yolobg.model import Progress, Staged
@@ -87,7 +88,7 @@ def apply_proposal(data_yaml: str | Path, rejected: Mapping[str, str], *, progre
             raise MergeError(f"{dataset.root}: no proposed image waits any more; nothing was changed")
         out = {entry.image: rejected[entry.image] for entry in proposal.entries if entry.image in rejected}
         try:
-            proposal = decide_on(dataset.root, proposal, out)
+            proposal = decide_on(dataset.root, proposal, out, _pictures(proposal, out, dataset))
         except OSError as error:
             raise MergeError(
                 f"{error.filename or dataset.root}: {error.strerror or error}; nothing was changed"
@@ -109,6 +110,14 @@ def apply_proposal(data_yaml: str | Path, rejected: Mapping[str, str], *, progre
         # What is left to do after the merge is what is left to do after a kill.
         finish_interrupted(open_dataset(dataset.data))
     return Applied((), added, (), tuple(page_after(dataset, added, progress)), _told(proposal, len(added)))
+
+
+def _pictures(proposal: Proposal, out: Mapping[str, str], dataset: Dataset) -> dict[str, str]:
+    """The difference hashes of rejected images, by which near-duplicates of them are known later."""
+    if not is_staging(proposal.pending.staging, dataset):
+        return {}
+    folder = absolute(proposal.pending.staging, dataset.root)
+    return pictures_of({e.image: folder / f"{e.source_id}.staged" for e in proposal.entries if e.image in out})
 
 
 def _told(proposal: Proposal, added: int) -> str:

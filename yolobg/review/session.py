@@ -18,6 +18,8 @@ import msgspec
 from yolobg.changes.manifest import absolute, manifest_path, relative, run_key
 from yolobg.changes.proposals import proposal_path
 from yolobg.changes.records import Found, Manifest
+from yolobg.changes.rejections import BAD_PICTURE, OTHER_REASON
+from yolobg.changes.review_state import State, read_state, write_state
 from yolobg.changes.siblings import narrowed
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
@@ -25,7 +27,7 @@ from yolobg.errors import DatasetError, UsageError, YolobgError
 from yolobg.flow.planning import recorded
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, apply_review
-from yolobg.review.decisions import Act, State, act, path_list, read_state, undo, without_images, write_state
+from yolobg.review.decisions import Act, act, path_list, undo, without_images
 from yolobg.review.proposed import apply_proposal, as_manifest, cards_of_proposal, finish_apply, proposal_for
 
 __all__ = ["ANY_CLASS", "Session"]
@@ -135,7 +137,7 @@ class Session:
         """Code to text of the reasons that a page may give."""
         told = {ANY_CLASS: "shows one of the classes"}
         told |= {f"class-{number}": f"shows {name}" for number, name in self.dataset.data.names.items()}
-        return told | {"picture": "bad picture", "other": "other reason"}
+        return told | {"picture": BAD_PICTURE, "other": OTHER_REASON}
 
     def everything(self) -> dict[str, Any]:
         """What a page needs to begin with."""

@@ -22,6 +22,7 @@ from yolobg.changes import list_file
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.rejections import read_rejections
+from yolobg.changes.review_state import read_state
 from yolobg.dataset import label_rules as label_check
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.dataset import open_dataset
@@ -41,7 +42,6 @@ from yolobg.matching.caption_terms import caption_terms
 from yolobg.matching.map_file import read_map
 from yolobg.matching.matcher import match_classes
 from yolobg.model import CaptionTerms, DataYaml
-from yolobg.review.decisions import read_state
 from yolobg.sources.annotations.local_files import unpack_local
 from yolobg.sources.annotations.read import (
     Captions,
