@@ -368,15 +368,17 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         page = Page(browser, address)
         page.until(0, 0, 6)
         assert page.js("return document.querySelector('h1').textContent") == "Proposed for dataset"
+        assert "Keep an image in which the model is wrong" in browser.find_element("id", "task").text
         found = page.js("return [...document.querySelectorAll('.found')].map((one) => one.textContent)")
-        assert len(found) == 6
+        assert len(found) == 3, "of the random half nothing is shown"
         assert found == sorted(found, reverse=True), "the strongest first"
         assert all(one.startswith("dog 0.") for one in found)
         # A frame, light outside and red inside, is in the picture where the model found something.
         page.js("for (const one of document.images) one.loading = 'eager'")
         seen = "return [...document.querySelectorAll('.card img')].filter((one) => one.naturalWidth > 0).length"
         wait(lambda: page.js(seen) == 6)
-        assert page.js(f"return [...document.querySelectorAll('.card img')].filter({RED_FRAME}).length") == 6
+        framed = f"return [...document.querySelectorAll('.card img')].map((one) => ({RED_FRAME})(one))"
+        assert page.js(framed) == [True] * 3 + [False] * 3
         page.key(Keys.ENTER)
         wait(lambda: page.open("large"))
         assert "Proposed" in page.text("large-facts")
@@ -395,6 +397,17 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         )
         assert page.text("apply-yes") == "Add 5 images"
         assert visible(proposed) == before, "changed before it was told to"
+        page.click("apply-no")
+        page.key("q")
+        wait(lambda: page.open("end-dialog"))
+        assert browser.find_element("id", "end-text").text.startswith("No image has been added: they wait")
+        page.click("end-no")
+        # Scrolled far down, where a notice above the images is not seen.
+        browser.set_window_size(1280, 500)
+        page.key(Keys.END)
+        wait(lambda: page.js("return scrollY") > 0)
+        page.key("p")
+        wait(lambda: page.open("apply-dialog"))
         page.click("apply-yes")
         wait(lambda: "Applied" in page.text("notice"), 60)
         assert page.text("notice") == (
@@ -403,6 +416,8 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         )
         assert page.js("return document.querySelector('h1').textContent") == "Backgrounds of dataset"
         wait(lambda: len(page.order()) == 16)
+        assert page.js("return scrollY") == 0
+        assert not browser.find_element("id", "task").is_displayed()
         page.key("q")
         page.click("end-yes")
         assert process.wait(timeout=20) == 0

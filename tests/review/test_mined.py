@@ -44,6 +44,19 @@ def test_items__say_what_was_found_and_the_surest_come_first(tmp_path: Path) -> 
     assert "dog" not in titles[entries[0].image]
 
 
+def test_items__of_a_model_that_hardly_sees_anything_show_nothing_found(tmp_path: Path) -> None:
+    """Else the half that was drawn at random is full of frames around nothing."""
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data)
+    entries = choose(data, {0: 0.25, 1: 0.2499})
+    session = Session(data)
+    numbers = {item.card.image: number for number, item in session.items.items()}
+    found = {item["image"]: item["found"] for item in session.everything()["items"]}
+    for place, (words, box) in enumerate([("dog 0.25", (10, 10, 60, 40)), ("", None), ("", None)]):
+        image = entries[place].image
+        assert (found[image], session.box(numbers[image])) == (words, box)
+
+
 def test_picture__has_the_box_drawn(tmp_path: Path) -> None:
     data = make_sample(tmp_path / "s")
     add_backgrounds(data)

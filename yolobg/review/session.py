@@ -42,7 +42,15 @@ MOST_OWN = 5000
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A card under a number of its own, by which alone a page names it."""
+    """A card under a number of its own, by which alone a page names it.
+
+    Attributes:
+        number: The number.
+        card: The card.
+        found: What the model that chose the image found in it; None where it does not fire, since what it is hardly
+            sure of is no reason to doubt an image that was drawn at random.
+        doubt: How likely the image is to be wrong, as far as the model knows; by it they are sorted.
+    """
 
     number: int
     card: Card
@@ -106,11 +114,11 @@ class Session:
                 cards = cards_of(mine.entries, mine, dataset, catalogs) + _own_cards(dataset, manifest)
             else:
                 cards = cards_of_proposal(self.proposal, dataset, catalogs)
-        found = _found(mine)
+        found, firing = _found(mine), _found(mine, firing=True)
         cards.sort(key=lambda card: -self._doubt(found.get(card.image)))
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {
-            number: Item(number, card, one := found.get(card.image), self._doubt(one))
+            number: Item(number, card, firing.get(card.image), self._doubt(found.get(card.image)))
             for number, card in zip(numbers, cards, strict=True)
         }
         self.state = without_images(read_state(dataset.root, self._state_of), {card.image for card in cards})
@@ -297,10 +305,14 @@ class Session:
         return item.found.box if item and item.found else None
 
 
-def _found(manifest: Manifest) -> dict[str, Found]:
-    """By image, what the model that chose it found there."""
+def _found(manifest: Manifest, *, firing: bool = False) -> dict[str, Found]:
+    """By image, what the model that chose it found there; of those alone that fire, if asked for."""
     by_run = {
-        run_key(run): {one.source_id: one for one in run.mining.found if one.category}
+        run_key(run): {
+            one.source_id: one
+            for one in run.mining.found
+            if one.category and (one.score >= run.mining.min_score or not firing)
+        }
         for run in manifest.runs
         if run.mining is not None
     }

@@ -340,7 +340,7 @@ async function applied(outcome) {
   $("apply-dialog").close();
   if (outcome.told) {
     notice([`Applied: ${outcome.told}`, ...outcome.warnings].join(" "), !outcome.warnings.length);
-    if (current !== null) makeCurrent(current);
+    showNotice();
     return;
   }
   const parts = [];
@@ -353,7 +353,13 @@ async function applied(outcome) {
     show.addEventListener("click", showNew);
     $("notice").append(" ", show);
   }
+  showNotice();
+}
+
+// The page may be scrolled far down, and the notice is above the first image.
+function showNotice() {
   if (current !== null) makeCurrent(current);
+  window.scrollTo(0, 0);
 }
 
 function showNew() {
@@ -464,6 +470,7 @@ function fill() {
   $("about").textContent = store.proposed ? "Proposed for" : "Backgrounds of";
   $("dataset").replaceChildren(...inParts(store.dataset));
   document.title = `Review of ${store.dataset}`;
+  for (const id of ["task", "end-waits"]) $(id).hidden = !store.proposed;
   const nothing = items.filter((item) => item.contains?.length === 0).length;
   options($("filter-contains"), [...tally(items.flatMap((item) => item.contains ?? [])), ...(nothing ? [["-", `no annotated object (${nothing})`]] : [])]);
   options($("filter-license"), tally(items.filter((item) => item.ours).map(licence)));
