@@ -400,6 +400,22 @@ def test_hard__where_the_host_is_down_nothing_is_added_and_what_was_found_is_kep
     assert len(fake.asked) + len(again.asked) <= report.mined.scored + 3 * 3
 
 
+def test_hard__where_the_images_are_not_as_recorded_says_in_what(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies that somebody has made smaller: "a larger source" alone sends a person the wrong way."""
+    source = make_source(tmp_path / "few", 60)
+    records = json.loads(source.instances.read_text("utf-8"))
+    for place, record in enumerate(records["images"]):
+        # Where none matches, the run ends earlier.
+        record["width"] += 100 if place % 20 else 0
+    instances = tmp_path / "instances_larger.json"
+    instances.write_text(json.dumps(records), "utf-8")
+    model = use_model(monkeypatch, tmp_path, FakeModel())
+    with pytest.raises(YolobgError, match=r"images do not match the records \(\S+\.jpg: .*, but the record says "):
+        yolobg.augment(root, **{**options(source, source.folder, model), "annotations": instances})
+
+
 STUDY = os.environ.get("YOLOBG_STUDY", "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ def augment(
     decided = _decide(plan, data_yaml, offline or options, may_ask=may_ask, quiet=quiet)
     if dry_run:
         report = looked_at(decided, preview=preview, quiet=quiet)
-        show(offline_report(report, options) if offline else report, planned_text, json_=json_, quiet=quiet)
+        text = partial(planned_text, by_model=decided.request.model_option is not None)
+        show(offline_report(report, options) if offline else report, text, json_=json_, quiet=quiet)
     else:
         _tell_recheck(decided, quiet=quiet)
         if decided.request.model_option and decided.choice and not yes:

@@ -17,13 +17,22 @@ __all__ = ["planned_text", "saved_text"]
 SHOWN = 5
 
 
-def planned_text(report: Report) -> RenderableType:
-    """What a run would do, with the first images that it would take and how to see all of them."""
-    return Group(augment_text(report), *_planned_parts(report))
+def planned_text(report: Report, *, by_model: bool = False) -> RenderableType:
+    """What a run would do, with the first images that it would take and how to see all of them.
+
+    Args:
+        report: Of the dry run.
+        by_model: Whether a model chooses the images, so that which they are is not known yet.
+    """
+    return Group(augment_text(report), *_planned_parts(report, by_model=by_model))
 
 
-def _planned_parts(report: Report) -> Iterator[RenderableType]:
+def _planned_parts(report: Report, *, by_model: bool) -> Iterator[RenderableType]:
     planned = report.planned
+    if by_model and report.target.needed:
+        yield whole(
+            "Which     your model chooses while the run goes on; without --yes you look at them before they come in"
+        )
     if not planned:
         return
     table = Table(title="Would take, in this order", title_justify="left", title_style="bold", box=None)

@@ -266,7 +266,9 @@ def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
 
 def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | PoolError:
     if all(map(is_records_fault, fetched.failed)):
-        unusable = f", and {len(fetched.failed):,} do not match their records" if fetched.failed else ""
+        unusable = ""
+        if fetched.failed:
+            unusable = f"; {counted(len(fetched.failed), 'image', 'do')} not match the records ({fetched.failed[0]})"
         return PoolError(
             f"{counted(plan.target.needed, 'background', 'are')} needed, and only {choice.info.eligible:,} eligible "
             "images of the "
