@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 from merging import tree, visible
 from PIL import Image
@@ -187,6 +188,9 @@ def run_child(
     env: Mapping[str, str] | None = None,
 ) -> Outcome:
     """The real command in a process of its own; `prelude` is Python that the machine does to it before it begins."""
+    if not (prelude or prefix or unset):
+        ran = command_line.run(*arguments, cwd=cwd, **(env or {}))
+        return Outcome(ran.returncode, ran.stdout, ran.stderr)
     start = ["-c", f"import sys\n{prelude}\nfrom yolobg.__main__ import main\nmain()"] if prelude else ["-m", "yolobg"]
     environment = {name: value for name, value in {**os.environ, **(env or {})}.items() if name not in unset}
     done = subprocess.run(
