@@ -110,13 +110,12 @@ def _names(plan: Plan, choice: Choice, staged: Iterable[Staged]) -> list[str]:
         path = PurePosixPath(record.file_name)
         further = (f"{record.id}", f"{record.id}-{image.sha256[:12]}")
         tries = (record.file_name, *(f"{path.stem}-{more}{path.suffix}" for more in further))
-        wanted = [background_name(choice.source.name, file_name) for file_name in tries]
+        wanted = (background_name(choice.source.name, file_name) for file_name in tries)
         free = (name for name in wanted if label_key(folder + name) not in taken and _is_free(plan, folder + name))
         name = next(free, None)
         if name is None:
-            raise MergeError(
-                f"{folder}{wanted[0]}: this name or its label's is taken; nothing was changed. Move it away."
-            )
+            first = background_name(choice.source.name, record.file_name)
+            raise MergeError(f"{folder}{first}: this name or its label's is taken; nothing was changed. Move it away.")
         taken.add(label_key(folder + name))
         names.append(name)
     return names
