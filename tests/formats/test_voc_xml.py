@@ -209,3 +209,7 @@ def test_read__gives_what_a_whole_tree_gives(tmp_path_factory: pytest.TempPathFa
         for node in root.findall("object")
     ]
     assert [(thing.name, thing.corners) for thing in read.objects] == meant
+    parts = [
+        [(part.findtext("name") or "").strip() for part in node.findall("part")] for node in root.findall("object")
+    ]
+    assert [thing.parts for thing in read.objects] == parts

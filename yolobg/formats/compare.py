@@ -35,6 +35,8 @@ class Survey:
         first_flat: The first image with one, as split and name.
         short_rings: Rings of fewer than three points, which the reader left out.
         first_short: The first image with one, as split and name.
+        parts: The names of what is marked as a part of an object, which no format here holds.
+        first_part: The first image with one, as split and name.
         appearance: Class ids in the order in which they are first met.
         used: Class ids that objects or crowd regions have.
     """
@@ -50,6 +52,8 @@ class Survey:
     first_flat: str = ""
     short_rings: int = 0
     first_short: str = ""
+    parts: frozenset[str] = frozenset()
+    first_part: str = ""
     appearance: tuple[int, ...] = ()
     used: frozenset[int] = frozenset()
 
@@ -63,6 +67,8 @@ class _Sum:
     kinds: dict[str, set[Kind]] = field(default_factory=dict)
     first_flat: str = ""
     first_short: str = ""
+    parts: set[str] = field(default_factory=set)
+    first_part: str = ""
 
     def add(self, item: Item) -> None:
         numbers, objects = self.numbers, [shape for shape in item.shapes if not shape.crowd]
@@ -87,6 +93,9 @@ class _Sum:
                 self.first_short = self.first_short or f"{item.split}/{item.name}"
             numbers["crowd_masks"] += shape.crowd and shape.mask is not None
             numbers["crowd_outlines"] += shape.crowd and len(shape.polygons) > 1
+        if item.parts:
+            self.parts |= item.parts
+            self.first_part = self.first_part or f"{item.split}/{item.name}"
         kinds = {shape.kind for shape in objects}
         self.kinds.setdefault(item.split, set()).update(kinds)
         numbers["mixed"] += len(kinds) > 1
@@ -125,6 +134,8 @@ def survey(contents: Contents) -> Survey:
         first_flat=total.first_flat,
         short_rings=n["short_rings"],
         first_short=total.first_short,
+        parts=frozenset(total.parts),
+        first_part=total.first_part,
         appearance=tuple(total.appearance),
         used=frozenset(total.used),
     )

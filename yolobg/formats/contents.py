@@ -89,6 +89,7 @@ class Item:
         source_id: The source's own number of the image, to be kept where the target has numbers too.
         sought: Where the image file was looked for, where there is none.
         measured: Whether the record names no size, so that `size` is the file's, as it is shown.
+        parts: The names of what is marked as a part of an object and is none itself (VOC); empty where it has no name.
     """
 
     split: str
@@ -99,6 +100,7 @@ class Item:
     source_id: int | None = None
     measured: bool = False
     sought: str = ""
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ from yolobg.wording import counted
 
 __all__ = ["convert", "open_contents"]
 
+_PARTS_SHOWN = 5
+
 Writer = Callable[[Contents, Path, Placer], None]
 
 _WRITERS: dict[str, Writer] = {
@@ -341,6 +343,11 @@ def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, 
         said.append(
             f"{before.short_rings:,} rings of outlines have fewer than three points and were left out, e.g. in "
             f"{before.first_short}"
+        )
+    if before.parts:
+        named = ", ".join(sorted(part or "without a name" for part in before.parts)[:_PARTS_SHOWN])
+        said.append(
+            f"parts of objects ({named}) are no objects of their own and were left out, e.g. in {before.first_part}"
         )
     return tuple(said)
 

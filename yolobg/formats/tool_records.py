@@ -115,7 +115,8 @@ def _labelme(file: Path, _classes: _Classes) -> list[Note]:
 
 def _label_img(file: Path, _classes: _Classes) -> list[Note]:
     read = read_annotation(file)
-    return [Note(read.filename.strip() or file.stem, _names(thing.name for thing in read.objects), alone=True)]
+    marked = (name for thing in read.objects for name in (thing.name, *thing.parts))
+    return [Note(read.filename.strip() or file.stem, _names(marked), alone=True)]
 
 
 def _cvat(file: Path, _classes: _Classes) -> list[Note]:

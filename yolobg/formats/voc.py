@@ -14,7 +14,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -65,9 +65,8 @@ class VocContents:
         ids = {name: class_id for class_id, name in self.names.items()}
         for split, name, image in self.listed:
             xml = self.root / "Annotations" / f"{stem_of(name)}.xml"
-            size, shapes, measured = _read_xml(xml, ids, image or None)
             sought = "" if image else not_found(stem_of(name), self.homes)
-            yield Item(split, name, image or None, shapes, size, measured=measured, sought=sought)
+            yield _read_xml(xml, ids, Item(split, name, image or None, sought=sought))
 
 
 def read_voc(root: Path, images_in: Sequence[Path] = (), *, skip_missing: bool = False) -> VocContents:
@@ -166,19 +165,19 @@ def _read_names(root: Path, listed: Iterable[_Listed]) -> dict[int, str]:
     return dict(enumerate(sorted(found)))
 
 
-def _read_xml(
-    xml: Path, ids: Mapping[str, int], image: str | None
-) -> tuple[tuple[int, int] | None, tuple[Shape, ...], bool]:
-    """The size, the objects, and whether the size had to be measured."""
+def _read_xml(xml: Path, ids: Mapping[str, int], item: Item) -> Item:
+    """An image with what its annotation file says."""
     if not os.path.isfile(xml):  # noqa: PTH113 - whose answer for what can be no path is no
-        return None, (), False
+        return item
     read = read_annotation(xml)
     try:
         size = (int(float(read.width or 0)), int(float(read.height or 0)))
         measured = bool(read.objects) and not all(size)
         if measured:
-            size = _measure(xml, image)
-        return (size if all(size) else None), tuple(_shape(thing, ids, size) for thing in read.objects), measured
+            size = _measure(xml, item.image)
+        shapes = tuple(_shape(thing, ids, size) for thing in read.objects)
+        parts = frozenset(part for thing in read.objects for part in thing.parts)
+        return replace(item, shapes=shapes, size=size if all(size) else None, measured=measured, parts=parts)
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise DatasetError(f"{xml}: an object cannot be used: {error}") from error
 

@@ -38,6 +38,7 @@ _WANTED = {
     "size/width",
     "size/height",
     "object/name",
+    "object/part/name",
     *(f"object/bndbox/{side}" for side in CORNERS),
 }
 _DEEPEST = 4
@@ -50,10 +51,12 @@ class VocObject:
     Attributes:
         name: Its class; empty where none is given.
         corners: The texts of `CORNERS`; empty ones where none are given.
+        parts: The names of the parts that are marked in it (a person's head, hands and feet); empty as `name` is.
     """
 
     name: str = ""
     corners: list[str] = field(default_factory=lambda: [""] * len(CORNERS))
+    parts: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -164,6 +167,9 @@ class _Builder:
         if path == "object":
             self.read.objects.append(VocObject())
             self._there = {known for known in self._there if not known.startswith("object/")}
+        elif path == "object/part":
+            self.read.objects[-1].parts.append("")
+            self._there.discard("object/part/name")
         self._wanted = path if path in _WANTED and path not in self._there else ""
 
     def data(self, text: str) -> None:
@@ -184,11 +190,13 @@ class _Builder:
     def _keep(self) -> None:
         if not self._wanted:
             return
-        text, last = "".join(self._pieces), self._wanted.rpartition("/")[2]
+        text, (above, _, last) = "".join(self._pieces), self._wanted.rpartition("/")
         self._there.add(self._wanted)
         self._wanted, self._pieces = "", []
         if last in CORNERS:
             self.read.objects[-1].corners[CORNERS.index(last)] = text
+        elif above == "object/part":
+            self.read.objects[-1].parts[-1] = text.strip()
         elif last == "name":
             self.read.objects[-1].name = text.strip()
         else:

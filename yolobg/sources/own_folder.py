@@ -155,10 +155,12 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
     """The folder as a dataset of one of our formats; None where it cannot be read so, and the user has said enough."""
     try:
         contents = open_contents(folder, all_formats()[own], skip_corrupt=True)
-        found, lost = _held(folder, contents)
+        names, found, lost = _held(folder, contents)
     except DatasetError as error:
         stop_at_unreadable(folder, own, error, unlabelled=unlabelled)
         return None
+    if isinstance(contents, VocContents):
+        contents = replace(contents, names=names)
     read = _annotated(folder, walk, contents, found, lost, unlabelled=unlabelled)
     if (read.found and read.names) or not walk.images:
         return read
@@ -281,12 +283,12 @@ def _bridged(folder: Path) -> _Read | None:
     except DatasetError:
         return None
     # Of an image with other marks than boxes and outlines, what it shows was not read.
-    held, lost = _held(folder, contents)
+    names, held, lost = _held(folder, contents)
     found = [entry for entry in held if entry.image not in contents.partly or entry.class_ids]
     if not any(entry.class_ids for entry in found):
         return None
     warnings = contents.warnings + _lost_warning(folder, lost)
-    return _Read(dict(contents.names), found, warnings=warnings, unclear=_unclear(contents.names))
+    return _Read(names, found, warnings=warnings, unclear=_unclear(names))
 
 
 def _unread(folder: Path, walk: Walk, silent: list[str], known: set[str], settled: Sequence[str] = ()) -> Unread:
@@ -315,20 +317,26 @@ def _doubts(folder: Path, found: list[_Found], why_not: str) -> tuple[str, ...]:
     )
 
 
-def _held(folder: Path, contents: Contents) -> tuple[list[_Found], str]:
-    """Each image once, with what it holds in any split, and what to say of records whose image is not there.
+def _held(folder: Path, contents: Contents) -> tuple[dict[int, str], list[_Found], str]:
+    """The classes, each image once with what it holds in any split, and what to say of records without their image.
 
-    Crowd regions count: what is in a crowd is in the image.
+    Crowd regions count: what is in a crowd is in the image. So do parts, which are classes of the folder like others.
     """
+    names = dict(contents.names)
+    numbers = {name: number for number, name in names.items()}
     held: dict[str, frozenset[int]] = {}
     lost = dict[str, None]()
     for item in contents.items():
-        if item.image is not None:
-            ids = frozenset(shape.class_id for shape in item.shapes)
-            held[item.image] = held.get(item.image, frozenset()) | ids
-        else:
+        if item.image is None:
             lost[item.name] = None
-    return [_Found(image, ids) for image, ids in held.items()], say_lost(folder, contents, list(lost))
+            continue
+        parts = {part or _ANY for part in item.parts}
+        for part in sorted(parts - numbers.keys()):
+            numbers[part] = len(names)
+            names[len(names)] = part
+        ids = {shape.class_id for shape in item.shapes} | {numbers[part] for part in parts}
+        held[item.image] = held.get(item.image, frozenset()) | ids
+    return names, [_Found(image, ids) for image, ids in held.items()], say_lost(folder, contents, list(lost))
 
 
 def _lost_warning(folder: Path, lost: str) -> tuple[str, ...]:
