@@ -172,12 +172,12 @@ def image_json(rng: random.Random, image_id: int) -> str:
     )
 
 
-def coordinate_pool(rng: random.Random) -> list[str]:
+def coordinate_pool(rng: random.Random, mean_log_points: float = MEAN_LOG_POINTS) -> list[str]:
     """Texts of coordinate lists of many lengths; slices of random numbers are drawn once and reused."""
     numbers = [f"{rng.uniform(0, 640):.2f}" for _ in range(60_000)]
     pool = []
     for _ in range(20_000):
-        points = max(3, min(400, round(rng.lognormvariate(MEAN_LOG_POINTS, 0.82))))
+        points = max(3, min(400, round(rng.lognormvariate(mean_log_points, 0.82))))
         start = rng.randrange(len(numbers) - 2 * points)
         pool.append(", ".join(numbers[start : start + 2 * points]))
     return pool

@@ -16,6 +16,7 @@ from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.make_lvis import make_lvis
 from yolobg.errors import AnnotationsError
 from yolobg.sources.annotations.evidence import EvidenceRows, read_evidence
 from yolobg.sources.cache_folder import cache_folder
@@ -182,3 +183,42 @@ def test_cache__that_is_damaged_is_made_again(tmp_path: Path, kind: str) -> None
     else:
         path.write_bytes(path.read_bytes()[:3000] if kind == "cut" else b"x" * 9000)
     assert open_evidence(place).found(1) == {0}
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://images.cocodataset.org/train2017/000000000009.jpg", "000000000009.jpg"),
+        ("https://x.test/a.jpg?size=9#top", "a.jpg"),
+        ("https://x.test/b/a%20b.jpg", "a b.jpg"),
+        ("a.jpg", "a.jpg"),
+    ],
+)
+def test_image__without_a_file_name_is_called_as_its_address_ends(tmp_path: Path, address: str, name: str) -> None:
+    file = evidence(["dog"], {"x.jpg": (["dog"], [])})
+    file["images"][0] |= {"file_name": None, "coco_url": address}
+    (tmp_path / "evidence.json").write_text(json.dumps(file))
+    assert read_evidence(tmp_path / "evidence.json").names == (name,)
+
+
+@pytest.mark.parametrize("address", ["http://x.test", "http://x.test/b/", "", 7, None])
+def test_image__without_any_name_is_refused(tmp_path: Path, address: object) -> None:
+    file = evidence(["dog"], {"x.jpg": (["dog"], [])})
+    file["images"][0] |= {"file_name": " ", "coco_url": address}
+    (tmp_path / "evidence.json").write_text(json.dumps(file))
+    with pytest.raises(AnnotationsError, match=r"images\[0\] has neither file_name nor coco_url"):
+        read_evidence(tmp_path / "evidence.json")
+
+
+def test_lvis__as_the_benchmark_makes_it_is_kept_as_it_says(tmp_path: Path) -> None:
+    """With the synsets of the real file, and several marks of a class in an image."""
+    for file, several in zip(make_lvis(tmp_path, scale=0.002), (True, False), strict=True):
+        content = json.loads(file.read_text())
+        present, absent, partial = as_lvis_has_it(content)
+        assert (len(present) < len(content["annotations"])) == several
+        kept, places = open_evidence(file), [image["id"] for image in content["images"]]
+        assert len(kept.synsets) == 1203
+        found = {(places[place], category) for category in kept.synsets for place in kept.found(category)}
+        free = {(places[place], category) for category in kept.synsets for place in kept.absent(category)}
+        assert (found, free) == (present | partial, absent - present - partial)
+        assert free

@@ -7,16 +7,21 @@ are marked; of every other category nothing is known. A file without these lists
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from yolobg.coco_json import address_name
 from yolobg.errors import AnnotationsError
 from yolobg.sources.annotations.schema import EvidenceEntries, EvidenceImage, Number, decode, mapped
 
 __all__ = ["EvidenceRows", "read_evidence"]
+
+# One that says its name as it stands, as nearly all do: taking a hundred thousand apart would be a quarter of a second.
+_PLAIN_ADDRESS = re.compile(r"[a-z]+://[\w.-]+/(?:[\w.-]+/)*([\w.-]+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +60,39 @@ def _rows_of(file: EvidenceEntries, source: str) -> EvidenceRows:
     for index, image in enumerate(file.images):
         if places.setdefault(image.id, index) != index:
             raise AnnotationsError(f"{source}: images[{index}].id: {image.id} is used twice; ids must be unique")
-    present: defaultdict[Number, set[int]] = defaultdict(set)
-    for index, entry in enumerate(file.annotations):
-        place = places.get(entry.image_id)
-        if place is None or entry.category_id not in categories:
-            kind, value = ("image", entry.image_id) if place is None else ("category", entry.category_id)
-            listed = "images" if place is None else "categories"
-            raise AnnotationsError(f"{source}: annotations[{index}].{kind}_id: {value!r} is not in {listed}")
-        present[entry.category_id].add(place)
+    present = _present(file, categories, places, source)
     absent = _listed(file, categories, "neg_category_ids", source)
     partial = _listed(file, categories, "not_exhaustive_category_ids", source)
     return EvidenceRows(
         names=tuple(_name(image, index, source) for index, image in enumerate(file.images)),
         categories=categories,
-        present={number: frozenset(present[number]) for number in categories},
-        absent={number: frozenset(absent[number] - present[number] - partial[number]) for number in categories},
-        partial={number: frozenset(partial[number]) for number in categories},
+        present=present,
+        absent={number: absent[number] - present[number] - partial[number] for number in categories},
+        partial=partial,
     )
+
+
+def _present(
+    file: EvidenceEntries, categories: Mapping[int, tuple[str, str]], places: Mapping[Number, int], source: str
+) -> dict[int, frozenset[int]]:
+    """Category id to the images with an annotation of it."""
+    held: dict[Number, list[Number]] = {number: [] for number in categories}
+    add = {number: images.append for number, images in held.items()}
+    with contextlib.suppress(KeyError):
+        for entry in file.annotations:
+            add[entry.category_id](entry.image_id)
+        # An image has several annotations of a category, four in LVIS: they become one before its place is looked up.
+        return {number: frozenset(map(places.__getitem__, set(held[number]))) for number in categories}
+    index, entry = next(
+        (index, entry)
+        for index, entry in enumerate(file.annotations)
+        if entry.image_id not in places or entry.category_id not in categories
+    )
+    known = entry.image_id in places
+    kind, value, listed = (
+        ("category", entry.category_id, "categories") if known else ("image", entry.image_id, "images")
+    )
+    raise AnnotationsError(f"{source}: annotations[{index}].{kind}_id: {value!r} is not in {listed}")
 
 
 def _categories(file: EvidenceEntries, source: str) -> dict[int, tuple[str, str]]:
@@ -89,22 +110,29 @@ def _categories(file: EvidenceEntries, source: str) -> dict[int, tuple[str, str]
 
 def _listed(
     file: EvidenceEntries, categories: Mapping[int, tuple[str, str]], name: str, source: str
-) -> defaultdict[Number, set[int]]:
+) -> dict[int, frozenset[int]]:
     """Category id to the images that list it under `name`."""
-    found: defaultdict[Number, set[int]] = defaultdict(set)
+    found: defaultdict[Number, list[int]] = defaultdict(list)
     for index, image in enumerate(file.images):
         for category in getattr(image, name) or ():
-            if category not in categories:
-                raise AnnotationsError(f"{source}: images[{index}].{name}: {category!r} is not in categories")
-            found[category].add(index)
-    return found
+            found[category].append(index)
+    if unlisted := found.keys() - categories.keys():
+        category = min(unlisted, key=lambda number: found[number][0])
+        raise AnnotationsError(f"{source}: images[{found[category][0]}].{name}: {category!r} is not in categories")
+    return {number: frozenset(found.get(number, ())) for number in categories}
 
 
 def _name(image: EvidenceImage, index: int, source: str) -> str:
     if isinstance(image.file_name, str) and image.file_name.strip():
         return image.file_name.replace("\\", "/").replace("\n", " ")
-    if isinstance(image.coco_url, str) and (name := unquote(urlsplit(image.coco_url).path).rpartition("/")[2]):
+    if isinstance(image.coco_url, str) and (name := _end_of(image.coco_url)):
         return name.replace("\n", " ")
     raise AnnotationsError(
         f"{source}: images[{index}] has neither file_name nor coco_url, so nothing says which image it is"
     )
+
+
+def _end_of(address: str) -> str:
+    """The last part of an address."""
+    plain = _PLAIN_ADDRESS.fullmatch(address)
+    return plain[1] if plain else address_name(address)[1]

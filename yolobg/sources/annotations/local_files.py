@@ -73,13 +73,14 @@ def unpack_local(source: AnnotationSource, folder: Path, *, progress: Progress =
     )
 
 
-def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> JsonFile:
+def unpack(part: Part, target: Path, *, progress: Progress = no_progress, pinned: bool = False) -> JsonFile:
     """Make a part plain: in place where it already is, else as `target`.
 
     Args:
         part: From `locate`.
         target: Where unpacked content goes; the caller removes it.
         progress: Stage `unpack`, in bytes.
+        pinned: As for `inflate`.
 
     Raises:
         AnnotationsError: The file is gone, damaged or inflates without end.
@@ -93,7 +94,8 @@ def unpack(part: Part, target: Path, *, progress: Progress = no_progress) -> Jso
                 check_ratio(info, str(part))
                 require_space(target.parent, info.file_size, f"unpacking {part}")
                 with archive.open(info) as stream:
-                    return inflate(stream, target, info.file_size, str(part), progress, total=info.file_size)
+                    size = info.file_size
+                    return inflate(stream, target, size, str(part), progress, total=size, pinned=pinned)
         with part.path.open("rb") as handle:
             packed = handle.read(2) == b"\x1f\x8b"
         if not packed:

@@ -73,7 +73,8 @@ def fetch_pinned(source: AnnotationSource, folder: Path, parts: Path, progress: 
     # By its suffix it would be taken for plain JSON.
     step("rename", path)
     packed = path.replace(path.with_suffix(".part"))
-    return JsonFiles(unpack(find_part(str(packed)), folder / "instances.json", progress=progress), None)
+    plain = unpack(find_part(str(packed)), folder / "instances.json", progress=progress, pinned=True)
+    return JsonFiles(plain, None)
 
 
 def fetch_official(name: str, pin: Pin, bases: Sequence[str], folder: Path, parts: Path, progress: Progress) -> Path:

@@ -8,11 +8,12 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from yolobg.errors import AnnotationsError, YolobgError
-from yolobg.files import step
+from yolobg.files import hash_file, step
 from yolobg.model import Progress
 from yolobg.sources.archive.zip_limits import DAMAGE
 
@@ -51,8 +52,19 @@ def inflate(
     progress: Progress,
     *,
     total: int | None = None,
+    pinned: bool = False,
 ) -> JsonFile:
     """Write a stream to `target`, hashing it on the way.
+
+    Args:
+        stream: What is unpacked.
+        target: Where it goes.
+        limit_bytes: The most that it may hold.
+        source: What it is, for a person.
+        progress: Stage `unpack`, in bytes.
+        total: How many bytes it will be, if that is known.
+        pinned: The packed file was checked byte for byte, so that nobody is likely to ask for a digest of its content:
+            it is worked out only then.
 
     Raises:
         AnnotationsError: The stream holds more than `limit_bytes`; no real annotation file does.
@@ -69,11 +81,12 @@ def inflate(
                 )
             if done % (64 * _CHUNK) < _CHUNK:
                 require_space(target.parent, _CHUNK, f"unpacking {source}")
-            digest.update(chunk)
+            if not pinned:
+                digest.update(chunk)
             step("write", target)
             out.write(chunk)
             progress("unpack", done, total)
-    return JsonFile(target, digest.hexdigest)
+    return JsonFile(target, partial(hash_file, target) if pinned else digest.hexdigest)
 
 
 def _read(stream: _Readable) -> bytes:

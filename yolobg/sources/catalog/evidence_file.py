@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from operator import sub
 from pathlib import Path
 
 from yolobg.errors import AnnotationsError
@@ -52,7 +53,7 @@ def build_evidence(path: Path, rows: EvidenceRows, *, progress: Progress = no_pr
             f"PRAGMA application_id={_APPLICATION_ID};"
             f"PRAGMA user_version={EVIDENCE_VERSION}; {_TABLES} BEGIN;"
         )
-        texts = zlib.compress("\n".join(rows.names).encode("utf-8", "replace"), 9)
+        texts = zlib.compress("\n".join(rows.names).encode("utf-8", "replace"))
         connection.execute("INSERT INTO names VALUES (?, ?)", (len(rows.names), texts))
         connection.executemany(
             "INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?)",
@@ -67,14 +68,8 @@ def build_evidence(path: Path, rows: EvidenceRows, *, progress: Progress = no_pr
 
 
 def _pack(places: Iterable[int]) -> bytes:
-    return zlib.compress(encode_gaps(_gaps(places)), 9)
-
-
-def _gaps(places: Iterable[int]) -> Iterator[int]:
-    before = 0
-    for place in sorted(places):
-        yield place - before
-        before = place
+    ordered = sorted(places)
+    return zlib.compress(encode_gaps(map(sub, ordered, [0, *ordered])), 9)
 
 
 class EvidenceFile:
