@@ -23,6 +23,8 @@ from yolobg.sources.catalog.open import find_lvis, open_evidence
 
 __all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
 
+_BATCH = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -112,7 +114,7 @@ def findings_of(
 def _in_files(
     evidence: Sequence[Evidence], catalog: Catalog, standings: Callable[..., Sequence[Standing]]
 ) -> Iterator[Finding]:
-    known = _Known(catalog)
+    known = _Known(catalog, chain.from_iterable(one.file.names for one in evidence))
     _check_images(evidence, known)
     for one in evidence:
         places = _Places(one, known)
@@ -125,30 +127,37 @@ def _in_files(
 
 
 class _Known:
-    """The images of a source by the names that evidence may have for them."""
+    """The images of a source that evidence may be about, by the names that it may have for them.
 
-    def __init__(self, catalog: Catalog) -> None:
-        self.source = catalog
+    An image is its place among the source's ids.
+    """
+
+    def __init__(self, catalog: Catalog, names: Iterable[str]) -> None:
         self._whole: dict[str, list[int]] = {}
         self._last: dict[str, list[int]] = {}
         self._spelled: dict[int, str] = {}
+        # A source may have millions of images more, of which nothing is kept.
+        wanted = {_last_part(_spelled(name)) for name in names}
         ids = catalog.ids
-        for image_id, name in zip(ids, catalog.file_names(ids), strict=True):
-            self._spelled[image_id] = spelled = _spelled(name)
-            self._whole.setdefault(spelled, []).append(image_id)
-            self._last.setdefault(_last_part(spelled), []).append(image_id)
+        for start in range(0, len(ids), _BATCH):
+            for image, name in enumerate(catalog.file_names(ids[start : start + _BATCH]), start):
+                spelled = _spelled(name)
+                if (last := _last_part(spelled)) in wanted:
+                    self._spelled[image] = spelled
+                    self._whole.setdefault(spelled, []).append(image)
+                    self._last.setdefault(last, []).append(image)
 
-    def ids_of(self, name: str) -> Sequence[int]:
+    def images_of(self, name: str) -> Sequence[int]:
         """The images that a name may mean: those of that path; else those of that file name, or COCO number."""
         spelled = _spelled(name)
         return self._whole.get(spelled, ()) or self._last.get(_last_part(spelled), ())
 
-    def is_surely(self, name: str, image_id: int) -> bool:
+    def is_surely(self, name: str, image: int) -> bool:
         """Whether a name means this image: by COCO's number, or as one path is the end of the other.
 
         `test/7.jpg` is another image than `train/7.jpg`, even where only one of them is in the source.
         """
-        theirs, ours = f"/{_spelled(name)}", f"/{self._spelled[image_id]}"
+        theirs, ours = f"/{_spelled(name)}", f"/{self._spelled[image]}"
         return theirs.endswith(ours) or ours.endswith(theirs) or _number(theirs.rpartition("/")[2]) is not None
 
 
@@ -172,7 +181,7 @@ def _check_images(evidence: Sequence[Evidence], known: _Known) -> None:
     for one in evidence:
         names.setdefault(one.place, []).extend(one.file.names)
     for place, listed in names.items():
-        if not any(map(known.ids_of, listed)):
+        if not any(map(known.images_of, listed)):
             example = f", such as {listed[0]!a}," if listed else ""
             raise AnnotationsError(
                 f"--evidence {place}: none of its {len(listed):,} images{example} is an image of the source; evidence "
@@ -181,21 +190,21 @@ def _check_images(evidence: Sequence[Evidence], known: _Known) -> None:
 
 
 class _Places:
-    """The images of a file of evidence by the ids that they have in the source."""
+    """The images of a file of evidence as places in the source."""
 
     def __init__(self, evidence: Evidence, known: _Known) -> None:
         self._known = known
         self._names = evidence.file.names
-        self._ids = [known.ids_of(name) for name in self._names]
+        self._images = [known.images_of(name) for name in self._names]
 
-    def any_of(self, places: Iterable[int]) -> set[int]:
+    def any_of(self, listed: Iterable[int]) -> set[int]:
         """All images that these may be: where several have the name, each is ruled out."""
-        return {image_id for place in places for image_id in self._ids[place]}
+        return {image for place in listed for image in self._images[place]}
 
-    def exactly(self, places: Iterable[int]) -> set[int]:
+    def exactly(self, listed: Iterable[int]) -> set[int]:
         """Those images that these certainly are: none where several have the name, or the folders differ."""
         return {
-            self._ids[place][0]
-            for place in places
-            if len(self._ids[place]) == 1 and self._known.is_surely(self._names[place], self._ids[place][0])
+            self._images[place][0]
+            for place in listed
+            if len(self._images[place]) == 1 and self._known.is_surely(self._names[place], self._images[place][0])
         }

@@ -154,9 +154,9 @@ class Catalog:
             lambda file: frozenset(file.ids_of(_union(file.holders(one) for one in _category_ids(file, names))))
         )
 
-    def set_of(self, ids: Collection[int]) -> int:
-        """The images with these ids as a set for a finding; ids that no image has are left out."""
-        return self._ask(lambda file: file.set_of(ids))
+    def set_of(self, places: Collection[int]) -> int:
+        """The images at these places in `ids` as a set for a finding."""
+        return self._ask(lambda file: file.set_of(places))
 
     def among(self, ids: Collection[int], images: int) -> frozenset[int]:
         """Those of the ids whose images are in a set."""

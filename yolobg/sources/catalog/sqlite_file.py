@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import chain, compress
@@ -189,12 +189,12 @@ class CatalogFile:
         digits = format(images, f"0{self.images}b").encode()[::-1] if self.images else b""
         return tuple(compress(self.ids, digits.translate(_ZERO_ONE)))
 
-    def set_of(self, ids: Collection[int]) -> int:
-        """The set of the images with these ids; ids that no image has are left out."""
-        if not ids:
-            return 0
-        flags = bytes(49 if image_id in ids else 48 for image_id in reversed(self.ids))  # ord("1"), ord("0")
-        return int(flags or b"0", 2)
+    def set_of(self, places: Iterable[int]) -> int:
+        """The set of the images at these places among the ascending ids."""
+        flags = bytearray((self.images + 7) // 8)
+        for place in places:
+            flags[place >> 3] |= 1 << (place & 7)
+        return int.from_bytes(flags, "little")
 
     def _bits(self, sql: str, *values: object) -> int:
         packed = zlib.decompress(self._blob(sql, *values))
