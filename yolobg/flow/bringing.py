@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolobg.changes.records import Manifest, Mining
 from yolobg.flow.near import refuse_near
-from yolobg.images import fetch_images
+from yolobg.flow.still_videos import StillVideos
+from yolobg.images import FetchResult, fetch_images
 from yolobg.model import Failed, ImageRecord, Progress, Staged
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ class Brought:
         staged: Verified images in staging, as many as are needed; fewer where the source has no more.
         failed: Candidates that could not be had or used.
         mining: The model that helped to choose, and what it found.
+        given_up: Which videos were not read to the end, in sentences.
+        refused: How many images were looked at and not let in, where videos are among them.
     """
 
     staged: tuple[Staged, ...]
     failed: tuple[Failed, ...]
     mining: Mining | None = None
+    given_up: tuple[str, ...] = ()
+    refused: int = 0
 
 
 Bring = Callable[[Wanted], Brought]
@@ -63,19 +68,27 @@ Bring = Callable[[Wanted], Brought]
 def bring_first(wanted: Wanted) -> Brought:
     """Bring the first candidates that can be had; of a source with videos, none that is a near-duplicate.
 
+    A video in which nothing happens is not read to its end.
+
     Raises:
         YolobgError: As `fetch_images`.
     """
-    origin, refuse = wanted.choice.source.origin, wanted.refuse
-    if origin.frames:
-        refuse = refuse_near(refuse, wanted.choice.known.images, wanted.progress)
-    fetched = fetch_images(
-        wanted.records(wanted.choice.ranked),
+    if not wanted.choice.source.origin.frames:
+        fetched = _fetch(wanted, wanted.records(wanted.choice.ranked), wanted.refuse)
+        return Brought(fetched.staged, fetched.failed)
+    videos = StillVideos(refuse_near(wanted.refuse, wanted.choice.known.images, wanted.progress))
+    fetched = _fetch(wanted, videos.candidates(wanted.records(wanted.choice.ranked)), videos.judge)
+    failed = videos.looked_at(fetched.failed)
+    return Brought(fetched.staged, failed, given_up=videos.notes, refused=videos.refused)
+
+
+def _fetch(wanted: Wanted, candidates: Iterable[ImageRecord], accept: Callable[[Staged], str | None]) -> FetchResult:
+    return fetch_images(
+        candidates,
         needed=wanted.plan.target.needed,
-        origin=origin,
+        origin=wanted.choice.source.origin,
         staging=wanted.staging,
         jobs=wanted.plan.request.jobs,
-        accept=refuse,
+        accept=accept,
         progress=wanted.progress,
     )
-    return Brought(fetched.staged, fetched.failed)

@@ -160,6 +160,7 @@ class _Done:
     added: tuple[Entry, ...]
     manifest: Manifest
     mining: Mining | None
+    given_up: tuple[str, ...]
 
 
 def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work) -> _Done:
@@ -184,7 +185,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work
             alike = alike_in(choice.liked, catalog, [staged.record.id for staged in fetched.staged])
             intent = intent_of(plan, choice, fetched, alike)
             # By the hundred thousand, so they go before the merge and the count need room.
-            failed, mining = fetched.failed, fetched.mining
+            failed, mining, given_up = fetched.failed, fetched.mining, fetched.given_up
             del fetched, doubles
             manifest = _with_credits(manifest, catalog, choice)
             check_places = partial(check_unmoved, plan.destination)
@@ -192,7 +193,7 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work
         finally:
             _forget_if_empty(staging)
     info = replace(choice.info, non_commercial=used)
-    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged, mining)
+    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged, mining, given_up)
 
 
 def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
@@ -234,7 +235,7 @@ def _report(plan: Plan, done: _Done | None) -> Report:
     if done is not None:
         added = tuple(added_of(entry) for entry in done.added)
         report = replace(report, source=done.info, added=added, failed=done.failed, mined=mined_of(done.mining))
-        report = replace(report, warnings=(*report.warnings, *_replaced(plan, done.added)))
+        report = replace(report, warnings=(*report.warnings, *done.given_up, *_replaced(plan, done.added)))
     # Proposed images are in no split yet.
     expected = plan.report.after if done is None or done.added else plan.report.before
     if (after.images, after.backgrounds) != (expected.images, expected.backgrounds):
@@ -265,6 +266,8 @@ def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
 
 
 def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | PoolError:
+    if fetched.given_up:
+        return _all_alike(plan, choice, fetched, fetched.refused, "; ".join(fetched.given_up))
     if all(map(is_records_fault, fetched.failed)):
         unusable = ""
         if fetched.failed:
@@ -277,19 +280,24 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
         )
     reasons = "; ".join(map(str, fetched.failed[:3]))
     if all(map(is_near, fetched.failed)):
-        more = "; for a fast video, a shorter --every takes more frames" if choice.source.origin.frames else ""
-        needed, left_out = counted(plan.target.needed, "background", "are"), len(fetched.failed)
-        return PoolError(
-            f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
-            f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({reasons}). "
-            "Nothing was added. Ask for fewer (what was fetched is kept for that), or give images or videos of more "
-            f"scenes{more}."
-        )
+        return _all_alike(plan, choice, fetched, len(fetched.failed), reasons)
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
     return DownloadError(
         f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be {verb}, {len(fetched.failed):,} "
         f"failed ({reasons}). Nothing was added. Check {check} and run again: what was fetched is kept for that."
+    )
+
+
+def _all_alike(plan: Plan, choice: Choice, fetched: Brought, left_out: int, why: str) -> PoolError:
+    """The error of a source in which one image is like another."""
+    more = "; for a fast video, a shorter --every takes more frames" if choice.source.origin.frames else ""
+    needed = counted(plan.target.needed, "background", "are")
+    return PoolError(
+        f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
+        f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({why}). Nothing was "
+        "added. Ask for fewer (what was fetched is kept for that), or give images or videos of more scenes"
+        f"{more}."
     )
 
 
