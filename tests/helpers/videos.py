@@ -99,7 +99,9 @@ if '-ss' not in sys.argv:
     sys.stderr.write('  Duration: 00:01:40.00, start: 0.0\\n  Stream #0:0: Video: h264, 160x120\\n')
     sys.exit(1)
 import random
-chance = random.Random(''.join(sys.argv[sys.argv.index('-ss') :]))
+asked = sys.argv[sys.argv.index('-ss') :]
+# Without the folder, which is another one in every run.
+chance = random.Random(''.join(part.rpartition('/')[2] for part in asked))
 blocks = [[bytes(chance.randrange(256) for _ in range(3)) for _ in range(8)] for _ in range(6)]
 sys.stdout.buffer.write(b'P6\\n160 120\\n255\\n' + b''.join(b''.join(b * 20 for b in row) * 20 for row in blocks))
 """
