@@ -84,8 +84,8 @@ def augment(data_yaml: str | Path, *, progress: Progress = no_progress, **option
     """Add background images to a split until it has the ratio or count asked for.
 
     Promises: no existing file is changed (a list-file split gets lines appended); exactly the number needed is added or
-    none; no added image holds an excluded category; the same request twice adds nothing. With `hard`, the images come
-    in without a review, and the manifest says so.
+    none; no added image holds an excluded category; the same request twice adds nothing. With `hard`, or from videos,
+    the images come in without a review, and the manifest says so.
 
     Args:
         data_yaml: The dataset's data.yaml, or a folder that holds one.
@@ -123,14 +123,14 @@ def carry_out(plan: Plan, *, progress: Progress = no_progress) -> Report:
 
 
 def propose(plan: Plan, *, progress: Progress = no_progress) -> Report:
-    """Fetch and verify the images that a plan's model chooses; they wait for a review, and no split has them before.
+    """Fetch and verify the images that a plan chooses; they wait for a review, and no split has them before.
 
     Args:
         plan: What `plan` made.
         progress: Called with how far each stage is.
 
     Returns:
-        The report of the run; `added` is empty, and `mined` has what the model found in each image.
+        The report of the run; `added` is empty, `proposed` their number, and `mined` what a model found in each.
 
     Raises:
         MergeError: Other images wait already.

@@ -176,6 +176,7 @@ class Report:
 
     Attributes:
         mined: How a model helped to choose, only with `hard`.
+        proposed: How many images were staged to be looked at before they come in.
         parts: Each split's part, only from `download` with `val`; the rest of the report is then about all of them.
         files: Every image of the split, only from `status` when asked for.
         stale: The backgrounds that were added earlier and no longer qualify.
@@ -208,6 +209,7 @@ class Report:
     planned: tuple[Planned, ...] = ()
     trimmed: tuple[str, ...] | None = None
     splits: tuple[SplitState, ...] = ()
+    proposed: int = 0
     schema: int = SCHEMA
 
     def __repr__(self) -> str:
@@ -367,6 +369,7 @@ def to_builtins(
             "planned": report.dry_run,
             "trimmed": report.trimmed is not None,
             "splits": bool(report.splits),
+            "proposed": report.proposed > 0,
         }
         for name in (name for name, wanted in shown.items() if not wanted):
             del built[name]

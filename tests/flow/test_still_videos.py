@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from merging import visible
-from videos import MP4_HEAD, pattern
+from videos import MP4_HEAD, pattern, read_by_name
 
 import yolobg
 from yolobg.errors import PoolError
 from yolobg.flow.ranking import spread
 from yolobg.flow.still_videos import STILL_FRAMES, StillVideos
 from yolobg.images.frame_names import frame_name
-from yolobg.images.jpeg_png import BadImageError
 from yolobg.model import Failed, ImageRecord, Staged
 
 
@@ -79,29 +78,9 @@ def test_images__between_are_never_given_up() -> None:
 # ---------------------------------------------------------------- through augment
 
 
-class Reader:
-    """Reads videos that are called after what happens in them: `still.mp4`, `moving.mp4`."""
-
-    name = "a reader"
-    seconds = 400
-
-    def length_ms(self, video: Path) -> int:
-        return self.seconds * 1000
-
-    def frame(self, video: Path, ms: int) -> bytes:
-        if ms >= self.seconds * 1000:
-            raise BadImageError("there is none")
-        picture = pattern(0 if video.stem == "still" else 1 + ms)
-        return b"P6\n%d %d\n255\n" % picture.size + picture.tobytes()
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for place in ("images.frames", "sources.frames"):
-        monkeypatch.setattr(f"yolobg.{place}.open_reader", Reader)
+    read_by_name(monkeypatch)
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool/still.mp4").write_bytes(MP4_HEAD + b"still")
     for kind in ("images", "labels"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +14,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from killing import KillServer, Ran
 from machine import ROOM, Fault, World, make_world, run_inside
 from merging import tree, visible
 from PIL import Image
+from proposing import apply, reviewed
 from tally import tried
 from videos import MP4_HEAD, PLAYS, posix_script, stand_in
+
+import yolobg
+from yolobg.api import propose
+from yolobg.changes.proposals import read_proposal
 
 pytestmark = [posix_script, pytest.mark.slow]
 
@@ -101,3 +108,43 @@ def test_every_step__on_a_full_disk(world: World, tmp_path: Path, monkeypatch: p
         assert run_inside("remove", str(world.root)).code == 0
         assert tree(world.root) == world.before, fault.where
     assert at > 5, "the steps are not told"
+
+
+PROPOSE = """
+import sys, yolobg
+from yolobg.api import propose
+propose(yolobg.plan(sys.argv[2], source=sys.argv[3], count=4))
+"""
+
+
+def test_propose__killed_at_any_point_leaves_all_or_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_server: KillServer
+) -> None:
+    monkeypatch.setenv("PATH", f"{stand_in(tmp_path / 'bin', PLAYS)}{os.pathsep}{os.environ['PATH']}")
+    video = tmp_path / "drive.mp4"
+
+    def run(point: int | None) -> Ran:
+        shutil.rmtree(world.root / ".yolobg", ignore_errors=True)
+        return kill_server.run("-c", PROPOSE, world.root, video, kill_at=point, watch=(world.root,))
+
+    whole = run(None)
+    assert whole.code == 0, whole.err
+    proposal = read_proposal(world.root)
+    assert proposal is not None
+    assert len(proposal.entries) == 4
+    last, seen = len(whole.points), set()
+    for point in sorted({last * n // 8 for n in range(1, 9)}):
+        run(point)
+        tried("kill points")
+        assert visible(world.root) == world.before
+        found = read_proposal(world.root)
+        seen.add(found is None)
+        if found is None:
+            propose(yolobg.plan(world.root, source=str(video), count=4))
+            found = read_proposal(world.root)
+        assert found is not None
+        assert [entry.sha256 for entry in found.entries] == [entry.sha256 for entry in proposal.entries]
+        assert len(apply(reviewed(world.root, 1)).added) == 3
+        yolobg.remove(world.root)
+        assert tree(world.root) == world.before
+    assert seen == {True, False}, "kills before and after the proposal was there"

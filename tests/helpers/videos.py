@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from yolobg.images.jpeg_png import BadImageError
+
 FFMPEG = shutil.which("ffmpeg")
 HAS_OPENCV = importlib.util.find_spec("cv2") is not None
 
@@ -106,3 +108,28 @@ blocks = [[bytes(chance.randrange(256) for _ in range(3)) for _ in range(8)] for
 sys.stdout.buffer.write(b'P6\\n160 120\\n255\\n' + b''.join(b''.join(b * 20 for b in row) * 20 for row in blocks))
 """
 """What a stand-in runs to give 100 seconds of pictures that differ."""
+
+
+class Reader:
+    """Reads videos in this process, by what they are called: in `still.mp4` nothing happens, in others all the time."""
+
+    name = "a reader"
+    seconds = 400
+
+    def length_ms(self, video: Path) -> int:
+        return self.seconds * 1000
+
+    def frame(self, video: Path, ms: int) -> bytes:
+        if ms >= self.seconds * 1000:
+            raise BadImageError("there is none")
+        picture = pattern(0 if video.stem == "still" else 1 + ms)
+        return b"P6\n%d %d\n255\n" % picture.size + picture.tobytes()
+
+    def close(self) -> None:
+        pass
+
+
+def read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a `Reader` in the place of FFmpeg."""
+    for place in ("images.frames", "sources.frames"):
+        monkeypatch.setattr(f"yolobg.{place}.open_reader", Reader)

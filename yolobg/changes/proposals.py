@@ -1,4 +1,4 @@
-"""Images that a model chose and that wait for a person's look: `.yolobg/proposed.json`.
+"""Images that a model chose, or frames of videos, that wait for a person's look: `.yolobg/proposed.json`.
 
 They lie verified in staging and nothing of them shows in the split. What is recorded is what a run would do with them,
 so that a kill leaves all of it or none. Once a review is applied, what it rejected is recorded here first; the merge
@@ -47,7 +47,7 @@ class Proposal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What waits.
 
     Attributes:
-        pending: What a run would do with all of the images; its run has the model and what it found.
+        pending: What a run would do with all of the images; its run has what a model found in them.
         rejected: Image to the reason why it does not come in, once a review is applied.
         pictures: Image to its difference hash, of those that are rejected.
     """

@@ -103,6 +103,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         options: The options that are not the defaults, as `flow.options.stored_options` writes them.
         basis: What the choice rested on.
         mining: The model that helped to choose, and what it found.
+        reviewed: Of frames of videos, whether a person looked at them before they came in; None of other images.
         alike: With `--prefer lookalikes`, each look-alike to the ids (in the source) of the images that hold it.
     """
 
@@ -114,6 +115,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str = ""
     mining: Mining | None = None
     alike: dict[str, tuple[int, ...]] = {}
+    reviewed: bool | None = None
 
     def alike_in(self, source_id: int) -> tuple[str, ...]:
         """The look-alikes that one of its images holds."""

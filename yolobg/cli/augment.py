@@ -42,8 +42,10 @@ _ANEW = ("images", "jobs", "report")
 @preview_option
 @yes_option
 @json_option
-@click.option("--no-browser", is_flag=True, help="With --hard: only print the link of the review.")
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="With --hard: the port of the review.")
+@click.option("--no-browser", is_flag=True, help="With --hard or videos: only print the link of the review.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="With --hard or videos: the port of the review."
+)
 @quiet_option
 @verbose_option
 def augment(
@@ -67,6 +69,7 @@ def augment(
     from yolobg.cli.plan_text import planned_text
     from yolobg.cli.text import augment_text
     from yolobg.flow.offline import offline_options, offline_report
+    from yolobg.flow.unseen import why_look_first
 
     log_everything(wanted=verbose)
     may_ask = not (yes or json_ or quiet)
@@ -80,7 +83,8 @@ def augment(
         show(offline_report(report, options) if offline else report, text, json_=json_, quiet=quiet)
     else:
         _tell_recheck(decided, quiet=quiet)
-        if decided.request.model_option and decided.choice and not yes:
+        if not yes and (why := why_look_first(decided)):
+            _check_attended(why, may_ask=may_ask)
             _propose(decided, no_browser=no_browser, port=port)
             return
         show(_carry_out(decided, quiet=quiet), augment_text, json_=json_, quiet=quiet)
@@ -99,17 +103,28 @@ def _decide(file: Path | None, data_yaml: Path | None, options: Options, *, may_
 
 def _check_model(options: Options, *, may_ask: bool) -> None:
     """Refuse images that a model chose where nobody can look at them, nor has said that they may come in anyway."""
+    from yolobg.flow.unseen import model_chooses
+
     given = next((name for name in ("hard", "scores") if options.get(name) is not None), None)
-    if given is not None and not (may_ask and is_attended()):
+    if given is not None:
+        _check_attended(model_chooses(f"--{given}"), may_ask=may_ask)
+
+
+def _check_attended(why: str, *, may_ask: bool) -> None:
+    """Refuse images that somebody has to look at, where nobody can.
+
+    Raises:
+        UsageError: `why` they have to be looked at, and what to do.
+    """
+    if not (may_ask and is_attended()):
         raise UsageError(
-            f"--{given} chooses images that your model fires on, and some of them may hold your classes: run this on a "
-            "terminal (without --json and --quiet) to look at them before they come in, or give --yes to add them "
-            "without a look (the manifest notes it)"
+            f"{why}: run this on a terminal (without --json and --quiet) to look at them before they come in, or give "
+            "--yes to add them without a look (the manifest notes it)"
         )
 
 
 def _propose(plan: Plan, *, no_browser: bool, port: int | None) -> None:
-    """Fetch what a plan's model chooses, and open the review of it."""
+    """Fetch what a plan chooses, and open the review of it."""
     from yolobg.api import propose
     from yolobg.cli.progress import bars
     from yolobg.cli.review import hold_open
@@ -118,7 +133,7 @@ def _propose(plan: Plan, *, no_browser: bool, port: int | None) -> None:
     with bars(stderr_console(), wanted=True) as progress:
         report = propose(plan, progress=progress)
     show(report, augment_text, json_=False)
-    if report.mined is not None:
+    if report.proposed:
         hold_open(Path(report.dataset.data_yaml), no_browser=no_browser, port=port)
 
 

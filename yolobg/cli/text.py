@@ -129,8 +129,8 @@ def _what_happened(report: Report) -> str:
         return (
             f"Would add {counted(needed, 'background')} to {split} (dry run): {both_readings(report.after)}.{skipped}"
         )
-    if report.mined and not report.added:
-        return f"{counted(len(report.mined.images), 'image')} proposed for {split}: none is in it before you apply."
+    if report.proposed:
+        return f"{counted(report.proposed, 'image')} proposed for {split}: none is in it before you apply."
     return f"Added {counted(len(report.added), 'background')} to {split}: {both_readings(report.after)}.{replaced}"
 
 
@@ -184,8 +184,7 @@ def _source_table(report: Report) -> Table:
     for name, number in rows:
         if number or not name.startswith(" "):
             table.add_row(name, f"{number:,}")
-    proposed = len(report.mined.images) if report.mined else 0
-    chosen = report.target.needed if report.dry_run else len(report.added) or proposed
+    chosen = report.target.needed if report.dry_run else len(report.added) or report.proposed
     table.add_row("chosen", f"{chosen:,}")
     unknown = source.non_commercial is None
     table.add_row("  of these non-commercial", "not known" if unknown else f"{source.non_commercial:,}")

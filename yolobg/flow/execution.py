@@ -153,7 +153,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, work: _Work) -> Report:
 
 @dataclass(frozen=True)
 class _Done:
-    """What came in, what the source turned out to hold, and what is recorded then."""
+    """What came in or was proposed, what the source turned out to hold, and what is recorded then."""
 
     info: SourceInfo
     failed: tuple[Failed, ...]
@@ -161,6 +161,7 @@ class _Done:
     manifest: Manifest
     mining: Mining | None
     given_up: tuple[str, ...]
+    proposed: int
 
 
 def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work) -> _Done:
@@ -182,18 +183,19 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
             used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
+            info = replace(choice.info, non_commercial=used)
             alike = alike_in(choice.liked, catalog, [staged.record.id for staged in fetched.staged])
             intent = intent_of(plan, choice, fetched, alike)
             # By the hundred thousand, so they go before the merge and the count need room.
-            failed, mining, given_up = fetched.failed, fetched.mining, fetched.given_up
+            done = _Done(info, fetched.failed, (), manifest, fetched.mining, fetched.given_up, len(intent.entries))
             del fetched, doubles
             manifest = _with_credits(manifest, catalog, choice)
             check_places = partial(check_unmoved, plan.destination)
             merged = work.land(plan.dataset.root, manifest, intent, check_places=check_places)
         finally:
             _forget_if_empty(staging)
-    info = replace(choice.info, non_commercial=used)
-    return _Done(info, failed, merged.entries[len(manifest.entries) :], merged, mining, given_up)
+    added = merged.entries[len(manifest.entries) :]
+    return replace(done, added=added, manifest=merged, proposed=0 if added else done.proposed)
 
 
 def _tidied(plan: Plan, after: Callable[[Plan, Report], Report]) -> Report:
@@ -234,7 +236,14 @@ def _report(plan: Plan, done: _Done | None) -> Report:
     )
     if done is not None:
         added = tuple(added_of(entry) for entry in done.added)
-        report = replace(report, source=done.info, added=added, failed=done.failed, mined=mined_of(done.mining))
+        report = replace(
+            report,
+            source=done.info,
+            added=added,
+            failed=done.failed,
+            mined=mined_of(done.mining),
+            proposed=done.proposed,
+        )
         report = replace(report, warnings=(*report.warnings, *done.given_up, *_replaced(plan, done.added)))
     # Proposed images are in no split yet.
     expected = plan.report.after if done is None or done.added else plan.report.before

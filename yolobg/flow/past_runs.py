@@ -50,6 +50,8 @@ def run_record(
         data=data,
         mining=mining,
         alike=dict(alike),
+        # Nobody has: what a review brings in says so later.
+        reviewed=False if source.origin.frames else None,
     )
 
 

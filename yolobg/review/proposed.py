@@ -1,4 +1,4 @@
-"""Images that a model chose, looked at before they come in: those that are kept are brought in, the others never are.
+"""Proposed images, looked at before they come in: those that are kept are brought in, the others never are.
 
 They come in by a plan that is made anew: for the dataset, its classes and its options as they are by then.
 """
@@ -135,7 +135,8 @@ def _told(proposal: Proposal, added: int) -> str:
 def _land(run: Run, root: Path, manifest: Manifest, pending: Pending, *, check_places: Callable[[], None]) -> Manifest:
     """Merge, with what was asked for when the images were chosen on record."""
     if pending.run is not None:
-        asked = msgspec.structs.replace(pending.run, options=run.options)
+        looked_at = None if run.reviewed is None else True
+        asked = msgspec.structs.replace(pending.run, options=run.options, reviewed=looked_at)
         pending = msgspec.structs.replace(pending, run=asked)
     return add(root, manifest, pending, check_places=check_places)
 
