@@ -10,6 +10,9 @@
     pools/coco-{digest}.json                the records of a COCO object (`coco_object` writes it)
     used/{key}-{digest}.json                when a catalog was last used (`use`)
 
+A note is a file of its own and no row of the catalog: places with equal files share one catalog, and a catalog never
+changes, since its name has the digest by which damage is found.
+
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
 what is in it, and a note is only a short cut that is checked against the files.
 """
