@@ -25,7 +25,7 @@ from wordnet_dictionary import ANIMAL, CONCRETE, Synset, WordNet, read_wordnet  
 
 import yolobg  # noqa: E402 - lies in the checkout
 from yolobg.matching.dictionaries import HAND_LISTS, in_hand_lists  # noqa: E402
-from yolobg.matching.lexicon import Entry, hand_list  # noqa: E402 - the tool runs from a checkout
+from yolobg.matching.lexicon import ListEntry, hand_list  # noqa: E402 - the tool runs from a checkout
 from yolobg.matching.lexicon.wordnet import BUCKET, FIXED, GENUS, NOUN, OTHER, TWIN  # noqa: E402
 from yolobg.matching.words import is_abstract, is_form_of_verb, key, singulars  # noqa: E402
 
@@ -126,7 +126,7 @@ def add_genera(lexicon: Lexicon, wordnet: WordNet, meaning: Meaning) -> None:
 
 def add_twins(lexicon: Lexicon, wordnet: WordNet) -> None:
     """Add the words that share their only meaning with a phrase of the hand lists and have no category otherwise."""
-    listed: dict[str, Entry] = {}
+    listed: dict[str, ListEntry] = {}
     for name in HAND_LISTS:
         listed = hand_list(name) | listed
     for phrase in sorted(phrase for phrase, entry in listed.items() if is_certain(entry)):
@@ -149,7 +149,7 @@ def add_twins_of(phrase: str, synset: Synset, lexicon: Lexicon, wordnet: WordNet
             lexicon.twins.setdefault(other, phrase)
 
 
-def is_certain(entry: Entry) -> bool:
+def is_certain(entry: ListEntry) -> bool:
     """Tell whether an entry of a hand list names a category for sure."""
     return bool(entry.targets) and entry.targets[0].confidence >= 0.5
 

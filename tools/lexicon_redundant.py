@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from yolobg.matching import phrase_rules, spelling  # noqa: E402 - the tool runs from a checkout
-from yolobg.matching.lexicon import Entry, Target, hand_list  # noqa: E402
+from yolobg.matching.lexicon import ListEntry, NamedCategory, hand_list  # noqa: E402
 from yolobg.matching.matcher import match_classes  # noqa: E402
 from yolobg.matching.words import key  # noqa: E402
 
-__all__ = ["LISTS", "Entry", "Target", "forget", "hand_list", "is_missed", "redundant", "write_without"]
+__all__ = ["LISTS", "ListEntry", "NamedCategory", "forget", "hand_list", "is_missed", "redundant", "write_without"]
 
 FOLDER = ROOT / "yolobg" / "matching" / "lexicon"
 PROBES = ("{}", "metal {}", "basketball {}", "dog {}", "{} holder", "{} of steel", "super{}")
@@ -68,7 +68,7 @@ def _misspelt(phrase: str) -> list[str]:
 
 def forget() -> None:
     """Forget what was read of names with the lists as they were."""
-    phrase_rules.resolve.cache_clear()
+    phrase_rules.resolve_phrase.cache_clear()
     spelling.unglue.cache_clear()
     spelling.listed_by_length.cache_clear()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.study.protocol import Contrast, Protocol, StudyError
 from benchmarks.study.results import Result
 from yolobg.evaluation.bootstrap import Draws, Sampled, interval, ones, resample, side_mean
-from yolobg.evaluation.curves import Run, allowed_alarms
+from yolobg.evaluation.curves import ScoredRun, allowed_alarms
 from yolobg.evaluation_results import Estimate
 
 __all__ = ["Analysis", "ArmFigures", "Curve", "Difference", "analyse", "complete_seeds", "holm"]
@@ -142,7 +142,7 @@ def analyse(found: Results, protocol: Protocol) -> Analysis:
     )
 
 
-def _recalls(run: Run, allowed: Sequence[int]) -> Floats:
+def _recalls(run: ScoredRun, allowed: Sequence[int]) -> Floats:
     recall: Floats = run.recall_at_alarms(*ones(run), allowed)[0]
     return recall
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.study.protocol import Protocol, StudyError
-from yolobg.evaluation.curves import Run, allowed_alarms
+from yolobg.evaluation.curves import ScoredRun, allowed_alarms
 from yolobg.evaluation.figures import Comparison, Side
 
 __all__ = ["Result", "path_of", "read_result", "read_results", "record", "write_result"]
@@ -31,7 +31,7 @@ class Result:
     arm: str
     seed: int
     material: str
-    run: Run
+    run: ScoredRun
     document: Mapping[str, Any]
 
 
@@ -114,9 +114,9 @@ def read_result(file: Path, protocol: Protocol) -> Result:
     return Result(arm, seed, document["material"], run, document)
 
 
-def _run(scores: Mapping[str, Any]) -> Run:
+def _run(scores: Mapping[str, Any]) -> ScoredRun:
     by_category = np.array(scores["objects"], dtype=np.int64)
-    return Run(
+    return ScoredRun(
         highest=np.array(scores["backgrounds"], dtype=np.float64),
         objects=by_category.sum(axis=1),
         by_category=by_category,
@@ -128,7 +128,7 @@ def _run(scores: Mapping[str, Any]) -> Run:
     )
 
 
-def _check_figures(file: Path, run: Run, stated: Mapping[str, Any], protocol: Protocol) -> None:
+def _check_figures(file: Path, run: ScoredRun, stated: Mapping[str, Any], protocol: Protocol) -> None:
     allowed = [allowed_alarms(rate, len(run.highest)) for rate in protocol.rates]
     ones = np.ones((1, len(run.objects)), dtype=np.int64), np.ones((1, len(run.highest)), dtype=np.int64)
     primary = float(run.recall_at_alarms(*ones, allowed).mean())

@@ -15,7 +15,7 @@ from benchmarks.study.training import Machine, Material, Trained, train
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.layout import is_image
 from yolobg.evaluation.bootstrap import Draws
-from yolobg.evaluation.figures import Comparison, Side, compare, rates_for
+from yolobg.evaluation.figures import Comparison, Side, compare_sides, rates_for
 from yolobg.evaluation.truth import read_truth
 from yolobg.flow.seen import Seen
 from yolobg.scoring.models import score_images
@@ -114,7 +114,7 @@ def _score(material: Material, trained: Trained, protocol: Protocol) -> tuple[Si
     if (rates := rates_for(len(held))) != protocol.rates:
         raise StudyError(f"{len(held)} held-out backgrounds are measured at {rates}, the protocol has others")
     draws = Draws(_FEWEST_DRAWS, 0)
-    return side, compare([side], truth, held, conf=_CONFIDENCES, draws=draws)
+    return side, compare_sides([side], truth, held, conf=_CONFIDENCES, draws=draws)
 
 
 def held_out_images(folder: Path, dataset: Dataset) -> tuple[str, ...]:

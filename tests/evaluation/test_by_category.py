@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from yolobg.evaluation.by_category import FEWEST, Contents, by_category
+from yolobg.evaluation.by_category import FEWEST, BackgroundContents, by_category
 from yolobg.evaluation.figures import Side
 from yolobg.evaluation.intervals import wilson
 from yolobg.evaluation.truth import Truth
@@ -28,7 +28,7 @@ def side(name: str, *flagged: range) -> Side:
 
 
 # Cats are in 0-59, dogs in 30-69, chairs in 70-99, an owl, which is in no group, in 0-28.
-CONTENTS = Contents(
+CONTENTS = BackgroundContents(
     [
         [*["cat"] * (at < 60), *["dog"] * (30 <= at < 70), *["chair"] * (at >= 70), *["owl"] * (at < FEWEST - 1)]
         for at in range(IMAGES)
@@ -58,4 +58,4 @@ def test_rates__are_means_over_runs_at_the_confidence_asked_for() -> None:
 
 
 def test_rates__of_sources_without_categories_are_none() -> None:
-    assert by_category([side("before", range(40))], Contents([[]] * IMAGES, {}), 0.5).rows == ()
+    assert by_category([side("before", range(40))], BackgroundContents([[]] * IMAGES, {}), 0.5).rows == ()

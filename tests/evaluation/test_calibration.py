@@ -7,9 +7,9 @@ import pytest
 from evaluating import Scene, simulated
 
 from yolobg.evaluation.bootstrap import Draws, ones, resample
-from yolobg.evaluation.curves import Run, allowed_alarms
+from yolobg.evaluation.curves import ScoredRun, allowed_alarms
 from yolobg.evaluation.figures import Means, rates_for
-from yolobg.evaluation.verdict import judge
+from yolobg.evaluation.verdict import verdict_of
 
 DRAWS = 200
 
@@ -26,14 +26,14 @@ def claims(seed: int, *, backgrounds: int, objects: int, shift: float, runs: int
     means = Means(draws, [samples[:runs], samples[runs:]])
     recall, ap50 = (figure(after, allowed) - figure(before, allowed) for figure in (mean_recall, mean_ap50))
     found = means.difference(len(allowed), recall, ap50)
-    return judge(found.mean_recall_at_false_alarm_rate, found.ap50, before=runs, after=runs) == "shown"
+    return verdict_of(found.mean_recall_at_false_alarm_rate, found.ap50, before=runs, after=runs) == "shown"
 
 
-def mean_recall(runs: list[Run], allowed: list[int]) -> float:
+def mean_recall(runs: list[ScoredRun], allowed: list[int]) -> float:
     return float(np.mean([run.recall_at_alarms(*ones(run), allowed) for run in runs]))
 
 
-def mean_ap50(runs: list[Run], _allowed: list[int]) -> float:
+def mean_ap50(runs: list[ScoredRun], _allowed: list[int]) -> float:
     return float(np.mean([run.ap50(ones(run)[0]) for run in runs]))
 
 

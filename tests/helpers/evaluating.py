@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from yolobg.evaluation.curves import Run
+from yolobg.evaluation.curves import ScoredRun
 from yolobg.evaluation.truth import Truth
 from yolobg.scoring.detections import Detections, sorted_detections
 
@@ -63,7 +63,7 @@ class Scene:
         return cls(random.normal(size=backgrounds), hard, np.repeat(np.arange(images), 2))
 
 
-def simulated(random: np.random.Generator, scene: Scene, *, shift: float = 0.0, run_noise: float = 0.05) -> Run:
+def simulated(random: np.random.Generator, scene: Scene, *, shift: float = 0.0, run_noise: float = 0.05) -> ScoredRun:
     """A run of a model: normal scores, half shared with other models by the scene, half its own.
 
     Runs differ by as much as the recall of real ones did (two points). Without a shift, a threshold that
@@ -80,7 +80,7 @@ def simulated(random: np.random.Generator, scene: Scene, *, shift: float = 0.0, 
     order = np.argsort(-score, kind="stable")
     counts = np.full(len(wrong), 2, dtype=np.int64)
     highest = 1 / (1 + np.exp(-backgrounds))
-    return Run(
+    return ScoredRun(
         highest=highest,
         objects=counts,
         by_category=counts[:, None],

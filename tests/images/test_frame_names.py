@@ -22,7 +22,7 @@ from yolobg.images.frame_names import (
     parse,
 )
 from yolobg.images.jpeg_png import BadImageError
-from yolobg.images.video_files import identify, look_at
+from yolobg.images.video_files import identify, reader_of
 from yolobg.safe_names import safe_parts
 
 STEMS = st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=60)
@@ -93,12 +93,12 @@ CONTAINERS = {
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_look__knows_the_container(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.mp4").write_bytes(CONTAINERS[name])
-    assert look_at(tmp_path / "a.mp4") == name
+    assert reader_of(tmp_path / "a.mp4") == name
 
 
 def test_look__a_camera_s_stream_may_begin_within_a_packet(tmp_path: Path) -> None:
     (tmp_path / "a.mts").write_bytes(bytes(77) + (b"\x47" + bytes(191)) * 12)
-    assert look_at(tmp_path / "a.mts") == "mpegts"
+    assert reader_of(tmp_path / "a.mts") == "mpegts"
 
 
 REFUSED = {
@@ -120,7 +120,7 @@ def test_look__refuses_what_is_no_video(tmp_path: Path, kind: str) -> None:
     content, why = REFUSED[kind]
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(BadImageError, match=why):
-        look_at(tmp_path / "a.mp4")
+        reader_of(tmp_path / "a.mp4")
 
 
 # Windows' pipes have no place in a folder.
@@ -128,7 +128,7 @@ def test_look__refuses_what_is_no_video(tmp_path: Path, kind: str) -> None:
 def test_look__never_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mp4")
     with pytest.raises(BadImageError, match="not a regular file"):
-        look_at(tmp_path / "a.mp4")
+        reader_of(tmp_path / "a.mp4")
 
 
 def test_identity__is_that_of_the_content(tmp_path: Path) -> None:

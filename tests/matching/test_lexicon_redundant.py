@@ -40,7 +40,7 @@ def test_an_entry_that_the_rules_give_is_found(tool: ModuleType) -> None:
     entries = tool.hand_list("alias")
     assert "dogs" not in entries
     try:
-        entries["dogs"] = tool.Entry((tool.Target("dog", "is_a", 0.95),), "alias")
+        entries["dogs"] = tool.ListEntry((tool.NamedCategory("dog", "is_a", 0.95),), "alias")
         assert not tool.is_missed("alias", "dogs")
     finally:
         entries.pop("dogs", None)

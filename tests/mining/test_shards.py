@@ -27,7 +27,7 @@ from yolobg.files import hash_file
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `scale`)")
 
-from yolobg.mining.shards import open_work, read_rows
+from yolobg.mining.shards import open_work, read_shard_rows
 from yolobg.mining.work import mine, plan_mining
 
 pytestmark = pytest.mark.slow  # .ci/run has pyarrow and Ray where slow tests run
@@ -77,7 +77,7 @@ def outputs(work: Path) -> dict[str, str]:
 
 def scored_ids(work: Path) -> list[int]:
     made, plan = open_work(work)
-    return [row.source_id for number in range(len(made.shards)) for row in read_rows(work, made, plan, number)]
+    return [row.source_id for number in range(len(made.shards)) for row in read_shard_rows(work, made, plan, number)]
 
 
 def ranking(place: Place, ids: list[int]) -> list[int]:

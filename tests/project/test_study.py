@@ -30,7 +30,7 @@ from benchmarks.study.training import Machine, Material, listed_images, make_dat
 from yolobg.dataset.dataset import open_dataset
 from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.curves import allowed_alarms
-from yolobg.evaluation.figures import Side, compare
+from yolobg.evaluation.figures import Side, compare_sides
 from yolobg.evaluation.truth import Truth
 from yolobg.scoring.detections import Scored, sorted_detections
 from yolobg.scoring.ultralytics_model import PYTHON
@@ -221,7 +221,7 @@ def test_record__keeps_scores_apart_that_differ_by_little() -> None:
     score = np.array([high, *highest[highest > 0]], dtype=np.float64)
     found = sorted_detections(image, np.zeros(len(image), dtype=np.int64), np.repeat(truth.box, len(image), 0), score)
     side = Side.of("before", [Scored("m", "m.pt", "0", found, None)], truth, backgrounds=30, classes=1)
-    figures = compare([side], truth, ["b.jpg"] * 30, conf=(0.25,), draws=Draws(100, 0))
+    figures = compare_sides([side], truth, ["b.jpg"] * 30, conf=(0.25,), draws=Draws(100, 0))
     scores = record(side, figures, {})["scores"]
     assert scores["score"][0] > scores["backgrounds"][5] > 0.3
     assert np.float32(scores["score"][0]) == high

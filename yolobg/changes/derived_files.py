@@ -17,7 +17,7 @@ from yolobg.changes.disk_state import staging_left, unlink
 from yolobg.changes.manifest import FOLDER, manifest_path, read_manifest
 from yolobg.changes.records import Manifest
 from yolobg.dataset.dataset import Dataset, open_dataset
-from yolobg.dataset.derived import NAME, content_of, is_as_written, own_folder, own_splits
+from yolobg.dataset.derived import NAME, data_yaml_bytes, is_as_written, own_folder, own_splits
 from yolobg.errors import MergeError, YolobgError
 from yolobg.files import (
     flush_folder,
@@ -31,8 +31,8 @@ from yolobg.files import (
 
 __all__ = [
     "DerivedFile",
+    "drop_derived",
     "drop_folders",
-    "give_up",
     "is_free",
     "make_folders",
     "take_back_file",
@@ -119,7 +119,7 @@ def write(folder: Path, splits: Iterable[str], content: bytes) -> None:
                 make_real_folder(place)
         if not os.path.lexists(file):
             _write_new(file, content)
-        elif is_as_written(content_of(file)):
+        elif is_as_written(data_yaml_bytes(file)):
             write_bytes(file, content)
         else:
             raise MergeError(f"{file}: was changed while yolobg was running; nothing was changed. Run again")
@@ -155,7 +155,7 @@ def why_file_stays(dataset: Dataset, *, but: Collection[Path] = ()) -> str:
         but: Images that do not count, nor what a trainer has kept of them.
     """
     file = dataset.data.file
-    if not is_as_written(content_of(file)):
+    if not is_as_written(data_yaml_bytes(file)):
         return "it was changed since yolobg wrote it"
     splits = own_splits(dataset.data, dataset.root)
     if file.is_symlink() or file.name != NAME or not splits:
@@ -202,7 +202,7 @@ def _drop_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def give_up(folder: Path) -> None:
+def drop_derived(folder: Path) -> None:
     """Take back a derived dataset to which nothing was added, unless fetched images wait there for the next run."""
     with suppress(YolobgError, OSError):
         dataset = open_dataset(folder / NAME)

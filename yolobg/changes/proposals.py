@@ -33,7 +33,7 @@ __all__ = [
     "proposal_path",
     "propose",
     "read_proposal",
-    "settle",
+    "settle_proposal",
     "waiting",
     "waiting_words",
 ]
@@ -190,7 +190,7 @@ def decide_on(root: Path, proposal: Proposal, rejected: dict[str, str], pictures
     return decided
 
 
-def settle(dataset: Dataset, manifest: Manifest) -> None:
+def settle_proposal(dataset: Dataset, manifest: Manifest) -> None:
     """End an apply whose merge is done: remember what was rejected, and drop the rest. The caller holds the lock.
 
     Raises:

@@ -40,7 +40,7 @@ from yolobg.changes.manifest_checks import (
 )
 from yolobg.changes.merge import finish_merge
 from yolobg.changes.moved import follow
-from yolobg.changes.proposals import MARKS, drop_proposal, is_there, settle, waiting
+from yolobg.changes.proposals import MARKS, drop_proposal, is_there, settle_proposal, waiting
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.changes.rejections import forget_rejections
 from yolobg.changes.siblings import Claims, homes_of_others, lists_of_others
@@ -267,7 +267,7 @@ def _finish(dataset: Dataset, manifest: Manifest, pending: Pending) -> Manifest:
 def _settled(dataset: Dataset, manifest: Manifest) -> Manifest:
     """The manifest, once what an apply of proposed images has left is tidied."""
     try:
-        settle(dataset, manifest)
+        settle_proposal(dataset, manifest)
     except OSError as error:
         raise _unfinished(error, dataset.root) from error
     return manifest

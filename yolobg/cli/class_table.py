@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["ClassRow", "ClassTable"]
+__all__ = ["ClassRow", "ClassTexts"]
 
 # As on the pages (`yolobg.html.pages`), and at blanks.
 _JOINTS = re.compile(r"(?<=\s)(?=\S)|(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z])(?=[A-Z])")
@@ -23,7 +23,7 @@ ClassRow = tuple[str, str, str, str, str, str]
 """Class (empty where it is that of the row above), excludes, relation, confidence, images and why."""
 
 
-class ClassTable:
+class ClassTexts:
     """Texts that are fit for a terminal, in rows."""
 
     def __init__(self, rows: Sequence[ClassRow]) -> None:

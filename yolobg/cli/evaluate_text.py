@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.text import clean, look_at, percent
+from yolobg.cli.text import clean, page_line, percent
 from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
 from yolobg.wording import counted
 
@@ -96,7 +96,7 @@ def _parts(found: Evaluation) -> Iterator[RenderableType]:
     if found.words:
         yield Text(found.words, style="bold")
     if found.page:
-        yield look_at(found.page)
+        yield page_line(found.page)
 
 
 def _table(found: Evaluation, title: str, *, difference: bool) -> Table:

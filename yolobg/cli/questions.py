@@ -17,7 +17,7 @@ from yolobg.errors import UnresolvedClassError, UsageError
 from yolobg.flow.option_texts import parse_map_options
 from yolobg.flow.options import Options
 from yolobg.matching.map_file import save_map
-from yolobg.matching.questions import Question, listed, questions
+from yolobg.matching.questions import Question, listed_names, questions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,7 +116,9 @@ class Answers:
             "type y to accept what is suggested, each to answer name by name, or press Enter to stop.\n"
         )
         for number, question in enumerate(asked, 1):
-            self._console.print(f" {number}. {_headline(question)}: {clean(listed(question, most=MOST_SHOWN), 2_000)}")
+            self._console.print(
+                f" {number}. {_headline(question)}: {clean(listed_names(question, most=MOST_SHOWN), 2_000)}"
+            )
         self._console.print()
         self._fresh.clear()
         for number, question in enumerate(asked, 1):
@@ -136,7 +138,7 @@ class Answers:
             if answer == "each" and len(question.matches) > 1:
                 for match in question.matches:
                     alone = replace(question, matches=(match,))
-                    self._ask(f"    {clean(listed(alone, most=1), 200)}", alone, error)
+                    self._ask(f"    {clean(listed_names(alone, most=1), 200)}", alone, error)
                 return
             answer = question.likely_answer or answer if answer == "y" else answer
             try:

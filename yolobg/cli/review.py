@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from yolobg.review.handover import HandoverPage
-    from yolobg.review.server_entry import Entry
+    from yolobg.review.server_entry import Access
     from yolobg.review.session import Session
 
 __all__ = ["hold_open", "no_browser_option", "port_option", "report", "review"]
@@ -101,7 +101,7 @@ class _Invitation:
         self._session, self._console, self._page, self._port = session, console, page, port
         self._again = ""
 
-    def show(self, entry: Entry) -> None:
+    def show(self, entry: Access) -> None:
         """Invite to a review that has begun."""
         from yolobg.cli.browser import listen_for_enter
         from yolobg.cli.text import clean
@@ -124,7 +124,7 @@ class _Invitation:
             )
         self._open(entry)
 
-    def _open(self, entry: Entry) -> None:
+    def _open(self, entry: Access) -> None:
         from yolobg.cli.browser import shows_other_files, start_browser
 
         if self._page is None:
@@ -135,7 +135,7 @@ class _Invitation:
         else:
             start_browser(path.as_uri(), lambda: self._tell("No browser with a window was found; open the link above."))
 
-    def _renew(self, entry: Entry) -> None:
+    def _renew(self, entry: Access) -> None:
         entry.renew_link()
         if self._page is not None:
             self._page.delete()
@@ -164,7 +164,7 @@ def report(data_yaml: Path, *, image: Path | None) -> None:
     DATA_YAML is the dataset's data.yaml, or a folder that holds one.
     """
     from yolobg.cli.progress import bars
-    from yolobg.cli.text import look_at
+    from yolobg.cli.text import page_line
     from yolobg.report.write import draw_contact_sheet, rewrite_page
 
     with bars(stderr_console()) as progress:
@@ -172,4 +172,4 @@ def report(data_yaml: Path, *, image: Path | None) -> None:
             written = rewrite_page(data_yaml, progress=progress)
         else:
             written = draw_contact_sheet(data_yaml, image, progress=progress)
-    print_result(look_at(str(written)))
+    print_result(page_line(str(written)))

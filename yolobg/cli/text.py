@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.class_table import ClassRow, ClassTable
+from yolobg.cli.class_table import ClassRow, ClassTexts
 from yolobg.cli.mined_text import mined_parts
 from yolobg.cli.process import program_name
 from yolobg.matching.words import key
@@ -33,7 +33,7 @@ __all__ = [
     "classes_text",
     "clean",
     "linked_path",
-    "look_at",
+    "page_line",
     "percent",
     "quoted",
     "remove_text",
@@ -82,7 +82,7 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
         yield whole(f"Manifest  {clean(report.manifest, LONGEST_PATH)} (credits beside it)")
         yield whole(f"Undo      {program_name()} remove {quoted(report.dataset.data_yaml)}")
         if report.page:
-            yield look_at(report.page)
+            yield page_line(report.page)
         yield whole(f"Next      {program_name()} review {quoted(report.dataset.data_yaml)}")
     if report.dataset.original:
         yield whole(f"Train on  {clean(report.dataset.data_yaml, LONGEST_PATH)}")
@@ -99,7 +99,7 @@ def _failed_lines(failed: Sequence[Failed]) -> Iterator[Text]:
         yield Text(f"  not used  {len(failed) - len(shown):,} more (--json lists all)")
 
 
-def look_at(page: str) -> Text:
+def page_line(page: str) -> Text:
     """The line that says where a page is."""
     return whole("Look at   ").append(linked_path(Text(clean(page, LONGEST_PATH)), page))
 
@@ -205,7 +205,7 @@ def _classes_parts(
     yield from _settled_lines(settled)
     rows = [row for match in matches if match not in settled for row in _class_rows(match)]
     if rows:
-        yield ClassTable(rows)
+        yield ClassTexts(rows)
     yield from _evidence_table(matches)
     total = source.images if source else 0
     for match in matches:

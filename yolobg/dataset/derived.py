@@ -17,7 +17,7 @@ from yolobg.files import read_ordinary
 from yolobg.model import DataYaml
 from yolobg.yaml_text import LARGEST_BYTES
 
-__all__ = ["NAME", "content_of", "derived_content", "is_as_written", "own_folder", "own_splits"]
+__all__ = ["NAME", "data_yaml_bytes", "derived_content", "is_as_written", "own_folder", "own_splits"]
 
 NAME = "data.yaml"
 _FIRST_LINE = re.compile(rb"# [^\n]*\(sha256 ([0-9a-f]{64})\)\n")
@@ -87,11 +87,11 @@ def _their_own(raw: dict[object, object], original: DataYaml) -> dict[object, ob
 
 
 def _raw(file: Path) -> dict[object, object]:
-    raw = load_yaml(content_of(file), source=str(file), repeated_keys=[])
+    raw = load_yaml(data_yaml_bytes(file), source=str(file), repeated_keys=[])
     return dict(raw) if isinstance(raw, dict) else {}
 
 
-def content_of(file: Path) -> bytes:
+def data_yaml_bytes(file: Path) -> bytes:
     """The content of a data.yaml.
 
     Raises:

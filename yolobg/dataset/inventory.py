@@ -15,7 +15,7 @@ from pathlib import Path
 from yolobg.dataset.destination import Destination, choose_destination
 from yolobg.dataset.folder_listing import Folders, Walk, is_relative, read_list, relative_lines
 from yolobg.dataset.label_reader import judge_labels
-from yolobg.dataset.label_rules import Verdict, label_checker
+from yolobg.dataset.label_rules import LabelVerdict, label_checker
 from yolobg.dataset.layout import label_path, parse_list
 from yolobg.dataset.path_hints import why_not_found
 from yolobg.dataset.stray_labels import LabelFolders
@@ -95,7 +95,7 @@ class SplitScan:
         """Each image with its label's state, in the order and as often as `scan_split` promises."""
         total = len(self._listing.raw)
         label_folders = LabelFolders(self.entries, self._listing.folders, self._check)
-        previous, verdict = "", Verdict("missing")
+        previous, verdict = "", LabelVerdict("missing")
         for number, (image, label, verdicts) in enumerate(self._with_verdicts()):
             if number % _STRIDE == 0:
                 self._progress("scan", number, total)
@@ -117,7 +117,7 @@ class SplitScan:
         for written, image in zip(self._listing.raw, self._listing.images, strict=True):
             yield image, os.path.join(self._here, label_path(written))  # noqa: PTH118
 
-    def _with_verdicts(self) -> Iterator[tuple[str, str, Iterator[Verdict]]]:
+    def _with_verdicts(self) -> Iterator[tuple[str, str, Iterator[LabelVerdict]]]:
         """Each image, its label, and where the verdicts on new labels come from.
 
         Images that share a label (duplicates, a.jpg and a.png) lie side by side, so a label is read once.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from yolobg.dataset.folder_listing import Folders
-from yolobg.dataset.label_rules import Verdict
+from yolobg.dataset.label_rules import LabelVerdict
 from yolobg.errors import DatasetError
 from yolobg.threads import Pool
 
@@ -24,12 +24,14 @@ _CHUNK_BYTES = 1 << 16
 # A hundred thousand polygons of ten points. Judging one takes up to thirty times its size.
 LARGEST_LABEL_BYTES = 16 << 20
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_MISSING = Verdict("missing")
+_MISSING = LabelVerdict("missing")
 # What is this process's trouble and not the file's.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> Iterator[Verdict]:
+def judge_labels(
+    labels: Sequence[str], folders: Folders, check: Callable[[bytes], LabelVerdict]
+) -> Iterator[LabelVerdict]:
     """What each label file holds, in order. Files are looked at one by one, and none that is larger than 16 MiB.
 
     Args:
@@ -43,7 +45,7 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
     few = len(labels) <= _CHUNK_FILES
     read = _read_here if few else _read
 
-    def judge(chunk: Sequence[str]) -> list[Verdict]:
+    def judge(chunk: Sequence[str]) -> list[LabelVerdict]:
         return [_judge(label, check, read) if label else _MISSING for label in chunk]
 
     chunks = (
@@ -61,7 +63,7 @@ def judge_labels(labels: Sequence[str], folders: Folders, check: Callable[[bytes
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _judge(label: str, check: Callable[[bytes], Verdict], read: Callable[[str], bytes]) -> Verdict:
+def _judge(label: str, check: Callable[[bytes], LabelVerdict], read: Callable[[str], bytes]) -> LabelVerdict:
     try:
         return check(read(label))
     except OSError as error:
@@ -70,7 +72,7 @@ def _judge(label: str, check: Callable[[bytes], Verdict], read: Callable[[str], 
             raise DatasetError(
                 f"{label}: cannot be read: {error.strerror}; raise the limit of open files (ulimit -n) and run again"
             ) from error
-        return Verdict("corrupt", None, f"cannot be read: {error.strerror or error}")
+        return LabelVerdict("corrupt", None, f"cannot be read: {error.strerror or error}")
 
 
 def _read(path: str) -> bytes:

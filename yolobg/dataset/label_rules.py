@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from yolobg.model import LabelState
 
-__all__ = ["Verdict", "label_checker", "why_outside", "why_point_outside"]
+__all__ = ["LabelVerdict", "label_checker", "why_outside", "why_point_outside"]
 
 
-class Verdict(NamedTuple):
+class LabelVerdict(NamedTuple):
     """What a label file holds: `found`, `empty`, or `corrupt` with the 1-based line (None: the file) and the reason."""
 
     state: LabelState
@@ -28,8 +28,8 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-FOUND = Verdict("found")
-EMPTY = Verdict("empty")
+FOUND = LabelVerdict("found")
+EMPTY = LabelVerdict("empty")
 
 _BOX_COLUMNS = 5  # class, centre x and y, width, height
 _ONE_POINT_COLUMNS = 3
@@ -48,7 +48,7 @@ _MOST = _round32([1.01])[0]
 _LEAST = _round32([-0.01])[0]
 
 
-def label_checker(class_count: int, kpt_shape: tuple[int, int] | None = None) -> Callable[[bytes], Verdict]:
+def label_checker(class_count: int, kpt_shape: tuple[int, int] | None = None) -> Callable[[bytes], LabelVerdict]:
     """The function that judges label files of a dataset.
 
     Args:
@@ -58,7 +58,7 @@ def label_checker(class_count: int, kpt_shape: tuple[int, int] | None = None) ->
     pose_columns = 5 + kpt_shape[0] * kpt_shape[1] if kpt_shape and kpt_shape[0] else None
     ordinary = _ordinary_rows(class_count)
 
-    def check(content: bytes) -> Verdict:
+    def check(content: bytes) -> LabelVerdict:
         if not content:
             return EMPTY
         # Matching takes a hundred times the room of the text.
@@ -103,12 +103,12 @@ def _ordinary_rows(class_count: int) -> re.Pattern[bytes]:
     return re.compile(rb"(?:(?:" + known + rb") " + rb" ".join([_UNIT] * 4) + rb" ?(?:\r?\n|\Z))+")
 
 
-def _check_text(content: bytes, class_count: int, pose_columns: int | None) -> Verdict:
+def _check_text(content: bytes, class_count: int, pose_columns: int | None) -> LabelVerdict:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return Verdict("corrupt", line, "not UTF-8 text")
+        return LabelVerdict("corrupt", line, "not UTF-8 text")
     # A text file is read with universal line ends, and then split at every character that Unicode calls a line end.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").splitlines()
     # Twice, for the columns of all rows at once take thirty times the room of the text.
@@ -118,7 +118,7 @@ def _check_text(content: bytes, class_count: int, pose_columns: int | None) -> V
         verdict = FOUND
         reason = _wrong_columns(row, polygons=polygons) or _wrong_values(row, class_count, polygons=polygons)
         if reason:
-            return Verdict("corrupt", number, reason)
+            return LabelVerdict("corrupt", number, reason)
     return verdict
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
-from yolobg.dataset.label_rules import Verdict
+from yolobg.dataset.label_rules import LabelVerdict
 from yolobg.dataset.layout import is_image, label_path
 from yolobg.dataset.name_differences import CAUSES, all_changes, same_letters
 from yolobg.wording import counted
@@ -45,7 +45,7 @@ class LabelFolders:
         check: Judges the content of a label file.
     """
 
-    def __init__(self, entries: Sequence[str], folders: Folders, check: Callable[[bytes], Verdict]) -> None:
+    def __init__(self, entries: Sequence[str], folders: Folders, check: Callable[[bytes], LabelVerdict]) -> None:
         self._entries, self._folders, self._check = entries, folders, check
         self._taken = Counter[str]()
         self._any_lone = False

@@ -17,11 +17,11 @@ from yolobg.dataset.folder_listing import Walk
 from yolobg.dataset.inventory import list_images
 from yolobg.dataset.layout import label_path
 from yolobg.errors import AnnotationsError, UsageError
-from yolobg.evaluation.by_category import Contents
+from yolobg.evaluation.by_category import BackgroundContents
 from yolobg.evaluation_results import BackgroundSet
 from yolobg.files import read_ordinary
 from yolobg.flow.held_out import HeldOut, contents_of, number_in, train2017
-from yolobg.flow.held_out_images import bring_held_out, places_of
+from yolobg.flow.held_out_images import bring_held_out, held_out_places
 from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
 from yolobg.formats.unread import find_unread
@@ -30,7 +30,7 @@ from yolobg.sources.location import COCO2017_VAL
 from yolobg.sources.open_images import OPEN_IMAGES
 from yolobg.wording import counted
 
-__all__ = ["FEW", "NAMED", "VAL2017", "Backgrounds", "bring", "foreseen", "hold_out", "info_of"]
+__all__ = ["FEW", "NAMED", "VAL2017", "Backgrounds", "background_set", "bring", "foreseen", "hold_out"]
 
 VAL2017 = "coco-val2017"
 """What `--backgrounds` names the images of COCO that are held out."""
@@ -64,7 +64,7 @@ class Backgrounds:
     ids: dict[int, int]
     info: BackgroundSet
     warnings: tuple[str, ...]
-    contents: Contents | None = None
+    contents: BackgroundContents | None = None
     floor: Contamination | None = None
 
 
@@ -163,26 +163,26 @@ def bring(held: HeldOut, seen: Seen, request: Request, *, count: int, progress: 
     return Backgrounds(
         images=tuple(brought.paths),
         ids={image_id: place for place, image_id in enumerate(brought.ids)},
-        info=info_of(held, len(brought.ids), left_out),
+        info=background_set(held, len(brought.ids), left_out),
         warnings=(*held.warnings, *seen.warnings, *_few(len(brought.ids)), *_fewer(len(brought.ids), count)),
-        contents=Contents(categories, groups),
+        contents=BackgroundContents(categories, groups),
         floor=held.judged.overall,
     )
 
 
 def foreseen(held: HeldOut, seen: Seen, *, count: int) -> Backgrounds:
     """The backgrounds of a source as they will be if all of the first images can be had; brings none."""
-    images = places_of(held, count)
+    images = held_out_places(held, count)
     return Backgrounds(
         images=tuple(images),
         ids={},
-        info=info_of(held, len(images), held.left_out),
+        info=background_set(held, len(images), held.left_out),
         warnings=(*held.warnings, *seen.warnings, *_few(len(images)), *_fewer(len(images), count)),
         floor=held.judged.overall,
     )
 
 
-def info_of(held: HeldOut, images: int, left_out: Mapping[str, int]) -> BackgroundSet:
+def background_set(held: HeldOut, images: int, left_out: Mapping[str, int]) -> BackgroundSet:
     """Where the backgrounds of a source come from, as the results show it."""
     return BackgroundSet(held.source.name, images, held.images, dict(left_out), held.judged.matches)
 

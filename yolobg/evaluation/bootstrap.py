@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from yolobg.evaluation.curves import Run
+from yolobg.evaluation.curves import ScoredRun
 from yolobg.evaluation.intervals import t_factor
 from yolobg.model import Progress, no_progress
 
@@ -50,13 +50,13 @@ class Draws:
     seed: int
 
 
-def ones(run: Run) -> tuple[Ints, Ints]:
+def ones(run: ScoredRun) -> tuple[Ints, Ints]:
     """The sample as it is: each labelled image and each background once."""
     return np.ones((1, len(run.objects)), dtype=np.int64), np.ones((1, len(run.highest)), dtype=np.int64)
 
 
 def resample(
-    runs: Sequence[Run], draws: Draws, allowed: Sequence[int], recall: float, *, progress: Progress = no_progress
+    runs: Sequence[ScoredRun], draws: Draws, allowed: Sequence[int], recall: float, *, progress: Progress = no_progress
 ) -> list[Sampled]:
     """The figures of each run in each draw; draw number i is the same images for all of them.
 
@@ -91,7 +91,7 @@ def resample(
     ]
 
 
-def _weights(runs: Sequence[Run], draws: Draws) -> Iterator[tuple[Ints, Ints]]:
+def _weights(runs: Sequence[ScoredRun], draws: Draws) -> Iterator[tuple[Ints, Ints]]:
     """How often each labelled image and each background is drawn, some draws at a time so that memory stays flat."""
     images, backgrounds = len(runs[0].objects), len(runs[0].highest)
     widest = max(images, backgrounds, *(len(run.image) for run in runs))

@@ -12,14 +12,14 @@ from yolobg.evaluation.figures import Side
 from yolobg.evaluation.intervals import wilson
 from yolobg.evaluation_results import ByCategory, CategoryRow, Share
 
-__all__ = ["FEWEST", "Contents", "by_category"]
+__all__ = ["FEWEST", "BackgroundContents", "by_category"]
 
 FEWEST = 30
 """With fewer images, an interval is wider than most differences between categories."""
 
 
 @dataclass(frozen=True)
-class Contents:
+class BackgroundContents:
     """What a source says is in the backgrounds.
 
     Attributes:
@@ -31,7 +31,7 @@ class Contents:
     groups: Mapping[str, str]
 
 
-def by_category(sides: Sequence[Side], contents: Contents, confidence: float) -> ByCategory:
+def by_category(sides: Sequence[Side], contents: BackgroundContents, confidence: float) -> ByCategory:
     """Count the backgrounds with a detection of at least this confidence, by what they contain.
 
     Args:
@@ -50,7 +50,7 @@ def by_category(sides: Sequence[Side], contents: Contents, confidence: float) ->
     return ByCategory(confidence, FEWEST, tuple(rows))
 
 
-def _places(contents: Contents) -> dict[tuple[str, str], list[int]]:
+def _places(contents: BackgroundContents) -> dict[tuple[str, str], list[int]]:
     """The places of the backgrounds that contain each category and supercategory."""
     found: dict[tuple[str, str], list[int]] = {}
     for place, names in enumerate(contents.categories):

@@ -17,7 +17,7 @@ from yolobg.evaluation.matching import match
 from yolobg.evaluation.truth import Truth
 from yolobg.scoring.detections import Detections
 
-__all__ = ["Run", "allowed_alarms", "make_run"]
+__all__ = ["ScoredRun", "allowed_alarms", "make_run"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True)
-class Run:
+class ScoredRun:
     """What the figures of one run are computed from.
 
     Attributes:
@@ -133,7 +133,7 @@ class Run:
         return mean
 
 
-def make_run(truth: Truth, found: Detections, *, backgrounds: int, classes: int) -> Run:
+def make_run(truth: Truth, found: Detections, *, backgrounds: int, classes: int) -> ScoredRun:
     """Match a run's detections and sort what its figures need.
 
     Args:
@@ -151,7 +151,7 @@ def make_run(truth: Truth, found: Detections, *, backgrounds: int, classes: int)
     hit = match(truth, found)
     rows = np.flatnonzero(~alarms)
     rows = rows[np.argsort(-found.score[rows], kind="stable")]
-    return Run(
+    return ScoredRun(
         highest=highest,
         objects=by_category.sum(axis=1),
         by_category=by_category,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from yolobg.evaluation.backgrounds import FEW
-from yolobg.evaluation.curves import Run, allowed_alarms
+from yolobg.evaluation.curves import ScoredRun, allowed_alarms
 from yolobg.evaluation.figures import Side, rates_for
 from yolobg.scoring.detections import Scored
 from yolobg.scoring.predictions import CUT_OFF
@@ -33,7 +33,7 @@ def _same_model(sides: Sequence[Side]) -> tuple[str, ...]:
     return tuple(f"{name} is on both sides: its content is that of a model before." for name in both)
 
 
-def _doubt(scored: Scored, run: Run) -> str:
+def _doubt(scored: Scored, run: ScoredRun) -> str:
     flagged, backgrounds = int(np.count_nonzero(run.highest)), len(run.highest)
     # A model that was run here was run on every background.
     if not flagged and backgrounds >= FEW and Path(scored.file).suffix.lower() == ".json":

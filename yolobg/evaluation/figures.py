@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from yolobg.evaluation.bootstrap import RUNS_FOR_NOISE, Draws, Sampled, interval, ones, resample, side_mean
 from yolobg.evaluation.coco_ap import coco_ap
-from yolobg.evaluation.curves import Run, allowed_alarms, make_run
+from yolobg.evaluation.curves import ScoredRun, allowed_alarms, make_run
 from yolobg.evaluation.intervals import mcnemar, wilson
 from yolobg.evaluation.truth import Truth
 from yolobg.evaluation_results import (
@@ -27,7 +27,7 @@ from yolobg.evaluation_results import (
 from yolobg.model import Progress, no_progress
 from yolobg.scoring.detections import Scored
 
-__all__ = ["Comparison", "Means", "Side", "SideName", "compare", "rates_for"]
+__all__ = ["Comparison", "Means", "Side", "SideName", "compare_sides", "rates_for"]
 
 Floats = NDArray[np.float64]
 SideName = Literal["before", "after"]
@@ -50,7 +50,7 @@ class Side:
 
     name: SideName
     scored: tuple[Scored, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[ScoredRun, ...]
 
     @classmethod
     def of(cls, name: SideName, scored: Sequence[Scored], truth: Truth, *, backgrounds: int, classes: int) -> Side:
@@ -76,7 +76,7 @@ def rates_for(backgrounds: int) -> tuple[float, ...]:
     return tuple(rate for rate in rates if allowed_alarms(rate, backgrounds) >= _FEWEST_ALARMS)
 
 
-def compare(
+def compare_sides(
     sides: Sequence[Side],
     truth: Truth,
     backgrounds: Sequence[str],
@@ -218,7 +218,7 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _one(scored: Scored, run: Run, truth: Truth, rates: Sequence[float], conf: Sequence[float]) -> ModelRun:
+def _one(scored: Scored, run: ScoredRun, truth: Truth, rates: Sequence[float], conf: Sequence[float]) -> ModelRun:
     allowed = [allowed_alarms(rate, len(run.highest)) for rate in rates]
     recalls = run.recall_at_alarms(*ones(run), allowed)[0].tolist() if allowed else []
     ap50, ap50_95 = coco_ap(truth, scored.detections)
@@ -234,11 +234,11 @@ def _one(scored: Scored, run: Run, truth: Truth, rates: Sequence[float], conf: S
     )
 
 
-def _recall(run: Run, confidence: float) -> float:
+def _recall(run: ScoredRun, confidence: float) -> float:
     return float((run.hit & (run.score >= confidence)).sum() / max(1, run.objects.sum()))
 
 
-def _at(run: Run, confidence: float) -> AtConfidence:
+def _at(run: ScoredRun, confidence: float) -> AtConfidence:
     flagged, backgrounds = int((run.highest >= confidence).sum()), len(run.highest)
     shown = run.score >= confidence
     low, high = wilson(flagged, backgrounds)
@@ -284,7 +284,7 @@ def _pair_tests(sides: Sequence[Side], conf: Sequence[float]) -> tuple[PairTest,
     )
 
 
-def _pair_test(confidence: float, before: tuple[Scored, Run], after: tuple[Scored, Run]) -> PairTest:
+def _pair_test(confidence: float, before: tuple[Scored, ScoredRun], after: tuple[Scored, ScoredRun]) -> PairTest:
     first, second = before[1].highest >= confidence, after[1].highest >= confidence
     only_before, only_after = int((first & ~second).sum()), int((second & ~first).sum())
     return PairTest(

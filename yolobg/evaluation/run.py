@@ -18,12 +18,12 @@ from yolobg.evaluation.bootstrap import Draws
 from yolobg.evaluation.by_category import by_category
 from yolobg.evaluation.coco_ap import coco_tool
 from yolobg.evaluation.doubts import doubts
-from yolobg.evaluation.figures import Side, SideName, compare
+from yolobg.evaluation.figures import Side, SideName, compare_sides
 from yolobg.evaluation.matching import IOU
 from yolobg.evaluation.options import EvaluateOptions, command_line
 from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
-from yolobg.evaluation.verdict import judge, words
+from yolobg.evaluation.verdict import verdict_of, verdict_words
 from yolobg.evaluation.worst import WorstImages
 from yolobg.evaluation_results import Evaluation, Power
 from yolobg.files import hash_file
@@ -209,11 +209,11 @@ def _evaluation(
     progress: Progress,
 ) -> Evaluation:
     draws = Draws(options.bootstrap, options.seed)
-    found = compare(sides, truth, held.images, conf=options.conf, draws=draws, progress=progress)
+    found = compare_sides(sides, truth, held.images, conf=options.conf, draws=draws, progress=progress)
     recall = found.difference.mean_recall_at_false_alarm_rate if found.difference else None
     ap50 = found.difference.ap50 if found.difference else None
     doubted = doubts(sides)
-    verdict = judge(recall, ap50, before=len(options.before), after=len(options.after), doubts=doubted)
+    verdict = verdict_of(recall, ap50, before=len(options.before), after=len(options.after), doubts=doubted)
     worst = WorstImages(sides, held.images, dataset.data.names, first=len(truth.images), confidence=min(options.conf))
     return Evaluation(
         dry_run=False,
@@ -227,7 +227,7 @@ def _evaluation(
         models=found.models,
         difference=found.difference,
         verdict=verdict,
-        words=words(verdict, recall, ap50, doubted),
+        words=verdict_words(verdict, recall, ap50, doubted),
         equal_recall=found.equal_recall,
         pair_tests=found.pair_tests,
         by_category=by_category(sides, held.contents, options.conf[0]) if held.contents else None,

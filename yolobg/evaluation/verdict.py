@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from yolobg.evaluation.bootstrap import RUNS_FOR_NOISE
 from yolobg.evaluation_results import Estimate, Verdict
 
-__all__ = ["AP_MAY_FALL", "judge", "words"]
+__all__ = ["AP_MAY_FALL", "verdict_of", "verdict_words"]
 
 AP_MAY_FALL = 0.01
 """AP at IoU 0.5 may be this much lower; more means that backgrounds cost objects."""
 
 
-def judge(
+def verdict_of(
     recall: Estimate | None, ap50: Estimate | None, *, before: int, after: int, doubts: Sequence[str] = ()
 ) -> Verdict:
     """The verdict on a comparison.
@@ -34,11 +34,11 @@ def judge(
     return "shown" if better and ap50 is not None and ap50.point >= -AP_MAY_FALL else "not_shown"
 
 
-def words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None, doubts: Sequence[str] = ()) -> str:
+def verdict_words(verdict: Verdict, recall: Estimate | None, ap50: Estimate | None, doubts: Sequence[str] = ()) -> str:
     """The sentence for a verdict; nothing for one side.
 
     Args:
-        verdict: What `judge` gave.
+        verdict: What `verdict_of` gave.
         recall: As there.
         ap50: As there.
         doubts: As there.

@@ -15,7 +15,7 @@ from yolobg.changes.derived_files import is_free
 from yolobg.changes.rejections import Rejection, read_rejections
 from yolobg.dataset.data_yaml import read_data_yaml
 from yolobg.dataset.dataset import Dataset, open_dataset
-from yolobg.dataset.derived import NAME, content_of, derived_content, is_as_written, own_folder, own_splits
+from yolobg.dataset.derived import NAME, data_yaml_bytes, derived_content, is_as_written, own_folder, own_splits
 from yolobg.dataset.layout import label_path
 from yolobg.errors import DatasetError, UsageError
 from yolobg.model import DataYaml, Derivation
@@ -77,7 +77,7 @@ def derive(original: Dataset, to: Path, split: str, *, made: Iterable[Path] = ()
         return Derived(
             original, folder, split, frozenset({split}), Dataset(original.data, folder), content, is_new=True
         )
-    written = content_of(file)
+    written = data_yaml_bytes(file)
     splits = frozenset(own_splits(there, folder) | {split})
     if not is_as_written(written):
         if missing := _missing_class(there, original.data):

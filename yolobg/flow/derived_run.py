@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from yolobg.changes.derived_files import drop_folders, give_up, make_folders, write
+from yolobg.changes.derived_files import drop_derived, drop_folders, make_folders, write
 from yolobg.changes.lock import hold
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.flow.derived import Derived, derive
@@ -36,7 +36,7 @@ def in_derived(derived: Derived, work: Callable[[Dataset], T]) -> T:
                 return work(open_dataset(derived.file))
             except BaseException:
                 if derived.is_new:
-                    give_up(derived.folder)
+                    drop_derived(derived.folder)
                 raise
     except BaseException:
         drop_folders(derived.folder, made)

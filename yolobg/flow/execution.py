@@ -28,7 +28,7 @@ from yolobg.flow.bringing import Bring, Brought, Wanted, bring_first
 from yolobg.flow.candidates import Choice, count_non_commercial
 from yolobg.flow.derived_run import in_derived
 from yolobg.flow.duplicates import Doubles
-from yolobg.flow.intent import credit_of, intent_of
+from yolobg.flow.intent import credit_fields, intent_of
 from yolobg.flow.near import is_near
 from yolobg.flow.past_runs import added_of, mined_of
 from yolobg.flow.planning import Plan, make_plan
@@ -142,7 +142,7 @@ def _replace_stale(plan: Plan, manifest: Manifest, work: _Work) -> Report:
             done = _fetch_and_merge(plan, plan.choice, manifest, work)
         except BaseException:
             with suppress(YolobgError, OSError):
-                recheck.give_up(plan.dataset.root)
+                recheck.forget_recheck(plan.dataset.root)
             raise
     # Opened again: lines have been added to the list files.
     stale = recheck.finish(open_dataset(plan.dataset.data), plan.leaving, plan.checked)
@@ -316,7 +316,7 @@ def _with_credits(manifest: Manifest, catalog: Catalog, choice: Choice) -> Manif
         return manifest
     bare = {e.source_id for e in manifest.entries if e.source == choice.source.name and _is_bare(e)}
     known = list(catalog.describe(bare))
-    credit = {record.id: credit_of(record, choice.licenses) for record in catalog.records(known)}
+    credit = {record.id: credit_fields(record, choice.licenses) for record in catalog.records(known)}
     entries = tuple(
         msgspec.structs.replace(e, **credit[e.source_id])
         if e.source == choice.source.name and _is_bare(e) and e.source_id in credit

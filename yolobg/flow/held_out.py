@@ -25,7 +25,7 @@ from yolobg.sources.location import COCO2017_VAL
 from yolobg.sources.resolve import Source, resolve_held_out
 from yolobg.wording import counted
 
-__all__ = ["HeldOut", "choose_held_out", "contents_of", "number_in", "too_few", "train2017"]
+__all__ = ["HeldOut", "choose_held_out", "contents_of", "number_in", "too_few_held_out", "train2017"]
 
 _SHOWN = 8
 
@@ -100,7 +100,7 @@ def choose_held_out(
         warnings = _warnings(judged, catalog)
         key = catalog.key
     if len(kept) < least:
-        raise too_few(held, least, len(kept), found.images, left_out)
+        raise too_few_held_out(held, least, len(kept), found.images, left_out)
     return HeldOut(held, judged, tuple(rank_images(kept, seed=request.seed)), key, found.images, left_out, warnings)
 
 
@@ -113,7 +113,7 @@ def contents_of(held: HeldOut, ids: Sequence[int]) -> tuple[list[tuple[str, ...]
     return [found[image_id][0] for image_id in ids], {name: groups[name] for name in names if name in groups}
 
 
-def too_few(source: Source, least: int, left: int, images: int, left_out: Mapping[str, int]) -> PoolError:
+def too_few_held_out(source: Source, least: int, left: int, images: int, left_out: Mapping[str, int]) -> PoolError:
     """The error for a source that has too few images that may be held out."""
     reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in left_out.items() if number)
     return PoolError(

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.files import make_real_folder, refuse_links, step
-from yolobg.flow.held_out import HeldOut, too_few
+from yolobg.flow.held_out import HeldOut, too_few_held_out
 from yolobg.images import fetch_images
 from yolobg.images.check import check_image, image_suffix
 from yolobg.images.jpeg_png import BadImageError
@@ -36,7 +36,7 @@ from yolobg.sources.catalog.store import Store
 from yolobg.threads import Pool
 from yolobg.wording import counted
 
-__all__ = ["Brought", "bring_held_out", "clear_held_out", "held_out_size", "not_here", "places_of"]
+__all__ = ["HeldOutImages", "bring_held_out", "clear_held_out", "held_out_places", "held_out_size", "not_here"]
 
 LOCK_TIMEOUT_S = 900.0
 _WORKERS = 4
@@ -51,7 +51,7 @@ _WAYS_ON = (
 
 
 @dataclass
-class Brought:
+class HeldOutImages:
     """The images that were brought: ids and paths in rank order, and what was left out on the way."""
 
     ids: list[int] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Brought:
     failed: list[Failed] = field(default_factory=list)
 
 
-def places_of(held: HeldOut, count: int) -> list[str]:
+def held_out_places(held: HeldOut, count: int) -> list[str]:
     """Where the first images are or will be; those that cannot be had are replaced by the next ones."""
     folder = _folder(held)
     with open_catalog(held.source.annotations) as catalog:
@@ -80,7 +80,7 @@ def bring_held_out(
     why_not: Callable[[str], str | None],
     jobs: int | None = None,
     progress: Progress = no_progress,
-) -> Brought:
+) -> HeldOutImages:
     """Bring the first images that can be had, in rank order.
 
     Promises that each is whole and the one of its record, and that an interrupted run continues where it was.
@@ -97,7 +97,7 @@ def bring_held_out(
         DownloadError: Too few can be fetched.
         YolobgError: The cache cannot be written, or too few images are left.
     """
-    brought = Brought()
+    brought = HeldOutImages()
     ranks = iter(held.ranked)
     with open_catalog(held.source.annotations) as catalog:
         while batch := list(islice(ranks, count - len(brought.ids))):
@@ -113,12 +113,12 @@ def bring_held_out(
     return brought
 
 
-def _short(held: HeldOut, brought: Brought, least: int) -> Exception:
+def _short(held: HeldOut, brought: HeldOutImages, least: int) -> Exception:
     if not brought.failed:
         left_out = {**held.left_out}
         for why, number in brought.left_out.items():
             left_out[why] = left_out.get(why, 0) + number
-        return too_few(held.source, least, len(brought.ids), held.images, left_out)
+        return too_few_held_out(held.source, least, len(brought.ids), held.images, left_out)
     reasons = "; ".join(map(str, brought.failed[:_SHOWN]))
     return DownloadError(
         f"{held.source.name}: only {counted(len(brought.ids), 'background')} could be fetched of the {least:,} that "
@@ -128,7 +128,7 @@ def _short(held: HeldOut, brought: Brought, least: int) -> Exception:
 
 
 def _bring(
-    held: HeldOut, records: Sequence[ImageRecord], brought: Brought, jobs: int | None, progress: Progress
+    held: HeldOut, records: Sequence[ImageRecord], brought: HeldOutImages, jobs: int | None, progress: Progress
 ) -> list[tuple[ImageRecord, Path]]:
     """Those of the records that are here afterwards, in their order; the others are added to `brought.failed`."""
     folder = _folder(held)

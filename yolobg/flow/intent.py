@@ -20,7 +20,7 @@ from yolobg.flow.planning import Plan
 from yolobg.model import ImageRecord, License, Staged
 from yolobg.sources.location import is_url
 
-__all__ = ["credit_of", "intent_of"]
+__all__ = ["credit_fields", "intent_of"]
 
 
 def intent_of(plan: Plan, choice: Choice, fetched: Brought, alike: Mapping[int, Sequence[str]]) -> Pending:
@@ -50,7 +50,7 @@ def intent_of(plan: Plan, choice: Choice, fetched: Brought, alike: Mapping[int, 
                 sha256=image.sha256,
                 bytes=image.size_bytes,
                 url=image.url,
-                **credit_of(record, choice.licenses),
+                **credit_fields(record, choice.licenses),
                 link="copy" if is_url(image.url) else plan.request.link,
                 added=now,
                 seed=plan.request.seed,
@@ -84,7 +84,7 @@ def _run(plan: Plan, choice: Choice, mining: Mining | None, added: str, alike: M
     )
 
 
-def credit_of(record: ImageRecord, licenses: Mapping[int, License]) -> dict[str, Any]:
+def credit_fields(record: ImageRecord, licenses: Mapping[int, License]) -> dict[str, Any]:
     """The fields of an entry that say whose image it is and under which licence."""
     license_ = licenses.get(record.license) if record.license is not None else None
     return {

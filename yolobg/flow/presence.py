@@ -11,7 +11,7 @@ from yolobg.images.check import image_suffix
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.kinds import HEAD_BYTES, check_start
 from yolobg.images.local import LocalFolders
-from yolobg.images.video_files import look_at
+from yolobg.images.video_files import reader_of
 from yolobg.model import Failed, ImageRecord, Origin
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts
@@ -67,7 +67,7 @@ def _why_not(folders: LocalFolders, record: ImageRecord) -> str:
         if path is None:
             return folders.why_absent(record)
         if folders.is_frame(record):
-            look_at(path)
+            reader_of(path)
             return ""
         with path.open("rb", buffering=0) as file:
             check_start(file.read(HEAD_BYTES), image_suffix(record.file_name) or "")

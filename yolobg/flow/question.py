@@ -10,11 +10,11 @@ from yolobg.errors import UsageError
 from yolobg.flow.options import CAPTIONS, Request, stored_options
 from yolobg.flow.past_runs import request_again
 
-__all__ = ["Question", "question_of", "still_stands"]
+__all__ = ["RunQuestion", "question_of", "still_stands"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RunQuestion:
     """What is asked of the backgrounds of one run today."""
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Question:
 
 def question_of(
     run: Run, names: Iterable[str], request: Request | None, *, same_source: bool = True
-) -> Question | None:
+) -> RunQuestion | None:
     """What today's class names and options ask of a run's backgrounds; without options, the run's own.
 
     What was said then of a class holds until something else is said. Licence ids mean nothing in another source.
@@ -50,7 +50,7 @@ def question_of(
         return None
     now = request or then
     text = now.license.strip().lower()
-    return Question(
+    return RunQuestion(
         names=tuple(names),
         map={**_map(then), **_map(now)},
         exclude=tuple(now.exclude) if same_source else (*then.exclude, *now.exclude),
@@ -73,7 +73,7 @@ def _map(request: Request) -> dict[str, tuple[str, ...]]:
     return {name: tuple(categories) for name, categories in request.map.items()}
 
 
-def still_stands(run: Run, question: Question | None) -> bool:
+def still_stands(run: Run, question: RunQuestion | None) -> bool:
     """Whether a run was asked the same, so that all its backgrounds meet it: no word list and no catalog is needed."""
     then = question_of(run, (), None)
     if run.basis is None or question is None or then is None or then.license != question.license:
@@ -84,5 +84,5 @@ def still_stands(run: Run, question: Question | None) -> bool:
     return asked == (set(run.basis.names), dict(then.map), set(then.exclude), *_switches(then))
 
 
-def _switches(question: Question) -> tuple[bool, bool, bool, frozenset[str]]:
+def _switches(question: RunQuestion) -> tuple[bool, bool, bool, frozenset[str]]:
     return question.lean, question.captions, question.verified, frozenset(question.evidence) - {CAPTIONS}

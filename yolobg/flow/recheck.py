@@ -26,7 +26,7 @@ from yolobg.flow.stale import Checked, Listed, find_stale
 from yolobg.model import Counts, Inventory, Progress, no_progress
 from yolobg.results import KeptBackground, Stale
 
-__all__ = ["Recheck", "begin", "finish", "give_up", "plan_recheck"]
+__all__ = ["Recheck", "begin", "finish", "forget_recheck", "plan_recheck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def begin(root: Path, manifest: Manifest, split: str, leaving: tuple[Entry, ...]
     return begun
 
 
-def give_up(root: Path) -> None:
+def forget_recheck(root: Path) -> None:
     """Forget what was to be reached: nothing was added. The caller holds the lock."""
     manifest = read_manifest(root)
     if manifest.pending is None:

@@ -23,7 +23,7 @@ from yolobg.flow.duplicates import Recorded
 from yolobg.flow.evidence import Evidence, find_evidence, findings_of
 from yolobg.flow.options import Request, request_of, stored_options
 from yolobg.flow.past_runs import names_source_of, request_again
-from yolobg.flow.question import Question, question_of, still_stands
+from yolobg.flow.question import RunQuestion, question_of, still_stands
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.matching.matcher import match_classes
 from yolobg.matching.user_map import resolve_target
@@ -124,7 +124,7 @@ class _Asked:
     run: Run
     basis: Basis
     then: Request
-    question: Question
+    question: RunQuestion
     request: Request | None
     strict: bool
 
@@ -259,7 +259,7 @@ def _criteria(asked: _Asked, categories: Sequence[Category], *, captions: bool) 
     return criteria, [m.name for m in matches if _is_unresolved(m, question) and m.name not in asked.basis.names]
 
 
-def _is_unresolved(match: ClassMatch, question: Question) -> bool:
+def _is_unresolved(match: ClassMatch, question: RunQuestion) -> bool:
     return match.status == "opaque" or (match.status == "unknown" and question.unmapped == "stop")
 
 

@@ -15,7 +15,7 @@ import msgspec
 from yolobg.coco_json import is_absolute, shared_parts, split_path
 from yolobg.errors import DatasetError
 from yolobg.files import open_ordinary
-from yolobg.formats.coco_records import Category, Record, Store, read_store
+from yolobg.formats.coco_records import Record, RecordStore, StoredCategory, read_store
 from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size, missing_split, not_found
 from yolobg.formats.elsewhere import Elsewhere
 from yolobg.formats.run_lengths import box_of, read_mask
@@ -54,7 +54,7 @@ class _Split:
     name: str
     file: Path
     folders: tuple[Path, ...]
-    store: Store
+    store: RecordStore
     elsewhere: tuple[Path, ...] = ()
 
     def file_of(self) -> Callable[[str], str | None]:
@@ -210,7 +210,7 @@ def read_coco(place: Path, images_in: Sequence[Path] = (), *, skip_missing: bool
     files = find_coco(place)
     root = place if place.is_dir() else place.parent.parent if place.parent.name == "annotations" else place.parent
     parts: list[_Split] = []
-    categories: dict[int, Category] = {}
+    categories: dict[int, StoredCategory] = {}
     for split, file in files.items():
         part = _open(split, file, root, images_in)
         for category in part.store.categories:
@@ -248,7 +248,7 @@ def _has_images(part: _Split) -> bool:
     return any(find_elsewhere(elsewhere, part.name, name) or find(name) for name in dict.fromkeys(part.store.names()))
 
 
-def _is_above(category: Category, others: Iterable[Category]) -> bool:
+def _is_above(category: StoredCategory, others: Iterable[StoredCategory]) -> bool:
     """Whether others name a category as the one above them; Roboflow writes such a one as number 0."""
     if category.supercategory == category.name:
         return False

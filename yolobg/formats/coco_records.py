@@ -21,7 +21,7 @@ from yolobg.coco_json import address_name, decode_loosely, has_text_ids, number_
 from yolobg.errors import DatasetError, YolobgError
 from yolobg.files import map_file
 
-__all__ = ["Category", "Record", "Store", "read_store"]
+__all__ = ["Record", "RecordStore", "StoredCategory", "read_store"]
 
 _CACHE_KIB = 512
 _BEGIN = (
@@ -47,7 +47,7 @@ ORDER BY image.name, image.place, object.place
 """
 
 
-class Category(msgspec.Struct):
+class StoredCategory(msgspec.Struct):
     """One of `categories`."""
 
     id: int
@@ -88,14 +88,14 @@ class _Owner(msgspec.Struct, gc=False):
 
 class _Document(msgspec.Struct):
     images: list[_Image]
-    categories: list[Category]
+    categories: list[StoredCategory]
     annotations: list[msgspec.Raw]
 
 
 _OWNER = msgspec.json.Decoder(_Owner, strict=False).decode
 
 
-class Store:
+class RecordStore:
     """One annotations file in a database of its own; made by `read_store`.
 
     Attributes:
@@ -107,7 +107,7 @@ class Store:
         # Without a name it is a temporary file that the system removes; whichever thread collects it closes it.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._database.close)
-        self.categories: list[Category] = []
+        self.categories: list[StoredCategory] = []
         self.folders: set[str] = set()
         for statement in _BEGIN:
             self._database.execute(statement)
@@ -156,7 +156,7 @@ class Store:
             yield Record(number, name, width, height, annotations)
 
 
-def read_store(file: Path) -> Store:
+def read_store(file: Path) -> RecordStore:
     """Read a COCO annotations file.
 
     Args:
@@ -167,7 +167,7 @@ def read_store(file: Path) -> Store:
         YolobgError: There is no room for what is kept meanwhile.
     """
     try:
-        store = Store()
+        store = RecordStore()
         with map_file(file) as data:
             store.add(_read_document(data))
         store.finish()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from yolobg.convert_results import FormatCounts
 from yolobg.formats.contents import Contents, Item, Kind, Shape, unmarked_outside
 
-__all__ = ["Comparison", "Survey", "compare", "survey"]
+__all__ = ["Differences", "Survey", "compare", "survey"]
 
 _SHOWN = 5
 _EXACT = 1e-6
@@ -142,7 +142,7 @@ def survey(contents: Contents) -> Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Differences:
     """What a comparison found.
 
     Attributes:
@@ -158,7 +158,7 @@ class Comparison:
     different: int
 
 
-def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, ordered_classes: bool) -> Comparison:
+def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, ordered_classes: bool) -> Differences:
     """Compare two datasets image by image.
 
     Memory is that of the images that come in another order in the two, so as a rule of one.
@@ -181,7 +181,7 @@ def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, order
                 item = expected or there
                 said.append(f"{item.split}/{item.name}: {reason}" if item else reason)
         worst = max(worst, deviation)
-    return Comparison(total.counts(found.splits, found.names), worst, tuple(said), different)
+    return Differences(total.counts(found.splits, found.names), worst, tuple(said), different)
 
 
 def _other_classes(meant: Contents, found: Contents, ordered: bool) -> Iterator[str]:  # noqa: FBT001 - one caller

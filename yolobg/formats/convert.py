@@ -16,7 +16,7 @@ from yolobg.convert_results import ConvertReport, Renamed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats import coco_read, coco_write, voc, yolo_read, yolo_write
 from yolobg.formats import yolo_plain as yolo_folders
-from yolobg.formats.compare import Comparison, Survey, compare, survey
+from yolobg.formats.compare import Differences, Survey, compare, survey
 from yolobg.formats.contents import Contents, Item, Suffixed
 from yolobg.formats.fits import check_held, told_changes
 from yolobg.formats.output_folder import beside, publish
@@ -246,7 +246,7 @@ def _check_target(target: Path, source: Path) -> None:
 
 def _write_and_check(
     meant: Changed, expected: Survey, target: Path, format_: Format, images: Images, progress: Progress
-) -> Comparison:
+) -> Differences:
     with beside(target) as staging:
         told = _Told(meant, progress, "write", expected.counts.images)
         with Placer(staging, images) as placer:
@@ -267,7 +267,7 @@ def _writer(format_: Format) -> Writer:
 
 def _check(
     meant: Changed, expected: Survey, staging: Path, format_: Format, images: Images, progress: Progress
-) -> Comparison:
+) -> Differences:
     """Read back what was written and compare; the files are closed again when this returns."""
     written = _written(staging, format_, images, meant)
     comparison = compare(
@@ -297,7 +297,7 @@ def _written(staging: Path, format_: Format, images: Images, meant: Changed) -> 
     return open_contents(staging, format_)
 
 
-def _count_differs(expected: Survey, comparison: Comparison) -> bool:
+def _count_differs(expected: Survey, comparison: Differences) -> bool:
     told = replace(comparison.counts, classes=expected.counts.classes)
     return told != replace(expected.counts, splits=told.splits)
 

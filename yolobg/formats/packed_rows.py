@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "pack_rows"]
 
 _Row = TypeVar("_Row", bound=NamedTuple)
 _BLOCK = 256
@@ -32,7 +32,7 @@ class Packed(Generic[_Row]):
             yield from map(self._make, marshal.loads(zlib.decompress(block)))  # noqa: S302
 
 
-def pack(kind: type[_Row], rows: Iterable[_Row]) -> Packed[_Row]:
+def pack_rows(kind: type[_Row], rows: Iterable[_Row]) -> Packed[_Row]:
     """Keep rows in ascending order, each once.
 
     Rows that come in order are never held together; where they do not, they are all held once, to be sorted.
@@ -52,4 +52,4 @@ def pack(kind: type[_Row], rows: Iterable[_Row]) -> Packed[_Row]:
         size += len(kept)
         blocks.append(zlib.compress(marshal.dumps(kept), _QUICK))
     packed = Packed(make, blocks, size)
-    return packed if ordered else pack(kind, sorted(set(packed)))
+    return packed if ordered else pack_rows(kind, sorted(set(packed)))

@@ -8,7 +8,16 @@ from typing import Any
 
 import msgspec
 
-from yolobg.formats.record_names import ABOUT_IMAGES, CAPTIONS, GENERIC, LABEL_KEYS, NEUTRAL, Names, is_list_name, plain
+from yolobg.formats.record_names import (
+    ABOUT_IMAGES,
+    CAPTIONS,
+    GENERIC,
+    LABEL_KEYS,
+    NEUTRAL,
+    ImageNames,
+    is_list_name,
+    plain,
+)
 
 __all__ = ["WHOLE_BYTES", "judge_json"]
 
@@ -27,7 +36,7 @@ _CALLED = re.compile(
 )
 
 
-def judge_json(text: str, names: Names, *, whole: bool, lines: bool, file: str) -> tuple[str, bool]:
+def judge_json(text: str, names: ImageNames, *, whole: bool, lines: bool, file: str) -> tuple[str, bool]:
     """Why a JSON file looks like records of what images show (empty where it does not), and whether it holds captions.
 
     Args:
@@ -72,7 +81,7 @@ def _walk(value: Any) -> Iterator[Any]:
                 waiting += [one for one in inner if isinstance(one, (dict, list))]
 
 
-def _judge_object(value: Mapping[str, Any], names: Names) -> tuple[str, bool]:
+def _judge_object(value: Mapping[str, Any], names: ImageNames) -> tuple[str, bool]:
     for key, inner in value.items():
         if plain(key) in LABEL_KEYS and inner not in ([], {}, "", None) and not _is_class_list(key, inner, names):
             return f"with '{key[:40]}'", False
@@ -90,22 +99,22 @@ def _judge_object(value: Mapping[str, Any], names: Names) -> tuple[str, bool]:
     return "", not keys.keys().isdisjoint(CAPTIONS)
 
 
-def _names_images(value: list[Any], names: Names) -> bool:
+def _names_images(value: list[Any], names: ImageNames) -> bool:
     return any(isinstance(one, str) and names.mean(one) for one in value[:_MOST_NODES])
 
 
-def _judge_list(value: list[Any], names: Names) -> str:
+def _judge_list(value: list[Any], names: ImageNames) -> str:
     """A list of images says nothing of them; one of an image and something else does."""
     images = sum(isinstance(one, str) and names.mean(one) for one in value)
     others = sum(isinstance(one, (str, int, float)) for one in value) - images
     return "with lists that name images" if images and others else ""
 
 
-def _is_class_list(key: str, value: Any, names: Names) -> bool:
+def _is_class_list(key: str, value: Any, names: ImageNames) -> bool:
     return plain(key) in _CLASS_LISTS and _lists_classes(value, names)
 
 
-def _lists_classes(value: Any, names: Names) -> bool:
+def _lists_classes(value: Any, names: ImageNames) -> bool:
     """Whether a value only lists names, such as the classes that there are, or numbers with names."""
     if isinstance(value, list):
         if all(isinstance(entry, dict) for entry in value):
@@ -118,7 +127,7 @@ def _lists_classes(value: Any, names: Names) -> bool:
     return False
 
 
-def _judge_part(text: str, names: Names, why: str) -> str:
+def _judge_part(text: str, names: ImageNames, why: str) -> str:
     """Of what cannot be decoded; it is not understood in any case, and the reason says as much as can be told."""
     head = text[:_HEAD]
     key = next((key[1] for key in _KEY.finditer(head) if plain(key[1]) in LABEL_KEYS), None)

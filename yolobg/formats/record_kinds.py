@@ -20,13 +20,13 @@ from yolobg.formats.record_names import (
     NEUTRAL,
     YAML,
     YAML_KEYS,
-    Names,
+    ImageNames,
     is_document,
     plain,
 )
 from yolobg.formats.record_rows import judge_lines, judge_table
 
-__all__ = ["HARMLESS", "Verdict", "judge"]
+__all__ = ["HARMLESS", "FileVerdict", "judge_file"]
 
 _HEAD_BYTES = 1 << 18
 _NUMPY_HEAD = re.compile(rb"'descr': '\|u1'.*'shape': \(\d+, \d+, 3\)", re.DOTALL)
@@ -38,7 +38,7 @@ _XML_KEYS = LABEL_KEYS | frozenset({"image", "images", "polyline", "points", "ma
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FileVerdict:
     """What was made of a file.
 
     Attributes:
@@ -50,10 +50,10 @@ class Verdict:
     captions: bool = False
 
 
-HARMLESS = Verdict()
+HARMLESS = FileVerdict()
 
 
-def judge(path: str, names: Names) -> Verdict:
+def judge_file(path: str, names: ImageNames) -> FileVerdict:
     """Look at a file.
 
     Args:
@@ -71,7 +71,7 @@ def judge(path: str, names: Names) -> Verdict:
                 head += handle.read(WHOLE_BYTES - len(head))
                 whole = len(head) < WHOLE_BYTES
     except OSError as error:
-        return Verdict(f"cannot be read: {error.strerror or error}")
+        return FileVerdict(f"cannot be read: {error.strerror or error}")
     if not head.strip():
         return HARMLESS
     own = names.own(file) and not is_document(file)
@@ -80,7 +80,7 @@ def judge(path: str, names: Names) -> Verdict:
         return _judge_binary(head, suffix, own=own)
     found = _judge_text(text, suffix, names, whole=whole, file=file)
     if own and not found.why and _says_something(text):
-        return Verdict("is named like an image, and its content is not understood")
+        return FileVerdict("is named like an image, and its content is not understood")
     return found
 
 
@@ -109,16 +109,16 @@ def _text(head: bytes) -> str | None:
         return head[: error.start].decode("utf-8-sig") if cut else head.decode("latin-1")
 
 
-def _judge_binary(head: bytes, suffix: str, *, own: bool) -> Verdict:
+def _judge_binary(head: bytes, suffix: str, *, own: bool) -> FileVerdict:
     if head.startswith(b"\x93NUMPY") and _NUMPY_HEAD.search(head[:256]):
         # The pixels of an image, as trainers keep them beside it.
         return HARMLESS
     for magic, what in _MAGIC:
         if head.startswith(magic):
-            return Verdict(f"{what}, whose content is not read")
+            return FileVerdict(f"{what}, whose content is not read")
     if suffix in BINARY:
-        return Verdict(f"{BINARY[suffix]}, whose content is not read")
-    return Verdict("is named like an image, and its content is not understood") if own else HARMLESS
+        return FileVerdict(f"{BINARY[suffix]}, whose content is not read")
+    return FileVerdict("is named like an image, and its content is not understood") if own else HARMLESS
 
 
 _MAGIC = (
@@ -143,45 +143,45 @@ _MAGIC = (
 _STARTS = tuple(magic for magic, _ in _MAGIC)
 
 
-def _judge_text(text: str, suffix: str, names: Names, *, whole: bool, file: str) -> Verdict:
+def _judge_text(text: str, suffix: str, names: ImageNames, *, whole: bool, file: str) -> FileVerdict:
     start = text.lstrip("\ufeff \t\r\n")
     if start.startswith(_LFS):
-        return Verdict("a Git LFS pointer, whose file was not fetched")
+        return FileVerdict("a Git LFS pointer, whose file was not fetched")
     if suffix in JSON or start.startswith(("{", "[{", "[[", '["')):
-        return Verdict(*judge_json(text, names, whole=whole, lines=suffix in JSON_LINES, file=file))
+        return FileVerdict(*judge_json(text, names, whole=whole, lines=suffix in JSON_LINES, file=file))
     if suffix == ".xml" or start.startswith(("<?xml", "<annotation", "<dataset")):
         return _judge_xml(text, names)
     if suffix in YAML:
         return _judge_yaml(text, names)
     if suffix in (".csv", ".tsv"):
-        return Verdict(*judge_table(text, names, whole=whole))
-    return Verdict(judge_lines(text, names, whole=whole, file=file))
+        return FileVerdict(*judge_table(text, names, whole=whole))
+    return FileVerdict(judge_lines(text, names, whole=whole, file=file))
 
 
 # ---------------------------------------------------------------- XML and YAML
 
 
-def _judge_xml(text: str, names: Names) -> Verdict:
+def _judge_xml(text: str, names: ImageNames) -> FileVerdict:
     elements = [element[1].casefold() for element in _ELEMENT.finditer(text)]
     if elements and elements[0] in _FOREIGN_XML:
         return HARMLESS
     known = next((element for element in elements if plain(element) in _XML_KEYS), None)
     if known is not None:
-        return Verdict(f"XML with <{known}>")
+        return FileVerdict(f"XML with <{known}>")
     named = any(names.of_image(word) for word in re.findall(r"[^<>\"'=\s]{1,400}", text))
-    return Verdict("XML that names images") if named else HARMLESS
+    return FileVerdict("XML that names images") if named else HARMLESS
 
 
-def _judge_yaml(text: str, names: Names) -> Verdict:
+def _judge_yaml(text: str, names: ImageNames) -> FileVerdict:
     key = next((match[1] for match in _YAML_LINE.finditer(text) if plain(match[1]) in YAML_KEYS), None)
     if key is not None:
-        return Verdict(f"YAML with '{key}'")
+        return FileVerdict(f"YAML with '{key}'")
     for line in text.splitlines():
         if names.of_image(line.strip().removeprefix("- ")):
-            return Verdict("YAML that lists images")
+            return FileVerdict("YAML that lists images")
         left, colon, right = line.strip().removeprefix("- ").rpartition(": ")
         if (colon and names.of_image(left)) or (line.rstrip().endswith(":") and names.of_image(line.rstrip()[:-1])):
-            return Verdict(f"YAML that describes '{(left or line.strip())[-40:]}'")
+            return FileVerdict(f"YAML that describes '{(left or line.strip())[-40:]}'")
         if colon and names.of_image(right) and plain(left) not in NEUTRAL:
-            return Verdict("YAML that names images")
+            return FileVerdict("YAML that names images")
     return HARMLESS

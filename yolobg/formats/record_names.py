@@ -17,7 +17,7 @@ __all__ = [
     "NEUTRAL",
     "YAML",
     "YAML_KEYS",
-    "Names",
+    "ImageNames",
     "is_document",
     "is_harmless",
     "is_label_column",
@@ -133,14 +133,14 @@ _SHORTEST_STEM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ImageNames:
     """How the images of a folder are called, in lower case and without their folders."""
 
     names: frozenset[str]
     stems: frozenset[str]
 
     @classmethod
-    def of(cls, images: Iterable[str], sep: str) -> Names:
+    def of(cls, images: Iterable[str], sep: str) -> ImageNames:
         """The names of images that are given by their paths."""
         names = frozenset(image.rpartition(sep)[2].casefold() for image in images)
         return cls(names, frozenset(name.rpartition(".")[0] for name in names))

@@ -12,7 +12,7 @@ from yolobg.formats.record_names import (
     CAPTIONS,
     GENERIC,
     NEUTRAL,
-    Names,
+    ImageNames,
     is_document,
     is_label_column,
     is_list_name,
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[^\s,;]+")
 _ROW = 4
 
 
-def judge_table(text: str, names: Names, *, whole: bool) -> tuple[str, bool]:
+def judge_table(text: str, names: ImageNames, *, whole: bool) -> tuple[str, bool]:
     """Why a table looks like records of what images show (empty where it does not), and whether it holds captions."""
     rows = _rows(text, whole=whole)
     if not rows:
@@ -62,12 +62,12 @@ def _rows(text: str, *, whole: bool) -> list[list[str]]:
         return [line.split(separator) for line in lines]
 
 
-def _is_header(row: Sequence[str], names: Names) -> bool:
+def _is_header(row: Sequence[str], names: ImageNames) -> bool:
     """Whether a first row gives names to columns: none of its cells is a number, an image or a digest."""
     return not any(_is_number(c) or names.of_image(c) or is_image(c) or _HEX.fullmatch(c.strip()) for c in row)
 
 
-def _with_header(header: Sequence[str], rows: Sequence[Sequence[str]], names: Names) -> tuple[str, bool]:
+def _with_header(header: Sequence[str], rows: Sequence[Sequence[str]], names: ImageNames) -> tuple[str, bool]:
     if not any(cell.strip() for row in rows for cell in row):
         return "", False
     label = next((column for column in header if is_label_column(column)), None)
@@ -87,7 +87,7 @@ def _with_header(header: Sequence[str], rows: Sequence[Sequence[str]], names: Na
     return "", bool(CAPTIONS & set(columns))
 
 
-def judge_lines(text: str, names: Names, *, whole: bool, file: str) -> str:
+def judge_lines(text: str, names: ImageNames, *, whole: bool, file: str) -> str:
     """Why lines of text look like records of what images show; empty where they do not.
 
     Args:
@@ -117,7 +117,7 @@ def _is_row(line: str) -> bool:
     return numbers >= _ROW and numbers * 2 >= len(words)
 
 
-def _tells_of_image(line: str, names: Names) -> bool:
+def _tells_of_image(line: str, names: ImageNames) -> bool:
     """Whether a line has an image and something else; a line that is an image and nothing more is a list's."""
     if names.of_image(line):
         return False

@@ -13,7 +13,7 @@ from yolobg.coco_json import is_absolute, split_path
 from yolobg.errors import DatasetError
 from yolobg.formats.contents import Item, Meta, Shape, stem_of
 from yolobg.formats.record_names import is_harmless
-from yolobg.formats.tool_records import Note, read_notes
+from yolobg.formats.tool_records import RecordNote, read_notes
 
 __all__ = ["ToolContents", "read_tools"]
 
@@ -100,7 +100,7 @@ class _Shown:
         self._lost = list[str]()
         self._lists = ""
 
-    def take(self, note: Note, file: str, pictures: _Pictures) -> None:
+    def take(self, note: RecordNote, file: str, pictures: _Pictures) -> None:
         """Add a record. One that may be about either of two pictures tells what they show, not what they don't."""
         meant = pictures.of(note, file)
         if not meant:
@@ -134,7 +134,7 @@ class _Pictures:
             self._by_name[name.casefold()].append(image)
             self._by_stem[stem_of(name).casefold()].append(image)
 
-    def of(self, note: Note, file: str) -> set[str]:
+    def of(self, note: RecordNote, file: str) -> set[str]:
         """The pictures that a record of a file is about: one, or none, or two where its file is called like another.
 
         Raises:

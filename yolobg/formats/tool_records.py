@@ -32,7 +32,7 @@ from yolobg.files import open_ordinary, read_ordinary
 from yolobg.formats.cvat_xml import read_cvat
 from yolobg.formats.voc_xml import read_annotation
 
-__all__ = ["NAMELESS", "Note", "read_notes"]
+__all__ = ["NAMELESS", "RecordNote", "read_notes"]
 
 NAMELESS = "object"
 """The class of a mark that has none: it may be anything."""
@@ -49,7 +49,7 @@ _SHAPELESS = {"relation", "textarea", "rating", "number", "datetime", "pairwise"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RecordNote:
     """What a record says of one image.
 
     Attributes:
@@ -65,7 +65,7 @@ class Note:
     alone: bool = False
 
 
-def read_notes(file: Path, classes: _Classes) -> list[Note] | None:
+def read_notes(file: Path, classes: _Classes) -> list[RecordNote] | None:
     """Read a file; None where it is of none of the tools.
 
     Args:
@@ -106,21 +106,21 @@ class _LabelMe(msgspec.Struct):
     flags: dict[str, Any] | None = None
 
 
-def _labelme(file: Path, _classes: _Classes) -> list[Note]:
+def _labelme(file: Path, _classes: _Classes) -> list[RecordNote]:
     read = msgspec.json.decode(read_ordinary(str(file), _LARGEST_BYTES), type=_LabelMe)
     # Flags of the whole image are its classes, where they are set.
     flags = [flag for flag, value in (read.flags or {}).items() if value]
-    return [Note(read.imagePath, _names([shape.label for shape in read.shapes] + flags), alone=True)]
+    return [RecordNote(read.imagePath, _names([shape.label for shape in read.shapes] + flags), alone=True)]
 
 
-def _label_img(file: Path, _classes: _Classes) -> list[Note]:
+def _label_img(file: Path, _classes: _Classes) -> list[RecordNote]:
     read = read_annotation(file)
     marked = (name for thing in read.objects for name in (thing.name, *thing.parts))
-    return [Note(read.filename.strip() or file.stem, _names(marked), alone=True)]
+    return [RecordNote(read.filename.strip() or file.stem, _names(marked), alone=True)]
 
 
-def _cvat(file: Path, _classes: _Classes) -> list[Note]:
-    return [Note(name, _names(labels)) for name, labels in read_cvat(file)]
+def _cvat(file: Path, _classes: _Classes) -> list[RecordNote]:
+    return [RecordNote(name, _names(labels)) for name, labels in read_cvat(file)]
 
 
 # ---------------------------------------------------------------- FiftyOne
@@ -130,9 +130,11 @@ class _Samples(msgspec.Struct):
     samples: list[dict[str, Any]]
 
 
-def _fiftyone(file: Path, _classes: _Classes) -> list[Note]:
+def _fiftyone(file: Path, _classes: _Classes) -> list[RecordNote]:
     samples = msgspec.json.decode(read_ordinary(str(file), _LARGEST_BYTES), type=_Samples).samples
-    return [Note(_text(sample, "filepath", place), _names(_labels_in(sample))) for place, sample in enumerate(samples)]
+    return [
+        RecordNote(_text(sample, "filepath", place), _names(_labels_in(sample))) for place, sample in enumerate(samples)
+    ]
 
 
 def _text(row: Mapping[str, Any], key: str, place: int) -> str:
@@ -171,12 +173,12 @@ class _Task(msgspec.Struct):
     drafts: list[Any] | None = None
 
 
-def _label_studio(file: Path, _classes: _Classes) -> list[Note]:
+def _label_studio(file: Path, _classes: _Classes) -> list[RecordNote]:
     tasks = msgspec.json.decode(read_ordinary(str(file), _LARGEST_BYTES), type=list[_Task])
     return [note for task in tasks for note in _notes_of_task(task)]
 
 
-def _notes_of_task(task: _Task) -> Iterator[Note]:
+def _notes_of_task(task: _Task) -> Iterator[RecordNote]:
     """What was submitted of a task; one that was skipped or not begun says nothing of what is not there."""
     done = [one for one in task.annotations if not one.was_cancelled and one.result is not None]
     rows = [row for one in task.annotations for row in one.result or ()]
@@ -185,7 +187,7 @@ def _notes_of_task(task: _Task) -> Iterator[Note]:
     labels = [label for row in rows for label in _labels_of(row)]
     pictures = [name for value in task.data.values() if isinstance(value, str) and (name := _picture(value))]
     for name in pictures:
-        yield Note(name, _names(labels), whole=bool(done) and len(pictures) == 1)
+        yield RecordNote(name, _names(labels), whole=bool(done) and len(pictures) == 1)
 
 
 def _labels_of(row: Mapping[str, Any]) -> list[Any]:
@@ -222,7 +224,7 @@ def _picture(value: str) -> str:
 # ---------------------------------------------------------------- Open Images
 
 
-def _open_images(file: Path, classes: _Classes) -> Iterator[Note]:
+def _open_images(file: Path, classes: _Classes) -> Iterator[RecordNote]:
     """What was found in each image; of other classes its lists say nothing."""
     shown = dict[str, set[str]]()
     with file.open(encoding="utf-8-sig", newline="") as handle:
@@ -233,10 +235,10 @@ def _open_images(file: Path, classes: _Classes) -> Iterator[Note]:
             held = shown.setdefault(image, set())
             if row.get("Confidence") not in ("0", "0.0"):
                 held.add(classes.get(label, NAMELESS))
-    return (Note(image, _names(held), whole=False) for image, held in shown.items())
+    return (RecordNote(image, _names(held), whole=False) for image, held in shown.items())
 
 
-_READERS: dict[str, Callable[[Path, _Classes], Iterable[Note]]] = {
+_READERS: dict[str, Callable[[Path, _Classes], Iterable[RecordNote]]] = {
     LABELME.name: _labelme,
     LABEL_IMG.name: _label_img,
     CVAT.name: _cvat,

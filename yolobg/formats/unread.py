@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from yolobg.dataset.folder_listing import Walk
-from yolobg.formats.record_kinds import HARMLESS, Verdict, judge
+from yolobg.formats.record_kinds import HARMLESS, FileVerdict, judge_file
 from yolobg.formats.record_masks import OTHER_PICTURES, find_masks
-from yolobg.formats.record_names import Names, is_harmless
+from yolobg.formats.record_names import ImageNames, is_harmless
 
 __all__ = ["Stray", "Unread", "find_unread"]
 
@@ -63,8 +63,8 @@ def find_unread(
     """
     if not images:
         return Unread()
-    names = Names.of(images, os.sep)
-    known = Names.of(settled, os.sep)
+    names = ImageNames.of(images, os.sep)
+    known = ImageNames.of(settled, os.sep)
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in walk.others:
         folder, _, file = path.rpartition(os.sep)
@@ -93,7 +93,7 @@ class _Budget:
         self.left = _MOST_FILES
 
 
-def _look(paths: Sequence[str], suffix: str, root: str, names: Names, budget: _Budget) -> tuple[Stray | None, str]:
+def _look(paths: Sequence[str], suffix: str, root: str, names: ImageNames, budget: _Budget) -> tuple[Stray | None, str]:
     """The first file of a kind that looks like records, and the first with captions."""
     captions = ""
     # Trainers put an array beside each image; those of one folder are of one kind.
@@ -107,16 +107,16 @@ def _look(paths: Sequence[str], suffix: str, root: str, names: Names, budget: _B
     return None, captions
 
 
-def _judge(path: str, names: Names, budget: _Budget) -> Verdict:
+def _judge(path: str, names: ImageNames, budget: _Budget) -> FileVerdict:
     try:
         if not os.stat(path).st_size:  # noqa: PTH116 - plain strings, by the hundred thousand
             return HARMLESS
     except OSError as error:
-        return Verdict(f"cannot be accessed: {error.strerror or error}")
+        return FileVerdict(f"cannot be accessed: {error.strerror or error}")
     if not budget.left:
-        return Verdict(f"is one of more than {_MOST_FILES:,} files that may be records")
+        return FileVerdict(f"is one of more than {_MOST_FILES:,} files that may be records")
     budget.left -= 1
-    return judge(path, names)
+    return judge_file(path, names)
 
 
 def _below(path: str, root: str) -> str:

@@ -23,7 +23,7 @@ from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.formats.contents import Contents, Item, Meta, Shape, image_size, missing_split, not_found, size_of, stem_of
 from yolobg.formats.list_lines import list_lines
-from yolobg.formats.packed_rows import Packed, pack
+from yolobg.formats.packed_rows import Packed, pack_rows
 from yolobg.formats.place_images import Placer
 from yolobg.formats.voc_xml import VocObject, read_annotation
 
@@ -90,11 +90,11 @@ def read_voc(root: Path, images_in: Sequence[Path] = (), *, skip_missing: bool =
         raise DatasetError(f"{root}: no lists in ImageSets/Main; expected train.txt, val.txt or the like")
     homes = [str(folder) for folder in (*images_in, root / "JPEGImages")]
     place = _Places(root, homes, _suffixes(homes))
-    listed = pack(_Listed, (entry for split in sorted(plain) for entry in _entries(place, split, plain[split])))
+    listed = pack_rows(_Listed, (entry for split in sorted(plain) for entry in _entries(place, split, plain[split])))
     names = _read_names(root, listed)
     missing = _missing_splits(plain, listed) if skip_missing else {}
     if missing:
-        listed = pack(_Listed, (entry for entry in listed if entry.split not in missing))
+        listed = pack_rows(_Listed, (entry for entry in listed if entry.split not in missing))
     said = tuple(missing_split(split, plain[split], count) for split, count in missing.items())
     return VocContents(
         root, names, tuple(split for split in plain if split not in missing), listed, tuple(homes), warnings=said

@@ -13,7 +13,7 @@ from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.contents import Contents, Meta, stem_of
 from yolobg.formats.list_lines import list_lines
-from yolobg.formats.packed_rows import pack
+from yolobg.formats.packed_rows import pack_rows
 from yolobg.formats.yolo_read import Listed, YoloContents, check_labels, unique_names
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
 
@@ -40,7 +40,7 @@ def read_plain(folder: Path) -> YoloContents:
     images = sorted(walk.images)
     splits = {image[len(root) + 1 :].partition(os.sep)[0] for image in images}
     nested = bool(splits) and splits <= _SPLITS
-    listed = pack(Listed, (_plain_entry(image, root, nested) for image in images))
+    listed = pack_rows(Listed, (_plain_entry(image, root, nested) for image in images))
     names = _plain_names(folder) or {}
     largest = check_labels(listed, len(names))
     names = names or {i: f"class_{i}" for i in range(largest + 1)}
@@ -97,7 +97,9 @@ def read_darknet(folder: Path) -> YoloContents:
         if key not in lists
     )
     ordered = sorted(lists, key=_split_name)
-    listed = pack(Listed, itertools.chain.from_iterable(_darknet_split(folder, key, lists[key]) for key in ordered))
+    listed = pack_rows(
+        Listed, itertools.chain.from_iterable(_darknet_split(folder, key, lists[key]) for key in ordered)
+    )
     check_labels(listed, len(names))
     return YoloContents(names, tuple(_split_name(split) for split in lists), listed, warnings=missing)
 
@@ -151,12 +153,12 @@ def read_labels_only(root: Path, format_name: str, meant: Contents) -> YoloConte
     nested = format_name == "yolo" or (format_name == "yolo_plain" and has_split_folders(meant))
     homes = {split: _label_home(root, format_name, split, nested=nested) for split in meant.splits}
     entries = (_label_entry(root, homes[split], split, name) for split, name in meant.listing())
-    listed = pack(Listed, (entry for entry in entries if entry.has_label))
+    listed = pack_rows(Listed, (entry for entry in entries if entry.has_label))
     if sum(1 for _ in _labels_in(homes.values())) != len(listed):
         known = {entry.label for entry in listed}
         strays = (label for label in _labels_in(homes.values()) if label not in known)
         more = (Listed("?", os.path.basename(label), "", label, has_label=True) for label in strays)  # noqa: PTH119
-        listed = pack(Listed, [*listed, *more])
+        listed = pack_rows(Listed, [*listed, *more])
     check_labels(listed, len(meant.names))
     return YoloContents(meant.names, meant.splits, listed, meant.meta)
 

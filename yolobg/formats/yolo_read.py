@@ -20,7 +20,7 @@ from yolobg.dataset.layout import is_image
 from yolobg.errors import DatasetError
 from yolobg.files import read_ordinary
 from yolobg.formats.contents import Item, Meta, Shape, box_around, stem_of
-from yolobg.formats.packed_rows import Packed, pack
+from yolobg.formats.packed_rows import Packed, pack_rows
 from yolobg.model import DataYaml, LabelProblem
 from yolobg.wording import counted
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
@@ -106,7 +106,7 @@ def read_yolo(data_yaml: Path, *, skip_corrupt: bool = False) -> YoloContents:
     problems: list[LabelProblem] = []
     # In the order of the splits' names, so that the list comes in order.
     entries = (_listed(data, split, warnings, problems) for split in sorted(data.splits))
-    listed = pack(Listed, itertools.chain.from_iterable(entries))
+    listed = pack_rows(Listed, itertools.chain.from_iterable(entries))
     if problems and not skip_corrupt:
         first = "; ".join(f"{p.label}: {p.reason}" for p in problems[:3])
         raise DatasetError(

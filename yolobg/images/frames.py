@@ -14,7 +14,7 @@ from yolobg.images.video_files import identify
 from yolobg.images.video_reader import LateError, Reader, open_reader
 from yolobg.model import ImageRecord, Staged
 
-__all__ = ["JPEG_QUALITY", "Frames"]
+__all__ = ["JPEG_QUALITY", "FrameReader"]
 
 JPEG_QUALITY = 95
 """Of the JPEG that a frame becomes: beyond it files grow much and change little, which Pillow's manual says too."""
@@ -22,7 +22,7 @@ JPEG_QUALITY = 95
 _MOST_LATE = 2
 
 
-class Frames:
+class FrameReader:
     """Reads frames. Methods may be called from several threads at once."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from yolobg import files
 from yolobg.errors import DownloadError, UsageError
 from yolobg.images.check import check_image
 from yolobg.images.frame_names import frame_place, parse
-from yolobg.images.frames import Frames
+from yolobg.images.frames import FrameReader
 from yolobg.images.jpeg_png import BadImageError, Data
 from yolobg.images.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
 from yolobg.model import ImageRecord, Origin, Staged
@@ -41,7 +41,7 @@ class LocalFolders:
 
     def __init__(self, origin: Origin, staging: Path) -> None:
         self._staging, self._link = staging, origin.link
-        self._frames = Frames() if origin.frames else None
+        self._frames = FrameReader() if origin.frames else None
         folders = origin.folders
         # Links on the way to the places themselves are the user's own arrangement, so they are resolved here.
         places = [(folder / layout).resolve() for folder in folders for layout in LAYOUTS]

@@ -15,7 +15,7 @@ from yolobg.files import open_ordinary
 from yolobg.images.frame_names import VideoIdentity
 from yolobg.images.jpeg_png import BadImageError
 
-__all__ = ["PREROLL_MS", "identify", "look_at"]
+__all__ = ["PREROLL_MS", "identify", "reader_of"]
 
 PREROLL_MS = dict.fromkeys(("asf", "flv", "mpeg", "mpegts", "mpegvideo", "ogg"), 10_000)
 """So much earlier a reader has to begin in containers without an index of their key frames: from a place in between, a
@@ -40,7 +40,7 @@ _MAGIC = (
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid")
 
 
-def look_at(path: Path) -> str:
+def reader_of(path: Path) -> str:
     """The container of a video, by FFmpeg's name of its reader.
 
     Raises:

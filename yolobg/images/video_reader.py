@@ -19,7 +19,7 @@ from yolobg.errors import UsageError
 from yolobg.images.check import MAX_PIXELS
 from yolobg.images.child import Children, Output
 from yolobg.images.jpeg_png import BadImageError
-from yolobg.images.video_files import PREROLL_MS, look_at
+from yolobg.images.video_files import PREROLL_MS, reader_of
 
 __all__ = ["MISSING", "Reader", "open_reader"]
 
@@ -111,7 +111,7 @@ class _Ffmpeg:
 
     def frame(self, video: Path, ms: int) -> bytes:
         out = ("-map", "0:V:0", "-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "pipe:1")
-        before = min(ms, PREROLL_MS.get(look_at(video), 0))
+        before = min(ms, PREROLL_MS.get(reader_of(video), 0))
         # What is given after the input is decoded and left out.
         more = ("-ss", _seconds(before)) if before else ()
         seek = ("-ss", _seconds(ms - before))
@@ -131,7 +131,7 @@ class _Ffmpeg:
     ) -> Output:
         """Run FFmpeg on a file of this machine and nothing else, by the one reader that its content asks for."""
         command = (self._program, "-nostdin", "-hide_banner", "-loglevel", talk)
-        only = ("-protocol_whitelist", "file", "-f", look_at(video))
+        only = ("-protocol_whitelist", "file", "-f", reader_of(video))
         place = f"file:{os.path.abspath(video)}"  # noqa: PTH100 - links stay as they are; begins with no dash
         output = self._children.run((*command, *only, *before, "-i", place, *after), time_s=time_s, limit_bytes=limit)
         _check(output, self.name, time_s)
@@ -158,7 +158,7 @@ class _OpenCv:
         return _frame_of(self._run(video, str(ms), FRAME_S, _LIMIT_BYTES), self.name)
 
     def _run(self, video: Path, what: str, time_s: float, limit: int) -> Output:
-        before = str(PREROLL_MS.get(look_at(video), 0))
+        before = str(PREROLL_MS.get(reader_of(video), 0))
         command = (sys.executable, str(_WORKER), os.path.abspath(video), what, before)  # noqa: PTH100 - as for FFmpeg
         env = {**os.environ, "OPENCV_FFMPEG_CAPTURE_OPTIONS": "protocol_whitelist;file"}
         output = self._children.run(command, time_s=time_s, limit_bytes=limit, env=env)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from yolobg.matching.answers import EXCLUDES, RARE, Answer, Context, change, mapped
-from yolobg.matching.lexicon import Target, parse_targets, read_rows
+from yolobg.matching.lexicon import NamedCategory, parse_targets, read_rows
 from yolobg.matching.words import singulars
 from yolobg.model import Exclusion
 
@@ -30,7 +30,7 @@ VOWELS = "aeiouy"
 class Activity:
     """What a verb, adjective or noun says: whom it implies, whether animals do it too, and how sure each form is."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[NamedCategory, ...]
     by_animals: bool
     how_sure: str
 

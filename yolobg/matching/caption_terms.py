@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from yolobg.matching.dictionaries import is_filler, roles, says_nothing
 from yolobg.matching.lexicon import hand_list, read_rows
-from yolobg.matching.words import clean, plural, singulars, words
+from yolobg.matching.words import clean_name, plural, singulars, words
 from yolobg.model import CaptionTerms, ClassMatch
 
 __all__ = ["caption_terms"]
@@ -57,7 +57,7 @@ def _terms(match: ClassMatch, *, lean: bool) -> CaptionTerms:
 
 def own_terms(match: ClassMatch) -> tuple[str, ...]:
     """Return the class's own name and synonyms, written out; nothing where the name alone says nothing."""
-    phrase = words(clean(match.name))
+    phrase = words(clean_name(match.name))
     core = tuple(word for word in phrase if word not in roles()["negation"])
     while len(core) > 1 and is_filler(core[-1]):
         core = core[:-1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from yolobg.matching.answers import NONE, Answer, Context, union, weaken
 from yolobg.matching.languages import LANGUAGES, LIKELY, SURE, Noun, fold, is_code, is_english, lexicon, nouns_of
-from yolobg.matching.phrase_rules import resolve
+from yolobg.matching.phrase_rules import resolve_phrase
 from yolobg.matching.words import singulars, words
 
 __all__ = ["by_common_noun", "by_noun_of_the_list", "is_rarer_in_english"]
@@ -43,7 +43,7 @@ def is_rarer_in_english(text: str, found: Answer) -> bool:
 def _meaning(name: str, found: Sequence[Noun], sure: float) -> Answer:
     return union(
         weaken(
-            resolve(tuple(noun.meaning.split())) or NONE,
+            resolve_phrase(tuple(noun.meaning.split())) or NONE,
             cap=sure,
             why=f"{name} is {LANGUAGES[noun.language]} for {noun.english}",
         )

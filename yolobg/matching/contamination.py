@@ -48,7 +48,7 @@ the class were among them, and 100 of the 141 about which the checkers differed.
 
 
 @dataclass(frozen=True, slots=True)
-class Recheck:
+class RecheckCounts:
     """The human re-check of one category: pairs checked, found present, found arguable; the same for captions' pairs.
 
     `veto` is the share (0-1) of images without the category that the captions veto drops; `low` and `high` are the
@@ -192,7 +192,7 @@ def _any(shares: Iterable[float]) -> float:
     return 1.0 - math.prod(1.0 - share for share in shares)
 
 
-def figure(recheck: Recheck, *, many: float, captions: bool) -> Contamination:
+def figure(recheck: RecheckCounts, *, many: float, captions: bool) -> Contamination:
     """Return the figure of one category.
 
     Args:
@@ -218,19 +218,19 @@ def shape(tier: str, checked: int, present: int) -> tuple[float, float]:
     return present + STRENGTH * wrong, checked - present + STRENGTH * (1.0 - wrong)
 
 
-def _before(recheck: Recheck, after: float) -> float:
+def _before(recheck: RecheckCounts, after: float) -> float:
     """Return the share without the captions veto: what it would drop is wrong far more often than what it passes."""
     named = (recheck.caption_present + CAPTION_STRENGTH * CAPTION_SHARE) / (recheck.caption_checked + CAPTION_STRENGTH)
     return recheck.veto * named + (1.0 - recheck.veto) * after
 
 
 @lru_cache(maxsize=1)
-def rechecks() -> dict[str, Recheck]:
+def rechecks() -> dict[str, RecheckCounts]:
     """Return category name to its human re-check, from recheck.tsv."""
     table = {}
     for name, tier, veto, *counts, low, high in read_rows("recheck.tsv"):
         checked, present, arguable, caption_checked, caption_present = map(int, counts)
-        table[name] = Recheck(
+        table[name] = RecheckCounts(
             tier,
             float(veto) / 100,
             checked,

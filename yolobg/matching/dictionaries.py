@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from yolobg.matching.answers import NONE, Answer, mapped
-from yolobg.matching.lexicon import Entry, Target, coco_categories, hand_list, read_rows
+from yolobg.matching.lexicon import ListEntry, NamedCategory, coco_categories, hand_list, read_rows
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.words import plural, singulars
 from yolobg.model import Exclusion
@@ -53,54 +53,54 @@ def by_own_name(phrase: Words) -> Answer | None:
     return next((entry_answer(phrase, form, entry) for form, entry in found if entry is not None), None)
 
 
-def exact(form: str) -> Entry | None:
+def exact(form: str) -> ListEntry | None:
     """A category's own name: as it is, in one word, in the singular or plural."""
     return _own_names().get(form)
 
 
-def alias(form: str) -> Entry | None:
+def alias(form: str) -> ListEntry | None:
     """Another name of a category."""
     return hand_list("alias").get(form)
 
 
-def superset(form: str) -> Entry | None:
+def superset(form: str) -> ListEntry | None:
     """A name that covers several categories."""
     return hand_list("superset").get(form)
 
 
-def body(form: str) -> Entry | None:
+def body(form: str) -> ListEntry | None:
     """A part of the human body, or what a person does or shows."""
     return hand_list("body").get(form)
 
 
-def part_or_worn(form: str) -> Entry | None:
+def part_or_worn(form: str) -> ListEntry | None:
     """A part of something, or something worn: its carrier is excluded."""
     return hand_list("part").get(form)
 
 
-def sense(form: str) -> Entry | None:
+def sense(form: str) -> ListEntry | None:
     """A word whose meaning in class lists is not what WordNet's order says."""
     return hand_list("sense").get(form)
 
 
-def twin(form: str) -> Entry | None:
+def twin(form: str) -> ListEntry | None:
     """Another word, by WordNet, for a phrase of the hand lists: `bandanna` for `bandana`."""
     other = wordnet().twin(form)
     found = other and next((listed[other] for listed in map(hand_list, HAND_LISTS) if other in listed), None)
     return replace(found, note=f"another word for {other}: {found.note}") if found else None
 
 
-def in_wordnet(form: str) -> Entry | None:
+def in_wordnet(form: str) -> ListEntry | None:
     """A word or fixed phrase of WordNet; a phrase of it written in one word or cut elsewhere counts too."""
     return wordnet().entry(form) or wordnet().glued_entry(form)
 
 
-def produce(form: str) -> Entry | None:
+def produce(form: str) -> ListEntry | None:
     """A fruit, vegetable or nut that no list before has: COCO has none of these."""
-    return Entry((), "produce") if form in fields()["produce"] else None
+    return ListEntry((), "produce") if form in fields()["produce"] else None
 
 
-DICTIONARIES: tuple[Callable[[str], Entry | None], ...] = (
+DICTIONARIES: tuple[Callable[[str], ListEntry | None], ...] = (
     exact,
     alias,
     superset,
@@ -127,17 +127,17 @@ def forms(phrase: Words) -> Iterator[tuple[str, bool]]:
 
 
 @lru_cache(maxsize=1)
-def _own_names() -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
+def _own_names() -> dict[str, ListEntry]:
+    entries: dict[str, ListEntry] = {}
     for category in coco_categories():
-        entry = Entry((Target(category.name, "same", 1.0),), "exact")
+        entry = ListEntry((NamedCategory(category.name, "same", 1.0),), "exact")
         for form in (category.name, plural(category.name), *singulars(category.name)):
             entries.setdefault(form, entry)
             entries.setdefault(form.replace(" ", ""), entry)
     return entries
 
 
-def entry_answer(phrase: Words, form: str, entry: Entry) -> Answer:
+def entry_answer(phrase: Words, form: str, entry: ListEntry) -> Answer:
     """Return the answer that a list's entry gives for a phrase, found there as `form`."""
     name = " ".join(phrase)
     if not entry.targets:
@@ -147,7 +147,7 @@ def entry_answer(phrase: Words, form: str, entry: Entry) -> Answer:
     )
 
 
-def reason(name: str, form: str, target: Target, entry: Entry) -> str:
+def reason(name: str, form: str, target: NamedCategory, entry: ListEntry) -> str:
     """Return the sentence that says why; a person can check it in the list or dictionary it names."""
     if entry.rule == "exact":
         return f"{name} is COCO's {target.category}"

@@ -11,9 +11,9 @@ from typing import cast
 
 from yolobg.matching.answers import NONE, Answer, Context, mapped, union
 from yolobg.matching.dictionaries import in_hand_lists
-from yolobg.matching.lexicon import Target, parse_targets, read_rows
+from yolobg.matching.lexicon import NamedCategory, parse_targets, read_rows
 from yolobg.matching.lexicon.wordnet import wordnet
-from yolobg.matching.words import clean, singulars, words
+from yolobg.matching.words import clean_name, singulars, words
 from yolobg.model import Exclusion, Relation
 
 SURE, LIKELY, STEM, HINT = 0.9, 0.7, 0.6, 0.45
@@ -60,7 +60,7 @@ LONGEST_ENDING = 3
 class Notion:
     """What a word of another language means: categories and the English word."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[NamedCategory, ...]
     english: str
 
 
@@ -100,13 +100,13 @@ def _is_enough(some: int, names: Sequence[str]) -> bool:
 
 
 def _is_plain_english(name: str) -> bool:
-    found = in_hand_lists(words(clean(name)))
+    found = in_hand_lists(words(clean_name(name)))
     return found is not None and found.is_certain
 
 
 def is_english(name: str) -> bool:
     """Tell whether all words of a name are English ones or numbers."""
-    return all(_is_english_word(word) for word in words(clean(name)))
+    return all(_is_english_word(word) for word in words(clean_name(name)))
 
 
 def _is_english_word(word: str) -> bool:
@@ -191,7 +191,7 @@ def _answer(name: str, found: Sequence[Lexeme], sure: float) -> Answer:
     return mapped(exclusions) if exclusions else NONE
 
 
-def _exclusion(name: str, lexeme: Lexeme, target: Target, sure: float) -> Exclusion:
+def _exclusion(name: str, lexeme: Lexeme, target: NamedCategory, sure: float) -> Exclusion:
     why = f"{name} is {LANGUAGES[lexeme.language]} for {lexeme.notion.english}"
     return Exclusion(target.category, target.relation, min(sure, target.confidence), "language", why)
 
@@ -334,7 +334,7 @@ _ACCENTS = dict.fromkeys((*range(0x0300, 0x0370), *range(0x064B, 0x0653), 0x0640
 
 def fold(text: str) -> str:
     """Return text in lower case, without diacritics of Latin and Arabic letters, words separated by one space."""
-    plain_words = " ".join(words(clean(text)))
+    plain_words = " ".join(words(clean_name(text)))
     return plain_words if plain_words.isascii() else _bare(plain_words)
 
 

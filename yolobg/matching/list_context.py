@@ -12,9 +12,9 @@ from yolobg.matching.activities import ANIMALS
 from yolobg.matching.answers import NONE, Answer, Context, mapped, weaken
 from yolobg.matching.dictionaries import fields, in_hand_lists, is_filler, is_produce, look_up, roles
 from yolobg.matching.languages import language_of
-from yolobg.matching.lexicon import Target, groups, parse_targets, read_rows
+from yolobg.matching.lexicon import NamedCategory, groups, parse_targets, read_rows
 from yolobg.matching.paths import branches_of
-from yolobg.matching.words import clean, key, singulars, words
+from yolobg.matching.words import clean_name, key, singulars, words
 from yolobg.model import Exclusion, Relation
 
 
@@ -33,7 +33,7 @@ class Clue:
     cues: frozenset[str]
     whole: frozenset[str]
     enough: int
-    targets: tuple[Target, ...]
+    targets: tuple[NamedCategory, ...]
     note: str
 
 
@@ -42,7 +42,7 @@ def context_of(names: Sequence[str]) -> Context:
     found: set[str] = set()
     starts: Counter[str] = Counter()
     for name in names:
-        phrase = words(clean(name))
+        phrase = words(clean_name(name))
         starts.update(phrase[:1])
         for word in phrase:
             found.update((word, *singulars(word)))

@@ -78,13 +78,13 @@ def map_text(matches: Sequence[ClassMatch]) -> str:
 def _asked(question: Question) -> list[str]:
     """The names of a question as one block to answer."""
     found = question.likely_answer.split(",") if question.likely_answer else []
-    answer = f"[{', '.join(map(quoted, found))}]" if found else NOTHING
-    lines = [f"# {quoted(match.name)}: {answer}" for match in question.matches]
+    answer = f"[{', '.join(map(yaml_quoted, found))}]" if found else NOTHING
+    lines = [f"# {yaml_quoted(match.name)}: {answer}" for match in question.matches]
     return [f"# To answer ({question.why}): say what each is and remove the first #", *lines, ""]
 
 
 def _entry(match: ClassMatch) -> list[str]:
-    name = quoted(match.name)
+    name = yaml_quoted(match.name)
     if match.status in ("opaque", "unknown"):
         return []
     found = (*match.exclude, *match.maybe)
@@ -96,10 +96,10 @@ def _entry(match: ClassMatch) -> list[str]:
 def _line(exclusion: Exclusion, *, maybe: bool) -> str:
     band = "maybe, " if maybe else ""
     why = f"{band}{exclusion.relation}, {exclusion.confidence:.2f}: {exclusion.reason}"
-    return f"  - {quoted(exclusion.coco)}  # {_comment(why)}"
+    return f"  - {yaml_quoted(exclusion.coco)}  # {_comment(why)}"
 
 
-def quoted(text: str) -> str:
+def yaml_quoted(text: str) -> str:
     """Return text as a double-quoted YAML scalar of ASCII characters (a JSON string is one)."""
     safe = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return "".join(rf"\U{ord(c):08X}" if ord(c) > 0xFFFF else json.dumps(c)[1:-1] for c in safe).join('""')  # noqa: PLR2004

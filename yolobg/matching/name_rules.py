@@ -23,9 +23,9 @@ from yolobg.matching.languages import as_hint, by_any_word, by_certain_language,
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.list_context import by_context, by_sign_code, by_variety
 from yolobg.matching.paths import by_path
-from yolobg.matching.phrase_rules import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve
+from yolobg.matching.phrase_rules import ANIMALS, HEAD, HINT, PART, SUFFIX, mention, resolve_phrase
 from yolobg.matching.spelling import by_spelling
-from yolobg.matching.words import clean, singulars, words
+from yolobg.matching.words import clean_name, singulars, words
 
 _BRACKET = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]?")
 _ALTERNATIVES = re.compile(r"[/,;&+|]")
@@ -42,7 +42,7 @@ def answer(name: str, context: Context) -> Answer:
 
     What COCO has by that very name is a "maybe" at least.
     """
-    text = _SHORT_WITH.sub(lambda m: " without " if m[0].lower() == "w/o" else " with ", clean(name))
+    text = _SHORT_WITH.sub(lambda m: " without " if m[0].lower() == "w/o" else " with ", clean_name(name))
     found = next((said for rule in NAME_RULES if (said := rule(text, context)) is not None), UNKNOWN)
     own = by_own_name(words(text))
     return (
@@ -97,8 +97,8 @@ def bracketed(text: str, context: Context) -> Answer | None:
 def _disambiguated(base: Answer, hint: tuple[str, ...]) -> Answer:
     why = f"the bracket says {' '.join(hint)}"
     if hint[:1] == ("for",):
-        return _for(base, resolve(hint[1:]), why)
-    meant = resolve(hint) if hint else None
+        return _for(base, resolve_phrase(hint[1:]), why)
+    meant = resolve_phrase(hint) if hint else None
     if meant is None or meant.status == "opaque":
         return base
     if base.is_certain:
@@ -142,30 +142,30 @@ def levels(text: str, _context: Context) -> Answer | None:
     if len(parts) < 2 or re.search(r"[.:]\s", text):  # noqa: PLR2004 - one level is no hierarchy
         return None
     for at in range(len(parts) - 1, -1, -1):
-        found = resolve(parts[at])
+        found = resolve_phrase(parts[at])
         if found is not None and found.is_certain:
             return _among(parts, found) if at == len(parts) - 1 else _of_level(parts, at, found)
-    return resolve(parts[-1])
+    return resolve_phrase(parts[-1])
 
 
 def _among(parts: list[tuple[str, ...]], found: Answer) -> Answer:
     """`vehicle.emergency.police`: the last level names a person, a level above it a thing: both count."""
     if found.certain != {"person"}:
         return found
-    above = next((a for a in map(resolve, parts[-2::-1]) if a is not None and a.is_certain), None)
+    above = next((a for a in map(resolve_phrase, parts[-2::-1]) if a is not None and a.is_certain), None)
     if above is None or above.certain & found.certain:
         return found
-    turned = resolve((*parts[-1], *parts[0]))
+    turned = resolve_phrase((*parts[-1], *parts[0]))
     kind = turned if turned is not None and turned.is_certain and turned.certain <= above.certain else above
     return union((found, weaken(kind, cap=HEAD, why=f"{' '.join(parts[-1])} is listed below it")))
 
 
 def _of_level(parts: list[tuple[str, ...]], at: int, found: Answer) -> Answer:
     below = parts[at + 1]
-    turned = resolve((*below, *parts[at]))
+    turned = resolve_phrase((*below, *parts[at]))
     if turned is not None and turned.is_certain and turned.certain != found.certain:
         return turned
-    known = resolve(below)
+    known = resolve_phrase(below)
     cap = HINT if known is not None and known.status == "none" and _is_superset(found) else HEAD
     return weaken(found, cap=cap, why=f"{' '.join(below)} is listed under {' '.join(parts[at])}")
 
@@ -176,7 +176,7 @@ def _is_superset(found: Answer) -> bool:
 
 def phrase(text: str, context: Context) -> Answer | None:
     """The rules for words and compounds; a name with a word that nobody knows is no `none`."""
-    found = resolve(words(text))
+    found = resolve_phrase(words(text))
     if found is not None and found.is_certain and is_rarer_in_english(text, found):
         return weaken(found, cap=HINT, why=f"{text} is something else in several languages")
     if found is None or found.status != "none":
@@ -208,7 +208,7 @@ def _is_strange(word: str) -> bool:
 def after_capitals(text: str, _context: Context) -> Answer | None:
     """`TVremote`: capitals that are a word of their own before a lower-case one."""
     spaced = _CAPITALS.sub(r"\1 ", text)
-    return resolve(words(spaced)) if spaced != text else None
+    return resolve_phrase(words(spaced)) if spaced != text else None
 
 
 def misspelt(text: str, _context: Context) -> Answer | None:

@@ -9,7 +9,7 @@ from yolobg.matching.answers import Answer, mapped, union, weaken
 from yolobg.matching.lexicon import coco_categories
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import answer
-from yolobg.matching.words import clean, plural, singulars, words
+from yolobg.matching.words import clean_name, plural, singulars, words
 from yolobg.model import Category, Exclusion
 
 BRIDGED = 0.85
@@ -78,7 +78,7 @@ class Bridge:
 
 
 def _forms(name: str) -> tuple[str, ...]:
-    phrase = words(clean(name))
+    phrase = words(clean_name(name))
     if not phrase:
         return ()
     lasts = (phrase[-1], *singulars(phrase[-1]), plural(phrase[-1]))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from yolobg.matching.activities import RULES, table
 from yolobg.matching.answers import NONE, RARE, Answer, Context, union, weaken
 from yolobg.matching.dictionaries import Words
-from yolobg.matching.phrase_rules import HEAD, HINT, resolve
-from yolobg.matching.words import clean, singulars, words
+from yolobg.matching.phrase_rules import HEAD, HINT, resolve_phrase
+from yolobg.matching.words import clean_name, singulars, words
 
 SHARED = 3
 """So many names that start alike make their start a branch."""
@@ -23,7 +23,7 @@ def branches_of(names: Sequence[str]) -> frozenset[Words]:
     """Return the starts that several path-like names of a list share and after which they part."""
     follow: dict[Words, list[str]] = defaultdict(list)
     for name in names:
-        phrase = words(clean(name)) if is_path(name) else ()
+        phrase = words(clean_name(name)) if is_path(name) else ()
         for at in range(1, len(phrase)):
             follow[phrase[:at]].append(phrase[at])
     return frozenset(start for start, nexts in follow.items() if len(nexts) >= SHARED and len(set(nexts)) > 1)
@@ -31,7 +31,7 @@ def branches_of(names: Sequence[str]) -> frozenset[Words]:
 
 def is_path(name: str) -> bool:
     """Tell whether a name is written as a path."""
-    return _TREE.fullmatch(clean(name)) is not None
+    return _TREE.fullmatch(clean_name(name)) is not None
 
 
 def by_path(text: str, context: Context) -> Answer | None:
@@ -42,8 +42,8 @@ def by_path(text: str, context: Context) -> Answer | None:
         return None
     above = [phrase[start:end] for start, end in zip((0, *cuts), cuts, strict=False)]
     leaf = phrase[cuts[-1] :]
-    found = resolve(leaf)
-    read = [resolve(segment) for segment in above]
+    found = resolve_phrase(leaf)
+    read = [resolve_phrase(segment) for segment in above]
     why = f"{' '.join(leaf)} is listed under {' '.join(above[-1])}"
     at = max((n for n, answer in enumerate(read) if answer is not None and answer.is_certain), default=-1)
     is_known = any(answer is not None and answer.status == "none" for answer in read[at + 1 :])

@@ -40,7 +40,7 @@ ANIMALS = frozenset(
 
 
 @lru_cache(maxsize=8192)
-def resolve(phrase: Words) -> Answer | None:
+def resolve_phrase(phrase: Words) -> Answer | None:
     """Return what the first rule that understands the phrase says; None where no rule does."""
     phrase = phrase[:MAX_WORDS]
     for rule in PHRASE_RULES if phrase else ():
@@ -65,7 +65,7 @@ def _with_object(phrase: Words) -> Answer | None:
     doer = by_activity(phrase[:1])
     if doer is None or not (takes_object(phrase[0]) or is_handling(phrase[0])):
         return None
-    thing = resolve(tuple(word for word in phrase[1:] if word not in ("a", "the", "on"))) or NONE
+    thing = resolve_phrase(tuple(word for word in phrase[1:] if word not in ("a", "the", "on"))) or NONE
     if thing.is_certain:
         return union((doer, thing))
     return weaken(doer, cap=SUFFIX, why=" ".join(phrase)) if is_handling(phrase[0]) and doer.is_certain else None
@@ -81,14 +81,14 @@ def _with_preposition(phrase: Words) -> Answer | None:
     if doer is None or not (phrase[1] in ARTICLES or (doer.is_certain and phrase[1] in PREPOSITIONS)):
         return None
     sure = change(doer, lambda e: replace(e, confidence=max(e.confidence, SUFFIX)))
-    rest = resolve(tuple(word for word in phrase[1:] if word not in ARTICLES | PREPOSITIONS))
+    rest = resolve_phrase(tuple(word for word in phrase[1:] if word not in ARTICLES | PREPOSITIONS))
     return union((sure, rest if rest is not None else NONE))
 
 
 def _with_doer(phrase: Words) -> Answer | None:
     """`person fall`, `cow lying`: the doer; without one, an -ing form implies it (`rope skipping`)."""
     doing = by_activity(phrase[-1:])
-    rest = resolve(phrase[:-1]) if doing is not None else None
+    rest = resolve_phrase(phrase[:-1]) if doing is not None else None
     if doing is None or all(is_filler(word) for word in phrase[:-1]):
         return None
     if not doing.is_certain:
@@ -105,7 +105,7 @@ def negated(phrase: Words) -> Answer | None:
     rest = tuple(word for word in phrase if word not in roles()["negation"])
     if not rest or len(rest) == len(phrase) or roles()["joining"] & set(phrase[1:-1]):
         return None
-    found = resolve(rest)
+    found = resolve_phrase(rest)
     return found and weaken(found, cap=1.0, why=f"{' '.join(phrase)} marks where {' '.join(rest)} is missing")
 
 
@@ -120,7 +120,7 @@ def trimmed(phrase: Words) -> Answer | None:
         end -= 1
     if end - start in (len(phrase), 0) or all(is_filler(word) for word in phrase):
         return None
-    return resolve(phrase[start:end])
+    return resolve_phrase(phrase[start:end])
 
 
 def joined(phrase: Words) -> Answer | None:
@@ -135,13 +135,13 @@ def joined(phrase: Words) -> Answer | None:
 
 def _of(first: Words, second: Words) -> Answer | None:
     if first[-1] in roles()["measure"]:
-        return resolve(second)
-    found = resolve(first)
+        return resolve_phrase(second)
+    found = resolve_phrase(first)
     return found if found is None or found.is_certain else NONE
 
 
 def _beside(first: Words, word: str, second: Words) -> Answer | None:
-    left, right = resolve(first), resolve(second)
+    left, right = resolve_phrase(first), resolve_phrase(second)
     if left is None or right is None:
         return left or right
     if word in ("and", "or", "plus"):
@@ -164,7 +164,7 @@ def of_an_event(phrase: Words) -> Answer | None:
     """`car crash`, `knife attack`: what takes part in an event is in the box."""
     if len(phrase) == 1 or phrase[-1] not in roles()["event"]:
         return None
-    found = resolve(phrase[:-1])
+    found = resolve_phrase(phrase[:-1])
     why = f"{phrase[-1]} of a {' '.join(phrase[:-1])}"
     return weaken(found, cap=HEAD, why=why) if found is not None and found.is_certain else None
 
@@ -173,7 +173,7 @@ def of_a_maker(phrase: Words) -> Answer | None:
     """`toyota corolla`: the model of a maker of cars is a car, unless it is said to be another vehicle."""
     if phrase[0] not in roles()["maker"]:
         return None
-    rest = resolve(phrase[1:]) if len(phrase) > 1 else None
+    rest = resolve_phrase(phrase[1:]) if len(phrase) > 1 else None
     if rest is not None and rest.certain & VEHICLES and rest.certain <= VEHICLES and not _is_wordnet_only(rest):
         return rest
     cap = HINT if roles()["privative"] & set(phrase) else HEAD
@@ -302,7 +302,7 @@ def by_start(phrase: Words) -> Answer | None:
     if len(phrase) == 1 or wordnet().is_noun(last):
         return None
     if wordnet().is_other(last) or is_form_of_verb(last):
-        return resolve(phrase[:-1])
+        return resolve_phrase(phrase[:-1])
     found = look_up(phrase[:-1])
     if found is None or not found.is_certain or phrase[0] == "orange":
         return None
@@ -313,7 +313,7 @@ def by_start(phrase: Words) -> Answer | None:
 def misspelt_own_name(phrase: Words) -> Answer | None:
     """`bananna`: a word that nothing knows, one letter away from a category's own name."""
     near = own_name_near(phrase[-1]) if not wordnet().is_word(phrase[-1]) else None
-    found = resolve((*phrase[:-1], near)) if near else None
+    found = resolve_phrase((*phrase[:-1], near)) if near else None
     return found and weaken(found, cap=SUFFIX, why=f"read as a misspelling of {near}", rule="spelling")
 
 
@@ -322,7 +322,7 @@ def in_one_word(phrase: Words) -> Answer | None:
     parts = unglue(phrase[-1])
     if not parts:
         return None
-    found = resolve((*phrase[:-1], *parts))
+    found = resolve_phrase((*phrase[:-1], *parts))
     if found is None or (not found.exclusions and len(parts[-1]) < SHORTEST_KNOWN):
         return None
     return weaken(found, cap=PART, why=f"read as {' '.join(parts)}")

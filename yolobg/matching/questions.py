@@ -10,7 +10,7 @@ from yolobg.matching.words import key
 from yolobg.model import ClassMatch
 from yolobg.wording import counted
 
-__all__ = ["Question", "listed", "map_option", "message", "questions"]
+__all__ = ["Question", "listed_names", "map_option", "message", "questions"]
 
 MOST_LINES = 4
 """For more names than that the message shows no lines to paste but how to answer all of them on one page."""
@@ -95,10 +95,10 @@ def message(stuck: Sequence[ClassMatch]) -> str:
 def _lines(question: Question) -> Iterator[str]:
     near = f" (nearest: {', '.join(question.suggestions)})" if question.suggestions else ""
     yield f"  {question.why[0].upper()}{question.why[1:]}{near}:"
-    yield f"    {listed(question, most=MOST_NAMES)}"
+    yield f"    {listed_names(question, most=MOST_NAMES)}"
 
 
-def listed(question: Question, *, most: int) -> str:
+def listed_names(question: Question, *, most: int) -> str:
     """Return the names of a question with their class ids and, where letters are lost, what they may be."""
     shown = [f"{match.id} {match.name!r}{_reading(match)}" for match in question.matches[:most]]
     more = len(question.matches) - most

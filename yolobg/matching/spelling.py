@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from yolobg.matching.answers import Answer, weaken
 from yolobg.matching.dictionaries import HAND_LISTS, Words, exact, in_hand_lists, roles
-from yolobg.matching.lexicon import Entry, coco_categories, hand_list
+from yolobg.matching.lexicon import ListEntry, coco_categories, hand_list
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.words import plural, singulars
 
@@ -92,7 +92,7 @@ def listed_by_remains() -> dict[str, list[tuple[int, str, str]]]:
     return table
 
 
-def _is_sure(entry: Entry) -> bool:
+def _is_sure(entry: ListEntry) -> bool:
     return entry.targets[0].confidence >= SURE
 
 

@@ -14,7 +14,7 @@ from yolobg.matching.languages import by_certain_language, by_last_character
 from yolobg.matching.lexicon.wordnet import wordnet
 from yolobg.matching.other_categories import Bridge
 from yolobg.matching.spelling import listed_by_length
-from yolobg.matching.words import clean, key, words
+from yolobg.matching.words import clean_name, key, words
 
 SUGGESTIONS = 3
 
@@ -74,7 +74,7 @@ def _likeness(wanted: str, other: str) -> float:
 
 def _meanings(name: str) -> Iterator[Answer]:
     """Yield what single words of a name stand for, then what the words stand for that the name is almost."""
-    phrase = tuple(word for word in words(clean(name)) if not is_filler(word))
+    phrase = tuple(word for word in words(clean_name(name)) if not is_filler(word))
     for word in phrase if len(phrase) > 1 else ():
         found = in_hand_lists((word,)) or by_certain_language(word, Context())
         if found is not None and found.is_certain:

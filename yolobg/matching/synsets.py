@@ -12,7 +12,7 @@ from yolobg.matching.answers import EXCLUDES
 from yolobg.matching.dictionaries import forms
 from yolobg.matching.lexicon.class_tables import ABOVE, BELOW, BESIDES, MAYBE, SURE, ClassTable
 from yolobg.matching.list_context import context_of
-from yolobg.matching.words import clean, key, singulars, words
+from yolobg.matching.words import clean_name, key, singulars, words
 from yolobg.model import ClassMatch, Exclusion
 
 __all__ = ["PARTS_OF", "is_the_class", "table_standings"]
@@ -53,7 +53,7 @@ def table_standings(
 
 def _vetoing(match: ClassMatch, table: ClassTable, *, lean: bool) -> frozenset[str]:
     kinds = (SURE, BELOW, ABOVE) if lean else (SURE, BELOW, ABOVE, MAYBE)
-    spelled = [form for form, _ in forms(words(clean(match.name)))]
+    spelled = [form for form, _ in forms(words(clean_name(match.name)))]
     own = {synset for kind in kinds for form in spelled for synset in table.of(kind, form)}
     listed = match.exclude if lean else (*match.exclude, *match.maybe)
     categories = {exclusion.coco for exclusion in listed}
@@ -86,5 +86,5 @@ def _sure(name: str, table: ClassTable) -> frozenset[str]:
 
 def _spelled(name: str) -> list[str]:
     """A class name in plain words, as it is and with its last word in the singular."""
-    *start, last = words(clean(name)) or ("",)
+    *start, last = words(clean_name(name)) or ("",)
     return [" ".join((*start, form)) for form in (last, *singulars(last))]

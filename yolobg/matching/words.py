@@ -39,7 +39,7 @@ IRREGULAR_PLURALS = {
 """Plural to singular where the suffix rules of `singulars` would err, with the wrong plurals that labels use."""
 
 
-def clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """Return the name in Unicode's compatible form, without control and format characters, cut to a sane length."""
     if name.isascii() and name.isprintable():
         return name[:MAX_CHARACTERS]
@@ -67,7 +67,7 @@ def _marked(text: str) -> str:
 
 def key(name: str) -> str:
     """Return the normal form under which names and map keys are compared; signs count only where there is no letter."""
-    cleaned = clean(name)
+    cleaned = clean_name(name)
     return " ".join(words(cleaned)) or cleaned.strip()
 
 

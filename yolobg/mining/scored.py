@@ -14,7 +14,7 @@ from yolobg.flow.bringing import Brought, Wanted
 from yolobg.flow.near import hashes_of
 from yolobg.mining.bringing import Used, fetch_chosen, keep_only, record_of
 from yolobg.mining.choosing import Looked, hard_needed, pick
-from yolobg.mining.shards import Work, missing_shards, open_work, read_rows
+from yolobg.mining.shards import Work, missing_shards, open_work, read_shard_rows
 from yolobg.model import Failed, Staged
 
 __all__ = ["bring_scored"]
@@ -35,7 +35,7 @@ def bring_scored(wanted: Wanted) -> Brought:
     dataset = hashes_of(wanted.choice.known.images, wanted.progress)
     rows: dict[int, Looked] = {}
     for number in range(len(work.shards)):
-        for row in read_rows(folder, work, plan, number):
+        for row in read_shard_rows(folder, work, plan, number):
             if row.source_id not in candidates:
                 continue
             if row.looked is None:

@@ -12,7 +12,7 @@ from yolobg.files import hash_file
 from yolobg.images import fetch_images
 from yolobg.images.picture_hash import picture_hash
 from yolobg.mining.bringing import looked_of
-from yolobg.mining.shards import Row, Work, open_work, read_records, write_rows
+from yolobg.mining.shards import Row, Work, open_work, read_shard_records, write_rows
 from yolobg.model import ImageRecord, Origin, Progress, Staged, no_progress
 from yolobg.scoring.models import Scorer, open_scorer
 from yolobg.sources.cache_folder import SCORES, cache_folder
@@ -52,7 +52,7 @@ def worker(folder: Path, *, stopped: Callable[[], bool] = never, progress: Progr
     with open_scorer(model, work.names, also=work.also, cache=cache_folder() / SCORES, threads=1) as scorer:
 
         def do(number: int) -> None:
-            records = read_records(folder, work, number)
+            records = read_shard_records(folder, work, number)
             rows = _rows(records, work, scorer, stopped, progress)
             if len(rows) == len(records):
                 write_rows(folder, work, plan, number, rows)

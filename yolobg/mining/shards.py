@@ -29,8 +29,8 @@ __all__ = [
     "is_empty",
     "missing_shards",
     "open_work",
-    "read_records",
-    "read_rows",
+    "read_shard_records",
+    "read_shard_rows",
     "write_rows",
 ]
 
@@ -171,7 +171,7 @@ def _rows_file(folder: Path, number: int) -> Path:
 # ---------------------------------------------------------------- the shards
 
 
-def read_records(folder: Path, work: Work, number: int) -> list[ImageRecord]:
+def read_shard_records(folder: Path, work: Work, number: int) -> list[ImageRecord]:
     """The images of a shard, in the order of the candidates.
 
     Raises:
@@ -201,7 +201,7 @@ def write_rows(folder: Path, work: Work, plan: str, number: int, rows: Sequence[
     _write_table(_rows_file(folder, number), pa.table(columns, schema=_ROWS.with_metadata(told)))
 
 
-def read_rows(folder: Path, work: Work, plan: str, number: int) -> list[Row]:
+def read_shard_rows(folder: Path, work: Work, plan: str, number: int) -> list[Row]:
     """What came of a shard's images.
 
     Raises:

@@ -21,7 +21,7 @@ from requests.utils import get_netrc_auth
 
 from yolobg.net.addresses import is_object, is_private, redirect_fault, shown_url
 from yolobg.net.faults import HttpFault, fault_of
-from yolobg.net.names import Names
+from yolobg.net.names import NameLookup
 from yolobg.net.objects import Objects
 from yolobg.net.proxies import Proxies, Proxy
 from yolobg.net.response import Response, Timing
@@ -153,7 +153,7 @@ class Client:
         # Without "identity" a server may pack the body, and then offsets and lengths mean something else.
         self._headers = {"Accept-Encoding": "identity", **headers}
         self._connections = connections
-        self._watch, self._names, self._proxies = Watch(), Names(), Proxies()
+        self._watch, self._names, self._proxies = Watch(), NameLookup(), Proxies()
         self._objects = Objects()
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, bool, bool], urllib3.PoolManager] = {}

@@ -11,7 +11,7 @@ from typing import Literal
 
 import urllib3
 
-__all__ = ["HttpFault", "Kind", "chain_of", "connecting_fault", "fault_of", "words"]
+__all__ = ["HttpFault", "Kind", "chain_of", "connecting_fault", "fault_of", "fault_words"]
 
 Kind = Literal[
     "late", "refused", "unknown name", "reset", "cut", "unreachable", "tls", "untrusted", "proxy", "no socket",
@@ -42,7 +42,7 @@ class HttpFault(Exception):  # noqa: N818 - an outcome of one request, not an er
         self.answered, self.connecting = answered, connecting
 
 
-def words(error: BaseException) -> str:
+def fault_words(error: BaseException) -> str:
     """What an error says, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:_LONGEST]
@@ -59,7 +59,7 @@ def connecting_fault(error: OSError, place: str) -> HttpFault:
         kind = "refused"
     elif isinstance(error, socket.gaierror):
         kind = "unknown name"
-    return HttpFault(kind, f"{place}: {words(error)}", connecting=True)
+    return HttpFault(kind, f"{place}: {fault_words(error)}", connecting=True)
 
 
 def fault_of(error: BaseException) -> HttpFault:
@@ -69,12 +69,12 @@ def fault_of(error: BaseException) -> HttpFault:
         if isinstance(cause, HttpFault):
             return cause
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return HttpFault("untrusted", cause.verify_message or words(cause), connecting=True)
+            return HttpFault("untrusted", cause.verify_message or fault_words(cause), connecting=True)
     for cause in causes:
         kind = _kind_of(cause)
         if kind is not None:
-            return HttpFault(kind, words(causes[-1]), connecting=kind in ("tls", "proxy", "no socket"))
-    return HttpFault("nonsense", words(causes[-1]))
+            return HttpFault(kind, fault_words(causes[-1]), connecting=kind in ("tls", "proxy", "no socket"))
+    return HttpFault("nonsense", fault_words(causes[-1]))
 
 
 def _kind_of(error: BaseException) -> Kind | None:

@@ -14,7 +14,7 @@ from yolobg.errors import YolobgError
 from yolobg.net.faults import HttpFault, connecting_fault
 from yolobg.threads import start_thread
 
-__all__ = ["Address", "Names"]
+__all__ = ["Address", "NameLookup"]
 
 Address = tuple[Any, Any, int, str, Any]
 KEPT_S = 300.0
@@ -26,7 +26,7 @@ class _Found:
     since: float = field(default_factory=time.monotonic)
 
 
-class Names:
+class NameLookup:
     """Looks names up, each once for all who ask at a time, and keeps the answers for five minutes."""
 
     def __init__(self) -> None:

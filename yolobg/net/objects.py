@@ -17,7 +17,7 @@ from typing import Any
 
 from yolobg.errors import UsageError
 from yolobg.net.addresses import OBJECT_STORES, object_scheme, shown_url
-from yolobg.net.faults import HttpFault, chain_of, words
+from yolobg.net.faults import HttpFault, chain_of, fault_words
 from yolobg.net.response import Timing
 from yolobg.threads import start_thread
 
@@ -48,7 +48,7 @@ def check_driver(url: str) -> None:
         missing = driver
         fsspec.get_filesystem_class(scheme)
     except (ImportError, ValueError) as error:
-        said = words(error)
+        said = fault_words(error)
     if said:
         raise UsageError(
             f"{shown_url(url)}: {scheme}:// addresses are read with fsspec and {driver}, which cannot be loaded here "
@@ -115,7 +115,7 @@ class Objects:
             status = _status_of(error)
             if status is None:
                 raise _fault_of(error) from error
-            return ObjectResponse(url, status, _without_secrets(words(error)), {}, lambda: iter(()))
+            return ObjectResponse(url, status, _without_secrets(fault_words(error)), {}, lambda: iter(()))
         if info.get("type") == "directory" or not isinstance(info.get("size"), int):
             return ObjectResponse(url, HTTPStatus.NOT_FOUND, "a folder, no object", {}, lambda: iter(()))
         said = _validators(info)
@@ -153,7 +153,7 @@ class Objects:
                 fault.answered = True
                 raise
             except Exception as error:  # a driver may raise anything
-                raise HttpFault("cut", _without_secrets(words(error)), answered=True) from error
+                raise HttpFault("cut", _without_secrets(fault_words(error)), answered=True) from error
             if len(piece) != end - at:
                 raise HttpFault("cut", f"{len(piece)} bytes where {end - at} were expected", answered=True)
             yield piece
@@ -247,7 +247,7 @@ def _status_of(error: Exception) -> int | None:
 
 
 def _fault_of(error: Exception) -> HttpFault:
-    said = _without_secrets(words(error))
+    said = _without_secrets(fault_words(error))
     for cause in chain_of(error):
         kind = type(cause).__name__
         if "Timeout" in kind:

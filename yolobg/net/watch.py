@@ -9,7 +9,7 @@ import time
 
 from yolobg.net.addresses import is_private
 from yolobg.net.faults import HttpFault, connecting_fault
-from yolobg.net.names import Address, Names
+from yolobg.net.names import Address, NameLookup
 from yolobg.threads import start_thread
 
 __all__ = ["Call", "Watch"]
@@ -30,7 +30,7 @@ class Call:
         answered: Whether the head of an answer has come.
     """
 
-    def __init__(self, names: Names, *, connect_s: float) -> None:
+    def __init__(self, names: NameLookup, *, connect_s: float) -> None:
         self.deadline = float("inf")
         self.late = self.only_public = self.proxied = self.answered = False
         self._names, self._connect_s = names, connect_s

@@ -23,7 +23,7 @@ from yolobg.html.thumbnails import Box, shrink
 from yolobg.review.apply import Applied
 from yolobg.review.decisions import Act
 from yolobg.review.server_door import Door, Server, most_strangers
-from yolobg.review.server_entry import Entry, decoded, json_answer, page_answer
+from yolobg.review.server_entry import Access, decoded, json_answer, page_answer
 from yolobg.review.session import Session
 from yolobg.threads import start_thread
 
@@ -81,7 +81,7 @@ class Review:
         entry: Who may come in.
     """
 
-    def __init__(self, session: Session, entry: Entry) -> None:
+    def __init__(self, session: Session, entry: Access) -> None:
         self.session = session
         self.end: Callable[[], None] | None = None
         self._entry = entry
@@ -217,7 +217,7 @@ def _failed(error: Exception) -> Response:
     return Response("yolobg: unexpected error; the terminal shows it", 500, content_type="text/plain; charset=utf-8")
 
 
-def serve(session: Session, ready: Callable[[Entry], None], port: int = 0) -> None:
+def serve(session: Session, ready: Callable[[Access], None], port: int = 0) -> None:
     """Serve a review until it is told to end, or until Ctrl-C.
 
     Args:
@@ -230,7 +230,7 @@ def serve(session: Session, ready: Callable[[Entry], None], port: int = 0) -> No
         OSError: No port of 127.0.0.1 is free.
     """
     door = Door(most_strangers())
-    entry = Entry(door)
+    entry = Access(door)
     review = Review(session, entry)
     with _listen(review.app(), door, port) as server:
         review.end = server.shutdown

@@ -24,7 +24,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound, RequestEntityTo
 from yolobg.html.pages import static_bytes
 from yolobg.review.server_door import Door
 
-__all__ = ["Entry", "Keys", "decoded", "json_answer", "page_answer"]
+__all__ = ["Access", "Keys", "decoded", "json_answer", "page_answer"]
 
 # What everybody may see: a page without any content that exchanges the link's secret.
 ENTRY_FILES = {
@@ -92,7 +92,7 @@ def _same(shown: str, expected: str | None) -> bool:
     return expected is not None and hmac.compare_digest(shown.encode("utf-8", "replace"), expected.encode())
 
 
-class Entry:
+class Access:
     """The way in, for one browser at a time.
 
     Args:

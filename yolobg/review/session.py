@@ -41,7 +41,7 @@ MOST_OWN = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class NumberedCard:
     """A card under a number of its own, by which alone a page names it.
 
     Attributes:
@@ -118,7 +118,7 @@ class Session:
         cards.sort(key=lambda card: -self._doubt(found.get(card.image)))
         numbers = [self._numbers.setdefault(card.image, len(self._numbers)) for card in cards]
         self.items = {
-            number: Item(number, card, firing.get(card.image), self._doubt(found.get(card.image)))
+            number: NumberedCard(number, card, firing.get(card.image), self._doubt(found.get(card.image)))
             for number, card in zip(numbers, cards, strict=True)
         }
         self.state = without_images(read_state(dataset.root, self._state_of), {card.image for card in cards})
@@ -159,7 +159,7 @@ class Session:
                 "items": [{**_told(item), **self._state(item)} for item in self.items.values()],
             }
 
-    def _state(self, item: Item) -> dict[str, bool]:
+    def _state(self, item: NumberedCard) -> dict[str, bool]:
         return {"new": item.card.image in self.new, "waits": self.proposal is not None}
 
     def decisions(self) -> dict[str, Any]:
@@ -337,7 +337,7 @@ def _own_cards(dataset: Dataset, manifest: Manifest) -> list[Card]:
     return list(cards.values())
 
 
-def _told(item: Item) -> dict[str, Any]:
+def _told(item: NumberedCard) -> dict[str, Any]:
     card, entry = item.card, item.card.entry
     return {
         "number": item.number,

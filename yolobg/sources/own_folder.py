@@ -31,7 +31,7 @@ from yolobg.formats.voc import VocContents
 from yolobg.formats.yolo_read import YoloContents
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import opaque as says_nothing
-from yolobg.matching.words import clean
+from yolobg.matching.words import clean_name
 from yolobg.sources.cache_folder import keep_list
 from yolobg.sources.folder_list import folder_list
 from yolobg.sources.lost_images import say_lost
@@ -40,13 +40,13 @@ from yolobg.sources.tool_source import read_tool_records, say_untold, shown_in
 from yolobg.sources.unreadable import WAY_ON, remarks, stop_at_unread, stop_at_unreadable
 from yolobg.wording import counted
 
-__all__ = ["Pool", "read_pool"]
+__all__ = ["OwnFolder", "read_pool"]
 
 _ANY = "object"
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class OwnFolder:
     """A folder that was read.
 
     Attributes:
@@ -90,7 +90,7 @@ class _Read:
 _NOTHING = _Read({0: _ANY}, [], plain=True, silent=True)
 
 
-def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False, every_ms: int | None = None) -> Pool:
+def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False, every_ms: int | None = None) -> OwnFolder:
     """Read a folder of background images, an `images/` + `labels/` folder, or an annotated dataset in any known format.
 
     Reads only, but for the list in the cache, which is replaced when it has changed. Images whose labels are corrupt
@@ -129,7 +129,7 @@ def read_pool(folder: Path, cache: Path, *, unlabelled: bool = False, every_ms: 
     shown = [(entry.image, entry.class_ids) for entry in read.found]
     keep_list(file, msgspec.json.encode(folder_list(read.names, shown, home, frames.frames)))
     warnings = read.warnings + frames.warnings
-    return Pool(file, home, read.plain, warnings, read.unclear, read.silent, bool(frames.frames))
+    return OwnFolder(file, home, read.plain, warnings, read.unclear, read.silent, bool(frames.frames))
 
 
 def _read(folder: Path, walk: Walk, *, unlabelled: bool) -> _Read:
@@ -268,7 +268,7 @@ def _labels_of(images: Iterable[str]) -> set[str]:
 def _unclear(names: Mapping[int, str]) -> tuple[str, ...]:
     """Those class names that say nothing: `class_0`, `3`, `object`."""
     context = context_of(tuple(names.values()))
-    return tuple(name for name in names.values() if says_nothing(clean(name), context) is not None)
+    return tuple(name for name in names.values() if says_nothing(clean_name(name), context) is not None)
 
 
 def _bridged(folder: Path) -> _Read | None:

@@ -9,7 +9,7 @@ from yolobg.dataset.folder_listing import Walk
 from yolobg.errors import UsageError
 from yolobg.formats.unread import find_unread
 from yolobg.images.jpeg_png import BadImageError
-from yolobg.images.video_files import look_at
+from yolobg.images.video_files import reader_of
 from yolobg.sources.frames import DEFAULT_EVERY_MS, Frames, list_frames, records_beside, videos_among
 from yolobg.sources.unreadable import remarks, stop_at_unread
 from yolobg.wording import counted
@@ -116,6 +116,6 @@ def _not_used(source: Path, videos: list[str]) -> tuple[str, ...]:
 
 def _is_real(video: str) -> bool:
     try:
-        return bool(look_at(Path(video)))
+        return bool(reader_of(Path(video)))
     except BadImageError:
         return False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
-from yolobg.dataset.label_rules import Verdict, label_checker
+from yolobg.dataset.label_rules import LabelVerdict, label_checker
 from yolobg.dataset.stray_labels import LabelFolders
 from yolobg.model import DataYaml, FileEntry, Inventory, LabelProblem
 
@@ -37,7 +37,7 @@ def scan_listed(
     label_folders = LabelFolders(data.splits.get(split, ()), folders, check)
     files: list[FileEntry] = []
     problems: list[LabelProblem] = []
-    previous, verdict = None, Verdict("missing")
+    previous, verdict = None, LabelVerdict("missing")
     for written, label in zip(images, sought, strict=True):
         if label != previous:
             previous, verdict = label, next(verdicts)

@@ -33,7 +33,7 @@ from yolobg.errors import YolobgError
 from yolobg.formats.coco_read import read_coco
 from yolobg.formats.contents import Meta
 from yolobg.formats.convert import convert
-from yolobg.formats.packed_rows import pack
+from yolobg.formats.packed_rows import pack_rows
 from yolobg.formats.tool_folder import read_tools
 from yolobg.formats.voc import read_voc
 from yolobg.formats.yolo_plain import read_darknet, read_plain
@@ -128,7 +128,7 @@ def _label(data: bytes) -> None:
     assert state == (label_check._check_text(content, len(names), pose_columns).state if content else "empty")
     with _ours_only():
         listed = Listed("train", "a.jpg", str(root / _IMAGE), str(root / "labels/train/a.txt"), state == "found")
-        (item,) = YoloContents(names, ("train",), pack(Listed, [listed]), Meta(kpt_shape=key_points)).items()
+        (item,) = YoloContents(names, ("train",), pack_rows(Listed, [listed]), Meta(kpt_shape=key_points)).items()
         assert bool(item.shapes) == (state == "found")
         assert all(0 <= shape.class_id < len(names) for shape in item.shapes)
     with _ours_only():

@@ -23,7 +23,7 @@ MAYBE = 0.42
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NamedCategory:
     """A category that an entry names, how it stands to it and how sure that is (0-1)."""
 
     category: str
@@ -32,7 +32,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListEntry:
     """What a list says of one phrase. No targets: the list knows the phrase and says that nothing matches it.
 
     Attributes:
@@ -41,7 +41,7 @@ class Entry:
         note: Why, for a person; may be empty.
     """
 
-    targets: tuple[Target, ...]
+    targets: tuple[NamedCategory, ...]
     rule: str
     note: str = ""
 
@@ -76,7 +76,7 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=16)
-def hand_list(name: str) -> dict[str, Entry]:
+def hand_list(name: str) -> dict[str, ListEntry]:
     """Return a hand list as normalised phrase to entry.
 
     A row is: phrases (`;` between), categories (`,` between, `-` for none, `@group`, `?` behind one for maybe),
@@ -85,12 +85,12 @@ def hand_list(name: str) -> dict[str, Entry]:
     Raises:
         ValueError: A row names an unknown category or relation, or a phrase stands twice.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, ListEntry] = {}
     for row in read_rows(f"{name}.tsv"):
         phrases, spec, relation, note = (*row, "", "", "")[:4]
         if relation not in get_args(Relation):
             raise ValueError(f"{name}.tsv: {phrases}: unknown relation {relation!r}")
-        entry = Entry(parse_targets(spec, cast("Relation", relation)), name, note)
+        entry = ListEntry(parse_targets(spec, cast("Relation", relation)), name, note)
         for phrase in phrases.split(";"):
             if entries.setdefault(_listed_key(phrase), entry) is not entry:
                 raise ValueError(f"{name}.tsv: {phrase.strip()!r} stands twice")
@@ -108,13 +108,13 @@ def _category_names() -> frozenset[str]:
     return frozenset(category.name for category in coco_categories())
 
 
-def parse_targets(spec: str, relation: Relation) -> tuple[Target, ...]:
+def parse_targets(spec: str, relation: Relation) -> tuple[NamedCategory, ...]:
     """Return the targets that a list's category cell names.
 
     Raises:
         ValueError: It names no category of COCO and no group.
     """
-    targets: dict[str, Target] = {}
+    targets: dict[str, NamedCategory] = {}
     known = _category_names()
     for part in () if spec.strip() == "-" else spec.split(","):
         name, maybe = part.strip().removesuffix("?"), part.strip().endswith("?")
@@ -122,5 +122,5 @@ def parse_targets(spec: str, relation: Relation) -> tuple[Target, ...]:
         for category in groups()[name] if name.startswith("@") else (name,):
             if category not in known:
                 raise ValueError(f"no category {category!r} in {spec!r}")
-            targets.setdefault(category, Target(category, relation, confidence))
+            targets.setdefault(category, NamedCategory(category, relation, confidence))
     return tuple(sorted(targets.values(), key=lambda t: -t.confidence))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
-from yolobg.matching.lexicon import Entry, Target, parse_targets, read_text
+from yolobg.matching.lexicon import ListEntry, NamedCategory, parse_targets, read_text
 from yolobg.matching.words import is_abstract, singulars
 from yolobg.model import Relation
 
@@ -28,7 +28,7 @@ BUCKET = 2
 class Anchor:
     """A group of categories in WordNet, how what lies below stands to them, and the word for the reason."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[NamedCategory, ...]
     relation: Relation
     word: str
 
@@ -91,21 +91,21 @@ class WordNet:
     def _code(self, phrase: str) -> str:
         return self._piece(phrase).codes.get(phrase, "")
 
-    def entry(self, phrase: str) -> Entry | None:
+    def entry(self, phrase: str) -> ListEntry | None:
         """Return what a phrase means; no targets for a known one without a category; None for an unknown one."""
         code = self._code(phrase)
         if code[:1].isdigit():
             return self._decode(code)
         known = code == NOUN or (" " not in phrase and is_abstract(phrase))
-        return Entry((), RULE, "") if known else None
+        return ListEntry((), RULE, "") if known else None
 
-    def glued_entry(self, word: str) -> Entry | None:
+    def glued_entry(self, word: str) -> ListEntry | None:
         """Return what a word means that is a phrase without its spaces."""
         phrase = None if " " in word else self._piece(word).glued.get(word)
         return self.entry(phrase) if phrase else None
 
-    def _decode(self, code: str) -> Entry:
-        found: dict[str, Target] = {}
+    def _decode(self, code: str) -> ListEntry:
+        found: dict[str, NamedCategory] = {}
         words: list[str] = []
         for part in code.split(","):
             index, _, percent = part.partition(":")
@@ -113,9 +113,9 @@ class WordNet:
             words.append(anchor.word)
             for target in anchor.targets:
                 sure = min(int(percent) / 100, target.confidence)
-                found.setdefault(target.category, Target(target.category, anchor.relation, sure))
+                found.setdefault(target.category, NamedCategory(target.category, anchor.relation, sure))
         ranked = tuple(sorted(found.values(), key=lambda t: -t.confidence))
-        return Entry(ranked, RULE, words[0])
+        return ListEntry(ranked, RULE, words[0])
 
     def twin(self, phrase: str) -> str | None:
         """Return the phrase of the hand lists that a phrase is another word for."""
@@ -127,14 +127,16 @@ class WordNet:
         lasts = (phrase[-1], *singulars(phrase[-1]))
         return any(self._code(" ".join((*phrase[:-1], last))) == FIXED for last in lasts)
 
-    def genus(self, word: str) -> Entry | None:
+    def genus(self, word: str) -> ListEntry | None:
         """Return the entry of a genus name: `Turdus` is a genus of birds."""
         index = self._piece(word).genera.get(word)
         if index is None:
             return None
         anchor = self._anchor(int(index))
-        return Entry(
-            tuple(Target(t.category, "is_a", min(t.confidence, 0.9)) for t in anchor.targets), "genus", anchor.word
+        return ListEntry(
+            tuple(NamedCategory(t.category, "is_a", min(t.confidence, 0.9)) for t in anchor.targets),
+            "genus",
+            anchor.word,
         )
 
     def is_noun(self, word: str) -> bool:

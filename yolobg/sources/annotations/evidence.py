@@ -16,7 +16,7 @@ from pathlib import Path
 
 from yolobg.coco_json import address_name
 from yolobg.errors import AnnotationsError
-from yolobg.sources.annotations.schema import EvidenceEntries, EvidenceImage, Number, decode, mapped
+from yolobg.sources.annotations.schema import EvidenceEntries, EvidenceImage, Number, decode, mapped_file
 
 __all__ = ["EvidenceRows", "read_evidence"]
 
@@ -49,7 +49,7 @@ def read_evidence(path: Path) -> EvidenceRows:
     Raises:
         AnnotationsError: The file cannot be read or is not usable; says what is wrong and where.
     """
-    with mapped(path) as data:
+    with mapped_file(path) as data:
         entries = decode(data, EvidenceEntries, str(path))
     return _rows_of(entries, str(path))
 

@@ -24,8 +24,8 @@ __all__ = [
     "JsonFiles",
     "Part",
     "locate",
-    "unpack",
     "unpack_local",
+    "unpack_part",
 ]
 
 
@@ -68,12 +68,12 @@ def unpack_local(source: AnnotationSource, folder: Path, *, progress: Progress =
     """
     instances, captions = locate(source)
     return JsonFiles(
-        unpack(instances, folder / "instances.json", progress=progress),
-        unpack(captions, folder / "captions.json", progress=progress) if captions else None,
+        unpack_part(instances, folder / "instances.json", progress=progress),
+        unpack_part(captions, folder / "captions.json", progress=progress) if captions else None,
     )
 
 
-def unpack(part: Part, target: Path, *, progress: Progress = no_progress, pinned: bool = False) -> JsonFile:
+def unpack_part(part: Part, target: Path, *, progress: Progress = no_progress, pinned: bool = False) -> JsonFile:
     """Make a part plain: in place where it already is, else as `target`.
 
     Args:

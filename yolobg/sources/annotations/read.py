@@ -36,7 +36,7 @@ from yolobg.sources.annotations.schema import (
     LicenseEntry,
     Number,
     decode,
-    mapped,
+    mapped_file,
 )
 
 __all__ = [
@@ -105,7 +105,7 @@ def read_instances(path: Path) -> Instances:
     Raises:
         AnnotationsError: The file cannot be read or is not a usable instances file.
     """
-    with mapped(path) as data:
+    with mapped_file(path) as data:
         return parse_instances(data, source=str(path))
 
 
@@ -115,7 +115,7 @@ def read_captions(path: Path, instances: Instances) -> Captions:
     Raises:
         AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
     """
-    with mapped(path) as data:
+    with mapped_file(path) as data:
         return parse_captions(data, instances, source=str(path))
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from yolobg.errors import DownloadError
 from yolobg.files import hash_file, step
 from yolobg.model import Progress
-from yolobg.sources.annotations.local_files import JsonFiles, Part, find_part, unpack
+from yolobg.sources.annotations.local_files import JsonFiles, Part, find_part, unpack_part
 from yolobg.sources.archive.members import GoneError, Remote, UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.unpack import JsonFile
 from yolobg.sources.archive.whole_file import md5_of
@@ -73,7 +73,7 @@ def fetch_pinned(source: AnnotationSource, folder: Path, parts: Path, progress: 
     # By its suffix it would be taken for plain JSON.
     step("rename", path)
     packed = path.replace(path.with_suffix(".part"))
-    plain = unpack(find_part(str(packed)), folder / "instances.json", progress=progress, pinned=True)
+    plain = unpack_part(find_part(str(packed)), folder / "instances.json", progress=progress, pinned=True)
     return JsonFiles(plain, None)
 
 
@@ -188,6 +188,6 @@ def _fetch_one(
 ) -> tuple[JsonFile, Mapping[str, str]]:
     if not is_url(text):
         part = find_part(text)
-        return unpack(part, folder / f"{part.path.name}.unpacked", progress=progress), {}
+        return unpack_part(part, folder / f"{part.path.name}.unpacked", progress=progress), {}
     path, said = fetch_file(Remote([text]), folder, parts=parts, known=known, progress=progress)
-    return unpack(Part(path), path.with_suffix(".unpacked"), progress=progress), said
+    return unpack_part(Part(path), path.with_suffix(".unpacked"), progress=progress), said

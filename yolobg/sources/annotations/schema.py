@@ -31,7 +31,7 @@ __all__ = [
     "LicenseEntry",
     "Number",
     "decode",
-    "mapped",
+    "mapped_file",
 ]
 
 Number = int | float
@@ -124,7 +124,7 @@ _File = TypeVar("_File", InstancesFile, CaptionsFile, EvidenceEntries)
 
 
 @contextlib.contextmanager
-def mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+def mapped_file(path: Path) -> Iterator[bytes | mmap.mmap]:
     """Map a file into memory for the length of the block (or read it, where mapping is not available).
 
     Raises:

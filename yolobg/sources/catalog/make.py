@@ -26,7 +26,7 @@ from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.build_index import build_index
 from yolobg.sources.catalog.evidence_file import build_evidence
 from yolobg.sources.catalog.shipped_index import index_key, load_index
-from yolobg.sources.catalog.store import Note, Stamp, Store, content_key, evidence_key, is_settled, stamp
+from yolobg.sources.catalog.store import SourceNote, Stamp, Store, content_key, evidence_key, is_settled, stamp
 from yolobg.sources.catalog.use import forget_unused
 from yolobg.sources.location import COCO2017_VAL, AnnotationSource, captions_name, split_member
 
@@ -89,7 +89,7 @@ def make_from(store: Store, place: Path, source: AnnotationSource, progress: Pro
         files = unpack_local(local, folder, progress=progress)
         _verify(files, source, place)
         path = _build(store, source, files, folder, progress)
-    store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
     return path
 
 
@@ -99,7 +99,7 @@ def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: 
     path = _build(store, source, files, folder, progress)
     if _look(source)[0] != before:
         raise AnnotationsError(f"{source.instances}: the file changed while it was read; run the command again")
-    store.write_note(source, Note(source.instances, path.name, stamp(path), before, absent, is_settled(before)))
+    store.write_note(source, SourceNote(source.instances, path.name, stamp(path), before, absent, is_settled(before)))
     return path
 
 
@@ -126,7 +126,9 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
         return before
     path = _build(store, source, files, folder, progress)
     _drop_parts(parts)
-    store.write_note(source, Note(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators))
+    store.write_note(
+        source, SourceNote(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators)
+    )
     return path
 
 

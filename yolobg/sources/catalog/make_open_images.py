@@ -16,7 +16,7 @@ from yolobg.sources.annotations.remote_files import fetch_official
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.archive.whole_file import md5_of
 from yolobg.sources.catalog.build_open_images import build_open_images
-from yolobg.sources.catalog.store import Note, Store, official_key, stamp
+from yolobg.sources.catalog.store import SourceNote, Store, official_key, stamp
 from yolobg.sources.location import AnnotationSource, Pin
 from yolobg.sources.open_images import class_parents, image_bases, list_bases, lists_on_disk
 
@@ -90,7 +90,7 @@ def _publish(store: Store, source: AnnotationSource, lists: Sequence[Path], fold
     build_open_images(built, read, base=image_bases(source)[-1], progress=progress)
     path = store.publish(built, source.name, str(official_key(source)))
     store.sweep(path)
-    store.write_note(source, Note(source.instances, path.name, stamp(path)))
+    store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
     return path
 
 

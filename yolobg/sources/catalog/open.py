@@ -18,7 +18,7 @@ from yolobg.sources.catalog import use as catalog_use
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.shipped_index import index_key
-from yolobg.sources.catalog.store import CacheEntry, Note, Store, official_key, stamp
+from yolobg.sources.catalog.store import CacheEntry, SourceNote, Store, official_key, stamp
 from yolobg.sources.catalog.use import note_use
 from yolobg.sources.location import COCO2017, COCO2017_INDEX, COCO2017_VAL, LVIS, AnnotationSource, parse_source
 from yolobg.sources.open_images import PARTS, lists_on_disk
@@ -221,11 +221,11 @@ def _find_official(store: Store, source: AnnotationSource) -> Path | None:
     path = store.find(key) if key else None
     if path:
         with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
-            store.write_note(source, Note(source.instances, path.name, stamp(path)))
+            store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
     return path
 
 
-def _unchanged(note: Note) -> bool:
+def _unchanged(note: SourceNote) -> bool:
     if not note.settled or any(Path(name).exists() for name in note.absent):
         return False
     with contextlib.suppress(OSError):

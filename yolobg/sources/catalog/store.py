@@ -48,7 +48,7 @@ from yolobg.sources.location import AnnotationSource, bare_source
 
 __all__ = [
     "CacheEntry",
-    "Note",
+    "SourceNote",
     "Stamp",
     "Store",
     "content_key",
@@ -81,7 +81,7 @@ _TICK_NS = 2_000_000_000
 Stamp = tuple[str, int, int, int]
 
 
-class Note(msgspec.Struct, frozen=True):
+class SourceNote(msgspec.Struct, frozen=True):
     """What was true of a source when its catalog was last found.
 
     Attributes:
@@ -186,11 +186,11 @@ class Store:
         place = (source.instances, source.captions, here, *(["evidence"] if source.evidence else []))
         return hashlib.sha256(repr(place).encode()).hexdigest()[:_KEY_DIGITS]
 
-    def read_note(self, source: AnnotationSource) -> Note | None:
+    def read_note(self, source: AnnotationSource) -> SourceNote | None:
         """The note on a source; None when there is none or it makes no sense."""
         return note_in(self.sources / f"{self.source_id(source)}.json")
 
-    def write_note(self, source: AnnotationSource, note: Note) -> None:
+    def write_note(self, source: AnnotationSource, note: SourceNote) -> None:
         """Replace the note on a source; a catalog that no note names any more is removed."""
         before = self.read_note(source)
         # Before the note, which alone tells of it: a kill in between would leave the catalog for good.
@@ -203,7 +203,7 @@ class Store:
             make_real_folder(self.sources)
             write_bytes(self.sources / f"{self.source_id(source)}.json", msgspec.json.encode(noted))
 
-    def _notes(self) -> list[Note]:
+    def _notes(self) -> list[SourceNote]:
         return [note for note in map(note_in, sorted(self.sources.glob("*.json"))) if note]
 
     def parts(self, source: AnnotationSource) -> Path:
@@ -225,7 +225,7 @@ class Store:
 
     # ------------------------------------------------------------ catalogs
 
-    def trusted(self, note: Note) -> Path | None:
+    def trusted(self, note: SourceNote) -> Path | None:
         """The note's catalog if it is as it was when its digest was checked."""
         path = self.catalogs / note.catalog
         with contextlib.suppress(OSError):
@@ -318,10 +318,10 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def note_in(path: Path) -> Note | None:
+def note_in(path: Path) -> SourceNote | None:
     """The note in a file; None where there is none or it makes no sense."""
     try:
-        note = msgspec.json.decode(read_ordinary(path, _LARGEST_NOTE_BYTES), type=Note)
+        note = msgspec.json.decode(read_ordinary(path, _LARGEST_NOTE_BYTES), type=SourceNote)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return note if Path(note.catalog).name == note.catalog else None
