@@ -17,10 +17,9 @@ from yolobg.cli.options import (
     preview_option,
     quiet_option,
     request_options,
-    verbose_option,
     yes_option,
 )
-from yolobg.cli.output import command, is_attended, log_everything, show, stderr_console
+from yolobg.cli.output import command, is_attended, show, stderr_console
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ _ANEW = ("images", "jobs", "report")
     "--port", type=click.IntRange(1, 65535), metavar="N", help="With --hard or videos: the port of the review."
 )
 @quiet_option
-@verbose_option
 def augment(
     data_yaml: Path | None,
     *,
@@ -60,7 +58,6 @@ def augment(
     no_browser: bool,
     port: int | None,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Add background images up to a ratio or a count.
 
@@ -71,7 +68,6 @@ def augment(
     from yolobg.flow.offline import offline_options, offline_report
     from yolobg.flow.unseen import why_look_first
 
-    log_everything(wanted=verbose)
     may_ask = not (yes or json_ or quiet)
     if not (yes or dry_run):
         _check_model(options, may_ask=may_ask)

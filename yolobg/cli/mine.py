@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yolobg.cli.options import PATH, json_option, quiet_option, request_options, verbose_option
-from yolobg.cli.output import command, log_everything, show, stderr_console
+from yolobg.cli.options import PATH, json_option, quiet_option, request_options
+from yolobg.cli.output import command, show, stderr_console
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _NOT_HERE = ("into", "to", "recheck", "trim", "report", "scores", "hard_share", 
 @click.option("--address", metavar="ADDRESS", help="With --engine ray: the cluster; auto for the one of this machine.")
 @json_option
 @quiet_option
-@verbose_option
 def mine(
     data_yaml: Path | None,
     *,
@@ -56,7 +55,6 @@ def mine(
     address: str | None,
     json_: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Have your model look at many images, on several machines, for augment --scores.
 
@@ -66,7 +64,6 @@ def mine(
     from yolobg.cli.progress import bars
     from yolobg.scoring.extra import check_extra
 
-    log_everything(wanted=verbose)
     check_extra(("numpy",))
     check_extra(("pyarrow",), extra="scale")
     if (folder is None) == (work is None) or (data_yaml is None) != (folder is None):

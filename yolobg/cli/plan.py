@@ -15,10 +15,9 @@ from yolobg.cli.options import (
     json_option,
     quiet_option,
     request_options,
-    verbose_option,
     yes_option,
 )
-from yolobg.cli.output import command, log_everything, print_result, show, stderr_console
+from yolobg.cli.output import command, print_result, show, stderr_console
 from yolobg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ __all__ = ["plan"]
 @yes_option
 @json_option
 @quiet_option
-@verbose_option
 def plan(
     data_yaml: Path,
     *,
@@ -47,7 +45,6 @@ def plan(
     yes: bool,
     json_: bool,
     quiet: bool,
-    verbose: bool,
 ) -> None:
     """Show which images augment would add, and save them as a plan to edit and carry out.
 
@@ -58,7 +55,6 @@ def plan(
     from yolobg.cli.plan_text import planned_text, saved_text
     from yolobg.cli.questions import plan_with_answers
 
-    log_everything(wanted=verbose)
     if save is not None and os.path.lexists(save):
         raise UsageError(f"--save {save}: exists already; yolobg replaces no file, so choose another name")
     may_ask = not (yes or json_ or quiet)
