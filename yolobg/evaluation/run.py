@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -215,15 +215,9 @@ def _evaluation(
     doubted = doubts(sides)
     verdict = verdict_of(recall, ap50, before=len(options.before), after=len(options.after), doubts=doubted)
     worst = WorstImages(sides, held.images, dataset.data.names, first=len(truth.images), confidence=min(options.conf))
-    return Evaluation(
+    return replace(
+        _without_figures(dataset, options, truth, held),
         dry_run=False,
-        data_yaml=str(dataset.data.file),
-        split=options.split,
-        images=len(truth.images),
-        objects=len(truth.image),
-        backgrounds=held.info,
-        floor=held.floor,
-        power=power_to_show(len(held.images), len(truth.image)),
         models=found.models,
         difference=found.difference,
         verdict=verdict,
@@ -234,15 +228,10 @@ def _evaluation(
         curves=found.curves,
         worst=worst.worst(),
         differ=worst.differ(),
-        settings=_settings(options),
         versions=_versions(run.run_by for side in sides for run in side.scored),
-        command=command_line(dataset.data.file, options),
         warnings=_warnings(truth, held, sides),
+        predict_on=None,
     )
-
-
-def _settings(options: EvaluateOptions) -> dict[str, float]:
-    return {"seed": options.seed, "bootstrap": options.bootstrap, "iou": IOU}
 
 
 def _versions(run_by: Iterable[tuple[str, str] | None] = ()) -> dict[str, str]:
@@ -277,7 +266,7 @@ def _without_figures(dataset: Dataset, options: EvaluateOptions, truth: Truth, h
         curves=(),
         worst=(),
         differ=(),
-        settings=_settings(options),
+        settings={"seed": options.seed, "bootstrap": options.bootstrap, "iou": IOU},
         versions=_versions(),
         command=command_line(dataset.data.file, options),
         warnings=(*truth.warnings, *held.warnings),
