@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
 from yolobg.sources.catalog.build import FEW_CLASSES, new_catalog, pack_ids, pack_set
 from yolobg.sources.catalog.shipped_index import CATEGORIES, Index
 
 __all__ = ["build_index"]
+
+# Thousands in one statement: SQLite needs half the time for it.
+_BATCH = 10_000
+_INSERT = (
+    "INSERT INTO image SELECT value, printf('%012d.jpg', value), 0, 0, NULL, '', '' FROM json_each(CAST(?1 AS TEXT))"
+)
 
 
 def build_index(path: Path, index: Index, *, progress: Progress = no_progress) -> None:
@@ -45,10 +53,8 @@ def build_index(path: Path, index: Index, *, progress: Progress = no_progress) -
         )
         connection.executemany("INSERT INTO mask VALUES (?, ?)", masks.items())
         step("write", path)
-        connection.executemany(
-            "INSERT INTO image VALUES (?1, printf('%012d.jpg', ?1), 0, 0, NULL, '', '')",
-            ((image_id,) for image_id in index.ids),
-        )
+        for start in range(0, images, _BATCH):
+            connection.execute(_INSERT, (msgspec.json.encode(index.ids[start : start + _BATCH]),))
         facts = {"images": images, "coco_url_base": "", "caption_shift": -1}
         connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
     progress("catalog", images, images)
