@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-__all__ = ["NEAR_BITS", "NearHashes", "picture_hash"]
+__all__ = ["NEAR_BITS", "NearHashes", "are_near", "picture_hash"]
 
 NEAR_BITS = 4
 """So many of the 64 bits may differ between near-duplicates."""
@@ -42,6 +42,11 @@ def picture_hash(path: Path) -> int | None:
     return bits
 
 
+def are_near(one: int, other: int) -> bool:
+    """Whether the pictures of two hashes are near-duplicates."""
+    return (one ^ other).bit_count() <= NEAR_BITS
+
+
 class NearHashes:
     """Hashes among which near-duplicates are looked up, without comparing with each."""
 
@@ -60,7 +65,7 @@ class NearHashes:
     def has_near(self, one: int) -> bool:
         """Whether a hash is here that differs in at most `NEAR_BITS` bits."""
         return any(
-            (one ^ other).bit_count() <= NEAR_BITS
+            are_near(one, other)
             for (start, length), known in zip(_PARTS, self._by_part, strict=True)
             for other in known.get(one >> start & (1 << length) - 1, ())
         )

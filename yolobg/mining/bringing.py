@@ -11,6 +11,8 @@ from yolobg.errors import AnnotationsError
 from yolobg.files import step
 from yolobg.flow.bringing import Wanted
 from yolobg.images import fetch_images
+from yolobg.images.frame_names import parse
+from yolobg.images.picture_hash import are_near, picture_hash
 from yolobg.images.staging import staged_path, write_guard
 from yolobg.mining.choosing import Looked, Picked
 from yolobg.model import ClassMatch, Failed, Staged
@@ -49,12 +51,16 @@ def looked_of(scorer: Scorer, source_id: int, sha256: str, picture: int | None) 
 def fetch_chosen(wanted: Wanted, missing: Mapping[int, Looked]) -> tuple[dict[int, Staged], list[Failed], set[int]]:
     """Fetch chosen images, whose content must be that which the model looked at.
 
+    A frame's number says which video it is of and when, by the video's content; another machine may turn it into other
+    bytes, which must show nearly the same picture.
+
     Returns:
         What is in staging by its id, what could not be had and why, and the ids of those.
     """
 
     def refuse(staged: Staged) -> str | None:
-        if staged.sha256 != missing[staged.record.id].sha256:
+        looked = missing[staged.record.id]
+        if staged.sha256 != looked.sha256 and not (parse(staged.record.file_name) and _shows(staged, looked)):
             return "its content has changed since the model looked at it"
         return wanted.refuse(staged)
 
@@ -72,6 +78,12 @@ def fetch_chosen(wanted: Wanted, missing: Mapping[int, Looked]) -> tuple[dict[in
         return {}, [Failed(source_id, str(error), 1) for source_id in missing], set(missing)
     staged = {staged.record.id: staged for staged in fetched.staged}
     return staged, list(fetched.failed), {failed.source_id for failed in fetched.failed}
+
+
+def _shows(staged: Staged, looked: Looked) -> bool:
+    """Whether a frame shows nearly the picture that the model looked at."""
+    picture = picture_hash(Path(staged.path))
+    return picture is not None and looked.picture is not None and are_near(picture, looked.picture)
 
 
 def keep_only(staging: Path, ids: Collection[int]) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 from yolobg.errors import AnnotationsError, UsageError, YolobgError
 from yolobg.files import hash_file
 from yolobg.images import fetch_images
+from yolobg.images.frame_names import frame_id, parse
+from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.picture_hash import picture_hash
+from yolobg.images.video_files import identify
 from yolobg.mining.bringing import looked_of
 from yolobg.mining.shards import Row, Work, open_work, read_shard_records, write_rows
 from yolobg.model import ImageRecord, Origin, Progress, Staged, no_progress
@@ -53,6 +56,7 @@ def worker(folder: Path, *, stopped: Callable[[], bool] = never, progress: Progr
 
         def do(number: int) -> None:
             records = read_shard_records(folder, work, number)
+            _check_videos(records, work)
             rows = _rows(records, work, scorer, stopped, progress)
             if len(rows) == len(records):
                 write_rows(folder, work, plan, number, rows)
@@ -60,12 +64,36 @@ def worker(folder: Path, *, stopped: Callable[[], bool] = never, progress: Progr
         yield do
 
 
+def _check_videos(records: Sequence[ImageRecord], work: Work) -> None:
+    """Stop before a shard whose videos are not here as they were planned: its frames would all count as unusable.
+
+    Raises:
+        UsageError: The message names the video.
+    """
+    firsts = {frame[0]: (record, frame[1]) for record in records if work.frames and (frame := parse(record.file_name))}
+    for name, (record, ms) in firsts.items():
+        places = [Path(folder) / name for folder in work.folders]
+        video = next((place for place in places if place.exists()), places[0])
+        try:
+            changed = frame_id(identify(video), ms) != record.id
+        except BadImageError as error:
+            raise UsageError(
+                f"{video}: {error}; the videos have to be at the path that they had when `yolobg mine --plan` ran, on "
+                "every machine"
+            ) from error
+        if changed:
+            raise UsageError(
+                f"{video}: is another video than when `yolobg mine --plan` ran; put that one back, or plan again in a "
+                "new folder"
+            )
+
+
 def _rows(
     records: Sequence[ImageRecord], work: Work, scorer: Scorer, stopped: Callable[[], bool], progress: Progress
 ) -> list[Row]:
     """What came of each image; fewer where it was stopped."""
     rows: list[Row] = []
-    origin = Origin(work.source, tuple(map(Path, work.folders)), work.bases)
+    origin = Origin(work.source, tuple(map(Path, work.folders)), work.bases, frames=work.frames)
     with tempfile.TemporaryDirectory(prefix="yolobg-mine-") as staging:
         for start in range(0, len(records), _BATCH):
             if stopped():

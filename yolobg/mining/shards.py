@@ -71,6 +71,7 @@ class Work(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         catalog: The key of its catalog, made from the content of its annotations.
         folders: Where its images are on every machine; tried first.
         bases: Addresses of its images.
+        frames: Whether names may mean frames of videos in the folders.
         model: The name of the copy of the model in the folder.
         model_sha256: Of its content.
         imgsz: Side in pixels that images are resized to.
@@ -89,6 +90,7 @@ class Work(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imgsz: int
     images: int
     shards: tuple[str, ...]
+    frames: bool = False
 
 
 class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

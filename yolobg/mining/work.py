@@ -61,7 +61,6 @@ def plan_mining(
     if not is_empty(folder):
         raise UsageError(f"--plan {folder}: is not empty; give a new folder")
     check_origin(choice.source.origin)
-    _check_no_frames(plan)
     model, names, also = Path(request.hard).expanduser(), plan.dataset.data.names, also_of(choice.matches)
     with open_scorer(model, names, also=also, cache=cache_folder() / SCORES) as scorer:
         imgsz = scorer.imgsz
@@ -72,20 +71,13 @@ def plan_mining(
         "catalog": choice.basis.catalog,
         "folders": tuple(str(place.absolute()) for place in choice.source.origin.folders),
         "bases": choice.source.origin.bases,
+        "frames": choice.source.origin.frames,
         "model": f"model{model.suffix.lower()}",
         "imgsz": imgsz,
     }
     records = _candidates(plan)
     _write(folder, model, told, [records[at : at + shard_size] for at in range(0, len(records), shard_size)])
     return _report(folder)
-
-
-def _check_no_frames(plan: Plan) -> None:
-    if plan.choice is not None and plan.choice.source.origin.frames:
-        raise UsageError(
-            f"--source {plan.request.source}: `mine` scores images, not the frames of videos; use `yolobg augment "
-            "--hard` on this machine, or give a folder of the frames as images"
-        )
 
 
 def _candidates(plan: Plan) -> list[ImageRecord]:
