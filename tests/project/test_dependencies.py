@@ -25,7 +25,7 @@ PACKAGE = Path(yolobg.__file__).parent
 NOT_ASKED_FOR = {"ultralytics", "torch", "pi-heif", "pillow-heif", "faster-coco-eval", "fsspec",
                  "typing-extensions"}  # fmt: skip
 # Their modules have another name, and another distribution may hold one of the same name.
-DISTRIBUTION = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
+DISTRIBUTION = {"PIL": "pillow", "cv2": "opencv-python-headless", "ultralytics": "ultralytics", "yaml": "pyyaml"}
 
 
 def imports_of(source: str) -> set[str]:
