@@ -1,6 +1,7 @@
 """A lock for file systems that know none: a file that only one process can create.
 
 A killed process leaves it behind. One of this machine is seen to be gone; for one of another machine a person must say.
+filelock has such a lock as well. There the file of a process that was killed before it wrote who it is blocks for ever.
 """
 
 from __future__ import annotations
