@@ -251,6 +251,11 @@ NOT_UNDERSTOOD: dict[str, Maker] = {
     "Hugging Face with objects": one("metadata.csv", table("file_name,objects", '{}.jpg,"{{}}"')),
     "MATLAB": one("digitStruct.mat", b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(200)),
     "MATLAB of old": one("x.mat", bytes((0, 0, 0, 0, 1, 0, 0, 0)) * 9),
+    "Octave's text": one(
+        "x.mat", "# Created by Octave 6.4.0, Mon Nov 29\n# name: dogs\n# type: matrix\n# rows: 1\n 1\n"
+    ),
+    "a table called MATLAB": one("x.mat", "image,label\nother.jpg,dog\n"),
+    "a table called a spreadsheet": one("x.xls", "image\tlabel\nother\tdog\n"),
     "HDF5": one("x.h5", b"\x89HDF\r\n\x1a\n" + bytes(100)),
     "Parquet": one("x.parquet", b"PAR1" + bytes(100) + b"PAR1"),
     "TFRecord": one("train.tfrecord", struct.pack("<QI", 9, 1) + b"image/dog" + bytes(4)),

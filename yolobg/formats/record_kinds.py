@@ -30,7 +30,10 @@ __all__ = ["HARMLESS", "FileVerdict", "judge_file"]
 
 _HEAD_BYTES = 1 << 18
 _NUMPY_HEAD = re.compile(rb"'descr': '\|u1'.*'shape': \(\d+, \d+, 3\)", re.DOTALL)
-_LFS = "version https://git-lfs.github.com/"
+_TEXTS = (
+    ("version https://git-lfs.github.com/", "a Git LFS pointer, whose file was not fetched"),
+    ("# Created by Octave", "an Octave file, whose content is not read"),
+)
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})")
 _YAML_LINE = re.compile(r"""^\s*(?:-\s+)?["']?([\w -]{1,40})["']?\s*:\s*(?:[\[{&|>].*)?$""", re.MULTILINE)
 _FOREIGN_XML = frozenset({"pamdataset", "svg", "x:xmpmeta", "html", "gpx", "kml", "plist", "rss", "project"})
@@ -145,15 +148,16 @@ _STARTS = tuple(magic for magic, _ in _MAGIC)
 
 def _judge_text(text: str, suffix: str, names: ImageNames, *, whole: bool, file: str) -> FileVerdict:
     start = text.lstrip("\ufeff \t\r\n")
-    if start.startswith(_LFS):
-        return FileVerdict("a Git LFS pointer, whose file was not fetched")
+    if known := next((what for begins, what in _TEXTS if start.startswith(begins)), ""):
+        return FileVerdict(known)
     if suffix in JSON or start.startswith(("{", "[{", "[[", '["')):
         return FileVerdict(*judge_json(text, names, whole=whole, lines=suffix in JSON_LINES, file=file))
     if suffix == ".xml" or start.startswith(("<?xml", "<annotation", "<dataset")):
         return _judge_xml(text, names)
     if suffix in YAML:
         return _judge_yaml(text, names)
-    if suffix in (".csv", ".tsv"):
+    # A table under the name of another kind (`.mat`, `.xls`) is one nevertheless.
+    if suffix in (".csv", ".tsv") or suffix in BINARY:
         return FileVerdict(*judge_table(text, names, whole=whole))
     return FileVerdict(judge_lines(text, names, whole=whole, file=file))
 
