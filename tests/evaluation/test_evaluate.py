@@ -19,6 +19,7 @@ from places import SAMPLE
 
 import yolobg
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
+from yolobg.evaluation.names import names_of
 
 VAL = 20
 
@@ -52,6 +53,35 @@ def toy(tmp_path: Path) -> tuple[Path, Path]:
         write_predictions(tmp_path / "noisy.json", positives() + alarms(0.6)),
         write_predictions(tmp_path / "quiet.json", positives() + alarms(0.01)),
     )
+
+
+def test_names__of_runs_that_a_trainer_calls_alike_tell_them_apart(
+    data: Path, frames: Path, toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Every run of Ultralytics is called `best`: "flagged by best only: 51, by best only: 11" says nothing."""
+    files = [tmp_path / name / "weights/best.json" for name in ("plain", "mined")]
+    for file, made in zip(files, toy, strict=True):
+        file.parent.mkdir(parents=True)
+        made.replace(file)
+    found = yolobg.evaluate(data, before=files[0], after=files[1], backgrounds=frames, bootstrap=100, report=False)
+    assert [run.name for model in found.models for run in model.each] == ["plain/weights/best", "mined/weights/best"]
+    assert {(one.before, one.after) for one in found.pair_tests} == {("plain/weights/best", "mined/weights/best")}
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a/best.pt", "b/last.pt"], ["best", "last"]),
+        (["a/w/best.pt", "b/w/best.pt", "c/other.pt"], ["a/w/best", "b/w/best", "other"]),
+        (["a/1.best.pt", "a/2.best.pt"], ["1.best", "2.best"]),
+        (["w/best.pt", "x/w/best.pt"], ["f/w/best", "x/w/best"]),
+        (["a/best.pt", "a/best.onnx"], ["best.pt", "best.onnx"]),
+    ],
+)
+def test_names__are_as_short_as_can_be(files: list[str], names: list[str]) -> None:
+    root = Path("/f").absolute()
+    found = names_of([root / file for file in files])
+    assert [found[root / file] for file in files] == names
 
 
 def test_toy__ap_is_blind_and_the_report_is_not(data: Path, frames: Path, toy: tuple[Path, Path]) -> None:

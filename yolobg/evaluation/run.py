@@ -20,6 +20,7 @@ from yolobg.evaluation.coco_ap import coco_tool
 from yolobg.evaluation.doubts import doubts
 from yolobg.evaluation.figures import Side, SideName, compare_sides
 from yolobg.evaluation.matching import IOU
+from yolobg.evaluation.names import names_of
 from yolobg.evaluation.options import EvaluateOptions, command_line
 from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
@@ -87,11 +88,12 @@ class EvaluationPlan:
             held = bring(self.held, self.seen, options.request, count=options.images, progress=progress)
         if not options.measures:
             return _without_figures(dataset, options, truth, held)
+        names = names_of(file for _, files in _given(options) for file in files)
         scored_by = partial(_scored, dataset=dataset, options=options, truth=truth, held=held, progress=progress)
         sides = [
             Side.of(
                 name,
-                [scored_by(file) for file in files],
+                [replace(scored_by(file), name=names[file]) for file in files],
                 truth,
                 backgrounds=len(held.images),
                 classes=len(dataset.data.names),
