@@ -368,7 +368,8 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         page = Page(browser, address)
         page.until(0, 0, 6)
         assert page.js("return document.querySelector('h1').textContent") == "Proposed for dataset"
-        assert "Keep an image in which the model is wrong" in browser.find_element("id", "task").text
+        assert "Keep an image in which the model is wrong" in browser.find_element("id", "task-model").text
+        assert not browser.find_element("id", "task-unchecked").is_displayed()
         found = page.js("return [...document.querySelectorAll('.found')].map((one) => one.textContent)")
         assert len(found) == 3, "of the random half nothing is shown"
         assert found == sorted(found, reverse=True), "the strongest first"
@@ -417,7 +418,7 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         assert page.js("return document.querySelector('h1').textContent") == "Backgrounds of dataset"
         wait(lambda: len(page.order()) == 16)
         assert page.js("return scrollY") == 0
-        assert not browser.find_element("id", "task").is_displayed()
+        assert [one for one in browser.find_elements("css selector", ".task") if one.is_displayed()] == []
         page.key("q")
         page.click("end-yes")
         assert process.wait(timeout=20) == 0

@@ -64,7 +64,7 @@ def test_proposal__is_in_no_split_and_status_tells(root: Path, source: Source, m
 def test_session__shows_what_waits_strongest_first(root: Path, source: Source, model: Path) -> None:
     report = propose_some(root, source, model)
     told = Session(root).everything()
-    assert told["proposed"] is True
+    assert (told["proposed"], told["by_model"]) == (True, True)
     assert len(told["items"]) == NEEDED, "backgrounds of the user are not what this page is about"
     assert [item["doubt"] for item in told["items"]] == sorted((i["doubt"] for i in told["items"]), reverse=True)
     assert report.mined is not None

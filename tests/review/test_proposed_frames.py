@@ -46,7 +46,9 @@ def test_frames__are_in_no_split_before_apply(data: Path, video: Path) -> None:
     assert (report.proposed, report.added, report.mined) == (5, (), None)
     assert visible(data) == before
     assert any("5 proposed images for split train wait" in warning for warning in yolobg.status(data).warnings)
-    done = apply(session := reviewed(data, 2))
+    session = reviewed(data, 2)
+    assert session.everything()["by_model"] is False, "the page must not speak of a model"
+    done = apply(session)
     assert len(done.added) == 3
     assert "3 of 5 proposed images added" in done.told
     assert yolobg.status(data).after.backgrounds == 3

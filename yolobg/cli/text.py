@@ -73,7 +73,7 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
             yield _source_table(report)
     yield _before_after(report)
     if report.mined:
-        yield from mined_parts(report.mined, model=clean(report.mined.model), waits=not report.added)
+        yield from mined_parts(report.mined, model=clean(report.mined.model), waits=bool(report.proposed))
     yield Text(_what_happened(report), style="bold")
     yield from _failed_lines(report.failed)
     if report.added and report.manifest:

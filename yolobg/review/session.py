@@ -155,6 +155,7 @@ class Session:
                 **self.decisions(),
                 "dataset": self.dataset.root.name,
                 "proposed": self.proposal is not None,
+                "by_model": self.proposal is not None and self.proposal.run.mining is not None,
                 "reasons": [{"code": code, "text": text} for code, text in self.reasons().items()],
                 "items": [{**_told(item), **self._state(item)} for item in self.items.values()],
             }

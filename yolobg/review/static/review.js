@@ -470,7 +470,9 @@ function fill() {
   $("about").textContent = store.proposed ? "Proposed for" : "Backgrounds of";
   $("dataset").replaceChildren(...inParts(store.dataset));
   document.title = `Review of ${store.dataset}`;
-  for (const id of ["task", "end-waits"]) $(id).hidden = !store.proposed;
+  $("end-waits").hidden = !store.proposed;
+  $("task-model").hidden = !(store.proposed && store.byModel);
+  $("task-unchecked").hidden = !store.proposed || store.byModel;
   const nothing = items.filter((item) => item.contains?.length === 0).length;
   options($("filter-contains"), [...tally(items.flatMap((item) => item.contains ?? [])), ...(nothing ? [["-", `no annotated object (${nothing})`]] : [])]);
   options($("filter-license"), tally(items.filter((item) => item.ours).map(licence)));

@@ -36,6 +36,7 @@ export class Store {
     const told = await ask("everything");
     this.dataset = told.dataset;
     this.proposed = told.proposed;
+    this.byModel = told.by_model;
     this.reasons = told.reasons;
     this.items = new Map(told.items.map((item) => [item.number, item]));
     this.take(told);
