@@ -23,19 +23,10 @@ from yolobg import files
 from yolobg.errors import DownloadError
 from yolobg.images.check import Depth, check_image
 from yolobg.images.jpeg_png import BadImageError, Data
-from yolobg.model import ImageRecord, Staged
+from yolobg.model import Failed, ImageRecord, Staged
 
 if TYPE_CHECKING:
     from hashlib import _Hash
-
-
-from typing import TYPE_CHECKING
-
-from yolobg.model import Failed
-
-if TYPE_CHECKING:
-    pass
-
 
 __all__ = [
     "Incoming",

@@ -45,7 +45,7 @@ MIN_SIDE_PX = 10
 # As `Eligibility.few_classes_share` has it.
 FEW_CLASSES = 2
 
-# As `download.local` tries them below a folder, each with a separator at its end.
+# As `images.local` tries them below a folder, each with a separator at its end.
 _LAYOUTS = ("train2017/", "val2017/", "images/train2017/", "images/val2017/", "images/")
 
 _TABLES = """
