@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +32,15 @@ class EvidenceRows:
         names: The file name of each image, with `/`; the last part of its address where the file has no names.
         categories: Category id to name and synset (empty where the file has none), by id.
         present: Category id to the images with at least one annotation of it.
-        absent: Category id to the images that were verified to be free of it; never one that is present or partial.
+        absent: Category id to the images that were verified to be free of it, ascending; never one that is present or
+            partial.
         partial: Category id to the images in which not all of its instances are marked.
     """
 
     names: tuple[str, ...]
     categories: Mapping[int, tuple[str, str]]
     present: Mapping[int, frozenset[int]]
-    absent: Mapping[int, frozenset[int]]
+    absent: Mapping[int, Sequence[int]]
     partial: Mapping[int, frozenset[int]]
 
 
@@ -62,12 +63,15 @@ def _rows_of(file: EvidenceEntries, source: str) -> EvidenceRows:
             raise AnnotationsError(f"{source}: images[{index}].id: {image.id} is used twice; ids must be unique")
     present = _present(file, categories, places, source)
     absent = _listed(file, categories, "neg_category_ids", source)
-    partial = _listed(file, categories, "not_exhaustive_category_ids", source)
+    partial = {
+        number: frozenset(images)
+        for number, images in _listed(file, categories, "not_exhaustive_category_ids", source).items()
+    }
     return EvidenceRows(
         names=tuple(_name(image, index, source) for index, image in enumerate(file.images)),
         categories=categories,
         present=present,
-        absent={number: absent[number] - present[number] - partial[number] for number in categories},
+        absent={number: _without(absent[number], present[number] | partial[number]) for number in categories},
         partial=partial,
     )
 
@@ -110,8 +114,8 @@ def _categories(file: EvidenceEntries, source: str) -> dict[int, tuple[str, str]
 
 def _listed(
     file: EvidenceEntries, categories: Mapping[int, tuple[str, str]], name: str, source: str
-) -> dict[int, frozenset[int]]:
-    """Category id to the images that list it under `name`."""
+) -> dict[int, list[int]]:
+    """Category id to the images that list it under `name`, ascending; one that does so twice comes twice."""
     found: defaultdict[Number, list[int]] = defaultdict(list)
     for index, image in enumerate(file.images):
         for category in getattr(image, name) or ():
@@ -119,7 +123,12 @@ def _listed(
     if unlisted := found.keys() - categories.keys():
         category = min(unlisted, key=lambda number: found[number][0])
         raise AnnotationsError(f"{source}: images[{found[category][0]}].{name}: {category!r} is not in categories")
-    return {number: frozenset(found.get(number, ())) for number in categories}
+    return {number: found.get(number, []) for number in categories}
+
+
+def _without(images: Sequence[int], others: frozenset[int]) -> tuple[int, ...]:
+    """The images that are not among the others, each once, in their order."""
+    return tuple(image for image in dict.fromkeys(images) if image not in others)
 
 
 def _name(image: EvidenceImage, index: int, source: str) -> str:
