@@ -1,8 +1,8 @@
 """Read data.yaml as Ultralytics 8.4.190 does, without importing it and without ever executing `download:`.
 
 It decides which file is meant, what the classes are, and which folder or list file each split is; it does not look into
-those. Where we are more tolerant than Ultralytics, `DataYaml.warnings` says so: a missing val, and a relative `path` that
-only exists beside the yaml.
+those. Where we are more tolerant than Ultralytics, `DataYaml.warnings` says so: a missing val, and a relative `path`
+that only exists beside the yaml.
 """
 
 from __future__ import annotations
