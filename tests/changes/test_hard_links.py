@@ -7,8 +7,10 @@ import shutil
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 from folds import Folds, make_folds
 from merging import tree
 
@@ -83,4 +85,29 @@ def test_lock_that_gets_a_second_name_while_it_is_held__is_held_still(tmp_path: 
     assert told == ["first", "second"]
     with hold(tmp_path / "backup"):
         pass
+    assert not (tmp_path / "data/.yolobg").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open can be neither deleted nor replaced there")
+def test_lock_whose_file_is_replaced_while_it_is_taken__is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two commands hold the dataset: one by the old file, the other by the one that has its name now."""
+    (tmp_path / "data").mkdir()
+    acquire, taken = FileLock.acquire, list[str]()
+
+    def take(lock: FileLock, *arguments: Any, **options: Any) -> Any:
+        done = acquire(lock, *arguments, **options)
+        taken.append(lock.lock_file)
+        if len(taken) == 1:
+            os.link(lock.lock_file, tmp_path / "copy")
+            Path(lock.lock_file).unlink()
+            Path(lock.lock_file).touch()
+        return done
+
+    monkeypatch.setattr(FileLock, "acquire", take)
+    with hold(tmp_path / "data"):
+        assert len(taken) == 2
+        with pytest.raises(Timeout):
+            acquire(FileLock(taken[0]), timeout=0)
     assert not (tmp_path / "data/.yolobg").exists()

@@ -129,6 +129,19 @@ def test_augment__brings_in_no_near_duplicate_of_what_shows_a_class(
         yolobg.augment(dataset, count=left + 1, **pool)
 
 
+def test_apply__never_puts_a_near_duplicate_in_the_place_of_what_shows_a_class(
+    dataset: Path, pool: dict[str, Any], tmp_path: Path
+) -> None:
+    """The next candidate shows the same scene, so the one after it comes in."""
+    order = [one.source_id for one in yolobg.plan(dataset, count=COUNT, **pool).report.planned]
+    at = next(place for place in range(1, COUNT) if {0, 1, 2}.isdisjoint(order[place : place + 3]))
+    wrong, near, next_best = order[at : at + 3]
+    pattern(wrong).save(tmp_path / f"source/images/{near}.jpg", quality=60)
+    yolobg.augment(dataset, count=at + 1, **pool)
+    reject(dataset, [image_of(dataset, wrong)])
+    assert ids(dataset) == {*order[:at], next_best}
+
+
 def test_rejection__of_an_earlier_version_is_read(dataset: Path, pool: dict[str, Any]) -> None:
     yolobg.augment(dataset, count=5, **pool)
     reject(dataset, [read_manifest(dataset).entries[0].image])
