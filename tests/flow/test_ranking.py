@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,15 @@ def test_spread__the_first_ones_leave_no_long_gap(number: int, seed: int, share:
     places = sorted(list(spread(number, seed=seed))[:taken])
     gaps = [after - before for before, after in zip(places, [*places[1:], places[0] + number], strict=True)]
     assert max(gaps) <= 2 * number / taken + 1
+
+
+@pytest.mark.parametrize("number", [65, 100, 383, 385, 639, 1024, 2303, 5631])
+def test_spread__any_64_in_a_row_leave_no_gap_of_a_sixteenth(number: int) -> None:
+    """On this rests when a video is given up (`still_videos`)."""
+    order = list(spread(number, seed=0))
+    for first in range(0, number - 63, 1 + number // 100):
+        places = sorted(order[first : first + 64])
+        assert max(after - before - 1 for before, after in pairwise(places)) <= number / 16
 
 
 def test_spread__depends_on_the_seed_alone() -> None:

@@ -43,13 +43,27 @@ def tried(records: list[ImageRecord], differs: Callable[[int], bool], *, begun: 
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("number", [100, 300, 1024, 1025, 5400])
+@pytest.mark.parametrize("number", [100, 300, 383, 1024, 1025, 2303, 5400])
 @pytest.mark.parametrize("begins", [0.0, 0.4, 0.9])
 def test_video__that_moves_for_a_tenth_of_its_time_is_read_to_its_end(number: int, begins: float, seed: int) -> None:
     moving = range(int(number * begins), int(number * (begins + 0.1)))
     let_in, read = tried(frames(number, seed=seed), moving.__contains__)
     assert sorted(let_in) == list(moving)
     assert len(read) == number
+
+
+@pytest.mark.parametrize("numbers", [(1400, 225), (384, 785, 753, 1145), (2284, 1828, 1520), (1819, 221, 1510, 1572)])
+@pytest.mark.parametrize("begins", [0.0, 0.4, 0.85])
+def test_video__among_others_that_moves_for_an_eighth_is_read_to_its_end(
+    numbers: tuple[int, ...], begins: float
+) -> None:
+    whose = [(video, at) for video, number in enumerate(numbers) for at in range(number)]
+    order = [whose[place] for place in spread(len(whose), seed=0)]
+    records = [ImageRecord(video * 10_000 + at, frame_name(f"{video}.mp4", at * 1000), 64, 48) for video, at in order]
+    moving = {video * 10_000 + at for video, at in whose if 0 <= at / numbers[video] - begins < 1 / 8}
+    let_in, read = tried(records, moving.__contains__)
+    assert set(let_in) == moving
+    assert len(read) == len(whose)
 
 
 @pytest.mark.parametrize(("number", "read"), [(10, 10), (64, 64), (65, 65), (300, 65), (20_000, 65)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 from yolobg.flow.duplicates import Known
 from yolobg.flow.same_pictures import same_pictures
@@ -51,23 +52,24 @@ def _with_frames(ids: Sequence[int], catalog: Catalog, seed: int) -> list[int]:
 
 
 def spread(number: int, *, seed: int) -> Iterator[int]:
-    """The places 0 to number - 1, each once, so that the first of them lie far apart, however many are taken.
+    """The places 0 to number - 1, each once, so that any of them in a row lie far apart, however many are taken.
 
     The van der Corput sequence of base 2 (J. G. van der Corput, 1935), begun at a place that depends on the seed: of
-    the first n places, no stretch is left empty that is longer than twice the mean distance.
+    the first n places, no stretch is left empty that is longer than twice the mean distance. It is one of a power of
+    two; the places that are left, which lie evenly too, come after these in the same way.
     """
-    if not number:
-        return
     digest = hashlib.blake2b(digest_size=8, key=seed.to_bytes(16, "little", signed=True)).digest()
-    start = int.from_bytes(digest, "little") % number
-    bits = (number - 1).bit_length()
-    seen = bytearray(number)
-    for count in range(1 << bits):
-        turned = int(f"{count:0{bits}b}"[::-1], 2) if bits else 0
-        place = turned * number >> bits
-        if not seen[place]:
-            seen[place] = 1
-            yield (place + start) % number
+    start = int.from_bytes(digest, "little")
+    left: Sequence[int] = range(number)
+    while left:
+        bits = len(left).bit_length() - 1
+        free = bytearray(b"\1") * len(left)
+        for count in range(1 << bits):
+            turned = int(f"{count:0{bits}b}"[::-1], 2)
+            place = turned * len(left) >> bits
+            free[place] = 0
+            yield (left[place] + start) % number
+        left = list(compress(left, free))
 
 
 def _merged(some: Sequence[int], others: Sequence[int]) -> list[int]:

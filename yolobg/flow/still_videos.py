@@ -15,10 +15,10 @@ __all__ = ["STILL_FRAMES", "StillVideos"]
 STILL_FRAMES = 64
 """So many near-duplicates in a row end a video.
 
-Frames are tried in the order of van der Corput (`ranking.spread`). Of 63 places in a row one block of 32 begins at a
+Frames are tried in the order of van der Corput (`ranking.spread`). Of 64 places in a row one block of 32 begins at a
 multiple of 32, and has one place in each 32nd of the video; so nothing that lasts a sixteenth of it or longer has
-been missed. Several videos share the order, which makes that an eighth. To see half as much takes twice as many frames,
-of which each costs a start of the reader.
+been missed. Several videos share the order, which makes that an eighth. To see what lasts half as long takes twice as
+many frames, of which each costs a start of the reader.
 """
 
 _GIVEN_UP = "nothing happens in its video"
