@@ -19,7 +19,7 @@ from places import SAMPLE
 
 import yolobg
 from yolobg.errors import AnnotationsError, DatasetError, UsageError, YolobgError
-from yolobg.evaluation.names import names_of
+from yolobg.evaluation.names import model_names
 
 VAL = 20
 
@@ -80,7 +80,7 @@ def test_names__of_runs_that_a_trainer_calls_alike_tell_them_apart(
 )
 def test_names__are_as_short_as_can_be(files: list[str], names: list[str]) -> None:
     root = Path("/f").absolute()
-    found = names_of([root / file for file in files])
+    found = model_names([root / file for file in files])
     assert [found[root / file] for file in files] == names
 
 

@@ -2,7 +2,7 @@
 
 They lie verified in staging and nothing of them shows in the split. What is recorded is what a run would do with them,
 so that a kill leaves all of it or none. Once a review is applied, what it rejected is recorded here first; the merge
-then decides whether it has happened, and `settle` finishes what a kill has left of it.
+then decides whether it has happened, and `settle_proposal` finishes what a kill has left of it.
 """
 
 from __future__ import annotations

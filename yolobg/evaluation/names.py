@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["names_of"]
+__all__ = ["model_names"]
 
 
-def names_of(files: Iterable[Path]) -> dict[Path, str]:
+def model_names(files: Iterable[Path]) -> dict[Path, str]:
     """A name for each file, by which it is told from the others.
 
     That is its name without the suffix, and where others have the same, as many folders before it as tell them apart:

@@ -20,7 +20,7 @@ from yolobg.evaluation.coco_ap import coco_tool
 from yolobg.evaluation.doubts import doubts
 from yolobg.evaluation.figures import Side, SideName, compare_sides
 from yolobg.evaluation.matching import IOU
-from yolobg.evaluation.names import names_of
+from yolobg.evaluation.names import model_names
 from yolobg.evaluation.options import EvaluateOptions, command_line
 from yolobg.evaluation.power import power_to_show
 from yolobg.evaluation.truth import Truth, read_truth
@@ -88,7 +88,7 @@ class EvaluationPlan:
             held = bring(self.held, self.seen, options.request, count=options.images, progress=progress)
         if not options.measures:
             return _without_figures(dataset, options, truth, held)
-        names = names_of(file for _, files in _given(options) for file in files)
+        names = model_names(file for _, files in _given(options) for file in files)
         scored_by = partial(_scored, dataset=dataset, options=options, truth=truth, held=held, progress=progress)
         sides = [
             Side.of(

@@ -22,7 +22,7 @@ from yolobg.flow.options import Request
 from yolobg.flow.past_runs import request_again
 from yolobg.flow.rejected import Reviewed, review_notes, ruled_out
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.flow.stale import Checked, Listed, find_stale
+from yolobg.flow.stale import Checked, SplitImages, find_stale
 from yolobg.model import Counts, Inventory, Progress, no_progress
 from yolobg.results import KeptBackground, Stale
 
@@ -88,7 +88,7 @@ def _with_reviews(
     progress: Progress,
 ) -> Checked:
     """What was found, with the backgrounds that reviews speak against."""
-    listed, found = Listed(inventory, labelled_too=True), {one.image for one in checked.stale.images}
+    listed, found = SplitImages(inventory, labelled_too=True), {one.image for one in checked.stale.images}
     left = [e for e in manifest.entries if e.image not in found and absolute(e.image, dataset.root) in listed]
     more = ruled_out(dataset, manifest, left, {one.category: one for one in reviewed}, progress)
     stale = replace(checked.stale, images=(*checked.stale.images, *more))

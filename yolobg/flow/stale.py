@@ -35,7 +35,7 @@ from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
 from yolobg.sources.location import OPEN_IMAGES_NAMES
 from yolobg.sources.resolve import Source
 
-__all__ = ["Checked", "Listed", "find_stale", "stale_warnings"]
+__all__ = ["Checked", "SplitImages", "find_stale", "stale_warnings"]
 
 _SHOWN = 3
 _NAMES_SHOWN = 5
@@ -75,7 +75,7 @@ def find_stale(
     for entry in manifest.entries:
         groups.setdefault((entry.added, entry.split, entry.source), []).append(entry)
     names = tuple(dataset.data.names.values())
-    listed: Listed | None = None
+    listed: SplitImages | None = None
     found = _Found()
     for group in groups.values():
         run = run_of(group[0], manifest)
@@ -87,13 +87,13 @@ def find_stale(
             continue
         else:
             asked = _Asked(run, run.basis, request_again(run), question, request, strict=same_source)
-        listed = listed or Listed(inventory, labelled_too=labelled_too)
+        listed = listed or SplitImages(inventory, labelled_too=labelled_too)
         if there := [entry for entry in group if absolute(entry.image, dataset.root) in listed]:
             found.add(asked, there, fetch=fetch, progress=progress)
     return found.checked
 
 
-class Listed:
+class SplitImages:
     """The images of a split that are looked at, whichever way the trainer's listing writes their paths.
 
     Args:

@@ -78,8 +78,8 @@ def _check(wanted: Wanted, work: Work, folder: Path) -> None:
         )
     if (source.name, wanted.choice.basis.catalog) != (work.source, work.catalog):
         raise AnnotationsError(
-            f"source {source.name}: {folder} was planned for {work.source}, or its records have changed since, or "
-            "its videos; give the options about the source that it was planned with, or plan again"
+            f"source {source.name}: {folder} was planned for {work.source}, or its records or videos have changed "
+            "since; give the options about the source that it was planned with, or run `yolobg mine --plan` again"
         )
     if hard is not None and hash_file(Path(hard).expanduser()) != work.model_sha256:
         raise UsageError(f"--hard {hard}: {folder} was scored with another model, a copy of which is in it")
