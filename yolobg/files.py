@@ -39,6 +39,7 @@ __all__ = [
     "refuse_links",
     "replace_when_done",
     "shorten",
+    "staged_path",
     "step",
     "sweep_parts",
     "temporary_name",
@@ -64,6 +65,11 @@ on_step: Callable[[str, Path], None] = _ignore
 def step(what: str, path: Path) -> None:
     """Mark the point just before `what` (rename, write, fsync, unlink, commit ...) is done to `path`."""
     on_step(what, path)
+
+
+def staged_path(staging: Path, source_id: int) -> Path:
+    """Where a verified image lies until it is merged; trainers list no file of that suffix."""
+    return staging / f"{source_id}.staged"
 
 
 def temporary_name(destination: Path) -> Path:

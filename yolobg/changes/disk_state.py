@@ -16,7 +16,16 @@ from typing import Literal
 from yolobg.changes.manifest import FOLDER, absolute, manifest_path, relative, write_manifest
 from yolobg.changes.records import Entry, Manifest, Pending
 from yolobg.errors import MergeError
-from yolobg.files import can_move, flush_folder, hash_file, make_real_folder, read_ordinary, step, write_bytes
+from yolobg.files import (
+    can_move,
+    flush_folder,
+    hash_file,
+    make_real_folder,
+    read_ordinary,
+    staged_path,
+    step,
+    write_bytes,
+)
 from yolobg.threads import Pool
 
 __all__ = [
@@ -180,9 +189,10 @@ def flush_staged(pending: Pending, root: Path) -> None:
     staging = absolute(pending.staging, root)
 
     def flush(entry: Entry) -> None:
-        handle = os.open(staging / f"{entry.source_id}.staged", os.O_RDWR | getattr(os, "O_BINARY", 0))
+        staged = staged_path(staging, entry.source_id)
+        handle = os.open(staged, os.O_RDWR | getattr(os, "O_BINARY", 0))
         try:
-            step("fsync", staging / f"{entry.source_id}.staged")
+            step("fsync", staged)
             os.fsync(handle)
         finally:
             os.close(handle)

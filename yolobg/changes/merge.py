@@ -30,7 +30,7 @@ from yolobg.changes.disk_state import (
 from yolobg.changes.manifest import absolute, check_recordable, read_manifest, with_needed_runs, write_manifest
 from yolobg.changes.records import Entry, ListEdit, Manifest, Pending
 from yolobg.errors import DatasetError, MergeError
-from yolobg.files import Made, create_empty, make_real_folder, publish_new, step, sweep_parts
+from yolobg.files import Made, create_empty, make_real_folder, publish_new, staged_path, step, sweep_parts
 
 __all__ = ["add", "finish_merge"]
 
@@ -155,7 +155,7 @@ def _place(entry: Entry, root: Path, staging: Path, made: Made | None, homes: Ma
     for home in (image.parent, label.parent):
         if identity(home) != homes[home]:
             raise MergeError(f"{home}: another folder was put in its place while yolobg was running; run again")
-    staged = staging / f"{entry.source_id}.staged"
+    staged = staged_path(staging, entry.source_id)
     there = look_label(label)
     # What lies in staging since a run was killed may be anything; a fresh merge has just verified the content.
     whole = looks_staged(staged, entry) if made is not None else look_image(staged, entry) == "ours"
@@ -202,7 +202,7 @@ def _undo(root: Path, manifest: Manifest, pending: Pending, made: Made) -> bool:
 
 def _unmerge(entry: Entry, root: Path, staging: Path, made: Made) -> None:
     image, label = absolute(entry.image, root), absolute(entry.label, root)
-    staged = staging / f"{entry.source_id}.staged"
+    staged = staged_path(staging, entry.source_id)
     if look_image(image, entry) == "ours":
         step("rename", image)
         # Both names are there when the old one could not be removed.

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from yolobg import files
 from yolobg.errors import DownloadError, UsageError
+from yolobg.files import staged_path
 from yolobg.images.check import check_image
 from yolobg.images.frame_names import frame_place, parse
 from yolobg.images.frames import FrameReader
 from yolobg.images.jpeg_png import BadImageError, Data
-from yolobg.images.staging import content_of, create_new, part_path, staged_path, write_all, write_guard
+from yolobg.images.staging import content_of, create_new, part_path, write_all, write_guard
 from yolobg.model import ImageRecord, Origin, Staged
 from yolobg.safe_names import safe_parts
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from yolobg import files
 from yolobg.errors import DownloadError
+from yolobg.files import staged_path
 from yolobg.images.check import Depth, check_image
 from yolobg.images.jpeg_png import BadImageError, Data
 from yolobg.model import Failed, ImageRecord, Staged
@@ -36,7 +37,6 @@ __all__ = [
     "part_path",
     "remove_partial",
     "reuse",
-    "staged_path",
     "write_all",
     "write_guard",
 ]
@@ -49,11 +49,6 @@ _WRITE_BYTES = 64 << 20
 def part_path(staging: Path, source_id: int) -> Path:
     """Where an image lies while it is incomplete."""
     return staging / f"{source_id}.part"
-
-
-def staged_path(staging: Path, source_id: int) -> Path:
-    """Where a verified image lies."""
-    return staging / f"{source_id}.staged"
 
 
 def remove_partial(staging: Path) -> None:

@@ -8,11 +8,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolobg.files import staged_path
 from yolobg.images.check import image_suffix
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.limits import Limits
 from yolobg.images.local import LocalFolders
-from yolobg.images.staging import Outcome, reuse, staged_path
+from yolobg.images.staging import Outcome, reuse
 from yolobg.model import Failed, ImageRecord, Origin, Staged
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts

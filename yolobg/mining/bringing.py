@@ -8,12 +8,12 @@ from pathlib import Path
 
 from yolobg.changes.records import Found, Mining
 from yolobg.errors import AnnotationsError
-from yolobg.files import step
+from yolobg.files import staged_path, step
 from yolobg.flow.bringing import Wanted
 from yolobg.images import fetch_images
 from yolobg.images.frame_names import parse
 from yolobg.images.picture_hash import are_near, picture_hash
-from yolobg.images.staging import staged_path, write_guard
+from yolobg.images.staging import write_guard
 from yolobg.mining.choosing import Looked, Picked
 from yolobg.model import ClassMatch, Failed, Staged
 from yolobg.scoring.models import Scorer

@@ -14,6 +14,7 @@ from yolobg.changes.manifest_checks import check_entry
 from yolobg.changes.records import Entry, Manifest, Run
 from yolobg.dataset.dataset import Dataset
 from yolobg.errors import YolobgError
+from yolobg.files import staged_path
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.sources.location import COCO2017, AnnotationSource, parse_source
@@ -108,7 +109,7 @@ def cards_of(
     """
 
     def place(entry: Entry) -> Path:
-        return absolute(entry.image, root) if staging is None else staging / f"{entry.source_id}.staged"
+        return absolute(entry.image, root) if staging is None else staged_path(staging, entry.source_id)
 
     root, runs = dataset.root, {run_key(run): run for run in manifest.runs}
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}

@@ -23,6 +23,7 @@ from yolobg.changes.siblings import Claims
 from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.inventory import scan_split
 from yolobg.errors import MergeError
+from yolobg.files import staged_path
 from yolobg.flow.bringing import Brought, Wanted
 from yolobg.flow.execution import execute
 from yolobg.flow.near import pictures_of
@@ -117,7 +118,7 @@ def _pictures(proposal: Proposal, out: Mapping[str, str], dataset: Dataset) -> d
     if not is_staging(proposal.pending.staging, dataset):
         return {}
     folder = absolute(proposal.pending.staging, dataset.root)
-    return pictures_of({e.image: folder / f"{e.source_id}.staged" for e in proposal.entries if e.image in out})
+    return pictures_of({e.image: staged_path(folder, e.source_id) for e in proposal.entries if e.image in out})
 
 
 def _told(proposal: Proposal, added: int) -> str:
@@ -157,7 +158,7 @@ def _bring(proposal: Proposal, wanted: Wanted) -> Brought:
     staged: list[Staged] = []
     unfit: list[str] = []
     for entry in kept:
-        path = folder / f"{entry.source_id}.staged"
+        path = staged_path(folder, entry.source_id)
         record = records.get(entry.source_id)
         if record is None:
             why: str | None = "the dataset has it already, or its classes or the source have changed"
