@@ -108,7 +108,9 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_augment__says_that_a_video_was_given_up_and_adds_nothing(tmp_path: Path, pool: Path) -> None:
     data = tmp_path / "data"
     before = visible(data)
-    with pytest.raises(PoolError, match=r"only 1 image .* 2 backgrounds are needed; 64 near-duplicates") as error:
+    with pytest.raises(
+        PoolError, match=r"only 1 image differs .* 2 backgrounds are needed; 64 near-duplicates"
+    ) as error:
         yolobg.augment(data, source=str(pool / "still.mp4"), count=2)
     assert "still.mp4: given up after 64 near-duplicates in a row" in str(error.value)
     assert "--every" in str(error.value)

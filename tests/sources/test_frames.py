@@ -177,6 +177,33 @@ def test_records__what_cameras_write_beside_is_none(dataset: Path, told: Callabl
 
 
 @posix_script
+def test_video__is_the_only_one_whatever_has_its_name(dataset: Path, told: Callable[[str], Path]) -> None:
+    """A camera's drive.mp4 and its drive.avi with boxes drawn into it are two things."""
+    video = told("pool/drive.mp4")
+    for other in ("drive.avi", "drive.MKV"):
+        told(f"pool/{other}")
+    report = yolobg.plan(dataset, source=str(video), count=50).report
+    assert {one.url.rpartition("#")[0] for one in report.planned} == {str(video)}
+    assert any("50 frames of 1 video," in warning for warning in report.warnings)
+    (video.parent / "drive.json").write_text('{"shapes": [{"label": "zebra", "points": [[1, 2], [3, 4]]}]}')
+    with pytest.raises(AnnotationsError, match=r"drive\.json"):
+        yolobg.plan(dataset, source=str(video), count=1)
+
+
+@posix_script
+def test_video__may_be_hidden_or_a_link_to_another(dataset: Path, told: Callable[[str], Path], tmp_path: Path) -> None:
+    video, link, blob = told("pool/.hidden.mp4"), tmp_path / "link.mp4", tmp_path / "blob.mp4"
+    link.symlink_to(video)
+    for source in (video, link):
+        report = yolobg.plan(dataset, source=str(source), count=50).report
+        assert {one.url.rpartition("#")[0] for one in report.planned} == {str(video)}
+    # As DVC links what it keeps.
+    blob.symlink_to(told("kept/d41d8cd9"))
+    with pytest.raises(UsageError, match=r"blob\.mp4: is a link to .*d41d8cd9, which is not called like a video"):
+        yolobg.plan(dataset, source=str(blob), count=1)
+
+
+@posix_script
 def test_folder__leaves_out_what_cannot_be_used(dataset: Path, told: Callable[[str], Path], tmp_path: Path) -> None:
     good = told("pool/good.mp4")
     (good.parent / "empty.mp4").touch()
@@ -190,6 +217,7 @@ def test_folder__leaves_out_what_cannot_be_used(dataset: Path, told: Callable[[s
     (said,) = (warning for warning in report.warnings if "left out" in warning and "video" in warning)
     for part in ("3 videos were left out", "empty.mp4: it is empty", "page.mp4: its content is text", "the same video"):
         assert part in said
+    assert any("50 frames of 1 video," in warning for warning in report.warnings)
 
 
 @posix_script

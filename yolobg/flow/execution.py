@@ -303,7 +303,7 @@ def _all_alike(plan: Plan, choice: Choice, fetched: Brought, left_out: int, why:
     more = "; for a fast video, a shorter --every takes more frames" if choice.source.origin.frames else ""
     needed = counted(plan.target.needed, "background", "are")
     return PoolError(
-        f"only {counted(len(fetched.staged), 'image')} of the source differ enough from the dataset and from one "
+        f"of the source, only {counted(len(fetched.staged), 'image', 'differ')} enough from the dataset and from one "
         f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({why}). Nothing was "
         "added. Ask for fewer (what was fetched is kept for that), or give images or videos of more scenes"
         f"{more}."

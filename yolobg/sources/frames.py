@@ -48,10 +48,12 @@ class Frames:
 
     Attributes:
         frames: One for each step of time in each video.
+        videos: How many videos they are of.
         warnings: For a person to read.
     """
 
     frames: tuple[Frame, ...] = ()
+    videos: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -108,7 +110,7 @@ def list_frames(source: str, videos: Sequence[str], home: Path, every_ms: int, k
         frames += _of_one(Path(path).relative_to(home).as_posix(), length, every_ms)
     if bad and not frames:
         raise UsageError(f"--source {source}: not one of its videos can be used: {_first(bad)}")
-    return Frames(tuple(frames), tuple(_left_out(source, bad)))
+    return Frames(tuple(frames), len(found.keys() - bad), tuple(_left_out(source, bad)))
 
 
 def _of_one(name: str, length: _Length, every_ms: int) -> Iterator[Frame]:

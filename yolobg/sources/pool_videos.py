@@ -8,6 +8,7 @@ from pathlib import Path
 from yolobg.dataset.folder_listing import Walk
 from yolobg.errors import UsageError
 from yolobg.formats.unread import find_unread
+from yolobg.images.frame_names import is_video
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.video_files import reader_of
 from yolobg.sources.frames import DEFAULT_EVERY_MS, Frames, list_frames, records_beside, videos_among
@@ -18,14 +19,25 @@ __all__ = ["Chosen", "choose_videos", "walk_source"]
 
 
 def walk_source(source: Path) -> Walk:
-    """What is in a source folder; for a single video that, and what lies beside it under its name."""
+    """What is in a source folder; for a single video that, and what lies beside it under its name.
+
+    Raises:
+        UsageError: The video is a link to a file that is not called like one.
+    """
     walk = Walk(others=True)
     if source.is_dir():
         walk.add(str(source.resolve()))
         return walk
-    video = str(source.resolve())
-    beside = [str(path) for path in source.resolve().parent.iterdir() if path.is_file()]
-    walk.others = [video, *(path for path in records_beside([video], beside)[0] if path != video)]
+    place = source.resolve()
+    if not is_video(place.name):
+        raise UsageError(
+            f"--source {source}: is a link to {place}, which is not called like a video (.mp4, .mkv, …); give a "
+            "copy or a hard link that does"
+        )
+    video = str(place)
+    beside = [str(path) for path in place.parent.iterdir() if path.is_file()]
+    # Videos that differ from it in the suffix alone were not asked for, and say nothing of it.
+    walk.others = [video, *(path for path in records_beside([video], beside)[0] if not is_video(path))]
     return walk
 
 
@@ -63,7 +75,7 @@ class Chosen:
         frames = list_frames(str(self.source), self.videos, home, self.every_ms, kept)
         notes: tuple[str, ...] = (
             f"--source {self.source}: {counted(len(frames.frames), 'frame')} of "
-            f"{counted(len(self.videos), 'video')}, one every {self.every_ms / 1000:g} s. Which of them are "
+            f"{counted(frames.videos, 'video')}, one every {self.every_ms / 1000:g} s. Which of them are "
             "near-duplicates of one another or of images of the dataset is known once they are read: others come in "
             "for those",
         )
@@ -89,7 +101,7 @@ def choose_videos(source: Path, walk: Walk, every_ms: int | None, *, unlabelled:
         AnnotationsError: There are such records, and `unlabelled` was not said.
     """
     root = str(source.resolve() if source.is_dir() else source.resolve().parent)
-    videos = videos_among(walk.others, root)
+    videos = videos_among(walk.others, root) if source.is_dir() else walk.others[:1]
     if not videos:
         if every_ms is not None:
             raise UsageError(f"--source {source}: contains no video, so --every means nothing; leave it out")
