@@ -16,7 +16,7 @@ from videos import pattern
 import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.rejections import BAD_PICTURE, OTHER_REASON, Rejection, read_rejections
-from yolobg.errors import YolobgError
+from yolobg.errors import PoolError
 from yolobg.flow.near import NEAR_REJECTED
 from yolobg.flow.rejected import Reviewed, is_too_often, tally
 from yolobg.review.session import Session
@@ -112,9 +112,15 @@ def test_recheck__takes_out_near_duplicates_of_a_rejected_image(dataset: Path, p
     assert (again.added, again.stale.images) == ((), ())
 
 
-@pytest.mark.parametrize(("reason", "left"), [("any", COUNT - 3), ("picture", COUNT - 1)])
+@pytest.mark.parametrize(
+    ("reason", "left", "said"),
+    [
+        ("any", COUNT - 3, f"2 near-duplicates were left out .*{NEAR_REJECTED}"),
+        ("picture", COUNT - 1, "only 0 of the source's 40"),
+    ],
+)
 def test_augment__brings_in_no_near_duplicate_of_what_shows_a_class(
-    dataset: Path, pool: dict[str, Any], reason: str, left: int
+    dataset: Path, pool: dict[str, Any], reason: str, left: int, said: str
 ) -> None:
     """Nor in the place of the rejected image itself; a bad picture says nothing of others."""
     first = yolobg.plan(dataset, count=COUNT, **pool).report.planned
@@ -125,7 +131,7 @@ def test_augment__brings_in_no_near_duplicate_of_what_shows_a_class(
     report = yolobg.augment(dataset, count=left, **pool)
     assert report.after.backgrounds == left
     assert len(ids(dataset) & {0, 1, 2}) == left - (COUNT - 3)
-    with pytest.raises(YolobgError):
+    with pytest.raises(PoolError, match=said):
         yolobg.augment(dataset, count=left + 1, **pool)
 
 
@@ -201,3 +207,8 @@ def test_lookalikes__that_were_rejected_too_often_go_and_none_comes_in(sample: P
     more = yolobg.augment(data, count=10, prefer="lookalikes", **options)
     assert any("with sheep were rejected" in warning and "--recheck" in warning for warning in more.warnings)
     assert not any("sheep" in what[number] for number in ids(data))
+    # A random choice says nothing of look-alikes.
+    plans = [yolobg.plan(data, count=11, prefer=prefer, **options).report for prefer in ("lookalikes", None)]
+    assert [any("with sheep were rejected" in one for one in plan.warnings) for plan in plans] == [True, False]
+    liked, random = (plan.source.eligible for plan in plans if plan.source)
+    assert liked < random
