@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -21,6 +22,7 @@ from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import no_progress
 from yolobg.sources.archive.members import Fetched, Remote, UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.ranges import fetch_stretches
+from yolobg.sources.archive.unpack import inflate
 from yolobg.sources.location import Pin
 
 KEY = "/annotations/annotations_trainval2017.zip"
@@ -365,3 +367,11 @@ def test_file__that_changes_while_it_is_fetched_is_an_error(tmp_path: Path) -> N
 
         with pytest.raises(DownloadError, match="changed"):
             fetch_file(Remote([f"{server.url}/a"], connections=2), tmp_path, progress=change)
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_inflate__has_the_digest_of_the_content(tmp_path: Path, pinned: bool) -> None:
+    content = member(9, 3_000_000)
+    made = inflate(io.BytesIO(content), tmp_path / "a.json", len(content), "a.zip", no_progress, pinned=pinned)
+    assert made.path.read_bytes() == content
+    assert made.sha256 == hashlib.sha256(content).hexdigest()

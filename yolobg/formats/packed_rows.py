@@ -16,7 +16,7 @@ _QUICK = 1
 
 
 class Packed(Generic[_Row]):
-    """Rows that can be gone through as often as need be; made by `pack`."""
+    """Rows that can be gone through as often as need be; made by `pack_rows`."""
 
     def __init__(self, make: Callable[[Iterable[Any]], _Row], blocks: list[bytes], size: int) -> None:
         self._make = make

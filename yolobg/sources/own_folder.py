@@ -77,7 +77,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Read:
-    """What was made of a folder; the fields are those of `Pool`."""
+    """What was made of a folder; the fields are those of `OwnFolder`."""
 
     names: dict[int, str]
     found: list[_Found]

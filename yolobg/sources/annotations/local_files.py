@@ -64,7 +64,7 @@ def unpack_local(source: AnnotationSource, folder: Path, *, progress: Progress =
     """Make both files of a local source plain, in `folder` where they have to be unpacked.
 
     Raises:
-        AnnotationsError, YolobgError: As `locate` and `unpack`.
+        AnnotationsError, YolobgError: As `locate` and `unpack_part`.
     """
     instances, captions = locate(source)
     return JsonFiles(

@@ -54,7 +54,7 @@ def inflate(
     total: int | None = None,
     pinned: bool = False,
 ) -> JsonFile:
-    """Write a stream to `target`, hashing it on the way.
+    """Write a stream to `target`, hashing it on the way unless it is pinned.
 
     Args:
         stream: What is unpacked.
