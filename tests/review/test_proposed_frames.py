@@ -16,6 +16,7 @@ from yolobg.api import propose
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.proposals import read_proposal
 from yolobg.changes.rejections import read_rejections
+from yolobg.errors import MergeError
 from yolobg.flow.unseen import why_look_first
 
 
@@ -64,6 +65,16 @@ def test_frames__are_in_no_split_before_apply(data: Path, video: Path) -> None:
     assert out.isdisjoint(entry.source_id for entry in proposal.entries)
     yolobg.remove(data)
     assert visible(data) == before
+
+
+def test_lost_file__can_be_rejected_so_that_the_others_come_in(data: Path, video: Path) -> None:
+    propose(yolobg.plan(data, source=str(video), count=3))
+    lost = next((data / ".yolobg/staging").rglob("*.staged"))
+    lost.unlink()
+    session = reviewed(data)
+    with pytest.raises(MergeError, match=rf"{lost.stem} \(its file was lost or changed\)\. Reject"):
+        apply(session)
+    assert len(apply(reviewed(data, {int(lost.stem): "lost"})).added) == 2
 
 
 def test_python__brings_frames_in_and_records_that_nobody_looked(data: Path, video: Path) -> None:

@@ -100,6 +100,8 @@ def cards_of(
 ) -> list[Card]:
     """A card for each entry whose image is there; one that yolobg cannot have added is left out, and so not shown.
 
+    In staging, one whose file was lost has a card too: it stops the others until somebody rejects it.
+
     Args:
         entries: The entries.
         manifest: Has their runs.
@@ -115,7 +117,7 @@ def cards_of(
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
     resolve = functools.cache(Path.resolve)
     for entry in entries:
-        if not check_entry(entry, dataset, resolve=resolve) and place(entry).is_file():
+        if not check_entry(entry, dataset, resolve=resolve) and (staging is not None or place(entry).is_file()):
             groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():
