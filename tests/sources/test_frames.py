@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import run
 from merging import tree
 from mining_data import FakeModel, score_of, use_model
 from PIL import Image
@@ -201,6 +202,15 @@ def test_video__may_be_hidden_or_a_link_to_another(dataset: Path, told: Callable
     blob.symlink_to(told("kept/d41d8cd9"))
     with pytest.raises(UsageError, match=r"blob\.mp4: is a link to .*d41d8cd9, which is not called like a video"):
         yolobg.plan(dataset, source=str(blob), count=1)
+
+
+def test_video__given_twice_is_refused(dataset: Path) -> None:
+    before = tree(dataset)
+    told = run("augment", dataset, "--source", "a.mp4", "--source", "b.mp4", "--yes")
+    assert told.returncode == UsageError("").exit_code
+    assert "--source: given 2 times (a.mp4, b.mp4); expected one." in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+    assert tree(dataset) == before
 
 
 @posix_script

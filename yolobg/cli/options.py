@@ -132,9 +132,23 @@ def _option(field: Field[Any]) -> Callable[[F], F]:
     if get_origin(hint) in (Sequence, Mapping):
         return click.option(name, _parameter(field), multiple=True, **told)
     default = None if callable(field.default_factory) else field.default
+    if field.name == "source":
+        return click.option(
+            name, _parameter(field), multiple=True, default=[default], show_default=True, callback=_the_one, **told
+        )
     return click.option(
         name, _parameter(field), default=default, show_default=about["shown"] or default is not None, **told
     )
+
+
+def _the_one(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str:
+    """The source: of several, click by itself would take the last and say nothing of the others."""
+    if len(given) > 1:
+        raise click.UsageError(
+            f"--source: given {len(given)} times ({', '.join(given)}); expected one. Put videos or images of several "
+            "places into a folder and name that, or run once for each"
+        )
+    return given[0]
 
 
 def _type(field: Field[Any]) -> Any:
