@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 import pytest
@@ -12,6 +14,7 @@ from places import REPOSITORY
 PAGE = REPOSITORY / "docs" / "guarantees.md"
 NAMED = re.compile(r"`(tests/[a-z0-9_]+/[a-z0-9_]+\.py)::(test_[a-z0-9_]+)`", re.IGNORECASE)
 OPEN_END = "## What does not hold"
+_BEGINNING = 50
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="needs the checkout")
 
@@ -25,6 +28,12 @@ def promises(text: str) -> list[str]:
 def unproven(text: str) -> list[str]:
     """What each promise without a test says."""
     return [row for row in promises(text) if not NAMED.search(row.rpartition(" | ")[2])]
+
+
+def doubled(rows: Iterable[str]) -> list[str]:
+    """The beginnings that several rows have: the two sides of a merge, of which one has changed what follows."""
+    counts = Counter(row.lstrip("|- ")[:_BEGINNING] for row in rows)
+    return [beginning for beginning, number in counts.items() if number > 1]
 
 
 def missing(text: str) -> list[str]:
@@ -47,6 +56,18 @@ def test_promises__each_names_a_test() -> None:
     text = PAGE.read_text("utf-8")
     assert len(promises(text)) >= 40
     assert unproven(text) == []
+
+
+def test_rows__stand_once_in_the_promises_and_in_the_changelog() -> None:
+    assert doubled(promises(PAGE.read_text("utf-8"))) == []
+    changes = [line for line in (REPOSITORY / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith("- ")]
+    assert len(changes) > 100
+    assert doubled(changes) == []
+
+
+def test_rows__of_two_sides_of_a_merge_are_found() -> None:
+    row = "| A label file of yours is never replaced, whatever happens to it meanwhile"
+    assert doubled([f"{row}. | a | b |", "| Another. |", f"{row}, or later. | a | b |"]) == [row[2:][:_BEGINNING]]
 
 
 def test_promises__each_test_exists() -> None:
