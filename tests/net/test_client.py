@@ -17,7 +17,7 @@ from download_pictures import picture, records, served
 from image_server import ImageServer
 
 from yolobg.net.client import Client
-from yolobg.net.faults import HttpFault
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.response import Timing
 
 QUICK = Timing(connect_s=0.5, read_s=0.5, slow_after_s=0.3, slow_bytes_per_s=1024, total_s=3)

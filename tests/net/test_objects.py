@@ -12,7 +12,7 @@ import pytest
 
 from yolobg.errors import UsageError
 from yolobg.net.client import Client
-from yolobg.net.faults import HttpFault
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.objects import check_driver
 from yolobg.net.response import Timing
 

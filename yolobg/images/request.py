@@ -16,7 +16,7 @@ from yolobg.images.staging import BodyInfo, EtagMismatchError, Incoming
 from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, shown_url
 from yolobg.net.client import Client
-from yolobg.net.faults import HttpFault, Kind
+from yolobg.net.http_fault import HttpFault, Kind
 from yolobg.net.response import Response, Timing
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 from yolobg.safe_names import safe_parts

@@ -20,7 +20,8 @@ import urllib3
 from requests.utils import get_netrc_auth
 
 from yolobg.net.addresses import is_object, is_private, redirect_fault, shown_url
-from yolobg.net.faults import HttpFault, fault_of
+from yolobg.net.faults import fault_of
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.names import NameLookup
 from yolobg.net.objects import Objects
 from yolobg.net.proxies import Proxies, Proxy

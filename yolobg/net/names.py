@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yolobg.errors import YolobgError
-from yolobg.net.faults import HttpFault, connecting_fault
+from yolobg.net.faults import connecting_fault
+from yolobg.net.http_fault import HttpFault
 from yolobg.threads import start_thread
 
 __all__ = ["Address", "NameLookup"]

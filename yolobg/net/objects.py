@@ -17,7 +17,7 @@ from typing import Any
 
 from yolobg.errors import UsageError
 from yolobg.net.addresses import OBJECT_STORES, object_scheme, shown_url
-from yolobg.net.faults import HttpFault, chain_of, fault_words
+from yolobg.net.http_fault import HttpFault, chain_of, fault_words
 from yolobg.net.response import Timing
 from yolobg.threads import start_thread
 

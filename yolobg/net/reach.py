@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yolobg.errors import YolobgError
 from yolobg.net.client import Client
-from yolobg.net.faults import HttpFault
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.response import Timing
 
 __all__ = ["REACH_S", "why_unreachable"]

@@ -8,7 +8,8 @@ import threading
 import time
 
 from yolobg.net.addresses import is_private
-from yolobg.net.faults import HttpFault, connecting_fault
+from yolobg.net.faults import connecting_fault
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.names import Address, NameLookup
 from yolobg.threads import start_thread
 

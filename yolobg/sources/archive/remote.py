@@ -12,7 +12,7 @@ from typing import TypeVar
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
 from yolobg.net.client import Client
-from yolobg.net.faults import HttpFault
+from yolobg.net.http_fault import HttpFault
 from yolobg.net.response import Timing
 from yolobg.net.retries import backoff_s
 from yolobg.sources.archive.request import (

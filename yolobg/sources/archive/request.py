@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
-from yolobg.net.faults import HttpFault, Kind
+from yolobg.net.http_fault import HttpFault, Kind
 from yolobg.net.response import Response
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 
