@@ -53,4 +53,4 @@ class Limits:
     lost_images: int = 50
     start: int = 8
     floor: int = 2
-    ceiling: int = 64
+    ceiling: int = 128
