@@ -50,8 +50,13 @@ def _row(option: click.Option) -> str:
     # A bar in code would end the table's cell on one site or show its backslash on another.
     shown = f"`{names}{value}`" if "|" not in value else f"<code>{escape(names + value)}</code>".replace("|", "&#124;")
     told = (option.help or "").replace("|", r"\|")
-    told += " Repeatable." if option.multiple and "epeatable" not in told else ""
+    told += " Repeatable." if option.multiple and not _one_of(option) and "epeatable" not in told else ""
     return f"| {shown} | {told} | {_default(option)} |"
+
+
+def _one_of(option: click.Option) -> list[str]:
+    """The default of an option that takes one value, and several only to refuse them."""
+    return option.default if option.multiple and isinstance(option.default, list) else []
 
 
 def _value(option: click.Option) -> str:
@@ -67,6 +72,6 @@ def _default(option: click.Option) -> str:
         return "required"
     if isinstance(option.show_default, str):
         return option.show_default
-    given = option.default
+    given = _one_of(option)[0] if _one_of(option) else option.default
     # Versions of click call "nothing given" differently: None, or a mark of their own.
     return f"`{given}`" if option.show_default and isinstance(given, str | int | float) and not option.is_flag else ""
