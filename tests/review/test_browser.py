@@ -412,8 +412,8 @@ def test_proposed__boxes_are_seen_one_is_rejected_and_the_others_come_in(browser
         page.click("apply-yes")
         wait(lambda: "Applied" in page.text("notice"), 60)
         assert page.text("notice") == (
-            "Applied: 5 of 6 proposed images added to split train; 1 rejected, and no later run picks it. So "
-            "1 background is missing to the number asked for: the same augment again proposes others."
+            "Applied: 5 of 6 proposed images added to split train; 1 rejected, and no later run picks it. "
+            "1 background is still missing: run the same augment again to see other images."
         )
         assert page.js("return document.querySelector('h1').textContent") == "Backgrounds of dataset"
         wait(lambda: len(page.order()) == 16)

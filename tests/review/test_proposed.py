@@ -83,8 +83,8 @@ def test_apply__brings_in_what_was_kept_and_nothing_else(root: Path, source: Sou
     session.act("look", list(session.items), "")
     done = apply(session)
     assert done.told == (
-        "4 of 6 proposed images added to split train; 2 rejected, and no later run picks them. So 2 backgrounds are "
-        "missing to the number asked for: the same augment again proposes others."
+        "4 of 6 proposed images added to split train; 2 rejected, and no later run picks them. 2 backgrounds are "
+        "still missing: run the same augment again to see other images."
     )
     assert sorted(done.added) == sorted(kept) == chosen(root)
     counts = yolobg.status(root).after

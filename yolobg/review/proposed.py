@@ -122,14 +122,14 @@ def _pictures(proposal: Proposal, out: Mapping[str, str], dataset: Dataset) -> d
 
 
 def _told(proposal: Proposal, added: int) -> str:
-    """What became of all that were proposed, and how many are missing to what was asked for."""
+    """What became of all that were proposed, and how many of those asked for are still missing."""
     out = len(proposal.entries) - added
     told = f"{added:,} of {counted(len(proposal.entries), 'proposed image')} added to split {proposal.run.split}"
     if not out:
         return f"{told}."
     return (
-        f"{told}; {out:,} rejected, and no later run picks {'it' if out == 1 else 'them'}. So "
-        f"{counted(out, 'background', 'are')} missing to the number asked for: the same augment again proposes others."
+        f"{told}; {out:,} rejected, and no later run picks {'it' if out == 1 else 'them'}. "
+        f"{counted(out, 'background', 'are')} still missing: run the same augment again to see other images."
     )
 
 
