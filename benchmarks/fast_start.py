@@ -80,7 +80,7 @@ class _Host(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     archive: Path | None = None
-    sizes: dict[int, tuple[int, int]] = {}  # noqa: RUF012  # one server in a process
+    sizes: dict[int, tuple[int, int]] = {}  # noqa: RUF012 - shared by all handlers, as there is one server in a process
     sent = 0
 
     def do_GET(self) -> None:

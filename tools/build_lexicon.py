@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Before the imports below: this runs from a checkout, whose package and tools need not be installed (E402).
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from word_senses import Anchors, Code, Meaning, choose, read_anchors  # noqa: E402 - lies beside this file

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Before the imports below: this runs from a checkout, which need not be installed (E402).
 sys.path.insert(0, str(ROOT))
 
 from yolobg.matching import phrase_rules, spelling  # noqa: E402 - the tool runs from a checkout
-from yolobg.matching.lexicon import ListEntry, NamedCategory, hand_list  # noqa: E402
+from yolobg.matching.lexicon import ListEntry, NamedCategory, hand_list  # noqa: E402 - as above
 from yolobg.matching.matcher import match_classes  # noqa: E402
 from yolobg.matching.words import key  # noqa: E402
 

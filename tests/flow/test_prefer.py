@@ -12,6 +12,7 @@ from command_line import run, source
 from hypothesis import given
 from hypothesis import strategies as st
 from real_datasets import CocoReal, make_dataset
+from sample_records import held
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
@@ -27,16 +28,6 @@ from yolobg.review.session import Session
 def options(sample: Path, **more: Any) -> dict[str, Any]:
     folder = sample / "source"
     return {"annotations": folder / "annotations/instances_sample.json", "images": [folder / "images"], **more}
-
-
-def held(sample: Path) -> dict[int, set[str]]:
-    """Image id to the names of what it holds."""
-    records = json.loads((sample / "source/annotations/instances_sample.json").read_text())
-    names = {row["id"]: row["name"] for row in records["categories"]}
-    found: dict[int, set[str]] = {row["id"]: set() for row in records["images"]}
-    for row in records["annotations"]:
-        found[row["image_id"]].add(names[row["category_id"]])
-    return found
 
 
 def captions(sample: Path) -> dict[int, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from command_line import run, source
 from merging import tree
+from sample_records import held
 from stale_data import COUNT, ids, make_dataset, write_source
 from videos import pattern
 
@@ -162,15 +163,6 @@ def test_rejection__of_an_earlier_version_is_read(dataset: Path, pool: dict[str,
 
 
 # ---------------------------------------------------------------- look-alikes
-
-
-def held(sample: Path) -> dict[int, set[str]]:
-    records = json.loads((sample / "source/annotations/instances_sample.json").read_text())
-    names = {row["id"]: row["name"] for row in records["categories"]}
-    found: dict[int, set[str]] = {row["id"]: set() for row in records["images"]}
-    for row in records["annotations"]:
-        found[row["image_id"]].add(names[row["category_id"]])
-    return found
 
 
 def test_lookalikes__that_were_rejected_too_often_go_and_none_comes_in(sample: Path) -> None:

@@ -159,7 +159,7 @@ def test_every_step__fails(scratch: Path, kind: str, case: str) -> None:
         world.recovers(fault.where)
 
 
-STRIDES = [pytest.param(97, id="some lines"), pytest.param(19, id="more lines", marks=pytest.mark.sweep)]
+STRIDES = [pytest.param(97, id="some lines"), pytest.param(7, id="more lines", marks=pytest.mark.sweep)]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")

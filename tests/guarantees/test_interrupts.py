@@ -1,4 +1,4 @@
-"""Ctrl-C at every line of the merge and `remove`, at every fifth of what follows a first: nothing lost, nothing left.
+"""Ctrl-C at every line of the merge, its roll-back, `remove` and the recovery: nothing of the user lost, nothing left.
 
 After each interrupt every label of ours is recorded or gone, what the user had is as it was, and `remove` brings the
 tree back byte for byte.
@@ -32,7 +32,7 @@ from yolobg.changes.removal import finish_interrupted, take_back
 from yolobg.errors import MergeError
 
 pytestmark = [
-    # Only a guard against a hang: many lines of a recovery take minutes, and many more on a busy machine.
+    # Only a guard against a hang: every line of a recovery takes minutes, and many more on a busy machine.
     pytest.mark.timeout(3600),
     # A file of which an interrupt has skipped the `__exit__` is closed by the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
@@ -42,12 +42,11 @@ LAYOUTS = ("folder", "list", "unlabelled")
 ADDED = range(10, 12)
 # Every line takes minutes; a stride that shares no factor with loops of a few lines meets most of them.
 STRIDES = [pytest.param(31, id="some lines"), pytest.param(1, id="every line", marks=pytest.mark.sweep)]
-# Where what is interrupted needs an interrupt to begin, or is interrupted by a signal or at an instruction: each round
-# takes longer, and every line is left to a run that looks for new failures.
-SEARCHING = bool(os.environ.get("YOLOBG_NEW_EXAMPLES"))
+# Where what is interrupted needs an interrupt to begin.
 LONG_STRIDES = [
     pytest.param(67, id="some lines"),
-    pytest.param(1 if SEARCHING else 5, id="many lines", marks=pytest.mark.slow),
+    pytest.param(13, id="more lines", marks=pytest.mark.sweep),
+    pytest.param(1, id="every line", marks=pytest.mark.slow),
 ]
 MADE: dict[tuple[Path, str], tuple[Place, dict[str, bytes | None]]] = {}
 # The user's own file, which looks very much like one of ours.
@@ -151,10 +150,9 @@ def test_list_with_two_names__interrupted_at_every_line(
     assert (scratch / "second").samefile(scratch / "data/train.txt")
 
 
-SIGNALS = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX")]
 DELIVERIES = [
-    *(pytest.param("KeyboardInterrupt", *stride.values, id=str(stride.id), marks=stride.marks) for stride in STRIDES),
-    pytest.param("SIGINT", 1 if SEARCHING else 5, id="SIGINT at many lines", marks=SIGNALS),
+    pytest.param("KeyboardInterrupt"),
+    pytest.param("SIGINT", marks=[pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX")]),
 ]
 
 
@@ -163,13 +161,15 @@ def how(delivery: str) -> dict[str, Any]:
     return {"deliver": signal.SIGINT} if delivery == "SIGINT" else {}
 
 
-@pytest.mark.parametrize(("delivery", "stride"), DELIVERIES)
+@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_merge__interrupted_at_every_line(scratch: Path, layout: str, delivery: str, stride: int) -> None:
     assert sweep(merge, lambda: make(scratch / "data", layout), stride=stride, **how(delivery)) > 400
 
 
-@pytest.mark.parametrize(("delivery", "stride"), DELIVERIES)
+@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("delivery", DELIVERIES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_remove__interrupted_at_every_line(scratch: Path, layout: str, delivery: str, stride: int) -> None:
     place, before = make(scratch / "full", layout)
@@ -227,7 +227,7 @@ FIRST = {
 @pytest.mark.parametrize("stride", LONG_STRIDES)
 @pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_rollback__interrupted_at_many_lines(scratch: Path, layout: str, first: str, stride: int) -> None:
+def test_rollback__interrupted_at_every_line(scratch: Path, layout: str, first: str, stride: int) -> None:
     """The first interrupt begins the roll-back, the second falls on any line of it."""
     if first == "the list" and layout != "list":
         pytest.skip("there is no list")
@@ -247,7 +247,7 @@ def test_rollback__interrupted_at_many_lines(scratch: Path, layout: str, first: 
 @pytest.mark.parametrize("stride", LONG_STRIDES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("command", ["add", "remove"])
-def test_recovery__interrupted_at_many_lines(scratch: Path, layout: str, command: str, stride: int) -> None:
+def test_recovery__interrupted_at_every_line(scratch: Path, layout: str, command: str, stride: int) -> None:
     """Two interrupts have left half of the work; the next command goes on with it and is interrupted in its turn."""
     place, before = make(scratch / "half", layout)
     if command == "add":
@@ -331,9 +331,8 @@ def test_merge__leaves_an_empty_label_of_the_user_that_appears_in_the_last_momen
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_merge__interrupted_between_instructions(scratch: Path, layout: str) -> None:
-    stride = 1 if SEARCHING else 5
-    assert sweep(merge, lambda: make(scratch / "data", layout), stride=stride, opcodes=True, paths=CORE) > 2000
+def test_merge__interrupted_at_every_instruction(scratch: Path, layout: str) -> None:
+    assert sweep(merge, lambda: make(scratch / "data", layout), opcodes=True, paths=CORE) > 2000
 
 
 CORE = frozenset(path for path in PATHS if Path(path).name in ("merge.py", "disk_state.py", "list_file.py", "files.py"))

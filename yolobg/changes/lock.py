@@ -129,7 +129,7 @@ def _lock_natively(lock: FileLock, timeout_s: float) -> bool:
     """Take the lock; False where the file system has none."""
     try:
         lock.acquire(timeout=timeout_s)
-    except NotImplementedError:
+    except NotImplementedError:  # what filelock raises where the file system has no locks
         return False
     except OSError as error:
         if error.errno in NO_LOCKS:
