@@ -137,7 +137,7 @@ def test_check_held__polygons_in_some_images_and_boxes_in_others(where: str, tar
     dataset = Small([Item(split, f"{i}.jpg", None, shapes) for i, (split, shapes) in enumerate(images)])
     found = survey(dataset)
     # Crowd regions are refused for a reason of their own.
-    found = replace(found, counts=replace(found.counts, crowds=0))
+    found = replace(found, crowds=0)
     if target not in refused_by:
         check_held(found, dataset, OWN[target], class_order="lose", images="copy")
         return

@@ -6,7 +6,7 @@ import math
 import operator
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from yolobg.convert_results import FormatCounts
@@ -21,13 +21,13 @@ _EXACT = 1e-6
 
 @dataclass
 class Survey:
-    """What is in a dataset: what is counted, and what some formats cannot hold.
+    """What is in a dataset: what reports tell (`counts`), and what some formats cannot hold.
 
     Attributes:
-        counts: What reports tell.
+        names: The dataset's classes.
+        splits: Its splits.
         several: Objects whose outline has several rings.
         mixed: Images with both polygons and boxes.
-        mixed_splits: Splits with both, in one image or in several.
         crowd_masks: Crowd regions that are run-length masks.
         crowd_outlines: Crowd regions whose outline has several rings.
         unmarked_outside: Key points that nobody marked, at a place for which trainers drop the image.
@@ -37,14 +37,21 @@ class Survey:
         first_short: The first image with one, as split and name.
         parts: The names of what is marked as a part of an object, which no format here holds.
         first_part: The first image with one, as split and name.
-        appearance: Class ids in the order in which they are first met.
+        appearance: Class ids of objects, in the order in which they are first met.
         used: Class ids that objects or crowd regions have.
     """
 
-    counts: FormatCounts
+    names: Mapping[int, str]
+    splits: Sequence[str]
+    images: int = 0
+    backgrounds: int = 0
+    boxes: int = 0
+    polygons: int = 0
+    masks: int = 0
+    key_points: int = 0
+    crowds: int = 0
     several: int = 0
     mixed: int = 0
-    mixed_splits: tuple[str, ...] = ()
     crowd_masks: int = 0
     crowd_outlines: int = 0
     unmarked_outside: int = 0
@@ -52,93 +59,76 @@ class Survey:
     first_flat: str = ""
     short_rings: int = 0
     first_short: str = ""
-    parts: frozenset[str] = frozenset()
-    first_part: str = ""
-    appearance: tuple[int, ...] = ()
-    used: frozenset[int] = frozenset()
-
-
-@dataclass
-class _Sum:
-    numbers: Counter[str] = field(default_factory=Counter)
-    splits: Counter[str] = field(default_factory=Counter)
-    appearance: dict[int, None] = field(default_factory=dict)
-    used: set[int] = field(default_factory=set)
-    kinds: dict[str, set[Kind]] = field(default_factory=dict)
-    first_flat: str = ""
-    first_short: str = ""
     parts: set[str] = field(default_factory=set)
     first_part: str = ""
+    appearance: dict[int, None] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
+    _of_split: Counter[str] = field(default_factory=Counter)
+    _kinds: dict[str, set[Kind]] = field(default_factory=dict)
 
     def add(self, item: Item) -> None:
-        numbers, objects = self.numbers, [shape for shape in item.shapes if not shape.crowd]
-        numbers["images"] += 1
-        numbers["backgrounds"] += not objects
-        numbers["crowds"] += len(item.shapes) - len(objects)
-        self.splits[item.split] += 1
-        for shape in objects:
-            self.appearance.setdefault(shape.class_id)
-            numbers[shape.kind] += 1
-            numbers["key_points"] += bool(shape.key_points)
-            numbers["unmarked_outside"] += sum(unmarked_outside(shape))
-            numbers["several"] += len(shape.polygons) > 1
-            numbers["masks"] += shape.mask is not None
+        """Count an image."""
+        objects = [shape for shape in item.shapes if not shape.crowd]
+        kinds = {shape.kind for shape in objects}
+        self.images += 1
+        self.backgrounds += not objects
+        self.mixed += len(kinds) > 1
+        self._of_split[item.split] += 1
+        self._kinds.setdefault(item.split, set()).update(kinds)
         for shape in item.shapes:
             self.used.add(shape.class_id)
-            if not shape.crowd and min(shape.box[2:]) <= 0:
-                numbers["flat"] += 1
-                self.first_flat = self.first_flat or f"{item.split}/{item.name}"
             if shape.short_rings:
-                numbers["short_rings"] += shape.short_rings
+                self.short_rings += shape.short_rings
                 self.first_short = self.first_short or f"{item.split}/{item.name}"
-            numbers["crowd_masks"] += shape.crowd and shape.mask is not None
-            numbers["crowd_outlines"] += shape.crowd and len(shape.polygons) > 1
+            if shape.crowd:
+                self.crowds += 1
+                self.crowd_masks += shape.mask is not None
+                self.crowd_outlines += len(shape.polygons) > 1
+            else:
+                self._add_object(shape, item)
         if item.parts:
             self.parts |= item.parts
             self.first_part = self.first_part or f"{item.split}/{item.name}"
-        kinds = {shape.kind for shape in objects}
-        self.kinds.setdefault(item.split, set()).update(kinds)
-        numbers["mixed"] += len(kinds) > 1
 
-    def counts(self, splits: Iterable[str], names: Mapping[int, str]) -> FormatCounts:
-        n = self.numbers
+    def _add_object(self, shape: Shape, item: Item) -> None:
+        self.appearance.setdefault(shape.class_id)
+        self.boxes += shape.kind == "box"
+        self.polygons += shape.kind == "polygon"
+        self.masks += shape.mask is not None
+        self.key_points += bool(shape.key_points)
+        self.unmarked_outside += sum(unmarked_outside(shape))
+        self.several += len(shape.polygons) > 1
+        if min(shape.box[2:]) <= 0:
+            self.flat += 1
+            self.first_flat = self.first_flat or f"{item.split}/{item.name}"
+
+    @property
+    def counts(self) -> FormatCounts:
+        """What reports tell."""
         return FormatCounts(
-            images=n["images"],
-            backgrounds=n["backgrounds"],
-            boxes=n["box"],
-            polygons=n["polygon"],
-            masks=n["masks"],
-            key_points=n["key_points"],
-            crowds=n["crowds"],
-            splits={split: self.splits[split] for split in sorted(splits)},
-            classes=dict(names),
+            images=self.images,
+            backgrounds=self.backgrounds,
+            boxes=self.boxes,
+            polygons=self.polygons,
+            masks=self.masks,
+            key_points=self.key_points,
+            crowds=self.crowds,
+            splits={split: self._of_split[split] for split in sorted(self.splits)},
+            classes=dict(self.names),
         )
+
+    @property
+    def mixed_splits(self) -> list[str]:
+        """Splits with both polygons and boxes, in one image or in several."""
+        return sorted(split for split, kinds in self._kinds.items() if len(kinds) > 1)
 
 
 def survey(contents: Contents) -> Survey:
     """Count everything in one reading."""
-    total = _Sum()
+    found = Survey(contents.names, contents.splits)
     for item in contents.items():
-        total.add(item)
-    n = total.numbers
-    counts = total.counts(contents.splits, contents.names)
-    return Survey(
-        counts,
-        several=n["several"],
-        mixed=n["mixed"],
-        mixed_splits=tuple(sorted(split for split, kinds in total.kinds.items() if len(kinds) > 1)),
-        crowd_masks=n["crowd_masks"],
-        crowd_outlines=n["crowd_outlines"],
-        unmarked_outside=n["unmarked_outside"],
-        flat=n["flat"],
-        first_flat=total.first_flat,
-        short_rings=n["short_rings"],
-        first_short=total.first_short,
-        parts=frozenset(total.parts),
-        first_part=total.first_part,
-        appearance=tuple(total.appearance),
-        used=frozenset(total.used),
-    )
+        found.add(item)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +159,8 @@ def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, order
         pixel_digits: Decimals of a pixel that the format writes; None for all.
         ordered_classes: Whether class ids must be the same, not only the names.
     """
-    total, said, different, worst = _Sum(), list(_other_classes(meant, found, ordered_classes)), 0, 0.0
-    different += len(said)
+    total, said, worst = Survey(found.names, found.splits), list(_other_classes(meant, found, ordered_classes)), 0.0
+    different = len(said)
     for expected, there in _pairs(meant.items(), found.items()):
         if there is not None:
             total.add(there)
@@ -181,7 +171,7 @@ def compare(meant: Contents, found: Contents, *, pixel_digits: int | None, order
                 item = expected or there
                 said.append(f"{item.split}/{item.name}: {reason}" if item else reason)
         worst = max(worst, deviation)
-    return Differences(total.counts(found.splits, found.names), worst, tuple(said), different)
+    return Differences(total.counts, worst, tuple(said), different)
 
 
 def _other_classes(meant: Contents, found: Contents, ordered: bool) -> Iterator[str]:  # noqa: FBT001 - one caller

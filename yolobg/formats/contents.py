@@ -22,6 +22,7 @@ __all__ = [
     "Kind",
     "Shape",
     "Suffixed",
+    "Wrapped",
     "box_around",
     "image_size",
     "item_order",
@@ -146,14 +147,29 @@ class Contents(Protocol):
         """Every image, in `item_order`."""
 
 
-class Suffixed:
+class Wrapped:
+    """A dataset made of another one, of which it passes everything on but the images; its subclasses give those."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self.names, self.splits, self.meta = contents.names, contents.splits, contents.meta
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return self._contents.warnings
+
+    def listing(self) -> Iterator[tuple[str, str]]:
+        """Split and name of every image, in that order."""
+        return self._contents.listing()
+
+
+class Suffixed(Wrapped):
     """A dataset without image files, whose images get the suffixes back that they are known to have."""
 
     def __init__(self, contents: Contents, meant: Contents) -> None:
-        self._contents = contents
+        super().__init__(contents)
         self._names = {(split, stem_of(name)): name for split, name in meant.listing()}
-        self.names, self.splits = contents.names, contents.splits
-        self.meta, self.warnings = contents.meta, contents.warnings
 
     def listing(self) -> Iterator[tuple[str, str]]:
         """Split and name of every image."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from yolobg.calls import public
-from yolobg.convert_results import ConvertReport, Renamed
+from yolobg.convert_results import ConvertReport, FormatCounts, Renamed
 from yolobg.errors import DatasetError, UsageError
 from yolobg.formats import coco_read, coco_write, voc, yolo_read, yolo_write
 from yolobg.formats import yolo_plain as yolo_folders
 from yolobg.formats.compare import Differences, Survey, compare, survey
-from yolobg.formats.contents import Contents, Item, Suffixed
+from yolobg.formats.contents import Contents, Item, Suffixed, Wrapped
 from yolobg.formats.fits import check_held, told_changes
 from yolobg.formats.output_folder import beside, publish
 from yolobg.formats.place_images import Images, Placer
@@ -109,7 +109,8 @@ def convert(
     given, place = Path(source).expanduser(), Path(target).expanduser().absolute()
     source_format, target_format = _formats(given, from_, to)
     _check_target(place, given)
-    wish = Wish(_listed(classes), polygons, key_points, crowds, class_order, splits or {}, drop_unused)
+    chosen = (classes,) if isinstance(classes, str) else tuple(classes)
+    wish = Wish(chosen, polygons, key_points, crowds, class_order, splits or {}, drop_unused)
     folders = _image_folders(images_in, source_format)
     contents = open_contents(
         given, source_format, skip_corrupt=skip_corrupt, images_in=folders, skip_missing=images != "none"
@@ -136,10 +137,11 @@ def _rewrite(contents: Contents, task: _Task, progress: Progress) -> ConvertRepo
     wish, target_format = task.wish, task.target_format
     before = survey(_Told(contents, progress, "read"))
     meant, renamed = _plan(contents, wish, target_format, before)
-    altered = _alters(wish) or (before.unmarked_outside and zeroes_points(target_format))
-    expected = survey(meant) if altered else _recounted(before, meant)
+    # What is to be written is counted, which costs a reading, where more than the names of splits changes.
+    altered = wish != Wish(splits=wish.splits) or (before.unmarked_outside and zeroes_points(target_format))
+    expected = survey(meant) if altered else replace(before, names=meant.names)
     check_held(expected, meant, target_format, class_order=wish.class_order, images=task.images)
-    comparison = _write_and_check(meant, expected, task.target, target_format, task.images, progress)
+    comparison = _write_and_check(meant, expected.counts, task, progress)
     changes = told_changes(before, expected, wish, target_format, contents.splits, meant.splits)
     return ConvertReport(
         source=str(task.source),
@@ -221,20 +223,6 @@ def _plan(contents: Contents, wish: Wish, target: Format, before: Survey) -> tup
     return Changed(contents, wish, target, kept, split_names, new_names), renamed
 
 
-def _alters(wish: Wish) -> bool:
-    """Whether it has to be counted again what is to be written: that costs a reading."""
-    return wish != Wish(splits=wish.splits)
-
-
-def _recounted(before: Survey, meant: Contents) -> Survey:
-    """The survey of a dataset of which only split names changed."""
-    return replace(before, counts=replace(before.counts, classes=dict(meant.names)))
-
-
-def _listed(classes: Sequence[str]) -> tuple[str, ...]:
-    return (classes,) if isinstance(classes, str) else tuple(classes)
-
-
 def _check_target(target: Path, source: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(
@@ -244,16 +232,14 @@ def _check_target(target: Path, source: Path) -> None:
         raise UsageError(f"{target}: lies inside the source; choose a folder outside {source}")
 
 
-def _write_and_check(
-    meant: Changed, expected: Survey, target: Path, format_: Format, images: Images, progress: Progress
-) -> Differences:
-    with beside(target) as staging:
-        told = _Told(meant, progress, "write", expected.counts.images)
-        with Placer(staging, images) as placer:
-            _writer(format_)(told, staging, placer)
+def _write_and_check(meant: Changed, expected: FormatCounts, task: _Task, progress: Progress) -> Differences:
+    with beside(task.target) as staging:
+        told = _Told(meant, progress, "write", expected.images)
+        with Placer(staging, task.images) as placer:
+            _writer(task.target_format)(told, staging, placer)
             placer.finish()
-        comparison = _check(meant, expected, staging, format_, images, progress)
-        publish(staging, target)
+        comparison = _check(meant, expected, staging, task, progress)
+        publish(staging, task.target)
     return comparison
 
 
@@ -265,20 +251,19 @@ def _writer(format_: Format) -> Writer:
     return bridge.writer(format_.name)
 
 
-def _check(
-    meant: Changed, expected: Survey, staging: Path, format_: Format, images: Images, progress: Progress
-) -> Differences:
+def _check(meant: Changed, expected: FormatCounts, staging: Path, task: _Task, progress: Progress) -> Differences:
     """Read back what was written and compare; the files are closed again when this returns."""
-    written = _written(staging, format_, images, meant)
+    format_ = task.target_format
     comparison = compare(
-        _Told(meant, progress, "check", expected.counts.images),
-        written,
+        _Told(meant, progress, "check", expected.images),
+        _written(staging, format_, task.images, meant),
         pixel_digits=format_.pixel_digits,
         ordered_classes=format_.classes,
     )
-    wrong = comparison.different or _count_differs(expected, comparison)
-    if wrong:
-        shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected.counts} was expected"
+    # Names of splits and classes were compared; a format may number its classes anew.
+    found = replace(comparison.counts, splits=expected.splits, classes=expected.classes)
+    if comparison.different or found != expected:
+        shown = "; ".join(comparison.differences) or f"{comparison.counts} where {expected} was expected"
         raise DatasetError(
             f"writing {format_.name} would have changed the dataset: "
             f"{counted(comparison.different, 'image', 'differ')} ({shown}). "
@@ -297,23 +282,14 @@ def _written(staging: Path, format_: Format, images: Images, meant: Changed) -> 
     return open_contents(staging, format_)
 
 
-def _count_differs(expected: Survey, comparison: Differences) -> bool:
-    told = replace(comparison.counts, classes=expected.counts.classes)
-    return told != replace(expected.counts, splits=told.splits)
-
-
-class _Told:
+class _Told(Wrapped):
     """A dataset whose reading is reported."""
 
     _STRIDE = 500
 
     def __init__(self, contents: Contents, progress: Progress, stage: str, total: int | None = None) -> None:
-        self._contents, self._progress, self._stage, self._total = contents, progress, stage, total
-        self.names, self.splits = contents.names, contents.splits
-        self.meta, self.warnings = contents.meta, contents.warnings
-
-    def listing(self) -> Iterator[tuple[str, str]]:
-        return self._contents.listing()
+        super().__init__(contents)
+        self._progress, self._stage, self._total = progress, stage, total
 
     def items(self) -> Iterator[Item]:
         done = 0

@@ -113,7 +113,7 @@ def _names(expected: Survey, meant: Contents, target: Format, class_order: str) 
             f"{counted(len(ids), 'class')} called '{double}' (ids {', '.join(map(str, ids))}), which it knows by name",
             remedy,
         )
-    if not target.classes and class_order != "lose" and expected.appearance != tuple(meant.names):
+    if not target.classes and class_order != "lose" and list(expected.appearance) != list(meant.names):
         yield (
             "class ids, and classes without an object: it has no list of classes",
             "--class-order lose numbers them as they appear",

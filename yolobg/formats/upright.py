@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolobg.errors import DatasetError
-from yolobg.formats.contents import EXIF_SIDEWAYS, Contents, Item, Shape, noted_turn, stored_size
+from yolobg.formats.contents import EXIF_SIDEWAYS, Contents, Item, Shape, Wrapped, noted_turn, stored_size
 from yolobg.formats.run_lengths import turned_mask
 from yolobg.wording import counted
 
@@ -20,7 +20,7 @@ __all__ = ["Upright"]
 _CLOSE = 0.01
 
 
-class Upright:
+class Upright(Wrapped):
     """A dataset whose records are in pixels, with all images as they are shown; which ones were turned is a warning.
 
     The size in the record says which picture it means. Where the stored and the shown one have the same size, or the
@@ -28,8 +28,7 @@ class Upright:
     """
 
     def __init__(self, contents: Contents) -> None:
-        self._contents = contents
-        self.names, self.splits, self.meta = contents.names, contents.splits, contents.meta
+        super().__init__(contents)
         # What each image needs, once all of them were looked at; most need nothing.
         self._found: dict[tuple[str, str], int] = {}
         self._unclear: dict[tuple[str, str], int] = {}
@@ -38,7 +37,7 @@ class Upright:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know."""
-        return (*self._contents.warnings, *self._told())
+        return (*super().warnings, *self._told())
 
     def _told(self) -> Iterator[str]:
         if self._found:
@@ -53,10 +52,6 @@ class Upright:
                 "their records "
                 f"do not say which of the two they mean: taken as shown; check the objects of {_first(self._unclear)}"
             )
-
-    def listing(self) -> Iterator[tuple[str, str]]:
-        """Split and name of every image, in that order."""
-        return self._contents.listing()
 
     def items(self) -> Iterator[Item]:
         """Every image, in `item_order`."""
