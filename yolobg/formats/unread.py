@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from yolobg.dataset.folder_listing import Walk
@@ -72,11 +72,11 @@ def find_unread(
             continue
         groups[folder, file.rpartition(".")[2].casefold()].append(path)
     strays = [Stray(_below(folder, root), "a folder that cannot be read") for folder in walk.closed]
-    captions, budget = "", _Budget()
+    captions, may_open = "", iter(range(_MOST_FILES))
     for (folder, suffix), paths in sorted(groups.items()):
         if not _FOREIGN_FOLDERS.isdisjoint(re.split(r"[/\\]", folder[len(root) :].casefold())):
             continue
-        stray, told = _look(sorted(paths), suffix, root, names, budget)
+        stray, told = _look(sorted(paths), suffix, root, names, may_open)
         captions = captions or told
         strays += [stray] if stray else []
     pictures = [path for path in walk.others if path.casefold().endswith(OTHER_PICTURES)]
@@ -86,20 +86,15 @@ def find_unread(
     return Unread(tuple(strays), masks, captions)
 
 
-class _Budget:
-    """How many files may still be opened."""
-
-    def __init__(self) -> None:
-        self.left = _MOST_FILES
-
-
-def _look(paths: Sequence[str], suffix: str, root: str, names: ImageNames, budget: _Budget) -> tuple[Stray | None, str]:
+def _look(
+    paths: Sequence[str], suffix: str, root: str, names: ImageNames, may_open: Iterator[int]
+) -> tuple[Stray | None, str]:
     """The first file of a kind that looks like records, and the first with captions."""
     captions = ""
     # Trainers put an array beside each image; those of one folder are of one kind.
     sample = paths if suffix != "npy" else paths[:: max(1, len(paths) // _ARRAYS)]
     for place, path in enumerate(sample):
-        verdict = _judge(path, names, budget)
+        verdict = _judge(path, names, may_open)
         if verdict.why:
             return Stray(_below(path, root), verdict.why, len(sample) - place - 1), captions
         if verdict.captions and not captions:
@@ -107,15 +102,14 @@ def _look(paths: Sequence[str], suffix: str, root: str, names: ImageNames, budge
     return None, captions
 
 
-def _judge(path: str, names: ImageNames, budget: _Budget) -> FileVerdict:
+def _judge(path: str, names: ImageNames, may_open: Iterator[int]) -> FileVerdict:
     try:
         if not os.stat(path).st_size:  # noqa: PTH116 - plain strings, by the hundred thousand
             return HARMLESS
     except OSError as error:
         return FileVerdict(f"cannot be accessed: {error.strerror or error}")
-    if not budget.left:
+    if next(may_open, None) is None:
         return FileVerdict(f"is one of more than {_MOST_FILES:,} files that may be records")
-    budget.left -= 1
     return judge_file(path, names)
 
 

@@ -27,10 +27,7 @@ _VISIBILITIES = (0, 1, 2)
 
 def write_yolo(contents: Contents, target: Path, place: Placer) -> None:
     """Write Ultralytics' layout: `images/<split>`, `labels/<split>`, data.yaml without a `path`."""
-    _write_pairs(contents, target, place, nested=True)
-    splits: dict[str, object] = {split: f"images/{split}" for split in contents.splits}
-    # Trainers ask for both keys; null says that there is no such split.
-    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits}, place)
+    _write_folders(contents, target, place, nested=True)
 
 
 def write_plain(contents: Contents, target: Path, place: Placer) -> None:
@@ -38,10 +35,7 @@ def write_plain(contents: Contents, target: Path, place: Placer) -> None:
 
     The data.yaml beside them holds the names; with it the folder is an Ultralytics dataset as well.
     """
-    nested = has_split_folders(contents)
-    _write_pairs(contents, target, place, nested=nested)
-    splits: dict[str, object] = {split: f"images/{split}" if nested else "images" for split in contents.splits}
-    _write_yaml(contents, target, {"train": splits.pop("train", None), "val": splits.pop("val", None), **splits}, place)
+    _write_folders(contents, target, place, nested=has_split_folders(contents))
 
 
 def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
@@ -62,7 +56,7 @@ def write_darknet(contents: Contents, target: Path, place: Placer) -> None:
     _write_text(target / "obj.names", list(contents.names.values()), place)
 
 
-def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
+def _write_folders(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
     for split in contents.splits:
         for kind in ("images", "labels"):
             place.folder(str(target / kind / split if nested else target / kind))
@@ -73,6 +67,7 @@ def _write_pairs(contents: Contents, target: Path, place: Placer, *, nested: boo
         # Where trainers look for it, which is elsewhere for a name with a folder `images` in it.
         label = label_path(stem_of(image.replace(os.sep, "/")).replace("/", os.sep) + ".txt")
         _write_label(item, contents.meta.kpt_shape, label, place)
+    _write_yaml(contents, target, place, nested=nested)
 
 
 def _write_label(item: Item, kpt_shape: tuple[int, int] | None, label: str, place: Placer) -> None:
@@ -133,9 +128,11 @@ def _text(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _write_yaml(contents: Contents, target: Path, splits: dict[str, object], place: Placer) -> None:
+def _write_yaml(contents: Contents, target: Path, place: Placer, *, nested: bool) -> None:
     meta = contents.meta
-    told: dict[str, object] = dict(splits)
+    # Trainers ask for both keys; null says that there is no such split.
+    told: dict[str, object] = {"train": None, "val": None}
+    told |= {split: f"images/{split}" if nested else "images" for split in contents.splits}
     if meta.kpt_shape:
         told["kpt_shape"] = list(meta.kpt_shape)
     if meta.flip_idx:
