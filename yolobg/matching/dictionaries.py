@@ -1,4 +1,4 @@
-"""The dictionary rules: what the lists say of a phrase as a whole. One function for each list, in a fixed order.
+"""The dictionary rules: what the lists say of a phrase as a whole. One rule for each list, in a fixed order.
 
 Each rule takes one spelling of the phrase; `look_up` tries the closest spelling first, in all lists, before the next.
 """
@@ -18,6 +18,9 @@ from yolobg.model import Exclusion
 Words = tuple[str, ...]
 
 HAND_LISTS = ("alias", "superset", "body", "part", "sense")
+"""The lists that are written by hand: other names of a category; names that cover several; parts of the human body and
+what a person does or shows; parts of something and what is worn, of which the carrier is excluded; words whose meaning
+in class lists is not what WordNet's order says."""
 
 
 def look_up(phrase: Words) -> Answer | None:
@@ -58,29 +61,9 @@ def exact(form: str) -> ListEntry | None:
     return _own_names().get(form)
 
 
-def alias(form: str) -> ListEntry | None:
-    """Another name of a category."""
-    return hand_list("alias").get(form)
-
-
-def superset(form: str) -> ListEntry | None:
-    """A name that covers several categories."""
-    return hand_list("superset").get(form)
-
-
-def body(form: str) -> ListEntry | None:
-    """A part of the human body, or what a person does or shows."""
-    return hand_list("body").get(form)
-
-
-def part_or_worn(form: str) -> ListEntry | None:
-    """A part of something, or something worn: its carrier is excluded."""
-    return hand_list("part").get(form)
-
-
-def sense(form: str) -> ListEntry | None:
-    """A word whose meaning in class lists is not what WordNet's order says."""
-    return hand_list("sense").get(form)
+def by_hand(name: str) -> Callable[[str], ListEntry | None]:
+    """The rule of one of the lists that are written by hand."""
+    return lambda form: hand_list(name).get(form)
 
 
 def twin(form: str) -> ListEntry | None:
@@ -102,11 +85,7 @@ def produce(form: str) -> ListEntry | None:
 
 DICTIONARIES: tuple[Callable[[str], ListEntry | None], ...] = (
     exact,
-    alias,
-    superset,
-    body,
-    part_or_worn,
-    sense,
+    *map(by_hand, HAND_LISTS),
     twin,
     in_wordnet,
     produce,

@@ -6,7 +6,7 @@ itself does, never a wider or narrower one, and no match that was guessed or tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from yolobg.matching.lexicon import coco_categories
@@ -65,19 +65,16 @@ def standings_of(
     tables = [(table, _known(synsets, table)) for table in _tables(synsets)]
     by_table = {number for _, known in tables for number in known}
     named = [category for category in categories if category.id not in by_table]
+
+    def said(of: Sequence[str], answers: Mapping[str, Sequence[str]]) -> Iterator[list[Standing]]:
+        yield _by_name(of, named, answers, lean=lean)
+        for table, known in tables:
+            yield _by_table(of, known, table, answers, lean=lean)
+
     found = [Standing(name, frozenset()) for name in names]
-    further = list(exclude)
-    left_out = frozenset[int]()
-    for listed in (
-        _by_name(names, named, user_map, lean=lean),
-        *(_by_table(names, known, table, user_map, lean=lean) for table, known in tables),
-    ):
-        found = [one.with_(other) for one, other in zip(found, listed, strict=True)] if listed else found
-    for listed in (
-        _by_name(further, named, {}, lean=lean),
-        *(_by_table(further, known, table, {}, lean=lean) for table, known in tables),
-    ):
-        left_out = left_out.union(*(one.vetoing for one in listed))
+    for listed in filter(None, said(names, user_map)):
+        found = [one.with_(other) for one, other in zip(found, listed, strict=True)]
+    left_out = frozenset[int]().union(*(one.vetoing for listed in said(list(exclude), {}) for one in listed))
     return (*found, *([Standing("", left_out)] if exclude else []))
 
 

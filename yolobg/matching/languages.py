@@ -261,10 +261,12 @@ _ENDINGS = frozenset("aeiousnrtmйьъыиаяоеёуюівхмтыїєyhåäö
 def lexicon() -> dict[str, tuple[Lexeme, ...]]:
     """Return folded word to its lexemes. English words of the same spelling are not asked here."""
     table: dict[str, tuple[Lexeme, ...]] = {}
-    for word, lexeme in _read_list():
-        others = table.get(word, ())
-        if all(lexeme.language != other.language for other in others):
-            table[word] = (*others, lexeme)
+    for english, spec, relation, foreign in _read_list("languages.tsv"):
+        notion = Notion(parse_targets(spec, cast("Relation", relation)), english)
+        for language, word in foreign:
+            others = table.get(word, ())
+            if all(language != other.language for other in others):
+                table[word] = (*others, Lexeme(language, notion))
     return table
 
 
@@ -301,30 +303,27 @@ def nouns_of(word: str) -> tuple[Noun, ...]:
 @lru_cache(maxsize=1)
 def common_nouns() -> dict[str, tuple[Noun, ...]]:
     """Return folded word to its meanings, one for each language."""
-    (*_, header), *rows = read_rows("common_nouns.tsv")
-    folded = fold_list("\n".join(cells for *_, cells in rows)).split("\n")
     prefixes = tuple(map(fold, CLASSIFIERS))
     table: dict[str, tuple[Noun, ...]] = {}
-    for (english, _, meaning, _), cells in zip(rows, folded, strict=True):
-        for language, cell in zip(header.split("|"), cells.split("|"), strict=True):
+    for english, _, meaning, foreign in _read_list("common_nouns.tsv"):
+        for language, word in foreign:
             noun = Noun(language, english, "" if meaning == "-" else meaning or english)
-            for word in filter(None, map(fold_word, cell.split(","))):
-                table[word] = (*table.get(word, ()), noun)
-                start, _, rest = word.partition(" ")
-                if language == "vi" and start in prefixes and rest:
-                    table[rest] = (*table.get(rest, ()), noun)
+            table[word] = (*table.get(word, ()), noun)
+            start, _, rest = word.partition(" ")
+            if language == "vi" and start in prefixes and rest:
+                table[rest] = (*table.get(rest, ()), noun)
     return table
 
 
-def _read_list() -> Iterator[tuple[str, Lexeme]]:
-    (_, _, _, header), *rows = read_rows("languages.tsv")
+def _read_list(name: str) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
+    """Yield the first three cells of each row, and its folded words, each with its language."""
+    (_, _, _, header), *rows = read_rows(name)
     folded = fold_list("\n".join(cells for *_, cells in rows)).split("\n")
     languages = header.split("|")
-    for (english, spec, relation, _), cells in zip(rows, folded, strict=True):
-        notion = Notion(parse_targets(spec, cast("Relation", relation)), english)
-        for language, cell in zip(languages, cells.split("|"), strict=True):
-            lexeme = Lexeme(language, notion)
-            yield from ((word, lexeme) for word in map(fold_word, cell.split(",")) if word)
+    for (first, second, third, _), cells in zip(rows, folded, strict=True):
+        pairs = zip(languages, cells.split("|"), strict=True)
+        folded_words = ((language, fold_word(word)) for language, cell in pairs for word in cell.split(","))
+        yield first, second, third, [(language, word) for language, word in folded_words if word]
 
 
 _LETTERS: dict[int, str] = str.maketrans({"ß": "ss", "ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from yolobg.matching.lexicon import read_rows
+from yolobg.matching.lexicon import read_rows, supercategories
 from yolobg.matching.words import key, singulars
 from yolobg.model import ClassMatch
 
@@ -24,7 +24,7 @@ def look_alikes(match: ClassMatch) -> frozenset[str]:
     """
     excluded = {e.coco for e in (*match.exclude, *match.maybe)}
     own = {e.coco for e in match.exclude if e.relation not in _NOT_ITSELF}
-    kinds = _supercategories()
+    kinds = supercategories()
     if own & kinds.keys():
         alike = {kinds[name] for name in own if name in kinds}
         return frozenset(name for name, kind in kinds.items() if kind in alike) - excluded
@@ -40,11 +40,6 @@ def _forms(name: str) -> Iterator[str]:
     yield from (start + form for form in singulars(last))
     yield last
     yield from singulars(last)
-
-
-@lru_cache(maxsize=1)
-def _supercategories() -> dict[str, str]:
-    return {name: kind for _, name, kind, _ in read_rows("categories.tsv")}
 
 
 @lru_cache(maxsize=1)
