@@ -1,14 +1,16 @@
-"""Numbers with the things that they count, in words; paths as arguments of commands that are shown."""
+"""Numbers with the things that they count, in words; shares, lists cut short, paths as arguments of commands."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["BYTE_STAGES", "amount", "counted", "in_words", "one_line", "quoted"]
+__all__ = ["BYTE_STAGES", "amount", "counted", "first_of", "in_words", "one_line", "percent", "quoted"]
 
 # Stages of a progress that count bytes; all others count things.
 BYTE_STAGES = frozenset({"archive", "annotations"})
 MEGABYTES_FROM = 100_000
+SMALL_SHARE = 0.001
 
 _ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
 
@@ -32,6 +34,17 @@ def amount(number: float, stage: str) -> str:
     if stage not in BYTE_STAGES:
         return f"{number:,.0f}"
     return f"{number / 1e6:,.1f} MB" if number >= MEGABYTES_FROM else f"{number / 1e3:,.0f} kB"
+
+
+def percent(share: float) -> str:
+    """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
+    return f"{share:.1%}" if share >= SMALL_SHARE or share == 0 else f"{share:.2%}"
+
+
+def first_of(names: Sequence[str], most: int, *, joint: str = ", ") -> str:
+    """The first of several names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{joint.join(names[:most])}{more}"
 
 
 def quoted(path: str) -> str:

@@ -20,7 +20,7 @@ from places import SAMPLE
 
 import yolobg
 from yolobg.cli import app as app_module
-from yolobg.cli.text import clean, percent
+from yolobg.cli.text import clean
 from yolobg.yaml_text import load_yaml
 
 KEYS = {
@@ -332,10 +332,6 @@ def test_names_that_drive_a_terminal__are_shown_harmless(sample: Path) -> None:
     assert "\x1b" not in told.stderr
     assert "\x07" not in told.stderr
     assert "Traceback" not in told.stderr
-
-
-def test_percent() -> None:
-    assert [percent(x) for x in (0, 0.1, 0.0526, 0.0004, 1)] == ["0.0%", "10.0%", "5.3%", "0.04%", "100.0%"]
 
 
 def test_ascii_terminal__does_not_fail(sample: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from command_line import run, source
 
 from yolobg.cli.text import warning_lines
-from yolobg.wording import counted
+from yolobg.wording import counted, first_of, percent
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,13 @@ def test_warning__is_shown_whole_with_long_paths_in_it_and_a_stranger_s_is_bound
     assert line.plain == f"! {warning}"
     [line] = warning_lines(["x" * 100_000])
     assert len(line.plain) < 3_000
+
+
+def test_percent() -> None:
+    assert [percent(x) for x in (0, 0.1, 0.0526, 0.0004, 1)] == ["0.0%", "10.0%", "5.3%", "0.04%", "100.0%"]
+
+
+def test_first_of__names_as_many_as_asked_for_and_counts_the_others() -> None:
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of([str(number) for number in range(1203)], 2) == "0, 1 and 1,201 more"
+    assert first_of([], 2) == ""

@@ -24,7 +24,7 @@ BASE = ("errors", "files", "model", "safe_names", "threads", "wording")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "version": (),
     "model": (),
-    "html": ("model", "python_keywords"),
+    "html": ("model", "python_keywords", "wording"),
     "errors": ("model",),
     "convert_results": ("html", "model", "wording"),
     "evaluation_results": ("html", "model"),

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.text import clean, page_line, percent
+from yolobg.cli.text import clean, page_line
 from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
-from yolobg.wording import counted
+from yolobg.wording import counted, percent
 
 __all__ = ["evaluation_notes", "evaluation_text", "power_text"]
 

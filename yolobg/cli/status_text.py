@@ -8,8 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from yolobg.cli.text import LONGEST_PATH, SHOWN_PROBLEMS, RatioBar, both_readings, clean, percent, warning_lines, whole
+from yolobg.cli.text import LONGEST_PATH, SHOWN_PROBLEMS, RatioBar, both_readings, clean, warning_lines, whole
 from yolobg.results import Report, SplitState
+from yolobg.wording import percent
 
 __all__ = ["status_text"]
 

@@ -21,7 +21,7 @@ from yolobg.cli.process import program_name
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts, Failed
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
-from yolobg.wording import counted
+from yolobg.wording import counted, percent
 from yolobg.wording import quoted as as_argument
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "clean",
     "linked_path",
     "page_line",
-    "percent",
     "quoted",
     "remove_text",
     "warning_lines",
@@ -44,7 +43,6 @@ __all__ = [
 SHOWN_PROBLEMS = 10
 _SHOWN_FAILED = 3
 THIRD = 1 / 3
-SMALL_SHARE = 0.001
 LONGEST_PATH = 4096
 _LONGEST_WARNING = 2000
 
@@ -53,11 +51,6 @@ def clean(text: object, limit: int = 300) -> str:
     """A text without control characters (terminal escapes, line breaks), shortened in the middle where too long."""
     safe = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", "�", str(text))
     return safe if len(safe) <= limit else f"{safe[: limit // 2]} … {safe[-limit // 2 :]}"
-
-
-def percent(share: float) -> str:
-    """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
-    return f"{share:.1%}" if share >= SMALL_SHARE or share == 0 else f"{share:.2%}"
 
 
 def augment_text(report: Report) -> RenderableType:

@@ -15,12 +15,12 @@ import msgspec
 
 from yolobg.dataset.folder_listing import Walk
 from yolobg.dataset.inventory import list_images
-from yolobg.dataset.layout import label_path
+from yolobg.dataset.layout import label_path, public_id_in
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.evaluation.by_category import BackgroundContents
 from yolobg.evaluation_results import BackgroundSet
 from yolobg.files import read_ordinary
-from yolobg.flow.held_out import HeldOut, contents_of, number_in, train2017
+from yolobg.flow.held_out import HeldOut, contents_of, train2017
 from yolobg.flow.held_out_images import bring_held_out, held_out_places
 from yolobg.flow.options import Request
 from yolobg.flow.seen import Seen
@@ -114,7 +114,7 @@ def hold_out(seen: Seen, place: str | Path, *, count: int, seed: int, progress: 
     """
     path = Path(place).expanduser()
     found = _in_folder(path) if path.is_dir() else _in_list(path)
-    numbers = {image: number_in(image) for image in found.paths}
+    numbers = {image: public_id_in(image) for image in found.paths}
     train = train2017() if any(number is not None for number in numbers.values()) else frozenset()
     fresh = seen.fresh()
     images: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yolobg.changes.records import Manifest
 from yolobg.changes.rejections import Rejection
-from yolobg.dataset.layout import public_id
+from yolobg.dataset.layout import public_id_in
 from yolobg.files import hash_file
 from yolobg.flow.near import NEAR_REJECTED
 from yolobg.images.picture_hash import NearHashes, picture_hash
@@ -48,8 +48,8 @@ class Known:
 
     def __init__(self, images: Iterable[str], manifest: Manifest, rejected: Sequence[Rejection] = ()) -> None:
         self._images = tuple(dict.fromkeys(images))
-        self._public_ids = {number for image in self._images if (number := public_id(_stem(image))) is not None}
-        self._public_ids |= {number for r in rejected if (number := public_id(_stem(r.image))) is not None}
+        self._public_ids = {number for image in self._images if (number := public_id_in(image)) is not None}
+        self._public_ids |= {number for r in rejected if (number := public_id_in(r.image)) is not None}
         self._recorded: dict[int, list[Recorded]] = {}
         runs = {(run.added, run.split, run.source): run for run in manifest.runs}
         for entry in manifest.known:
@@ -85,9 +85,7 @@ class Known:
         left = list(ids)
         if not self._public_ids:
             return left
-        return [
-            i for i, name in zip(left, file_names(left), strict=True) if public_id(_stem(name)) not in self._public_ids
-        ]
+        return [i for i, name in zip(left, file_names(left), strict=True) if public_id_in(name) not in self._public_ids]
 
     def holds_content(self, staged: Staged) -> str | None:
         """Why a staged image must not come in: it is byte for byte one of the dataset, or rejected. None if neither.
@@ -142,12 +140,6 @@ def pictures_in(rejected: Iterable[Rejection]) -> NearHashes:
         if one.picture and one.shows_class:
             near.add(int(one.picture, 16))
     return near
-
-
-def _stem(file_name: str) -> str:
-    """The stem of a source's file name; by the hundred thousand, which pathlib is too slow for."""
-    last = file_name.replace("\\", "/").rpartition("/")[2]
-    return last.rpartition(".")[0] or last
 
 
 class Doubles:

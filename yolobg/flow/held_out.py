@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from yolobg.dataset.layout import public_id
+from yolobg.dataset.layout import public_id_in
 from yolobg.errors import PoolError
 from yolobg.flow.candidates import Judged, check_names, judge, naming_bad_bytes
 from yolobg.flow.evidence import find_evidence
@@ -25,7 +24,7 @@ from yolobg.sources.location import COCO2017_VAL
 from yolobg.sources.resolve import Source, resolve_held_out
 from yolobg.wording import counted
 
-__all__ = ["HeldOut", "choose_held_out", "contents_of", "number_in", "too_few_held_out", "train2017"]
+__all__ = ["HeldOut", "choose_held_out", "contents_of", "too_few_held_out", "train2017"]
 
 _SHOWN = 8
 
@@ -84,7 +83,7 @@ def choose_held_out(
     with open_catalog(held.annotations, progress=progress) as catalog, naming_bad_bytes(data):
         judged = judge(catalog, held, data.names, request, readings=data.readings, evidence=evidence, strict=True)
         found = judged.eligibility
-        numbers = dict(zip(found.ids, map(number_in, catalog.file_names(found.ids)), strict=True))
+        numbers = dict(zip(found.ids, map(public_id_in, catalog.file_names(found.ids)), strict=True))
         new = [image_id for image_id in found.ids if not seen.has_number(numbers[image_id])]
         train = frozenset() if held.annotations.official else train2017()
         kept = [image_id for image_id in new if numbers[image_id] not in train]
@@ -121,11 +120,6 @@ def too_few_held_out(source: Source, least: int, left: int, images: int, left_ou
         "images may be "
         f"used (left out: {reasons}). Give images of your own without your objects: --backgrounds FOLDER"
     )
-
-
-def number_in(file_name: str) -> int | None:
-    """The number of COCO or Open Images in a file name with folders, or None."""
-    return public_id(PurePosixPath(file_name.replace("\\", "/")).stem)
 
 
 def train2017() -> frozenset[int]:

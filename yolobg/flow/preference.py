@@ -16,6 +16,7 @@ from yolobg.matching.contamination import with_look_alikes
 from yolobg.matching.look_alikes import look_alikes
 from yolobg.model import CaptionTerms, ClassMatch, Contamination
 from yolobg.sources.catalog.catalog import Catalog
+from yolobg.wording import first_of
 
 __all__ = ["Liked", "alike_in", "find_liked", "liked_figures", "liked_first", "liked_notes", "reasons"]
 
@@ -133,20 +134,15 @@ def liked_notes(liked: Liked | None, chosen: Sequence[int]) -> tuple[str, ...]:
         )
     notes = []
     if liked.without:
-        notes.append(f"--prefer lookalikes: none is known here for {_first(liked.without)}")
+        notes.append(f"--prefer lookalikes: none is known here for {first_of(liked.without, _SHOWN)}")
     if not liked.categories or not number:
         return (*notes, "--prefer lookalikes: no eligible image holds one, so all images are random")
     notes.append(
-        f"--prefer lookalikes (experimental): {number:,} of {needed:,} images hold {_first(liked.categories)}; the "
-        "others are random. They hold more of a detector's false alarms and show a class more often; that they train a "
-        "better detector than random images is not shown"
+        f"--prefer lookalikes (experimental): {number:,} of {needed:,} images hold "
+        f"{first_of(liked.categories, _SHOWN)}; the others are random. They hold more of a detector's false alarms "
+        "and show a class more often; that they train a better detector than random images is not shown"
     )
     return tuple(notes)
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def reasons(

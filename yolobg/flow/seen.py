@@ -6,7 +6,7 @@ from pathlib import Path
 
 from yolobg.dataset.all_splits import read_all_images
 from yolobg.dataset.dataset import Dataset
-from yolobg.dataset.layout import public_id
+from yolobg.dataset.layout import public_id_in
 from yolobg.files import hash_file
 from yolobg.flow.derived import rejected_in
 from yolobg.flow.duplicates import Known
@@ -21,7 +21,7 @@ _HEAD_BYTES = 4096
 
 
 class Seen:
-    """The images of all splits, of the manifest and of the rejected ones: by content, and by `public_id`.
+    """The images of all splits, of the manifest and of the rejected ones: by content, and by `public_id_in`.
 
     Attributes:
         warnings: What could not be looked at.
@@ -35,10 +35,10 @@ class Seen:
         self._known = Known(everything.images, manifest, rejected)
         self._added = {entry.sha256 for entry in manifest.known}
         held = (*everything.images, *(e.image for e in manifest.known), *(r.image for r in rejected))
-        self._numbers = {public_id(Path(image).stem) for image in held} - {None}
+        self._numbers = {public_id_in(image) for image in held} - {None}
 
     def has_number(self, number: int | None) -> bool:
-        """Whether an image of this number (`public_id`) is or was there; False for None."""
+        """Whether an image of this number (`public_id_in`) is or was there; False for None."""
         return number in self._numbers
 
     def fresh(self) -> Fresh:
@@ -65,7 +65,7 @@ class Fresh:
         machine is judged by it alone.
         """
         path = Path(image)
-        if self._seen.has_number(public_id(path.stem)):
+        if self._seen.has_number(public_id_in(image)):
             return "in_dataset"
         try:
             size = path.stat().st_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from yolobg.dataset.layout import coco_id
+from yolobg.dataset.layout import coco_id, file_stem
 from yolobg.matching.lexicon import coco_categories
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.resolve import Source
@@ -31,11 +31,7 @@ def is_coco(source: Source, catalog: Catalog, ids: Sequence[int]) -> bool:
     if not names <= {category.name for category in coco_categories()}:
         return False
     files = catalog.file_names(ids[:_LOOKED_AT])
-    return bool(files) and all(coco_id(_stem(name)) is not None for name in files)
-
-
-def _stem(file_name: str) -> str:
-    return file_name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+    return bool(files) and all(coco_id(file_stem(name)) is not None for name in files)
 
 
 def basis_notes(source: Source, catalog: Catalog, *, verified: bool) -> tuple[str, ...]:

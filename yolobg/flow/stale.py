@@ -34,6 +34,7 @@ from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
 from yolobg.sources.location import OPEN_IMAGES_NAMES
 from yolobg.sources.resolve import Source
+from yolobg.wording import first_of
 
 __all__ = ["Checked", "SplitImages", "find_stale", "stale_warnings"]
 
@@ -204,7 +205,12 @@ def _look(
     captions = asked.question.captions and asked.basis.terms is not None
     criteria, unresolved = _criteria(asked, categories, captions=captions)
     if unresolved:
-        doubts.append((f"{_first(unresolved)} cannot be resolved; say what it stands for with --map", len(entries)))
+        doubts.append(
+            (
+                f"{first_of(unresolved, _NAMES_SHOWN)} cannot be resolved; say what it stands for with --map",
+                len(entries),
+            )
+        )
     evidence = find_evidence(asked.question.evidence, progress=progress)
     own = asked.then.source in OPEN_IMAGES_NAMES and asked.then.annotations is None
     if not (evidence or own) and not is_stricter(criteria, asked.basis):
@@ -342,12 +348,14 @@ def stale_warnings(stale: Stale, data_yaml: Path | str, *, rechecked: bool = Fal
     remedy = f"yolobg augment {data_yaml} --recheck"
     if stale.images:
         number = len(stale.images)
-        shown = ", ".join(f"{os.path.basename(one.image)} ({one.reason})" for one in stale.images[:_SHOWN])  # noqa: PTH119 - with `/` on every system
-        more = f" and {number - _SHOWN:,} more" if number > _SHOWN else ""
-        lines.append(f"{_backgrounds(number)} no longer qualif{'ies' if number == 1 else 'y'}: {shown}{more}")
+        told = [f"{os.path.basename(one.image)} ({one.reason})" for one in stale.images]  # noqa: PTH119 - with `/` on every system
+        shown = first_of(told, _SHOWN)
+        lines.append(f"{_backgrounds(number)} no longer qualif{'ies' if number == 1 else 'y'}: {shown}")
     for one in stale.unchecked:
-        changed = f" since then added: {_first(one.added)};" if one.added else ""
-        then = f" were chosen when the classes were {_first(one.classes)};{changed}" if one.classes else ""
+        changed = f" since then added: {first_of(one.added, _NAMES_SHOWN)};" if one.added else ""
+        then = (
+            f" were chosen when the classes were {first_of(one.classes, _NAMES_SHOWN)};{changed}" if one.classes else ""
+        )
         lines.append(f"{_backgrounds(one.count)} from {one.source}{then} cannot be checked: {one.reason}")
     lines += [f"kept {os.path.basename(one.image)}: {one.reason}" for one in stale.kept]  # noqa: PTH119
     if (stale.images or stale.unchecked) and not rechecked:
@@ -357,8 +365,3 @@ def stale_warnings(stale: Stale, data_yaml: Path | str, *, rechecked: bool = Fal
 
 def _backgrounds(number: int) -> str:
     return f"{number:,} background{'' if number == 1 else 's'} added by yolobg"
-
-
-def _first(names: Sequence[str]) -> str:
-    more = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -13,6 +13,8 @@ from importlib.resources import files as package_files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from yolobg.wording import percent
+
 __all__ = ["is_web_address", "render_page", "static_bytes", "template"]
 
 # Not allowed in HTML text, and control characters that could reorder or hide what is read.
@@ -76,11 +78,6 @@ def _without_unfit(shown: object) -> object:
     return _UNFIT.sub("�", shown)
 
 
-def _percent(share: float) -> str:
-    """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
-    return f"{share:.1%}" if share >= 0.001 or share == 0 else f"{share:.2%}"  # noqa: PLR2004 - what one decimal shows
-
-
 def _points(share: float) -> str:
     """A difference of shares in percentage points, with its sign."""
     return f"{share * 100:+.1f}".replace("-", "−")
@@ -106,7 +103,7 @@ _ENVIRONMENT.filters |= {
     "number": "{:,}".format,
     "in_parts": _in_parts,
     "p_value": _p_value,
-    "percent": _percent,
+    "percent": percent,
     "points": _points,
 }
 _ENVIRONMENT.tests["web_address"] = is_web_address

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from yolobg.matching.garbled import LOST, is_lost
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch
-from yolobg.wording import counted
+from yolobg.wording import counted, first_of
 
 __all__ = ["Question", "listed_names", "map_option", "message", "questions"]
 
@@ -100,9 +100,7 @@ def _lines(question: Question) -> Iterator[str]:
 
 def listed_names(question: Question, *, most: int) -> str:
     """Return the names of a question with their class ids and, where letters are lost, what they may be."""
-    shown = [f"{match.id} {match.name!r}{_reading(match)}" for match in question.matches[:most]]
-    more = len(question.matches) - most
-    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    return first_of([f"{match.id} {match.name!r}{_reading(match)}" for match in question.matches], most)
 
 
 def _reading(match: ClassMatch) -> str:

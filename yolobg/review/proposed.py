@@ -32,7 +32,7 @@ from yolobg.flow.planning import make_plan
 from yolobg.model import Progress, Staged
 from yolobg.report.cards import Card, Catalogs, cards_of
 from yolobg.review.apply import Applied, page_after
-from yolobg.wording import counted
+from yolobg.wording import counted, first_of
 
 __all__ = ["apply_proposal", "as_manifest", "cards_of_proposal", "finish_apply", "proposal_for"]
 
@@ -179,8 +179,7 @@ def _bring(proposal: Proposal, wanted: Wanted) -> Brought:
 
 
 def _unfit_words(unfit: list[str]) -> str:
-    more = f" and {len(unfit) - _SHOWN:,} more" if len(unfit) > _SHOWN else ""
     return (
         f"nothing was added: {counted(len(unfit), 'kept image')} can't come in any more: "
-        f"{', '.join(unfit[:_SHOWN])}{more}. Reject them and apply again, or drop all with `yolobg remove --proposed`"
+        f"{first_of(unfit, _SHOWN)}. Reject them and apply again, or drop all with `yolobg remove --proposed`"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from yolobg.sources.location import (
     source_stem,
 )
 from yolobg.sources.open_images import PARTS, image_bases
+from yolobg.wording import first_of
 
 __all__ = ["FAST_WARNING", "Source", "resolve_held_out", "resolve_source", "source_warnings"]
 
@@ -177,18 +178,14 @@ def source_warnings(
         return source.warnings
     if any(match.exclude or match.maybe for match in matches):
         return source.warnings
-    theirs, ours = _first(category.name for category in categories), _first(match.name for match in matches)
+    theirs = first_of([category.name for category in categories], _SHOWN)
+    ours = first_of([match.name for match in matches], _SHOWN)
     return (
         *source.warnings,
         f"{source.name}: NONE of the dataset's classes ({ours}) is known there: it has only {theirs}. So no "
         f"image is left out for showing one of them. If it has other names for them, pass --map "
         f'"{matches[0].name}=NAME"; otherwise review the added images (yolobg review)',
     )
-
-
-def _first(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN:,} more" if len(listed) > _SHOWN else "")
 
 
 def _folder_source(
