@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,13 +38,16 @@ class Counting:
         self.asked: list[str] = []
         self._fail_at = fail_at
 
-    def score(self, images: list[str]) -> Any:
-        for number, image in enumerate(images):
-            if number == self._fail_at:
-                raise KeyboardInterrupt
-            self.asked.append(Path(image).name)
-            width = float(Path(image).stem.lstrip("xf"))
-            yield np.array([[0, 0, width + 1, 5, 0.5, 1], [0, 0, 9, 9, 0.25, 0]], dtype=np.float32)
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Callable[[str], Any]]:
+        yield self._look
+
+    def _look(self, image: str) -> Any:
+        if len(self.asked) == self._fail_at:
+            raise KeyboardInterrupt
+        self.asked.append(Path(image).name)
+        width = float(Path(image).stem.lstrip("xf"))
+        return np.array([[0, 0, width + 1, 5, 0.5, 1], [0, 0, 9, 9, 0.25, 0]], dtype=np.float32)
 
 
 @pytest.fixture

@@ -35,7 +35,6 @@ class _Model(Protocol):
     def imgsz(self) -> int: ...
     @property
     def run_by(self) -> tuple[str, str]: ...
-    def score(self, images: Sequence[str]) -> Iterator[Rows]: ...
     def running(self) -> contextlib.AbstractContextManager[Look]: ...
 
 
@@ -139,16 +138,20 @@ def _score(
     done: dict[str, Rows] = {}
     if not missing:
         return done
-    scored = zip(missing, model.score(list(missing.values())), strict=True)
-    while part := _next(scored, batch):
-        store.write(part)
-        done.update(part)
-        progress(stage, len(done), len(missing))
+    with model.running() as look:
+        scored = ((sha256, _looked_at(look, image)) for sha256, image in missing.items())
+        while part := dict(islice(scored, batch)):
+            store.write(part)
+            done.update(part)
+            progress(stage, len(done), len(missing))
     return done
 
 
-def _next(scored: Iterator[tuple[str, Rows]], batch: int) -> dict[str, Rows]:
-    return dict(islice(scored, batch))
+def _looked_at(look: Look, image: str) -> Rows:
+    rows = look(image)
+    if rows is None:
+        raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
+    return rows
 
 
 def _detections(found: Sequence[Rows], classes: Mapping[int, int]) -> Detections:

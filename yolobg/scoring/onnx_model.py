@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,18 +55,6 @@ class OnnxModel:
     _stride: int
     _dynamic: bool
     _end_to_end: bool
-
-    def score(self, images: Iterable[str]) -> Iterator[Rows]:
-        """What the model finds in each image; see `ScoreCache` for the columns.
-
-        Raises:
-            UsageError: An image cannot be read, or the model gives what no detector does.
-        """
-        for image in images:
-            picture = _read_image(image)
-            if picture is None:
-                raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
-            yield self._one(picture)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Look]:

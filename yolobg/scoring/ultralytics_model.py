@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -48,25 +48,12 @@ class Checkpoint:
     _file: Path
     _device: str
 
-    def score(self, images: Iterable[str]) -> Iterator[Rows]:
-        """What the model finds in each image; see `ScoreCache` for the columns.
-
-        Raises:
-            UsageError: An image cannot be read, or Ultralytics fails; the message has the end of what it said.
-        """
-        with self.running() as look:
-            for image in images:
-                rows = look(image)
-                if rows is None:
-                    raise UsageError(f"{image}: OpenCV cannot read this image; replace it or take it out")
-                yield rows
-
     @contextlib.contextmanager
     def running(self) -> Iterator[Look]:
         """A function that looks at one image after the other, and gives None for one that cannot be read.
 
         Raises:
-            UsageError: As `score`.
+            UsageError: Ultralytics fails; the message has the end of what it said.
         """
         with _worker(self._file, self.imgsz, self._device) as (_, ask):
             yield lambda image: _rows(ask(image)["rows"])
