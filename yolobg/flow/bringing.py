@@ -11,7 +11,7 @@ from yolobg.changes.records import Manifest, Mining
 from yolobg.flow.near import refuse_near
 from yolobg.flow.still_videos import StillVideos
 from yolobg.images import FetchResult, fetch_images
-from yolobg.model import Failed, ImageRecord, Progress, Staged
+from yolobg.model import Failed, ImageRecord, Progress, Staged, no_progress
 
 if TYPE_CHECKING:
     from yolobg.flow.candidates import Choice
@@ -41,6 +41,25 @@ class Wanted:
     staging: Path
     refuse: Callable[[Staged], str | None]
     progress: Progress
+
+    def fetch(
+        self,
+        candidates: Iterable[ImageRecord],
+        needed: int,
+        accept: Callable[[Staged], str | None],
+        *,
+        progress: Progress = no_progress,
+    ) -> FetchResult:
+        """Fetch the first of these candidates that can be had; see `fetch_images`."""
+        return fetch_images(
+            candidates,
+            needed=needed,
+            origin=self.choice.source.origin,
+            staging=self.staging,
+            jobs=self.plan.request.jobs,
+            accept=accept,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,22 +92,11 @@ def bring_first(wanted: Wanted) -> Brought:
     Raises:
         YolobgError: As `fetch_images`.
     """
+    needed, candidates = wanted.plan.target.needed, wanted.records(wanted.choice.ranked)
     if not wanted.choice.source.origin.frames:
-        fetched = _fetch(wanted, wanted.records(wanted.choice.ranked), wanted.refuse)
+        fetched = wanted.fetch(candidates, needed, wanted.refuse, progress=wanted.progress)
         return Brought(fetched.staged, fetched.failed)
     videos = StillVideos(refuse_near(wanted.refuse, wanted.choice.known.images, wanted.progress))
-    fetched = _fetch(wanted, videos.candidates(wanted.records(wanted.choice.ranked)), videos.judge)
+    fetched = wanted.fetch(videos.candidates(candidates), needed, videos.judge, progress=wanted.progress)
     failed = videos.looked_at(fetched.failed)
     return Brought(fetched.staged, failed, given_up=videos.notes, refused=videos.refused)
-
-
-def _fetch(wanted: Wanted, candidates: Iterable[ImageRecord], accept: Callable[[Staged], str | None]) -> FetchResult:
-    return fetch_images(
-        candidates,
-        needed=wanted.plan.target.needed,
-        origin=wanted.choice.source.origin,
-        staging=wanted.staging,
-        jobs=wanted.plan.request.jobs,
-        accept=accept,
-        progress=wanted.progress,
-    )

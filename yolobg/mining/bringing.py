@@ -10,7 +10,6 @@ from yolobg.changes.records import Found, Mining
 from yolobg.errors import AnnotationsError
 from yolobg.files import staged_path, step
 from yolobg.flow.bringing import Wanted
-from yolobg.images import fetch_images
 from yolobg.images.frame_names import parse
 from yolobg.images.picture_hash import are_near, picture_hash
 from yolobg.images.staging import write_guard
@@ -65,15 +64,7 @@ def fetch_chosen(wanted: Wanted, missing: Mapping[int, Looked]) -> tuple[dict[in
         return wanted.refuse(staged)
 
     try:
-        fetched = fetch_images(
-            wanted.records(list(missing)),
-            needed=len(missing),
-            origin=wanted.choice.source.origin,
-            staging=wanted.staging,
-            jobs=wanted.plan.request.jobs,
-            accept=refuse,
-            progress=wanted.progress,
-        )
+        fetched = wanted.fetch(wanted.records(list(missing)), len(missing), refuse, progress=wanted.progress)
     except AnnotationsError as error:
         return {}, [Failed(source_id, str(error), 1) for source_id in missing], set(missing)
     staged = {staged.record.id: staged for staged in fetched.staged}

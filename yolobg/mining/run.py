@@ -17,7 +17,6 @@ from yolobg.changes.records import Mining
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.flow.bringing import Brought, Wanted
 from yolobg.flow.near import NEAR, hashes_of
-from yolobg.images import fetch_images
 from yolobg.images.picture_hash import picture_hash
 from yolobg.mining.bringing import Used, also_of, fetch_chosen, keep_only, looked_of, record_of
 from yolobg.mining.candidates import Candidates, Rows
@@ -157,16 +156,8 @@ class _Run:
 
     def _fetch(self) -> dict[int, Staged]:
         """Fetch the next batch; an empty one where there are no more candidates, or enough is known."""
-        wanted = self._wanted
         try:
-            fetched = fetch_images(
-                self._candidates,
-                needed=self._sizes.batch,
-                origin=wanted.choice.source.origin,
-                staging=wanted.staging,
-                jobs=wanted.plan.request.jobs,
-                accept=self._refuse,
-            )
+            fetched = self._wanted.fetch(self._candidates, self._sizes.batch, self._refuse)
         except AnnotationsError:
             # Of the last few, none can be used; that only matters where nothing else can.
             if not len(self._rows):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolobg.errors import UsageError
 from yolobg.files import hash_file
 from yolobg.flow.options import Options, request_from
-from yolobg.flow.planning import Plan, make_plan
+from yolobg.flow.planning import make_plan
 from yolobg.mining.bringing import also_of
 from yolobg.mining.choosing import pool_size
 from yolobg.mining.engines import cores, do_here, do_in_processes, do_on_ray
@@ -25,6 +26,8 @@ from yolobg.sources.catalog.open import open_catalog
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from yolobg.flow.candidates import Choice
 
 __all__ = ["mine", "plan_mining"]
 
@@ -75,20 +78,15 @@ def plan_mining(
         "model": f"model{model.suffix.lower()}",
         "imgsz": imgsz,
     }
-    records = _candidates(plan)
+    records = _candidates(choice, pool_size(plan.target.needed, request.pool))
     _write(folder, model, told, [records[at : at + shard_size] for at in range(0, len(records), shard_size)])
     return _report(folder)
 
 
-def _candidates(plan: Plan) -> list[ImageRecord]:
+def _candidates(choice: Choice, most: int) -> list[ImageRecord]:
     """The first candidates, as many as the model is to look at."""
-    choice = plan.choice
-    if choice is None:
-        return []
-    pool = pool_size(plan.target.needed, plan.request.pool)
     with open_catalog(choice.source.annotations) as catalog:
-        records = (record for record in catalog.records(choice.ranked) if not is_held_out(record))
-        return [record for record, _ in zip(records, range(pool), strict=False)]
+        return list(islice((one for one in catalog.records(choice.ranked) if not is_held_out(one)), most))
 
 
 def _write(folder: Path, model: Path, told: Mapping[str, Any], shards: list[list[ImageRecord]]) -> None:
