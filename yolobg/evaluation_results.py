@@ -282,7 +282,7 @@ class BackgroundSet:
     classes: tuple[ClassMatch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What `evaluate` measured; `--json` prints exactly this.
 
@@ -322,16 +322,16 @@ class Evaluation:
     backgrounds: BackgroundSet
     floor: Contamination | None
     power: Power
-    models: tuple[ModelFigures, ...]
-    difference: Difference | None
-    verdict: Verdict | None
-    words: str
-    equal_recall: EqualRecall | None
-    pair_tests: tuple[PairTest, ...]
-    by_category: ByCategory | None
-    curves: tuple[Curve, ...]
-    worst: tuple[WorstImage, ...]
-    differ: tuple[WorstImage, ...]
+    models: tuple[ModelFigures, ...] = ()
+    difference: Difference | None = None
+    verdict: Verdict | None = None
+    words: str = ""
+    equal_recall: EqualRecall | None = None
+    pair_tests: tuple[PairTest, ...] = ()
+    by_category: ByCategory | None = None
+    curves: tuple[Curve, ...] = ()
+    worst: tuple[WorstImage, ...] = ()
+    differ: tuple[WorstImage, ...] = ()
     settings: dict[str, float]
     versions: dict[str, str]
     command: tuple[str, ...]

@@ -89,7 +89,7 @@ def power_of(before: float, after: float, things: int, *, alike: float = ALIKE) 
     middle, spread = things * differ, math.sqrt(things * differ * (1 - differ))
     first, last = max(1, int(middle - _TAIL * spread) - 1), min(things, int(middle + _TAIL * spread) + 2)
     pairs = np.arange(first, last + 1, 1 + (last - first) // _MOST_TERMS)
-    weights = np.exp(_log_binomial(np.full(len(pairs), things), pairs, differ))
+    weights = np.exp(_log_binomial(things, pairs, differ))
     seen = [_seen(int(number), only_before / differ) for number in pairs]
     # Where some are left out, those beside them count for them.
     return float(weights @ np.array(seen)) / max(float(weights.sum()), _FLOOR) * (1 - (1 - differ) ** things)
@@ -116,7 +116,7 @@ def _seen(pairs: int, share: float) -> float:
         spread = math.sqrt(pairs * share * (1 - share))
         return _NORMAL.cdf((most + 0.5 - pairs * (1 - share)) / spread)
     counts = np.arange(most + 1)
-    return float(np.exp(_log_binomial(np.full(len(counts), pairs), counts, 1 - share)).sum()) if share < 1 else 1.0
+    return float(np.exp(_log_binomial(pairs, counts, 1 - share)).sum()) if share < 1 else 1.0
 
 
 @lru_cache(maxsize=8192)
@@ -125,12 +125,12 @@ def _fewest(pairs: int) -> int:
     if pairs > _MANY:
         return int((pairs - 1 + _NORMAL.inv_cdf(_LEVEL / 2) * math.sqrt(pairs)) / 2)
     counts = np.arange(pairs // 2 + 1)
-    tail = 2 * np.cumsum(np.exp(_log_binomial(np.full(len(counts), pairs), counts, 0.5)))
+    tail = 2 * np.cumsum(np.exp(_log_binomial(pairs, counts, 0.5)))
     return int((tail <= _LEVEL).sum()) - 1
 
 
-def _log_binomial(trials: NDArray[np.int64], successes: NDArray[np.int64], share: float) -> Floats:
-    factorials = _log_factorials(int(trials.max()))
+def _log_binomial(trials: int, successes: NDArray[np.int64], share: float) -> Floats:
+    factorials = _log_factorials(trials)
     choose = factorials[trials] - factorials[successes] - factorials[trials - successes]
     logs: Floats = choose + successes * math.log(share) + (trials - successes) * math.log1p(-share)
     return logs
