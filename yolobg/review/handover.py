@@ -7,10 +7,11 @@ open, and that page leads on to the link. It is deleted as soon as the link is u
 from __future__ import annotations
 
 import contextlib
-import html
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from yolobg.html.pages import template
 
 __all__ = ["HandoverPage", "place_for"]
 
@@ -44,7 +45,7 @@ class HandoverPage:
             self._folder = Path(tempfile.mkdtemp(prefix="yolobg-review-", dir=place_for()))
             page = self._folder / "open.html"
             page.touch(mode=0o600, exist_ok=False)
-            page.write_text(_leading_to(link), encoding="utf-8")
+            page.write_text(template("handover.html").render(link=link), encoding="utf-8")
         except (OSError, RuntimeError):
             self.delete()
             return None
@@ -57,12 +58,3 @@ class HandoverPage:
                 (self._folder / "open.html").unlink(missing_ok=True)
                 self._folder.rmdir()
                 self._folder = None
-
-
-def _leading_to(link: str) -> str:
-    address = html.escape(link)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">
-<meta http-equiv="refresh" content="0; url={address}"><title>yolobg review</title></head>
-<body><a href="{address}" rel="noreferrer noopener">Open the review</a></body></html>
-"""
