@@ -22,8 +22,7 @@ from proxy_server import proxy_server
 
 from yolobg.errors import AnnotationsError, DownloadError, UsageError
 from yolobg.sources.archive.members import Fetched, GoneError, Remote, fetch_file, fetch_members
-from yolobg.sources.archive.remote import ATTEMPTS
-from yolobg.sources.archive.request import REDIRECTS
+from yolobg.sources.archive.remote import ATTEMPTS, REDIRECTS
 from yolobg.sources.location import Pin
 
 KEY = "/annotations/annotations_trainval2017.zip"

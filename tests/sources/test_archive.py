@@ -223,6 +223,22 @@ def test_hosts__retry_after_is_honoured(tmp_path: Path) -> None:
     assert waits == [7.0]
 
 
+def test_hosts__retry_after_of_one_does_not_hold_up_what_another_has(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    def wait(timeout: float | None = None) -> bool:
+        waits.append(timeout or 0.0)
+        return False
+
+    with CocoServer({KEY: ZIP}) as first, CocoServer({KEY: ZIP}) as second:
+        first.always[KEY], first.retry_after = "busy", "20"
+        remote = Remote([first.url + KEY, second.url + KEY], connections=2)
+        remote.stopped.wait = wait  # type: ignore[method-assign]
+        assert_good(fetch_members(remote, pick, tmp_path))
+        assert first.hits
+    assert waits == []
+
+
 def test_members__a_zip_bomb_is_refused_before_it_is_fetched(tmp_path: Path) -> None:
     data = make_zip({WANTED[0]: CONTENT[WANTED[0]]})
     size = len(CONTENT[WANTED[0]]).to_bytes(4, "little")

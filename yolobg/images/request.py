@@ -9,16 +9,16 @@ from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
 
-from yolobg.images.hosts import Fault, FaultKind, Host
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.limits import Limits
 from yolobg.images.staging import BodyInfo, EtagMismatchError, Incoming
 from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, shown_url
 from yolobg.net.client import Client
+from yolobg.net.hosts import Host
 from yolobg.net.http_fault import HttpFault, Kind
+from yolobg.net.request import Fault, asked, check_status, content_etag
 from yolobg.net.response import Response, Timing
-from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 from yolobg.safe_names import safe_parts
 
 __all__ = ["Requester"]
@@ -34,14 +34,6 @@ _WORDS: dict[Kind, tuple[str, str]] = {
     "tls": ("no secure connection: ", _HINT),
     "untrusted": ("its certificate is not accepted: ", _HINT),
     "driver": ("its driver cannot ask: ", ""),
-}
-# What a fault means wherever it happens.
-_MEANING: dict[Kind, FaultKind] = {
-    "redirect": "gone",
-    "late": "slow",
-    "no socket": "local",
-    "proxy": "connection",
-    "driver": "untrusted",
 }
 
 
@@ -71,41 +63,24 @@ class Requester:
             raise Fault("gone", "its file name is not safe to use")
         timing = self._probe_timing if host.probing else self._timing
         url = image_url(host.base, parts)
-        try:
-            answer = self._client.open(url, {}, timing=timing, redirects=self._limits.redirects)
-            try:
-                host.last = f"status {answer.status}"
-                return self._receive(host, record, answer, self._judge(answer), seen)
-            finally:
-                answer.close()
-        except HttpFault as fault:
-            raise _fault_of(fault) from fault
+        with asked(self._client, url, {}, timing=timing, redirects=self._limits.redirects, say=_words_of) as answer:
+            return self._receive(host, record, answer, self._judge(answer), seen)
 
     def _judge(self, answer: Response) -> BodyInfo:
         """What the headers promise; a Fault when they already show that it is not the image."""
-        status, headers = answer.status, answer.headers
-        if status in TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = retry_after_s(headers.get("Retry-After"), cap_s=self._limits.backoff_cap_s)
-            raise Fault("busy", f"status {status}", retry_after_s=wait)
-        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            raise Fault("connection", f"the proxy refuses: status {status}")
-        if status != HTTPStatus.OK:
-            raise Fault("gone" if status >= HTTPStatus.BAD_REQUEST else "bad", f"status {status}")
+        headers, limits = answer.headers, self._limits
+        check_status(answer, HTTPStatus.OK, name=f"status {answer.status}", cap_s=limits.backoff_cap_s)
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind and not kind.startswith(_TYPES):
             raise Fault("bad", f"the answer is {kind[:60]}, not an image")
         length = answer.length
-        if length is not None and length > self._limits.image_bytes:
-            raise Fault("gone", f"{length:,} bytes, more than the {self._limits.image_bytes:,} allowed")
+        if length is not None and length > limits.image_bytes:
+            raise Fault("gone", f"{length:,} bytes, more than the {limits.image_bytes:,} allowed")
         if length == 0:
             raise Fault("bad", "the answer is empty")
-        # Of objects under a key of one's own, S3's ETag looks like an MD5 and is none.
-        keyed = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms") or (
-            "x-amz-server-side-encryption-customer-algorithm" in headers
-        )
         return BodyInfo(
             shown_url(answer.url),
-            "" if keyed else headers.get("ETag", ""),
+            content_etag(headers),
             headers.get("Content-Encoding", "").strip().lower(),
         )
 
@@ -155,20 +130,6 @@ class Requester:
                 rest, held = bytearray(), 0
         del rest[held:]
         return rest
-
-
-def _fault_of(fault: HttpFault) -> Fault:
-    """What a fault of a request means for its host and its image."""
-    said = _words_of(fault)
-    if fault.kind in _MEANING:
-        return Fault(_MEANING[fault.kind], said)
-    if fault.connecting and fault.answered:
-        return Fault("bad", f"it redirects to a host that cannot be reached: {said}")
-    if fault.kind == "untrusted":
-        return Fault("untrusted", said)
-    if fault.answered or fault.kind == "nonsense":
-        return Fault("bad", f"the answer was cut off or damaged: {said}")
-    return Fault("connection", said)
 
 
 def _words_of(fault: HttpFault) -> str:

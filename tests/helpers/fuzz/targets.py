@@ -12,10 +12,10 @@ import functools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from yolobg import remove, status
 from yolobg.changes import list_file
@@ -42,6 +42,7 @@ from yolobg.matching.caption_terms import caption_terms
 from yolobg.matching.map_file import read_map
 from yolobg.matching.matcher import match_classes
 from yolobg.model import CaptionTerms, DataYaml
+from yolobg.net.hosts import Host
 from yolobg.sources.annotations.local_files import unpack_local
 from yolobg.sources.annotations.read import (
     Captions,
@@ -52,7 +53,7 @@ from yolobg.sources.annotations.read import (
     read_instances,
 )
 from yolobg.sources.archive.members import fetch_members
-from yolobg.sources.archive.remote import Remote, ResponseHead
+from yolobg.sources.archive.remote import Answer, Remote
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.store import note_in
@@ -61,6 +62,7 @@ from yolobg.sources.location import choose_member, parse_source
 __all__ = ["TARGETS", "place_of"]
 
 Target = Callable[[bytes], None]
+T = TypeVar("T")
 
 # In memory where there is such a place: atheris makes hundreds of files a second.
 _MEMORY = Path("/dev/shm")
@@ -291,22 +293,20 @@ class _Memory(Remote):
         super().__init__(["http://127.0.0.1/a.zip"], connections=1)
         self.zip, self.ranges, self.asked = data, ranges, 0
 
-    def get(self, headers: Mapping[str, str] | None = None) -> ResponseHead:
-        total, asked = len(self.zip), (headers or {}).get("Range", "")
+    def ask(self, host: Host, headers: Mapping[str, str], take: Callable[[Answer], T]) -> T:
+        total, asked = len(self.zip), headers.get("Range", "")
         if not self.ranges or not asked:
-            return self._answer(200, 0, total)
+            return take(self._answer(host, 200, 0, total))
         first, _, last = asked.removeprefix("bytes=").partition("-")
         if first:
-            return self._answer(206, int(first), min(int(last) + 1, total))
+            return take(self._answer(host, 206, int(first), min(int(last) + 1, total)))
         self.asked += 1
-        return self._answer(206, max(0, total - min(int(last), total // 2 if self.asked % 3 else total)), total)
+        tail = min(int(last), total // 2 if self.asked % 3 else total)
+        return take(self._answer(host, 206, max(0, total - tail), total))
 
-    def _answer(self, status: Literal[200, 206], start: int, stop: int) -> ResponseHead:
-        response: Any = SimpleNamespace(close=lambda: None, headers={}, data=self.zip[start:stop])
-        return ResponseHead(self.urls[0], status, start, len(self.zip), {}, response)
-
-    def body(self, answer: ResponseHead) -> Iterator[bytes]:
-        yield answer.response.data  # type: ignore[attr-defined]  # made in `_answer` above, not one of urllib3
+    def _answer(self, host: Host, status: Literal[200, 206], start: int, stop: int) -> Answer:
+        response: Any = SimpleNamespace(headers={}, pieces=lambda: iter([self.zip[start:stop]]))
+        return Answer(host, status, start, len(self.zip), response)
 
 
 # ---------------------------------------------------------------- other formats

@@ -15,8 +15,16 @@ from pathlib import Path
 from yolobg.errors import AnnotationsError
 from yolobg.files import hash_file
 from yolobg.model import Progress, no_progress
-from yolobg.sources.archive.unpack import JsonFile, damage_of, inflate, require_space
-from yolobg.sources.archive.zip_limits import MAX_RATIO, SLACK_BYTES, check_ratio, open_zip
+from yolobg.sources.archive.unpack import (
+    MAX_RATIO,
+    SLACK_BYTES,
+    JsonFile,
+    check_ratio,
+    damage_of,
+    inflate,
+    open_zip,
+    require_space,
+)
 from yolobg.sources.location import AnnotationSource, captions_name, choose_member, split_member
 from yolobg.threads import Pool
 

@@ -17,7 +17,6 @@ from yolobg.model import Progress
 from yolobg.sources.annotations.local_files import JsonFiles, Part, find_part, unpack_part
 from yolobg.sources.archive.members import GoneError, Remote, UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.unpack import JsonFile
-from yolobg.sources.archive.whole_file import md5_of
 from yolobg.sources.location import (
     AnnotationSource,
     Pin,
@@ -89,7 +88,7 @@ def fetch_official(name: str, pin: Pin, bases: Sequence[str], folder: Path, part
     # What the first host has may be another file; then the others are asked, once.
     for asked in filter(None, (urls, urls[1:])):
         path, _ = fetch_file(Remote(asked), folder, parts=parts, progress=progress)
-        size, digest = path.stat().st_size, hash_file(path) if pin.sha256 else md5_of(path)
+        size, digest = path.stat().st_size, hash_file(path, "sha256" if pin.sha256 else "md5")
         if (size, digest) == (pin.size_bytes, pinned):
             return path
         wrong.append(f"{size:,} bytes, {kind} {digest}")

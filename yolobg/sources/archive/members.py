@@ -8,44 +8,42 @@ with its pinned size and SHA-256 too. The zip itself is never kept.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
+import re
+import uuid
 import zipfile
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from yolobg.errors import AnnotationsError
-from yolobg.files import step
+from yolobg.errors import AnnotationsError, DownloadError
+from yolobg.files import hash_file, step
 from yolobg.model import Progress, no_progress
+from yolobg.net.addresses import shown_url
+from yolobg.net.hosts import Host
+from yolobg.net.request import Fault, content_etag
 from yolobg.sources.archive.ranges import Stretch, fetch_stretches
-from yolobg.sources.archive.remote import GoneError, Remote, ResponseHead, TransientError
-from yolobg.sources.archive.unpack import JsonFile, inflate, require_space
-from yolobg.sources.archive.whole_file import (
-    WHOLE,
-    UnchangedError,
-    ask,
-    fetch_file,
-    fetch_whole,
-    remove_part,
-)
-from yolobg.sources.archive.zip_limits import DAMAGE, check_ratio, open_zip
+from yolobg.sources.archive.remote import NOT_MODIFIED, RANGE, Answer, GoneError, Remote
+from yolobg.sources.archive.unpack import DAMAGE, JsonFile, check_ratio, inflate, open_zip, require_space
 from yolobg.sources.location import Pin
 
-__all__ = [
-    "Fetched",
-    "GoneError",
-    "Remote",
-    "UnchangedError",
-    "fetch_file",
-    "fetch_members",
-]
+__all__ = ["Fetched", "GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members"]
+
+T = TypeVar("T")
 
 # The directory of COCO's zip has a few hundred bytes; a zip with many members may need more than the first try.
 TAILS = (64 << 10, 1 << 20, 16 << 20)
-_RANGE = 206
-_DAMAGE = (*DAMAGE, FileNotFoundError)
+# How often a plain file that comes damaged is fetched.
+COPIES = 3
+_PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
+
+
+class UnchangedError(Exception):
+    """The server says that the file is still the one that the validators describe."""
 
 
 class _OtherFileError(Exception):
@@ -58,6 +56,23 @@ class Fetched:
 
     files: Mapping[str, JsonFile]
     validators: Mapping[str, str]
+
+
+class _End(io.BytesIO):
+    """The last bytes of a file of `total` bytes, to be read at their own places; `EOFError` before them."""
+
+    def __init__(self, data: bytes, total: int) -> None:
+        super().__init__(data)
+        self.start, self.total = total - len(data), total
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.total}[whence]
+        if at < self.start:
+            raise EOFError(f"byte {at} of the archive was not fetched")
+        return super().seek(at - self.start) + self.start
+
+    def tell(self) -> int:
+        return super().tell() + self.start
 
 
 def fetch_members(
@@ -87,98 +102,149 @@ def fetch_members(
         AnnotationsError: It does not hold the members needed.
         YolobgError: The disk has too little room.
     """
-    part = (parts or folder) / "archive.part"
-    whole, doubted = part.with_name("whole.part"), set[str]()
+    pins, part, doubted = pins or {}, (parts or folder) / "archive.part", set[Host]()
+    whole = part.with_name("whole.part")
     with contextlib.closing(remote):
         while True:
-            answer, zip_ = ask(remote, {"Range": f"bytes=-{TAILS[0]}"}, known), None
+            answer, end = _begin(remote, f"bytes=-{TAILS[0]}", known, whole, progress, _take_end)
+            infos: Sequence[zipfile.ZipInfo] = ()
             try:
-                zip_ = _read_directory(
-                    remote, answer, whole, progress, lambda opened: _choose(opened, choose, pins or {})
-                )
-                files = _bring(remote, zip_, part if zip_.end else whole, folder, progress)
-                _check_digests(files, pins or {})
-            except (_OtherFileError, AnnotationsError, *_DAMAGE) as error:
-                remove_part(whole)
-                if zip_:  # else the part of an earlier run is not to blame
-                    remove_part(part)
+                end, infos, stretches = _look(remote, end, whole, lambda archive: _choose(archive, choose, pins))
+                _fetch(remote, end, infos, stretches, part, folder, progress)
+                files = _unpack(part if end else whole, infos, folder, pins, progress)
+            except (_OtherFileError, AnnotationsError, FileNotFoundError, *DAMAGE) as error:
+                _remove(whole)
+                if infos:  # else the part of an earlier run is not to blame
+                    _remove(part)
                 # Once may be a bad transfer, or a part that was noted down but never reached the disk in a power cut.
-                if answer.url in doubted or (zip_ and isinstance(error, _OtherFileError)):
+                if answer.host in doubted or (infos and isinstance(error, _OtherFileError)):
                     if isinstance(error, AnnotationsError):
                         raise
-                    remote.exclude(answer.url, f"not the file expected: {error}")
-                doubted.add(answer.url)
+                    remote.exclude(answer.host, f"not the file expected: {error}")
+                doubted.add(answer.host)
             else:
-                remove_part(part)
-                remove_part(whole)
+                _remove(part)
+                _remove(whole)
                 return Fetched(files, answer.validators)
 
 
-class _End(io.BytesIO):
-    """The last bytes of a file of `total` bytes, to be read at their own places.
+def fetch_file(
+    remote: Remote,
+    folder: Path,
+    *,
+    parts: Path | None = None,
+    known: Mapping[str, str] | None = None,
+    progress: Progress = no_progress,
+) -> tuple[Path, Mapping[str, str]]:
+    """Fetch a whole file into `folder`, resuming what an earlier call began in `parts` (None is `folder`).
+
+    Returns:
+        Its path, and what the server said of it.
 
     Raises:
-        EOFError: When a place before them is looked for.
-        ValueError: When that lies before the file, as damaged directories have it.
+        UnchangedError: The file is still the one that `known` describes.
+        GoneError: There is no such file.
+        DownloadError: It cannot be fetched.
+        YolobgError: The disk has too little room.
     """
+    name = hashlib.sha256(remote.urls[0].encode()).hexdigest()[:16]
+    part, done = (parts or folder) / f"{name}.part", folder / f"{name}.json"
+    seen = set[str]()
+    with contextlib.closing(remote):
+        for _ in range(COPIES):
+            answer, _ = _begin(remote, "bytes=0-0", known, part, progress, lambda _answer: None)
+            if answer.status == RANGE:
+                total = answer.total or 0
+                require_space(part.parent, total, f"fetching {shown_url(remote.urls[0])}")
+                # Without a validator nothing says that a later answer is about the same bytes: nothing is continued.
+                proof = answer.validators or {"run": uuid.uuid4().hex}
+                identity = json.dumps([total, sorted(proof.items())])
+                fetch_stretches(remote, [(0, total)], total, part, identity=identity, progress=progress, first=answer)
+            # S3 sends the MD5 as the ETag of what was uploaded in one piece.
+            promised = _PLAIN_MD5.fullmatch(content_etag(answer.response.headers))
+            found = hash_file(part, "md5") if promised else ""
+            # The same content twice is no damage: there are servers whose ETags only look like an MD5.
+            if not promised or found == promised[1].lower() or found in seen:
+                step("rename", done)
+                part.replace(done)
+                _remove(part)
+                return done, answer.validators
+            seen.add(found)
+            _remove(part)
+            damage = "damaged on the way: its MD5 is not what the server's ETag says"
+            remote.exclude(answer.host, damage, unless_last=True)
+        raise DownloadError(remote.failure_summary())
 
-    def __init__(self, data: bytes, total: int) -> None:
-        super().__init__(data)
-        self.start, self.total = total - len(data), total
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.total}[whence]
-        if 0 <= at < self.start:
-            raise EOFError(f"byte {at} of the archive was not fetched")
-        return super().seek(at - self.start) + self.start
-
-    def tell(self) -> int:
-        return super().tell() + self.start
-
-
-@dataclass(frozen=True, slots=True)
-class _Zip:
-    """The members wanted of a zip, where they lie, and its end; None where the whole zip is here."""
-
-    infos: Sequence[zipfile.ZipInfo]
-    stretches: Sequence[Stretch]
-    end: _End | None
-
-
-def _read_directory(
+def _begin(
     remote: Remote,
-    answer: ResponseHead,
+    wanted: str,
+    known: Mapping[str, str] | None,
     whole: Path,
     progress: Progress,
-    choose: Callable[[zipfile.ZipFile], Sequence[zipfile.ZipInfo]],
-) -> _Zip:
-    """Read a zip's directory from its last bytes; where there is no Range, fetch the whole zip into `whole`."""
-    if answer.status == WHOLE:
-        fetch_whole(remote, answer, whole, progress)
+    take: Callable[[Answer], T],
+) -> tuple[Answer, T | None]:
+    """Ask for a range of a file, which `take` reads, unless it is the one that `known` describes.
+
+    Where there is no Range, the whole file is in `whole` afterwards, and nothing for `take`.
+    """
+    conditions = {}
+    if known and "ETag" in known:
+        conditions["If-None-Match"] = known["ETag"]
+    elif known and "Last-Modified" in known:
+        conditions["If-Modified-Since"] = known["Last-Modified"]
+
+    def take_any(answer: Answer) -> tuple[Answer, T | None]:
+        if answer.status == NOT_MODIFIED or (conditions and answer.validators == known):
+            raise UnchangedError
+        if answer.status == RANGE:
+            return answer, take(answer)
+        _take_whole(answer, whole, progress)
+        return answer, None
+
+    return remote.fetch({"Range": wanted, **conditions}, take_any)
+
+
+def _take_whole(answer: Answer, part: Path, progress: Progress) -> None:
+    """Write a whole file to disk; a broken transfer can only begin again."""
+    if answer.total is not None:
+        require_space(part.parent, answer.total, "fetching the archive")
+    step("create", part)
+    done = 0
+    with part.open("wb") as out:
+        for chunk in answer.response.pieces():
+            step("write", part)
+            out.write(chunk)
+            done += len(chunk)
+            progress("annotations", done, answer.total)
+    if answer.total not in (None, done):
+        raise Fault("bad", f"HTTP {answer.status} with {done} of {answer.total} bytes")
+
+
+def _take_end(answer: Answer) -> _End:
+    data = b"".join(answer.response.pieces())
+    if answer.status != RANGE or answer.total != answer.start + len(data):
+        raise Fault("bad", f"HTTP {answer.status} with other bytes than the last ones, which were requested")
+    return _End(data, answer.total)
+
+
+def _look(
+    remote: Remote, end: _End | None, whole: Path, pick: Callable[[zipfile.ZipFile], list[zipfile.ZipInfo]]
+) -> tuple[_End | None, list[zipfile.ZipInfo], list[Stretch]]:
+    """Read a zip's directory from its last bytes: these, the members wanted, and where what is missing of them lies."""
+    if end is None:
         with open_zip(whole) as archive:
-            return _Zip(choose(archive), (), None)
+            return None, pick(archive), []
     for size in TAILS:
         if size != TAILS[0]:
-            answer = remote.get({"Range": f"bytes=-{size}"})
-        end = _read_end(remote, answer, size)
+            end = remote.fetch({"Range": f"bytes=-{size}"}, _take_end)
         with contextlib.suppress(EOFError), zipfile.ZipFile(end) as archive:
-            infos = choose(archive)
+            infos = pick(archive)
             # From each local header to the next one, or to the directory.
             ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
             starts = sorted(info.header_offset for info in infos)
-            return _Zip(infos, [(start, ends[bisect_right(ends, start)]) for start in starts if start < end.start], end)
+            return end, infos, [(at, ends[bisect_right(ends, at)]) for at in starts if at < end.start]
     raise _OtherFileError(f"its directory is longer than {TAILS[-1]} bytes")
-
-
-def _read_end(remote: Remote, answer: ResponseHead, size: int) -> _End:
-    def take(answer: ResponseHead) -> _End:
-        data = b"".join(remote.body(answer))
-        if answer.status != _RANGE or answer.total != answer.start + len(data):
-            remote.deprioritize(answer.url, f"HTTP {answer.status} with other bytes than the last {size} requested")
-            raise TransientError("other bytes")
-        return _End(data, answer.total)
-
-    return remote.read(answer, {"Range": f"bytes=-{size}"}, take)
 
 
 def _choose(
@@ -198,44 +264,48 @@ def _choose(
     return infos
 
 
-def _bring(remote: Remote, zip_: _Zip, part: Path, folder: Path, progress: Progress) -> dict[str, JsonFile]:
-    """Fetch what is wanted of a zip to its place in `part`, and unpack it."""
-    end, infos = zip_.end, zip_.infos
+def _fetch(
+    remote: Remote,
+    end: _End | None,
+    infos: Sequence[zipfile.ZipInfo],
+    stretches: Sequence[Stretch],
+    part: Path,
+    folder: Path,
+    progress: Progress,
+) -> None:
+    """Fetch what is missing of a zip to its place in `part`, unless the whole zip is here."""
     # Where a file system keeps no holes, the part takes as much room as the zip.
     room = sum(info.file_size for info in infos) + (end.total if end else 0)
     require_space(folder, room, "fetching and unpacking the annotations")
-    if end is not None:
-        # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
-        identity = json.dumps([end.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
-        fetch_stretches(remote, zip_.stretches, end.total, part, identity=identity, progress=progress)
-        with part.open("r+b") as out:
-            step("write", part)
-            out.seek(end.start)
-            out.write(end.getbuffer())
-    with open_zip(part) as archive:
-        return _inflate(archive, infos, folder, progress)
+    if end is None:
+        return
+    # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
+    identity = json.dumps([end.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
+    fetch_stretches(remote, stretches, end.total, part, identity=identity, progress=progress)
+    with part.open("r+b") as out:
+        step("write", part)
+        out.seek(end.start)
+        out.write(end.getbuffer())
 
 
-def _inflate(
-    archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], folder: Path, progress: Progress
+def _unpack(
+    part: Path, infos: Sequence[zipfile.ZipInfo], folder: Path, pins: Mapping[str, Pin], progress: Progress
 ) -> dict[str, JsonFile]:
     files = {}
-    for number, info in enumerate(infos):
-        # zipfile compares size and CRC-32 with the directory when the last byte is read.
-        with archive.open(info) as stream:
-            files[info.filename] = inflate(
-                stream,
-                folder / f"member{number}.json",
-                info.file_size,
-                info.filename,
-                progress,
-                total=info.file_size,
-            )
+    with open_zip(part) as archive:
+        for number, info in enumerate(infos):
+            name, size, pin = info.filename, info.file_size, pins.get(info.filename)
+            # zipfile compares size and CRC-32 with the directory when the last byte is read.
+            with archive.open(info) as stream:
+                files[name] = inflate(stream, folder / f"member{number}.json", size, name, progress, total=size)
+            if pin and pin.sha256 not in (None, files[name].sha256):
+                raise _OtherFileError(f"its {name} has SHA-256 {files[name].sha256}, the official one {pin.sha256}")
     return files
 
 
-def _check_digests(files: Mapping[str, JsonFile], pins: Mapping[str, Pin]) -> None:
-    for name, file in files.items():
-        pin = pins.get(name)
-        if pin and pin.sha256 not in (None, file.sha256):
-            raise _OtherFileError(f"its {name} has SHA-256 {file.sha256}, the official one {pin.sha256}")
+def _remove(part: Path) -> None:
+    """Remove a part file and its journal."""
+    for path in (part, part.with_suffix(".journal")):
+        with contextlib.suppress(OSError):  # Windows refuses while a process reads it; the work folder goes later
+            step("unlink", path)
+            path.unlink()

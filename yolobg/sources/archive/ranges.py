@@ -8,104 +8,143 @@ first line says that they belong to the same file, so nothing is trusted that th
 from __future__ import annotations
 
 import contextlib
-import io
+import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from yolobg.errors import DownloadError, YolobgError
 from yolobg.files import step, write_bytes
 from yolobg.model import Progress
-from yolobg.net.addresses import shown_url
-from yolobg.net.retries import backoff_s
-from yolobg.sources.archive.remote import ATTEMPTS, Remote, ResponseHead, TransientError
-from yolobg.sources.archive.request import FIRST_WAIT_S, MAX_WAIT_S
-from yolobg.threads import start_thread
+from yolobg.net.request import Fault
+from yolobg.net.tries import Tries
+from yolobg.net.turns import Crew
+from yolobg.sources.archive.remote import RANGE, Answer, Remote
 
 __all__ = ["Stretch", "fetch_stretches"]
 
 Stretch = tuple[int, int]
 MIN_PIECE = 256 << 10
 MAX_PIECE = 8 << 20
-# At most so many bytes of a connection are fetched twice after a kill.
-JOURNAL_EVERY = 256 << 10
-_DIGITS = 20
-_RANGE = 206
-# A try that brings less counts as failed: a host that cuts after each byte must not be asked a million times.
-ENOUGH = 64 << 10
-# Answers about another version of the file after which it counts as changed.
-CHANGES = 3
+# At most so many bytes of a connection are fetched twice after a kill. A request that brings less before it breaks
+# counts as failed: a host that cuts after each byte must not be asked a million times.
+NOTE_EVERY = 64 << 10
+# A line without an end was cut by a kill.
+_NOTED = re.compile(rb"^([0-9]{1,18}) ([0-9]{1,18})\n", re.MULTILINE)
+_LOOK_S = 0.2
 
 
 @dataclass(slots=True)
-class _Job:
-    """What the connections share; every field but `remote` only under `lock`."""
+class _Piece:
+    """Bytes that one connection fetches; `start` moves as they arrive."""
+
+    start: int
+    stop: int
+    tries: Tries
+
+
+@dataclass(slots=True)
+class _Download:
+    """The state of a download, which its connections share; `over` gets an entry for each piece that is done."""
 
     remote: Remote
     total: int
     part: Path
     progress: Progress
-    first: ResponseHead | None
-    missing: list[Stretch]
+    first: Answer | None
     wanted: int
     done: int
+    is_over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
-    changes: int = 0
-    error: BaseException | None = None
+    over: queue.SimpleQueue[BaseException | None] = field(default_factory=queue.SimpleQueue)
 
-    def take(self) -> Stretch | None:
-        """The next piece: large at first, small towards the end so that no connection is left working alone."""
-        with self.lock:
-            if not self.missing or self.error:
-                return None
-            start, stop = self.missing.pop(0)
-            left = stop - start + _size_of(self.missing)
-            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * self.remote.connections)))
-            if stop - start > size + MIN_PIECE // 2:
-                self.missing.insert(0, (start + size, stop))
-                stop = start + size
-            return start, stop
+    def run(self, missing: Sequence[Stretch]) -> None:
+        """Fetch what is missing."""
+        pieces = [_Piece(*cut, self.remote.tries()) for cut in _cut(missing, self.remote.connections)]
+        crew = Crew(self._turn, self.remote.pace, name="yolobg-segment")
+        try:
+            for piece in pieces:
+                crew.submit(piece)
+            for _ in pieces:
+                self._wait_for_piece()
+        except BaseException:
+            # After an error each connection ends with its next bytes; only Ctrl-C must not wait for a silent host.
+            crew.close(lambda: None if self.is_over else self.remote.close())
+            raise
+        crew.close(lambda: None)
 
-    def note(self, start: int, stop: int) -> None:
+    def _wait_for_piece(self) -> None:
+        """Wait until one more piece is done, or raise the error that ended one."""
+        error: BaseException | None = None
+        while True:
+            with contextlib.suppress(queue.Empty):  # wakes now and then for Ctrl-C, which Windows holds back meanwhile
+                error = self.over.get(timeout=_LOOK_S)
+                break
+        if error is not None:
+            raise error
+
+    def _turn(self, piece: _Piece) -> float | None:
+        """One request for a piece, in a thread of the crew."""
+        asked_for = {"Range": f"bytes={piece.start}-{piece.stop - 1}"}
+        try:
+            # A connection may have broken after the last byte.
+            if piece.start < piece.stop and not self.is_over:
+                got = self.remote.turn(piece.tries, asked_for, partial(self._receive, piece))
+                if isinstance(got, float):
+                    return got
+            self.over.put(None)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self.is_over = True
+            self.over.put(error)
+        return None
+
+    def _receive(self, piece: _Piece, answer: Answer) -> None:
+        """Write an answer's body to its place in the part file; what came before a fault is noted down."""
+        self._check(answer)
+        noted = piece.start
+        try:
+            with self.part.open("r+b", buffering=0) as out:
+                out.seek(piece.start)
+                for chunk in answer.response.pieces():
+                    data = chunk[: piece.stop - piece.start]
+                    step("write", self.part)
+                    out.write(data)
+                    piece.start += len(data)
+                    self._count(len(data))
+                    if piece.start - noted >= NOTE_EVERY:
+                        self._note(noted, piece.start)
+                        noted = piece.start
+                        piece.tries.advanced(answer.host)
+                    if self.is_over:
+                        return
+        finally:
+            if piece.start > noted:
+                self._note(noted, piece.start)
+        if piece.start < piece.stop:
+            raise Fault("bad", "the connection was cut")
+
+    def _check(self, answer: Answer) -> None:
+        if answer.status != RANGE or answer.total != self.total:
+            said = f"HTTP {answer.status} with {answer.total} bytes where {self.total} of the file were expected"
+            raise Fault("bad", said)
+        # Another host may name the same version otherwise.
+        first = self.first
+        if first is not None and first.host is answer.host and _version_of(first) != _version_of(answer):
+            raise Fault("bad", "HTTP 206 with another ETag: the file changed while it was fetched")
+
+    def _note(self, start: int, stop: int) -> None:
         """Note down bytes that are in the part file."""
         journal = self.part.with_suffix(".journal")
         step("write", journal)
         with self.lock, journal.open("ab") as handle:
             handle.write(f"{start} {stop}\n".encode())
 
-    def count(self, size: int) -> None:
-        """Report bytes that arrived."""
+    def _count(self, size: int) -> None:
         with self.lock:
             self.done += size
             self.progress("annotations", self.done, self.wanted)
-
-    def check(self, answer: ResponseHead) -> None:
-        """Refuse an answer that is not about the file whose bytes are here.
-
-        Raises:
-            TransientError: It is about something else, this time.
-            DownloadError: It was so too often.
-        """
-        # Another host may name the same version otherwise.
-        known = self.first if self.first and self.first.url == answer.url else answer
-        same = _version_of(known) == _version_of(answer)
-        with self.lock:
-            self.changes = 0 if same else self.changes + 1
-        if same and answer.status == _RANGE and answer.total == self.total:
-            return
-        answer.response.close()
-        if self.changes >= CHANGES:
-            raise DownloadError(f"{shown_url(answer.url)}: the file changed while it was fetched; run again")
-        reason = f"HTTP {answer.status} with {answer.total} bytes where {self.total} of the file were expected"
-        self.remote.deprioritize(answer.url, reason if same else "HTTP 206 with another ETag: the file changed")
-        raise TransientError(reason)
-
-    def fail(self, error: BaseException) -> None:
-        """Make all connections stop; the first failure is the one reported."""
-        with self.lock:
-            self.error = self.error or error
-        self.remote.stop()
 
 
 def fetch_stretches(
@@ -116,7 +155,7 @@ def fetch_stretches(
     *,
     identity: str,
     progress: Progress,
-    first: ResponseHead | None = None,
+    first: Answer | None = None,
 ) -> None:
     """Fetch `stretches` (start, stop; ascending, disjoint) of a file of `total` bytes to their places in `part`.
 
@@ -135,101 +174,37 @@ def fetch_stretches(
     """
     have = _resume(part, total, identity)
     missing = [gap for stretch in stretches for gap in _gaps(stretch, have)]
-    wanted = _size_of(stretches)
-    job = _Job(remote, total, part, progress, first, missing, wanted, wanted - _size_of(missing))
-    progress("annotations", job.done, wanted)
-    # Daemons: after Ctrl-C the process must not wait for a silent host.
-    threads = _start_all(job, remote.connections if missing else 0)
-    try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
-    except BaseException as error:
-        job.fail(error)
-        raise
-    if job.error:
-        raise job.error
+    wanted, left = (sum(stop - start for start, stop in several) for several in (stretches, missing))
+    progress("annotations", wanted - left, wanted)
+    if missing:
+        _Download(remote, total, part, progress, first, wanted, wanted - left).run(missing)
 
 
-def _start_all(job: _Job, wanted: int) -> list[threading.Thread]:
-    threads: list[threading.Thread] = []
-    for _ in range(wanted):
-        try:
-            threads.append(start_thread(_work, job, name="yolobg-segment"))
-        except YolobgError:
-            # Fewer fetch all of it as well.
-            if not threads:
-                raise
-            break
-    return threads
+def _version_of(answer: Answer) -> tuple[str | None, str | None]:
+    return answer.validators.get("ETag"), answer.response.headers.get("Content-Encoding")
 
 
-def _version_of(answer: ResponseHead) -> str:
-    return f"{answer.validators.get('ETag')} {answer.response.headers.get('Content-Encoding')}"
-
-
-def _work(job: _Job) -> None:
-    try:
-        with job.part.open("r+b", buffering=0) as out:
-            while piece := job.take():
-                _fetch_piece(job, out, *piece)
-    except BaseException as error:  # noqa: BLE001  # handed to the thread that waits
-        job.fail(error)
-
-
-def _fetch_piece(job: _Job, out: io.FileIO, start: int, stop: int) -> None:
-    silent = 0
-    while start < stop and not job.error:
-        before = start
-        try:
-            for reached in _receive(job, out, start, stop):
-                start = reached
-        except TransientError as error:
-            silent = 0 if start - before >= ENOUGH else silent + 1
-            if silent >= ATTEMPTS:
-                raise DownloadError(job.remote.failure_summary()) from error
-            if silent:
-                job.remote.pause(backoff_s(silent, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
-
-
-def _receive(job: _Job, out: io.FileIO, start: int, stop: int) -> Iterator[int]:
-    """Fetch from `start` towards `stop` in one request; yields how far it is after each write."""
-    answer = job.remote.get({"Range": f"bytes={start}-{stop - 1}"})
-    job.check(answer)
-    noted = at = start
-    out.seek(start)
-    try:
-        for chunk in job.remote.body(answer):
-            data = chunk[: stop - at]
-            step("write", job.part)
-            out.write(data)
-            at += len(data)
-            job.count(len(data))
-            if at - noted >= JOURNAL_EVERY:
-                job.note(noted, at)
-                noted = at
-            yield at
-            if job.error:
-                return
-    finally:
-        if at > noted:
-            job.note(noted, at)
-    if at < stop:
-        job.remote.deprioritize(answer.url, "the connection was cut")
-        raise TransientError("the connection was cut")
-
-
-# ---------------------------------------------------------------- what is already there
+def _cut(missing: Sequence[Stretch], connections: int) -> Iterator[Stretch]:
+    """Pieces: large at first, small towards the end so that no connection is left working alone."""
+    left = sum(stop - start for start, stop in missing)
+    for start, stop in missing:
+        at = start
+        while at < stop:
+            size = min(MAX_PIECE, max(MIN_PIECE, left // (2 * connections)))
+            end = at + size if stop - at > size + MIN_PIECE // 2 else stop
+            yield at, end
+            left -= end - at
+            at = end
 
 
 def _resume(part: Path, total: int, identity: str) -> list[Stretch]:
-    """Merge what an earlier run has noted, and restart the journal with it."""
+    """What an earlier run has noted, ascending; the journal is started again with it."""
     journal = part.with_suffix(".journal")
     have: list[Stretch] = []
     with contextlib.suppress(OSError):
-        lines = journal.read_bytes().split(b"\n")
-        if part.stat().st_size == total and lines[0] == identity.encode():
-            have = _merge(_parse_lines(lines[1:-1]))  # the last line has no end: it was cut by a kill, or is empty
+        first, _, rest = journal.read_bytes().partition(b"\n")
+        if part.stat().st_size == total and first == identity.encode():
+            have = sorted((int(start), int(stop)) for start, stop in _NOTED.findall(rest))
     if not have:
         step("create", part)
         with part.open("wb") as handle:
@@ -239,24 +214,8 @@ def _resume(part: Path, total: int, identity: str) -> list[Stretch]:
     return have
 
 
-def _parse_lines(lines: Sequence[bytes]) -> Iterator[Stretch]:
-    for line in lines:
-        numbers = line.split()
-        if len(numbers) == 2 and all(number.isdigit() and len(number) < _DIGITS for number in numbers):  # noqa: PLR2004  # start and stop
-            yield int(numbers[0]), int(numbers[1])
-
-
-def _merge(pieces: Iterator[Stretch]) -> list[Stretch]:
-    merged: list[Stretch] = []
-    for start, stop in sorted(pieces):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
-        elif start < stop:
-            merged.append((start, stop))
-    return merged
-
-
 def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
+    """What of a stretch is not there, where `have` is ascending."""
     at, end = stretch
     for start, stop in have:
         if at < start < end:
@@ -265,7 +224,3 @@ def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
             at = max(at, stop)
     if at < end:
         yield at, end
-
-
-def _size_of(stretches: Sequence[Stretch]) -> int:
-    return sum(stop - start for start, stop in stretches)

@@ -1,44 +1,72 @@
-"""One remote file that several hosts may have: who is asked, how often, when to stop, and an error that says it all."""
+"""One remote file that several hosts may have: asked for by the rules of `net`, with an error that says it all."""
 
 from __future__ import annotations
 
-import contextlib
+import re
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from yolobg.errors import DownloadError
 from yolobg.net.addresses import shown_url
 from yolobg.net.client import Client
-from yolobg.net.http_fault import HttpFault
-from yolobg.net.response import Timing
-from yolobg.net.retries import backoff_s
-from yolobg.sources.archive.request import (
-    FIRST_WAIT_S,
-    MAX_WAIT_S,
-    REDIRECTS,
-    GoneError,
-    RefusedError,
-    ResponseHead,
-    TransientError,
-    error_of,
-    read_head,
-)
+from yolobg.net.hosts import Host, Hosts
+from yolobg.net.http_fault import HttpFault, Kind
+from yolobg.net.limits import Limits
+from yolobg.net.pace import Pace
+from yolobg.net.request import Fault, asked, check_status
+from yolobg.net.response import Response, Timing
+from yolobg.net.tries import Lost, Tries
 from yolobg.version import __version__
 
-__all__ = ["ATTEMPTS", "GoneError", "Remote", "ResponseHead", "TransientError"]
+__all__ = ["ATTEMPTS", "NOT_MODIFIED", "RANGE", "REDIRECTS", "WHOLE", "Answer", "GoneError", "Remote"]
 
 T = TypeVar("T")
 
-ATTEMPTS = 6
-# How often a body that must come in one piece is asked for.
-_BODIES = 4
+ATTEMPTS, REDIRECTS = 6, 5
+WHOLE, RANGE, NOT_MODIFIED = 200, 206, 304
 # Users see 50 to 280 kB/s for each connection; 16 make that 0.8 to 4.5 MB/s and are no burden for S3.
 CONNECTIONS = 16
-# A host that failed is asked last for this long, so that not every request waits for its timeout.
-DEPRIORITIZED_S = 30.0
+# As many digits as a size can have: longer ones are nonsense that costs time to read.
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_WORDS: dict[Kind, str] = {
+    "untrusted": "its certificate is not valid ({})",
+    "driver": "its driver cannot ask: {}",
+    "refused": "connection refused",
+    "unknown name": "host name not found",
+    "cut": "the connection was cut",
+    "reset": "the connection was reset",
+}
+
+
+class GoneError(DownloadError):
+    """Every host refuses: there is no such file (S3 says 403 or 404), or access is denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A host's answer about a file.
+
+    Attributes:
+        host: Who was asked.
+        status: 200 (the whole file), 206 (the range) or 304.
+        start: Offset of the body's first byte in the file.
+        total: Size of the whole file in bytes; None where the server does not say.
+        response: The headers, and the body, not yet read.
+    """
+
+    host: Host
+    status: int
+    start: int
+    total: int | None
+    response: Response
+
+    @property
+    def validators(self) -> Mapping[str, str]:
+        """`ETag` and `Last-Modified` as sent."""
+        said = self.response.headers
+        return {name: said[name] for name in ("ETag", "Last-Modified") if name in said}
 
 
 @dataclass(slots=True)
@@ -53,8 +81,8 @@ class Remote:
         slow_after_s: How long an answer may come with less than `slow_bytes_per_s`.
         slow_bytes_per_s: See there.
         max_wait_s: Longest wait between two tries, whatever a server asks for.
-        connections: How many fetch ranges of it at once.
-        stopped: Once set, waiting ends and nothing more is asked.
+        connections: How many fetch ranges of it at once, at most.
+        stopped: Once set, waiting ends.
     """
 
     urls: Sequence[str]
@@ -63,153 +91,127 @@ class Remote:
     dead_after_s: float = 20.0
     slow_after_s: float = 10.0
     slow_bytes_per_s: float = 1024.0
-    max_wait_s: float = MAX_WAIT_S
+    max_wait_s: float = 20.0
     connections: int = CONNECTIONS
     stopped: threading.Event = field(default_factory=threading.Event)
-    excluded: set[str] = field(default_factory=set)
-    _client: Client | None = None
-    _deprioritized: dict[str, float] = field(default_factory=dict)
-    _last: dict[str, str] = field(default_factory=dict)
+    _client: Client = field(init=False)
+    _hosts: Hosts = field(init=False)
+    pace: Pace = field(init=False)
+    _is_open: bool = False
     _served: set[str] = field(default_factory=set)
-    _making: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, headers: Mapping[str, str] | None = None) -> ResponseHead:
-        """Ask until a host answers with 200, 206 or 304; failing hosts are passed over and all are tried again.
+    def tries(self) -> Tries:
+        """The tries for some bytes of it; for the thread that fetches the file, which opens what all requests share."""
+        if not self._is_open:
+            many = self.connections
+            limits = Limits(
+                self.connect_timeout_s, self.read_timeout_s, self.slow_after_s, self.slow_bytes_per_s, REDIRECTS,
+                tries=ATTEMPTS, silent_s=self.dead_after_s, backoff_s=0.6, backoff_cap_s=self.max_wait_s,
+                host_down_s=self.dead_after_s, start=many, floor=min(2, many), ceiling=many,
+            )  # fmt: skip
+            self._client = Client(connections=many, headers={"User-Agent": f"yolobg/{__version__}", "Accept": "*/*"})
+            self._hosts, self.pace = Hosts(self.urls, limits=limits), Pace(None, limits=limits)
+            self._is_open = True
+        return Tries(self._hosts, self.pace)
+
+    def close(self) -> None:
+        """End all connections; a later request opens new ones."""
+        if self._is_open:
+            self._client.close()
+        self._is_open = False
+        self._served.clear()
+
+    def fetch(self, headers: Mapping[str, str], take: Callable[[Answer], T]) -> T:
+        """Ask until `take` has read a host's answer with 200, 206 or 304, which is closed after it.
+
+        Args:
+            headers: What is asked for.
+            take: Reads the answer; what breaks there is tried again, as is a `Fault` that it raises.
+
+        Raises:
+            GoneError, DownloadError: As `turn`.
+            UsageError: The environment names certificates that are not there.
+        """
+        tries = self.tries()
+        while isinstance(got := self.turn(tries, headers, take), float):
+            if got:
+                self.stopped.wait(got)
+        return got
+
+    def turn(self, tries: Tries, headers: Mapping[str, str], take: Callable[[Answer], T]) -> T | float:
+        """One request, where a host can be asked: what `take` makes of it, or the seconds to wait before the next.
 
         Raises:
             GoneError: Every host refuses for good, for example with 403 or 404.
             DownloadError: No host gave an answer that can be used; names each and what it last said.
-            UsageError: The environment names certificates that are not there.
-        """
-        began, tried = time.monotonic(), 0
-        while True:
-            try:
-                return self._round(headers or {})
-            except TransientError as error:
-                tried += 1
-                # All hosts have been silent for so long that more tries would only be more time-outs.
-                is_hopeless = not error.answered and time.monotonic() - began >= self.dead_after_s
-                if tried >= ATTEMPTS or is_hopeless:
-                    raise DownloadError(self.failure_summary()) from error
-                self.pause(max(error.wait_s, backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=self.max_wait_s)))
-
-    def body(self, answer: ResponseHead) -> Iterator[bytes]:
-        """Yield the body of an answer in pieces, as they arrive, and close it.
-
-        Raises:
-            TransientError: The connection broke, fell silent or is too slow; what was yielded is good.
         """
         try:
-            yield from answer.response.pieces()
-        except HttpFault as fault:
-            self.deprioritize(answer.url, str(error_of(fault)))
-            raise TransientError(str(error_of(fault))) from fault
-        finally:
-            answer.response.close()
+            return tries.turn(lambda host: self.ask(host, headers, take))
+        except Lost as lost:
+            raise (GoneError if lost.why == "gone" else DownloadError)(self.failure_summary()) from lost
 
-    def read(self, answer: ResponseHead, headers: Mapping[str, str], take: Callable[[ResponseHead], T]) -> T:
-        """Have `take` read a body that can only be read from its beginning, again where it raises `TransientError`.
-
-        Args:
-            answer: The first answer.
-            headers: What to ask for further ones with.
-            take: Reads an answer's body.
+    def ask(self, host: Host, headers: Mapping[str, str], take: Callable[[Answer], T]) -> T:
+        """Ask one host.
 
         Raises:
-            DownloadError: No body came to its end.
+            Fault: Its answer is of no use.
         """
-        for tried in range(1, _BODIES + 1):
-            with contextlib.suppress(TransientError):
+        timing = Timing(self.connect_timeout_s, self.read_timeout_s, self.slow_after_s, self.slow_bytes_per_s)
+        try:
+            with asked(self._client, host.base, headers, timing=timing, redirects=REDIRECTS, say=_say) as response:
+                answer = _judged(host, response, headers, self.max_wait_s)
+                self._served.add(host.base)
                 return take(answer)
-            if tried < _BODIES:
-                self.pause(backoff_s(tried, first_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S))
-                answer = self.get(headers)
-        raise DownloadError(self.failure_summary())
+        except Fault as fault:
+            if host.base in self._served and fault.kind in ("gone", "redirect", "untrusted"):
+                # It had the file a moment ago: some servers refuse when they are asked too much.
+                raise Fault("busy", fault.reason) from fault
+            raise
 
-    def failure_summary(self) -> str:
-        """Which hosts were asked and what each last said."""
-        said = "; ".join(f"{shown_url(url)}: {self._last.get(url, 'not tried')}" for url in self.urls)
-        name = shown_url(self.urls[0]).rpartition("/")[2]
-        return f"could not fetch {name} ({said}); check the network or proxy and run again"
-
-    def exclude(self, url: str, reason: str) -> None:
-        """Ask a host no more, since it has another file.
+    def exclude(self, host: Host, reason: str, *, unless_last: bool = False) -> None:
+        """Ask a host no more, since what it has is not the file; `unless_last` only where another is left.
 
         Raises:
             DownloadError: It was the last one.
         """
-        self._last[url] = reason
-        self.excluded.add(url)
-        if self.excluded.issuperset(self.urls):
+        host.last = reason
+        host.down = not unless_last or any(not other.down for other in self._hosts.all if other is not host)
+        if self._hosts.all_down:
             raise DownloadError(self.failure_summary())
 
-    def close(self) -> None:
-        """End all connections; a later request opens new ones."""
-        with self._making:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-        self._served.clear()
+    def failure_summary(self) -> str:
+        """Which hosts were asked and what each last said."""
+        said = "; ".join(f"{shown_url(host.base)}: {host.last}" for host in self._hosts.all)
+        name = shown_url(self.urls[0]).rpartition("/")[2]
+        return f"could not fetch {name} ({said}); check the network or proxy and run again"
 
-    def stop(self) -> None:
-        """Make all waits and transfers of this file end soon."""
-        self.stopped.set()
 
-    def pause(self, seconds: float) -> None:
-        """Wait, or less long when all is stopped."""
-        self.stopped.wait(min(seconds, self.max_wait_s))
+def _say(fault: HttpFault) -> str:
+    if fault.kind == "late" and "bytes per second" not in fault.detail:
+        return "no complete answer within the time limit"
+    return _WORDS.get(fault.kind, "{}").format(shown_url(fault.detail))
 
-    def deprioritize(self, url: str, reason: str) -> None:
-        """Ask a host last for a while, since it has just failed."""
-        self._last[url] = reason
-        self._deprioritized[url] = time.monotonic() + DEPRIORITIZED_S
 
-    def _round(self, headers: Mapping[str, str]) -> ResponseHead:
-        now = time.monotonic()
-        failures: list[TransientError] = []
-        urls = [url for url in self.urls if url not in self.excluded]
-        for url in sorted(urls, key=lambda u: self._deprioritized.get(u, 0.0) > now):
-            try:
-                return self._ask(url, headers)
-            except TransientError as error:
-                self.deprioritize(url, str(error))
-                failures.append(error)
-            except RefusedError as error:
-                self.exclude(url, str(error))
-            except GoneError as error:
-                self._last[url] = str(error)
-        if not failures:
-            raise (GoneError if len(urls) == len(self.urls) else DownloadError)(self.failure_summary())
-        wait_s = min(error.wait_s for error in failures)
-        raise TransientError(self.failure_summary(), wait_s, answered=any(error.answered for error in failures))
+def _judged(host: Host, response: Response, headers: Mapping[str, str], cap_s: float) -> Answer:
+    """Judge the head of an answer to a request with these headers.
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> ResponseHead:
-        if self.stopped.is_set():
-            raise DownloadError(f"{shown_url(url)}: interrupted; run again to continue")
-        try:
-            head = self._head(url, headers)
-        except (GoneError, RefusedError) as error:
-            if url in self._served:
-                # It had the file a moment ago: some servers refuse when they are asked too much.
-                raise TransientError(str(error)) from error
-            raise
-        self._served.add(url)
-        return head
-
-    def _head(self, url: str, headers: Mapping[str, str]) -> ResponseHead:
-        with self._making:
-            if self._client is None:
-                self._client = Client(
-                    connections=self.connections, headers={"User-Agent": f"yolobg/{__version__}", "Accept": "*/*"}
-                )
-            client = self._client
-        timing = Timing(self.connect_timeout_s, self.read_timeout_s, self.slow_after_s, self.slow_bytes_per_s)
-        try:
-            answer = client.open(url, headers, timing=timing, redirects=REDIRECTS)
-        except HttpFault as fault:
-            raise error_of(fault) from fault
-        try:
-            return read_head(url, answer, headers)
-        except BaseException:
-            answer.close()
-            raise
+    Raises:
+        Fault: It is of no use.
+    """
+    status = response.status
+    name = f"HTTP {status} {response.reason}".strip()
+    check_status(response, WHOLE, RANGE, NOT_MODIFIED, name=name, cap_s=cap_s)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if status != NOT_MODIFIED and kind == "text/html":
+        raise Fault("bad", f"HTTP {status} with a web page where the file was expected (of a login, or a proxy?)")
+    if status == WHOLE and response.length == 0:
+        raise Fault("bad", f"HTTP {status} with an empty body")
+    if status != RANGE:
+        return Answer(host, status, 0, response.length, response)
+    said = response.headers.get("Content-Range", "")
+    match = _CONTENT_RANGE.fullmatch(said)
+    start, last, total = (int(match[group]) for group in (1, 2, 3)) if match else (0, 0, 0)
+    asked_from = re.match(r"bytes=(\d+)-", headers.get("Range", ""))
+    if not start <= last < total or (asked_from and int(asked_from[1]) != start):
+        raise Fault("bad", f"HTTP 206 with Content-Range {said[:80]!r} where {headers.get('Range')} was requested")
+    return Answer(host, status, start, total, response)

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from yolobg.errors import AnnotationsError, DownloadError
-from yolobg.files import step
+from yolobg.files import hash_file, step
 from yolobg.model import Progress
 from yolobg.sources.annotations.open_images import read_open_images
 from yolobg.sources.annotations.remote_files import fetch_official
 from yolobg.sources.archive.unpack import require_space
-from yolobg.sources.archive.whole_file import md5_of
 from yolobg.sources.catalog.build_open_images import build_open_images
 from yolobg.sources.catalog.store import SourceNote, Store, official_key, stamp
 from yolobg.sources.location import AnnotationSource, Pin
@@ -75,7 +74,7 @@ def make_open_images_from(
         )
     for name, path in lists.items():
         pin = source.pins[name]
-        if (path.stat().st_size, md5_of(path)) != (pin.size_bytes, pin.md5):
+        if (path.stat().st_size, hash_file(path, "md5")) != (pin.size_bytes, pin.md5):
             raise AnnotationsError(
                 f"{path}: is not Open Images' own list, which has {pin.size_bytes:,} bytes and the MD5 {pin.md5}; get "
                 f"it from {list_bases()[-1]}/{name}"
@@ -96,7 +95,7 @@ def _publish(store: Store, source: AnnotationSource, lists: Sequence[Path], fold
 
 def _fetch(name: str, pin: Pin, to: Path, folder: Path, parts: Path, progress: Progress) -> None:
     """Have a list at `to`: what an earlier run fetched whole is not fetched again."""
-    if to.is_file() and (to.stat().st_size, md5_of(to)) == (pin.size_bytes, pin.md5):
+    if to.is_file() and (to.stat().st_size, hash_file(to, "md5")) == (pin.size_bytes, pin.md5):
         return
     path = fetch_official(name, pin, list_bases(), folder, parts, progress)
     step("rename", to)

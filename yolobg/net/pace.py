@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from yolobg.images.limits import Limits
+from yolobg.net.limits import Limits
 
 __all__ = ["Pace", "socket_room"]
 

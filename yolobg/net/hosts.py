@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlsplit
 
-from yolobg.images.limits import Limits
 from yolobg.net.addresses import shown_url
+from yolobg.net.limits import Limits
+from yolobg.net.request import Fault
 
-__all__ = ["Fault", "FaultKind", "Host", "Hosts"]
-
-FaultKind = Literal["gone", "busy", "bad", "slow", "connection", "untrusted", "local"]
+__all__ = ["Host", "Hosts"]
 
 _PROBE_S, _PROBE_CAP_S = 0.1, 1.0
 _PROBES_AT_LEAST = 3
 _DRIPS_AT_LEAST = 3
+_UNTRIED = "not tried"
 
 
-class Fault(Exception):  # noqa: N818 - an outcome of one request, not an error of the program
-    """Why one request gave no image.
-
-    Attributes:
-        kind: `gone` (not here: ask another host), `busy` (429, 503, 5xx), `bad` (an answer that is not the image),
-            `slow`, `connection` (no answer at all), `untrusted` (TLS, or a driver without credentials), `local` (this
-            machine has no socket to spare).
-        retry_after_s: What the host asked for, if it did.
-    """
-
-    def __init__(self, kind: FaultKind, reason: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-        self.retry_after_s = retry_after_s
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Host:
     """One base address and how it has been answering.
 
     Attributes:
         base: The address that file names are appended to.
-        last: Its last answer in words, for messages.
+        last: Its last fault in words, for messages.
         failures: Failed connections since the last answer.
         failing_since: When the first of them failed (monotonic seconds), or None.
         probes: Failed connections since requests to it were stopped.
@@ -56,7 +39,7 @@ class Host:
     """
 
     base: str
-    last: str = "not tried"
+    last: str = _UNTRIED
     failures: int = 0
     failing_since: float | None = None
     probes: int = 0
@@ -75,18 +58,18 @@ class Host:
 
 
 class Hosts:
-    """The hosts of a run, in order of preference. For one thread at a time."""
+    """The hosts of a run, in order of preference. For one thread at a time: the one that has `lock`."""
 
     def __init__(self, bases: Sequence[str], *, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.all = tuple(Host(base) for base in bases)
-        self._limits = limits
+        self.limits, self.lock = limits, threading.Lock()
         self._clock = clock
 
     def pick(self, gone: Collection[int], turn: int) -> Host | None:
-        """The host for an image's next request, or None when all that are left have to be waited for.
+        """The host for the next request for a thing, or None when all that are left have to be waited for.
 
         Args:
-            gone: Positions of the hosts that do not have the image.
+            gone: Positions of the hosts that do not have it.
             turn: How many requests for it failed so far; each failure moves on to the next host.
         """
         left = [host for position, host in enumerate(self.all) if position not in gone and not host.down]
@@ -99,23 +82,35 @@ class Hosts:
         return running[turn % len(running)] if running else None
 
     def has_any(self, gone: Collection[int]) -> bool:
-        """Whether some host may still have an image that the hosts at positions `gone` do not have."""
+        """Whether some host may still have a thing that the hosts at positions `gone` do not have."""
         return any(not host.down for position, host in enumerate(self.all) if position not in gone)
+
+    def count_running(self, gone: Collection[int]) -> int:
+        """How many hosts that may have a thing are up."""
+        left = (host for position, host in enumerate(self.all) if position not in gone)
+        return sum(not host.down and host.stopped_at is None for host in left)
 
     @property
     def all_down(self) -> bool:
         """Whether no host is left at all."""
         return all(host.down for host in self.all)
 
-    def answered(self, host: Host, words: str) -> None:
-        """Note that a host answered, whatever it said: it is alive."""
-        host.last = words
+    def answered(self, host: Host, words: str = "") -> None:
+        """Note that a host answered, whatever it said (nothing if it gave what was asked for): it is alive."""
+        if words or host.last == _UNTRIED:
+            host.last = words or "good answers"
         host.failures = host.probes = 0
         host.stopped_at = host.failing_since = None
         host.probing = False
 
     def failed(self, host: Host, fault: Fault) -> None:
-        """Note a request that got no answer; stops or gives up the host when it was one too many."""
+        """Note a request that failed; stops or gives up the host when it was one too many without an answer."""
+        if fault.kind == "local":
+            host.probing = False
+            return
+        if fault.kind not in ("connection", "untrusted", "slow"):
+            self.answered(host, fault.reason)
+            return
         host.last = fault.reason
         if fault.kind == "untrusted":
             host.down = True
@@ -125,9 +120,9 @@ class Hosts:
         host.failing_since = now if host.failing_since is None else host.failing_since
         # One request at a time that drips takes long to fail: then few tell as much as many.
         failing_s = now - host.failing_since
-        drips = fault.kind == "slow" and host.failures >= _DRIPS_AT_LEAST and failing_s >= self._limits.slow_after_s
+        drips = fault.kind == "slow" and host.failures >= _DRIPS_AT_LEAST and failing_s >= self.limits.slow_after_s
         if host.stopped_at is None:
-            if drips or host.failures >= self._limits.host_failures:
+            if drips or host.failures >= self.limits.host_failures:
                 host.stopped_at, host.probes = now, 0
                 host.next_probe_at = now + _PROBE_S
             return
@@ -137,9 +132,9 @@ class Hosts:
         host.probing = False
         host.probes += 1
         host.next_probe_at = now + min(_PROBE_CAP_S, _PROBE_S * 2.0**host.probes)
-        long_enough = now - host.stopped_at >= self._limits.host_down_s
-        tried = host.probes >= _PROBES_AT_LEAST or (drips and failing_s >= 2 * self._limits.slow_after_s)
-        host.down = host.probes >= self._limits.host_probes or (tried and long_enough)
+        long_enough = now - host.stopped_at >= self.limits.host_down_s
+        tried = host.probes >= _PROBES_AT_LEAST or (drips and failing_s >= 2 * self.limits.slow_after_s)
+        host.down = host.probes >= self.limits.host_probes or (tried and long_enough)
 
     def describe(self) -> str:
         """Each host and its last answer, for an error."""

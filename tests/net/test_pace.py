@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yolobg.images.hosts import Fault, Hosts
-from yolobg.images.limits import Limits
-from yolobg.images.pace import Pace
-from yolobg.images.turns import Turns
+from yolobg.net.hosts import Hosts
+from yolobg.net.limits import Limits
+from yolobg.net.pace import Pace
+from yolobg.net.request import Fault
 from yolobg.net.retries import backoff_s, retry_after_s
+from yolobg.net.turns import Turns
 
 LIMITS = Limits()
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone.utc)

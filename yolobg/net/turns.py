@@ -1,4 +1,4 @@
-"""Who may send the next request: as many threads at a time as the pace allows, what waited longest first."""
+"""Threads that send requests: as many at a time as the pace allows, what waited longest first."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import itertools
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from yolobg.images.pace import Pace
+from yolobg.errors import YolobgError
+from yolobg.net.pace import Pace
+from yolobg.threads import start_thread
 
-__all__ = ["Turns"]
+__all__ = ["Crew", "Turns"]
 
 T = TypeVar("T")
 
@@ -71,3 +74,54 @@ class Turns(Generic[T]):
         while self._later and self._later[0][0] <= now:
             due.append(heapq.heappop(self._later)[2])
         self._ready.extendleft(reversed(due))
+
+
+class Crew(Generic[T]):
+    """Threads that work on items by turns, started as they are needed.
+
+    Args:
+        work: One turn of an item: the seconds until its next one, or None when it is done with. Must not raise.
+        pace: How many at a time.
+        name: Of the threads.
+    """
+
+    def __init__(self, work: Callable[[T], float | None], pace: Pace, *, name: str) -> None:
+        self._work, self._pace, self._name = work, pace, name
+        self._turns: Turns[T] = Turns(pace)
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._is_short = self._closed = False
+
+    def submit(self, item: T) -> None:
+        """Have an item worked on.
+
+        Raises:
+            YolobgError: This machine has no thread for it.
+        """
+        self._turns.add(item)
+        with self._lock:
+            if self._closed or self._is_short or len(self._threads) >= self._pace.limit:
+                return
+            try:
+                self._threads.append(start_thread(self._run, name=self._name))
+            except YolobgError:
+                # Those that there are work on all items as well.
+                self._is_short = True
+                if not self._threads:
+                    raise
+
+    def close(self, cut: Callable[[], None]) -> None:
+        """Let no item have another turn, end those under way by `cut`, and wait for the threads."""
+        with self._lock:
+            self._closed = True
+        self._turns.close()
+        cut()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (item := self._turns.take()) is not None:
+            wait_s = self._work(item)
+            self._turns.give_back()
+            if wait_s is not None:
+                self._turns.add(item, wait_s=wait_s)
