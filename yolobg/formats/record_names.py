@@ -1,10 +1,15 @@
-"""How files and columns that hold records of images are called, and those that do not. Words only; nothing is read."""
+"""How files and columns that hold records of images are called, and those that do not.
+
+The words are those of `record_words.ini`; nothing that a user has is read.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from configparser import ConfigParser
 from dataclasses import dataclass
+from importlib.resources import files
 
 __all__ = [
     "ABOUT_IMAGES",
@@ -25,58 +30,22 @@ __all__ = [
     "plain",
 ]
 
+_TABLE = ConfigParser(delimiters=("=",), interpolation=None)
+_TABLE.read_string(files("yolobg.formats").joinpath("record_words.ini").read_text(encoding="utf-8"))
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_TABLE["words"][name].split())
 
 
-BINARY = {
-    ".7z": "an archive",
-    ".arrow": "an Arrow table",
-    ".bz2": "an archive",
-    ".datum": "a Datumaro dataset",
-    ".db": "a database",
-    ".feather": "an Arrow table",
-    ".gz": "an archive",
-    ".h5": "an HDF5 file",
-    ".hdf5": "an HDF5 file",
-    ".lmdb": "a database",
-    ".mat": "a MATLAB file",
-    ".mdb": "a database",
-    ".msgpack": "packed records",
-    ".npy": "a NumPy array",
-    ".npz": "NumPy arrays",
-    ".parquet": "a Parquet table",
-    ".pickle": "pickled records",
-    ".pkl": "pickled records",
-    ".rar": "an archive",
-    ".rec": "packed records",
-    ".sqlite": "a database",
-    ".sqlite3": "a database",
-    ".tar": "an archive",
-    ".tfrecord": "TensorFlow records",
-    ".tfrecords": "TensorFlow records",
-    ".tgz": "an archive",
-    ".xls": "a spreadsheet",
-    ".xlsx": "a spreadsheet",
-    ".ods": "a spreadsheet",
-    ".xz": "an archive",
-    ".zip": "an archive",
-    ".zst": "an archive",
-}
+BINARY = dict(_TABLE["binary"])
 """What a file with such a suffix is when its content is no text; none is read here."""
 
 JSON_LINES = (".jsonl", ".ndjson")
 JSON = (".json", ".jsonl", ".ndjson", ".geojson")
 YAML = (".yaml", ".yml")
 
-_HARMLESS_SUFFIXES = _words(
-    ".aac .ai .avi .avs .bak .bat .bib .c .cache .cfg .cpp .cr2 .cr3 .css .doc .docx .dvc .exe "
-    ".gitignore .go .gpx .h .htm .html .icc .icm .ico .ipynb .java .jpg_original .js .kml .kmz .lnk .lock "
-    ".log .lrv .m4a .m4v .md .md5 .mkv .mov .mp3 .mp4 .mpeg .mpg .nef .onnx .orf .otf .pdf .ppt .pptx .ps1 "
-    ".psd .pt .pth .py .pyc .rst .rtf .rw2 .sfv .sh .sha1 .sha256 .sha512 .srt .svg .tex .thm .tmp "
-    ".torrent .ts .ttf .url .vtt .wav .webm .whl .wmv .woff .xmp .xsd .xsl .yolobg"
-)
+_HARMLESS_SUFFIXES = _words("harmless_suffixes")
 _HARMLESS_NAMES = frozenset({"desktop.ini", "ehthumbs.db", "iconcache.db", "thumbs.db", "sha256sums", "md5sums"})
 _DOCUMENT = re.compile(
     r"(?:read[ _-]?me|licen[cs]e|copying|copyright|notice|citation|changelog|changes|contributing|authors|credits|"
@@ -89,43 +58,20 @@ _LIST = re.compile(
     r"(?![a-z])"
 )
 
-LABEL_KEYS = _words(
-    "annotation annotations shapes object objects region regions label labels bbox bboxes box boxes boundingbox "
-    "boundingboxes bndbox polygon polygons segmentation segmentations segments segmentsinfo category categories "
-    "categoryid class classes classid classname classification classifications instances keypoints predictions "
-    "detections groundtruth rle labelname xmin ymin"
-)
+LABEL_KEYS = _words("label_keys")
 """Keys of JSON objects and XML elements, without separators and in lower case, under which objects are told."""
 
-YAML_KEYS = LABEL_KEYS - _words("label labels category categories class classes classid classname box boxes")
+YAML_KEYS = LABEL_KEYS - _words("not_in_yaml")
 """The same for YAML, where lists of classes and settings of trainers (`box: 7.5`) are common."""
 
 _LABEL_COLUMN = re.compile(
     r"(?:label|class(?!ifier)|categor|xmin|xmax|ymin|ymax|[xy][12]$|bbox|bndbox|box|boundingbox|polygon|segment|mask|"
     r"keypoint|object|region|annot|rle$|encodedpixels|groundtruth|target$|species|tags?$)"
 )
-CAPTIONS = _words(
-    "alt alttext caption captions comment comments description descriptions note notes prompt prompts sentence "
-    "sentences text texts title titles"
-)
-ABOUT_IMAGES = _words(
-    "file filename filenames filepath fname image imagefile imagefilename imageid imagename imagepath imageurl images "
-    "img imgid imgname imgpath name path picture photo relativepath"
-)
-GENERIC = frozenset({"file", "name", "path"})
-"""Of these, the ones that other tables have too: whether they are about images shows in what stands there."""
-NEUTRAL = ABOUT_IMAGES | _words(
-    "accessed address album aperture artist author bitdepth bytes camera channels checksum city cocourl copyright "
-    "country created createdat credit credits crs dataset date datecaptured datetaken datetime day depth device "
-    "directory downloadedfrom downloadurl elevation etag exposure exposuretime extension filesize fnumber flickrurl "
-    "focal focallength fold folder format fps frame frameid gps group h hash heading height host hour id idx index iso "
-    "lat latitude lens license licenseid licensename licenses licenseurl licence licenceid licencename licenceurl link "
-    "lng location lon long longitude make md5 mime mimetype minute mode model modified month mtime no number "
-    "originalurl orientation origin owner page partition phash photographer pitch place provider resolution roll row "
-    "second sensor seed sequence session set sha1 sha256 sha512 shutter shutterspeed site size source sourceid "
-    "sourceurl split subset thumbnail thumbnailurl time timestamp timezone unnamed0 updated updatedat uploaded uri url "
-    "user username utc version video w website width yaw year zoom altitude"
-)
+CAPTIONS, ABOUT_IMAGES = _words("captions"), _words("about_images")
+GENERIC = _words("generic")
+"""Of the latter, those that other tables have too: whether they are about images shows in what stands there."""
+NEUTRAL = ABOUT_IMAGES | _words("neutral")
 """Columns and keys that tell where, when, by whom and how a picture was taken, and nothing of what it shows."""
 
 
