@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import operator
 import os
 import platform
 import re
@@ -31,6 +32,14 @@ __all__ = ["examine", "version_checks"]
 _LEAST_FREE_BYTES = 1 << 30  # COCO's annotations unpacked, and the catalog made of them
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?")
 _BOUND = re.compile(r"(>=|<=|<|>|==|!=)\s*([0-9][0-9.]*)")
+_COMPARED = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 _NETWORK_REMEDY = (
     "check the network and the proxy (HTTPS_PROXY); without network: --source FOLDER, --fast with --images FOLDER, or "
     "`yolobg cache build --from PLACE`"
@@ -93,11 +102,7 @@ def version_checks(asked: Iterable[str]) -> Iterator[Check]:
 
 def _fits(version: str, bounds: str) -> bool:
     there = _release(version)
-    checks: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
-        ">=": lambda a, b: a >= b, "<=": lambda a, b: a <= b, "<": lambda a, b: a < b,
-        ">": lambda a, b: a > b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-    }  # fmt: skip
-    return all(checks[sign](there, _release(bound)) for sign, bound in _BOUND.findall(bounds))
+    return all(_COMPARED[sign](there, _release(bound)) for sign, bound in _BOUND.findall(bounds))
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["BYTE_STAGES", "amount", "counted", "first_of", "in_words", "one_line", "percent", "quoted"]
+__all__ = ["BYTE_STAGES", "amount", "counted", "first_of", "in_words", "one_line", "p_value", "percent", "quoted"]
 
 # Stages of a progress that count bytes; all others count things.
 BYTE_STAGES = frozenset({"archive", "annotations"})
@@ -39,6 +39,11 @@ def amount(number: float, stage: str) -> str:
 def percent(share: float) -> str:
     """A share (0-1) as a percentage with one decimal, or more where that would show nothing."""
     return f"{share:.1%}" if share >= SMALL_SHARE or share == 0 else f"{share:.2%}"
+
+
+def p_value(p: float) -> str:
+    """The p-value of a test with three decimals, or as a power of ten where these would show nothing."""
+    return f"{p:.3f}" if p >= SMALL_SHARE else f"{p:.0e}"
 
 
 def first_of(names: Sequence[str], most: int, *, joint: str = ", ") -> str:

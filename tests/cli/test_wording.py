@@ -8,7 +8,7 @@ import pytest
 from command_line import run, source
 
 from yolobg.cli.text import warning_lines
-from yolobg.wording import counted, first_of, percent
+from yolobg.wording import counted, first_of, p_value, percent
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_warning__is_shown_whole_with_long_paths_in_it_and_a_stranger_s_is_bound
 
 def test_percent() -> None:
     assert [percent(x) for x in (0, 0.1, 0.0526, 0.0004, 1)] == ["0.0%", "10.0%", "5.3%", "0.04%", "100.0%"]
+
+
+def test_p_value() -> None:
+    assert [p_value(p) for p in (1.0, 0.0312, 0.001, 0.00042)] == ["1.000", "0.031", "0.001", "4e-04"]
 
 
 def test_first_of__names_as_many_as_asked_for_and_counts_the_others() -> None:

@@ -10,11 +10,10 @@ from rich.text import Text
 
 from yolobg.cli.text import clean, page_line
 from yolobg.evaluation_results import AtConfidence, Estimate, Evaluation, ModelFigures, Power
-from yolobg.wording import counted, percent
+from yolobg.wording import counted, p_value, percent
 
 __all__ = ["evaluation_notes", "evaluation_text", "power_text"]
 
-_SMALL_P = 0.001
 COCO_VAL2017 = "coco-val2017"
 COCO_IMAGE_MB = 0.163
 """Mean size of an image of val2017."""
@@ -156,10 +155,9 @@ def _at_confidence(found: Evaluation, confidence: str) -> RenderableType:
 def _pair_tests(found: Evaluation, confidence: str) -> Iterator[RenderableType]:
     for test in found.pair_tests:
         if f"{test.confidence:g}" == confidence:
-            p = f"p = {test.p:.3f}" if test.p >= _SMALL_P else f"p = {test.p:.0e}"
             yield Text(
                 f"Flagged by {clean(test.before, 40)} only: {test.only_before}, by {clean(test.after, 40)} only: "
-                f"{test.only_after} (McNemar's exact test: {p})"
+                f"{test.only_after} (McNemar's exact test: p = {p_value(test.p)})"
             )
 
 

@@ -63,7 +63,7 @@ def _augment_parts(report: Report) -> Iterator[RenderableType]:
     if report.target.needed:
         yield from _classes_parts(report.classes, report.source)
         if report.source:
-            yield _source_table(report)
+            yield _source_table(report, report.source)
     yield _before_after(report)
     if report.mined:
         yield from mined_parts(report.mined, model=clean(report.mined.model), waits=bool(report.proposed))
@@ -155,13 +155,10 @@ def _before_after(report: Report) -> Table:
     return table
 
 
-def _source_table(report: Report) -> Table:
-    source = report.source
+def _source_table(report: Report, source: SourceInfo) -> Table:
     table = Table(title="Candidates", title_justify="left", title_style="bold", box=None, show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
-    if source is None:
-        return table
     left = source.left_out
     rows = [
         (f"images in {clean(source.name)}", source.images),

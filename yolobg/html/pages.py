@@ -13,7 +13,7 @@ from importlib.resources import files as package_files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from yolobg.wording import percent
+from yolobg.wording import p_value, percent
 
 __all__ = ["is_web_address", "render_page", "static_bytes", "template"]
 
@@ -83,10 +83,6 @@ def _points(share: float) -> str:
     return f"{share * 100:+.1f}".replace("-", "−")
 
 
-def _p_value(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"  # noqa: PLR2004 - what three decimals show
-
-
 def _read(name: str) -> str:
     return (package_files("yolobg.html") / "templates" / name).read_text("utf-8")
 
@@ -102,7 +98,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters |= {
     "number": "{:,}".format,
     "in_parts": _in_parts,
-    "p_value": _p_value,
+    "p_value": p_value,
     "percent": percent,
     "points": _points,
 }
