@@ -5,12 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["BYTE_STAGES", "amount", "counted", "first_of", "in_words", "one_line", "p_value", "percent", "quoted"]
+__all__ = [
+    "BYTE_STAGES",
+    "NAME_JOINTS",
+    "amount",
+    "counted",
+    "first_of",
+    "in_words",
+    "one_line",
+    "p_value",
+    "percent",
+    "quoted",
+]
 
 # Stages of a progress that count bytes; all others count things.
 BYTE_STAGES = frozenset({"archive", "annotations"})
 MEGABYTES_FROM = 100_000
 SMALL_SHARE = 0.001
+
+NAME_JOINTS = r"(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z])(?=[A-Z])"
+"""Where a name may go on in the next line: after `_`, `/` and the like, and before a capital inside it; `.` and `-`
+inside a number are none."""
 
 _ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
 

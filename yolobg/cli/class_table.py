@@ -12,10 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from yolobg.wording import NAME_JOINTS
+
 __all__ = ["ClassRow", "ClassTexts"]
 
-# As on the pages (`yolobg.html.pages`), and at blanks.
-_JOINTS = re.compile(r"(?<=\s)(?=\S)|(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z])(?=[A-Z])")
+# As on the pages, and at blanks.
+_JOINTS = re.compile(rf"(?<=\s)(?=\S)|{NAME_JOINTS}")
 _LEAST = 72
 """Columns that the table needs to be read with ease."""
 

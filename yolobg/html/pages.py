@@ -13,7 +13,7 @@ from importlib.resources import files as package_files
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from yolobg.wording import p_value, percent
+from yolobg.wording import NAME_JOINTS, p_value, percent
 
 __all__ = ["is_web_address", "render_page", "static_bytes", "template"]
 
@@ -62,13 +62,9 @@ def _style_hash(style: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode('utf-8')).digest()).decode('ascii')}'"
 
 
-# Where a name may go on in the next line; `.` and `-` inside a number are none.
-_JOINTS = re.compile(r"(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z])(?=[A-Z])")
-
-
 def _in_parts(name: str) -> Markup:
-    """A name that breaks between its words: after `_`, `/` and the like, and before a capital inside it."""
-    return Markup("<wbr>").join(escape(_without_unfit(part)) for part in _JOINTS.split(name))
+    """A name that breaks between its words."""
+    return Markup("<wbr>").join(escape(_without_unfit(part)) for part in re.split(NAME_JOINTS, name))
 
 
 def _without_unfit(shown: object) -> object:

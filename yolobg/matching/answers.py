@@ -47,6 +47,14 @@ class Answer:
         """The categories that are excluded outright."""
         return frozenset(e.coco for e in self.exclusions if e.confidence >= EXCLUDES)
 
+    @property
+    def is_superset(self) -> bool:
+        """Whether the name covers a group of things (food, animal, tool)."""
+        return any(e.relation == "superset" for e in self.exclusions)
+
+
+GUESSES = frozenset(("spelling", "literal"))
+"""Rules that guess: what they find is no answer of a user, and verifies nothing."""
 
 NONE = Answer("none")
 OPAQUE = Answer("opaque")

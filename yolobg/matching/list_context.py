@@ -81,7 +81,7 @@ def by_variety(phrase: tuple[str, ...], context: Context) -> Answer | None:
     kind = look_up(phrase[:1])
     if kind is None or not (phrase[0] in context.repeated or (kind == NONE and is_produce(phrase[0]))):
         return None
-    if any(e.relation == "superset" for e in kind.exclusions):
+    if kind.is_superset:
         return None
     is_animal = bool(kind.certain & ANIMALS)
     if not (is_animal or is_produce(phrase[0]) or kind.certain & {*groups()["@food"]}):

@@ -1,6 +1,6 @@
 """The map file: what each class name stands for, written out for a person to edit and read back to the same result.
 
-Text and plain values only: YAML itself is parsed in `dataset/data_yaml.py`.
+Text and plain values only: YAML itself is parsed in `yaml_text`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from yolobg.errors import UsageError
 from yolobg.files import read_ordinary, write_bytes
 from yolobg.matching.questions import Question, questions
 from yolobg.model import ClassMatch, Exclusion
 from yolobg.yaml_text import LARGEST_BYTES, load_yaml
-
-if TYPE_CHECKING:
-    pass
-
 
 __all__ = ["map_text", "parse_map", "read_map", "save_map"]
 

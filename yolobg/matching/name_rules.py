@@ -103,7 +103,7 @@ def _disambiguated(base: Answer, hint: tuple[str, ...]) -> Answer:
         return base
     if base.is_certain:
         return _narrowed(base, meant, why)
-    if meant.is_certain and not _is_superset(meant) and meant.certain != {"potted plant"}:
+    if meant.is_certain and not meant.is_superset and meant.certain != {"potted plant"}:
         return weaken(meant, cap=HEAD, why=why)
     return NONE if base.status == "unknown" else base
 
@@ -119,7 +119,7 @@ def _narrowed(base: Answer, meant: Answer, why: str) -> Answer:
     shared = base.certain & {exclusion.coco for exclusion in meant.exclusions}
     if shared:
         return replace(base, exclusions=tuple(e for e in base.exclusions if e.coco in shared))
-    if meant.is_certain and not _is_superset(meant):
+    if meant.is_certain and not meant.is_superset:
         kept = base if meant.certain == {"person"} else weaken(base, cap=HINT, why=why)
         return union((weaken(meant, cap=HEAD, why=why), kept))
     if meant.is_certain:
@@ -166,12 +166,8 @@ def _of_level(parts: list[tuple[str, ...]], at: int, found: Answer) -> Answer:
     if turned is not None and turned.is_certain and turned.certain != found.certain:
         return turned
     known = resolve_phrase(below)
-    cap = HINT if known is not None and known.status == "none" and _is_superset(found) else HEAD
+    cap = HINT if known is not None and known.status == "none" and found.is_superset else HEAD
     return weaken(found, cap=cap, why=f"{' '.join(below)} is listed under {' '.join(parts[at])}")
-
-
-def _is_superset(found: Answer) -> bool:
-    return any(e.relation == "superset" for e in found.exclusions)
 
 
 def phrase(text: str, context: Context) -> Answer | None:

@@ -48,13 +48,9 @@ def by_path(text: str, context: Context) -> Answer | None:
     at = max((n for n, answer in enumerate(read) if answer is not None and answer.is_certain), default=-1)
     is_known = any(answer is not None and answer.status == "none" for answer in read[at + 1 :])
     branch = read[at] if at >= 0 else None
-    if branch is None or (is_known and _is_group(branch)):
+    if branch is None or (is_known and branch.is_superset):
         return _without_branch(found, why, is_known=is_known)
     return _below(branch, found, why, is_beast=bool({leaf[-1], *singulars(leaf[-1])} & table().roles["beast"]))
-
-
-def _is_group(found: Answer) -> bool:
-    return any(e.relation == "superset" for e in found.exclusions)
 
 
 def _without_branch(found: Answer | None, why: str, *, is_known: bool) -> Answer | None:
@@ -69,7 +65,7 @@ def _without_branch(found: Answer | None, why: str, *, is_known: bool) -> Answer
 
 def _below(branch: Answer, found: Answer | None, why: str, *, is_beast: bool) -> Answer:
     """A branch that COCO has: the leaf narrows it, adds to it, or is a mere attribute."""
-    is_group = _is_group(branch)
+    is_group = branch.is_superset
     theirs = {e.coco for e in branch.exclusions}
     if found is None or not found.exclusions:
         if is_group and is_beast:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
+from yolobg.matching.activities import ANIMALS as LIVING
 from yolobg.matching.activities import by_activity, is_handling, takes_object
 from yolobg.matching.answers import NONE, OPAQUE, Answer, change, mapped, union, weaken
 from yolobg.matching.dictionaries import Words, entry_answer, in_hand_lists, is_filler, is_produce, look_up, roles
@@ -34,9 +35,7 @@ SHORTEST_KNOWN = 4
 MAX_WORDS = 12
 
 VEHICLES = frozenset(("car", "truck", "bus", "train", "airplane", "boat", "motorcycle", "bicycle"))
-ANIMALS = frozenset(
-    ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "teddy bear")
-)
+ANIMALS = LIVING | {"teddy bear"}
 
 
 @lru_cache(maxsize=8192)
@@ -232,7 +231,7 @@ def _compound(modifier: Words, head: Words, found: Answer) -> Answer:
 
 def _is_group(found: Answer) -> bool:
     """Tell whether a head names a group of things other than vehicles (food, animal, tool)."""
-    return any(e.relation == "superset" for e in found.exclusions) and not found.certain & VEHICLES
+    return found.is_superset and not found.certain & VEHICLES
 
 
 def _of_group(modifier: Words, head: Words, found: Answer) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from yolobg.matching.answers import EXCLUDES
+from yolobg.matching.answers import EXCLUDES, GUESSES
 from yolobg.matching.dictionaries import forms
 from yolobg.matching.lexicon.class_tables import ABOVE, BELOW, BESIDES, MAYBE, SURE, ClassTable
 from yolobg.matching.list_context import context_of
@@ -21,12 +21,11 @@ PARTS_OF = ("same", "superset", "overlap")
 """What of a class a category may be: an image free of the class is free of all of these."""
 
 _SURE = 0.95
-_GUESSED = frozenset(("spelling", "literal"))
 
 
 def is_the_class(exclusion: Exclusion) -> bool:
     """Whether a category means the class itself, and that without a guess and without an answer of the user."""
-    return exclusion.relation == "same" and exclusion.confidence >= _SURE and exclusion.rule not in _GUESSED
+    return exclusion.relation == "same" and exclusion.confidence >= _SURE and exclusion.rule not in GUESSES
 
 
 def table_standings(

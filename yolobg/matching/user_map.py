@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from yolobg.errors import UsageError
-from yolobg.matching.answers import EXCLUDES
+from yolobg.matching.answers import EXCLUDES, GUESSES
 from yolobg.matching.list_context import context_of
 from yolobg.matching.name_rules import answer
 from yolobg.matching.other_categories import Bridge
@@ -14,9 +14,6 @@ from yolobg.matching.words import key
 from yolobg.model import Category
 
 __all__ = ["resolve_map", "resolve_target"]
-
-GUESSED = frozenset(("spelling", "literal"))
-"""Rules that guess. A slip of the fingers in an answer is asked again, not guessed at."""
 
 
 def resolve_map(
@@ -59,14 +56,15 @@ def _of_target(name: str, target: str, source: Sequence[Category]) -> tuple[str,
 def resolve_target(target: str, source: Sequence[Category]) -> tuple[str, ...]:
     """Return the source's categories that a word stands for: those of that name, else what it excludes as a class.
 
-    Nothing where the word stands for none, or only a misspelling of it would.
+    Nothing where the word stands for none, or only a misspelling of it would: a slip of the fingers in an answer is
+    asked again, not guessed at.
     """
     own = [category.name for category in source if key(category.name) == key(target)]
     bridge = Bridge.to(source)
     if own:
         return tuple(dict.fromkeys((*own, *bridge.named(target))))
     found = bridge.over(target, answer(target, context_of([target])))
-    return tuple(e.coco for e in found.exclusions if e.confidence >= EXCLUDES and e.rule not in GUESSED)
+    return tuple(e.coco for e in found.exclusions if e.confidence >= EXCLUDES and e.rule not in GUESSES)
 
 
 def _hint(close: Sequence[str]) -> str:
