@@ -307,7 +307,7 @@ def test_merge__a_link_among_our_own_files_at_any_step(
 # ---------------------------------------------------------------- in the cache
 
 
-@pytest.mark.parametrize("part", ["catalogs", "sources", "work", "locks"])
+@pytest.mark.parametrize("part", ["catalogs", "work", "locks"])
 def test_cache__its_folders_are_no_links(world: World, part: str) -> None:
     cache = world.top / "cache"
     cache.mkdir()
@@ -324,7 +324,7 @@ def test_cache__its_folders_are_no_links(world: World, part: str) -> None:
 def test_cache__files_in_it_that_are_links_are_not_written_through(world: World) -> None:
     augment(world, 1)
     cache = world.top / "cache"
-    for folder in ("catalogs", "sources", "locks"):
+    for folder in ("catalogs", "used", "locks"):
         for file in (cache / folder).iterdir():
             for target in ("keys", "none"):
                 file.unlink(missing_ok=True)

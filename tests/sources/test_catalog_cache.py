@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gzip
 import io
 import json
@@ -19,11 +21,13 @@ from pathlib import Path
 import pytest
 from coco_server import CocoServer
 
+from yolobg import files
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.files import hash_file
 from yolobg.model import no_progress
 from yolobg.sources.catalog import make as catalog_make
 from yolobg.sources.catalog.make import make_from
+from yolobg.sources.catalog.notes import notes_in
 from yolobg.sources.catalog.open import build_from, cache_entries, cache_folder, clear_cache, open_catalog
 from yolobg.sources.catalog.store import Store
 from yolobg.sources.location import COCO2017, AnnotationSource, Pin, parse_source
@@ -227,12 +231,151 @@ def test_open__nonsense_in_the_cache_folder_is_overcome(tmp_path: Path) -> None:
     path = place(tmp_path, instances_a__json=instances())
     source = parse_source(str(path))
     work(source)
-    [note] = (cache_folder() / "sources").iterdir()
-    for text in ("", "[]", "{}", "[" * 100_000, "\ufeff{", '{"stamps": 3}', '{"stamps": [["a"]]}', "\x00"):
-        note.write_text(text, encoding="utf-8")
+    texts = ("", "[]", "{}", "[" * 100_000, "\ufeff{", '{"stamps": 3}', '{"stamps": [["a"]]}', "\x00", 3, b"\xff{")
+    for text in texts:
+        change(cache_entries()[0].path, "UPDATE place SET note = ?", text)
         assert work(source) == []
-    note.write_text(json.dumps({**json.loads(note.read_text("utf-8")), "catalog": "../../../etc/passwd"}), "utf-8")
-    assert work(source) == []
+        assert [entry.source for entry in cache_entries()] == [str(path)]
+    for sql in ("DROP TABLE place", "DELETE FROM place", "ALTER TABLE place RENAME note TO text"):
+        change(cache_entries()[0].path, sql)
+        # A catalog that notes no place, as those of earlier versions, is found by its content.
+        assert work(source) == [], sql
+        assert [entry.source for entry in cache_entries()] == ["" if "ALTER" in sql else str(path)]
+
+
+def change(catalog: Path, sql: str, *values: object) -> None:
+    """Change a catalog in the cache, which gets the name of its new content."""
+    with contextlib.closing(sqlite3.connect(catalog, isolation_level=None)) as connection:
+        connection.execute(sql, values)
+    catalog.rename(catalog.with_name(f"{catalog.stem.rpartition('-')[0]}-{hash_file(catalog)[:16]}.sqlite"))
+
+
+def no_work(*_: object, **__: object) -> Path:
+    raise AssertionError("the catalog of the place is there")
+
+
+def test_places__of_one_content_are_all_noted_in_its_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [place(tmp_path / name, instances_a__json=instances()) for name in "abc"]
+    for file in places:
+        work(parse_source(str(file)))
+    [catalog] = (cache_folder() / "catalogs").iterdir()
+    assert {note.source for note in notes_in(catalog).values()} == set(map(str, places))
+    monkeypatch.setattr(catalog_make, "make", no_work)
+    for file in places:
+        monkeypatch.chdir(file.parent)
+        work(parse_source(str(file)))
+        # The same place, whatever the current folder is.
+        work(parse_source(file.name))
+    assert list((cache_folder() / "catalogs").iterdir()) == [catalog]
+
+
+def test_places__a_place_that_changes_and_changes_back_leaves_the_others_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (place(tmp_path / name, instances_a__json=instances()) for name in "ab")
+    for file in (one, other):
+        work(parse_source(str(file)))
+    for seed, there in ((1, 2), (0, 1), (1, 2), (2, 2)):
+        place(tmp_path / "a", instances_a__json=instances(seed=seed))
+        work(parse_source(str(one)))
+        assert len(cache_entries()) == there
+        shown = {entry.source for entry in cache_entries()}
+        assert shown == {str(one), str(other)} if there > 1 else shown < {str(one), str(other)}
+        with monkeypatch.context() as patch:
+            patch.setattr(catalog_make, "make", no_work)
+            work(parse_source(str(one)))
+            work(parse_source(str(other)))
+    place(tmp_path / "b", instances_a__json=instances(seed=2))
+    work(parse_source(str(other)))
+    assert len(cache_entries()) == 1
+
+
+def test_places__at_once_end_with_one_catalog_that_notes_them_all(tmp_path: Path) -> None:
+    places = [place(tmp_path / str(number), instances_a__json=instances(2_000)) for number in range(6)]
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", _OPENER, str(file), "locks"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for file in places
+        ]
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        found = {child.communicate(timeout=100)[0] for child in children}
+        assert [child.returncode for child in children] == [0] * len(places)
+    assert len(found) == 1
+    [catalog] = (entry.path for entry in cache_entries())
+    assert len(notes_in(catalog)) == len(places)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes mean nothing there")
+def test_places__in_a_cache_that_cannot_be_written_are_found(tmp_path: Path) -> None:
+    path = place(tmp_path, instances_a__json=instances())
+    source = parse_source(str(path))
+    work(source)
+    cache = cache_folder()
+    before = sorted(cache.rglob("*"))
+    refused: list[str] = []
+
+    def refuse(what: str, target: Path) -> None:
+        if what not in ("lock",) and target.is_relative_to(cache):
+            refused.append(what)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "on_step", refuse)
+        assert work(source) == []
+        assert refused == []
+        # The day has changed, or somebody has copied the cache: what was checked is not known, and cannot be noted.
+        for file in (cache / "used").iterdir():
+            file.unlink()
+        assert work(source) == []
+        assert refused
+    assert sorted(cache.rglob("*")) == [file for file in before if file.parent.name != "used"]
+
+
+def test_places__a_second_one_on_a_full_disk_uses_the_catalog_as_it_is(tmp_path: Path) -> None:
+    one, other = (place(tmp_path / name, instances_a__json=instances()) for name in "ab")
+    work(parse_source(str(one)))
+    [catalog] = (entry.path for entry in cache_entries())
+
+    def refuse(what: str, target: Path) -> None:
+        if what in ("create", "write", "commit", "fsync") and target.suffix != ".lock":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "on_step", refuse)
+        for _ in range(2):
+            assert work(parse_source(str(other))) == []
+    assert [entry.path for entry in cache_entries()] == [catalog]
+    assert not list((cache_folder() / "work").iterdir())
+    work(parse_source(str(other)))
+    [entry] = cache_entries()
+    assert len(notes_in(entry.path)) == 2
+
+
+def test_places__a_catalog_that_was_replaced_before_it_is_opened_is_looked_for_again(tmp_path: Path) -> None:
+    path = place(tmp_path, instances_a__json=instances())
+    source = parse_source(str(path))
+    work(source)
+    with open_catalog(source) as catalog:
+        for number in range(3):
+            # As another process does that notes one more place.
+            catalog.close()
+            other = place(tmp_path / str(number), instances_a__json=instances())
+            work(parse_source(str(other)))
+            assert not catalog.path.exists()
+            assert catalog.images == 30
 
 
 def test_open__a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_build__forgets_what_is_unused_for_90_days(tmp_path: Path, set_day: SetD
     use(tmp_path, "c")
     assert there() == {"used", "a", "b", "c"}
     # Nothing of it is left, and it can be made again.
-    assert len(list((cache_folder() / "sources").iterdir())) == len(list((cache_folder() / "used").iterdir())) == 4
+    assert len(list((cache_folder() / "catalogs").iterdir())) == len(list((cache_folder() / "used").iterdir())) == 4
     use(tmp_path, "old")
     assert "old" in there()
 

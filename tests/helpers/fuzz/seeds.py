@@ -279,12 +279,11 @@ def _all() -> dict[str, list[bytes]]:
             _text(
                 {
                     "source": "a",
-                    "catalog": "c.sqlite",
-                    "catalog_stamp": ["c", 1, 2, 3],
                     "stamps": [["f", 1, 2, 3]],
                     "absent": ["x"],
                     "settled": True,
                     "validators": {"u": {"ETag": "e"}},
+                    "turn": 2,
                 }
             ),
         ],

@@ -56,7 +56,7 @@ from yolobg.sources.archive.members import fetch_members
 from yolobg.sources.archive.remote import Answer, Remote
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.catalog import Catalog
-from yolobg.sources.catalog.store import note_in
+from yolobg.sources.catalog.notes import decode_note
 from yolobg.sources.location import choose_member, parse_source
 
 __all__ = ["TARGETS", "place_of"]
@@ -178,8 +178,7 @@ def _records(data: bytes) -> None:
         read_rejections(root)
     with _ours_only():
         read_state(root)
-    (root / "note.json").write_bytes(data)
-    note_in(root / "note.json")
+    decode_note(data)
 
 
 def _settings(data: bytes) -> None:

@@ -34,7 +34,8 @@ class Catalog:
 
     Args:
         path: The catalog file.
-        rebuild: Rebuilds the file and returns its path; called at most once, when the file turns out to be damaged.
+        rebuild: Rebuilds or finds the file and returns its path; called when the file is gone, and at most once when it
+            turns out to be damaged.
 
     Raises:
         AnnotationsError: The file is damaged or of another version, and there is no `rebuild` or it did not help. Also
@@ -72,7 +73,9 @@ class Catalog:
                     f"{self.path}: the catalog is damaged or of another version ({error}); "
                     "run `yolobg cache clear`, then the command again"
                 ) from error
-            rebuild, self._rebuild = self._rebuild, None
+            rebuild = self._rebuild
+            # One that is gone was replaced by a copy in which one more place is noted: that is no damage.
+            self._rebuild = None if self.path.exists() else rebuild
         self.path = rebuild()
         return self._ask(question)
 

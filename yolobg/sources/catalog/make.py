@@ -1,4 +1,4 @@
-"""The slow way to a catalog: get the source's files, read them, build, publish, and note down what was found."""
+"""The slow way to a catalog: get the source's files, read them, build, note down what was found, and publish."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.build_index import build_index
 from yolobg.sources.catalog.evidence_file import build_evidence
+from yolobg.sources.catalog.notes import SourceNote, Stamp, is_settled, stamp
 from yolobg.sources.catalog.shipped_index import index_key, load_index
-from yolobg.sources.catalog.store import SourceNote, Stamp, Store, content_key, evidence_key, is_settled, stamp
-from yolobg.sources.catalog.use import forget_unused
+from yolobg.sources.catalog.store import Store, content_key, evidence_key
+from yolobg.sources.catalog.use import forget_unused, note_use
 from yolobg.sources.location import COCO2017_VAL, AnnotationSource, captions_name, split_member
 
 __all__ = ["excludes", "make", "make_from"]
@@ -88,28 +89,29 @@ def make_from(store: Store, place: Path, source: AnnotationSource, progress: Pro
     with _lock(store, source), _work_folder(store, source) as folder:
         files = unpack_local(local, folder, progress=progress)
         _verify(files, source, place)
-        path = _build(store, source, files, folder, progress)
-    store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
+        path = _build(store, source, files, folder, lambda: SourceNote(source.instances), progress)
+    note_use(store, path)
     return path
 
 
 def _make_local(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
     before, absent = _look(source)
     files = unpack_local(source, folder, progress=progress)
-    path = _build(store, source, files, folder, progress)
-    if _look(source)[0] != before:
-        raise AnnotationsError(f"{source.instances}: the file changed while it was read; run the command again")
-    store.write_note(source, SourceNote(source.instances, path.name, stamp(path), before, absent, is_settled(before)))
-    return path
+
+    def note() -> SourceNote:
+        if _look(source)[0] != before:
+            raise AnnotationsError(f"{source.instances}: the file changed while it was read; run the command again")
+        return SourceNote(source.instances, before, absent, is_settled(before))
+
+    return _build(store, source, files, folder, note, progress)
 
 
 def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Path, progress: Progress) -> Path:
     from yolobg.sources.annotations.remote_files import UnchangedError, fetch_source, local_files  # noqa: PLC0415  # requests
 
     stamps = tuple(stamp(path) for path in local_files(source))
-    note = store.read_note(source)
-    before = store.trusted(note) if note else None
-    known = note.validators if note and before and note.stamps == stamps else {}
+    before, note = _made_before(store, source)
+    known = note.validators if note and note.stamps == stamps else {}
     try:
         files, validators = fetch_source(source, folder, parts, known, progress)
     except UnchangedError:
@@ -124,12 +126,19 @@ def _make_remote(store: Store, source: AnnotationSource, folder: Path, parts: Pa
             raise
         _log.warning("%s. The catalog made from it before is used", error)
         return before
-    path = _build(store, source, files, folder, progress)
+    fetched = SourceNote(source.instances, stamps, (), is_settled(stamps), validators)
+    path = _build(store, source, files, folder, lambda: fetched, progress)
     _drop_parts(parts)
-    store.write_note(
-        source, SourceNote(source.instances, path.name, stamp(path), stamps, (), is_settled(stamps), validators)
-    )
     return path
+
+
+def _made_before(store: Store, source: AnnotationSource) -> tuple[Path, SourceNote] | tuple[None, None]:
+    """The catalog that was made of a place the last time, with what it notes of it."""
+    for path, note in sorted(store.notes(source), key=lambda found: -found[1].turn):
+        with contextlib.suppress(OSError):
+            if store.is_whole(path):
+                return path, note
+    return None, None
 
 
 def _ways_on(source: AnnotationSource) -> str:
@@ -160,24 +169,47 @@ def _look(source: AnnotationSource) -> tuple[tuple[Stamp, ...], tuple[str, ...]]
     return stamps, (str(place), f"{place}.gz")
 
 
-def _build(store: Store, source: AnnotationSource, files: JsonFiles, folder: Path, progress: Progress) -> Path:
+def _build(
+    store: Store,
+    source: AnnotationSource,
+    files: JsonFiles,
+    folder: Path,
+    note: Callable[[], SourceNote],
+    progress: Progress,
+) -> Path:
     # Knowing the key takes a while, and without any catalog there is nothing to look for with it.
     key = partial(_key, source, files)
-    if store.entries() and (path := store.find(key())):
+    if store.files() and (path := store.find(key(), anew=True)):
         _empty(folder)
-        return path
+        return _share(store, source, path, folder, note())
     sizes = [file.path.stat().st_size for file in (files.instances, files.captions) if file]
     require_space(folder, sum(sizes) // 2, "the catalog")
     built = _new_file(folder)
     if source.evidence:
         with _no_collector(), _disk_errors(folder):
             build_evidence(built, read_evidence(files.instances.path), progress=progress)
-        return _publish(store, source, built, key())
+        return _publish(store, source, built, key(), note())
     with _no_collector(), _disk_errors(folder):
         instances = read_instances(files.instances.path)
         captions = read_captions(files.captions.path, instances) if files.captions else None
         build_catalog(built, instances, captions, progress=progress)
-    return _publish(store, source, built, key())
+    return _publish(store, source, built, key(), note())
+
+
+def _share(store: Store, source: AnnotationSource, found: Path, folder: Path, note: SourceNote) -> Path:
+    """Note a place in the catalog of its content: in a copy that replaces it, since a catalog never changes.
+
+    Where there is no room for one, the catalog does as it is, and the next run finds it in the same way.
+    """
+    name, key, _ = found.stem.rsplit("-", 2)
+    copy = _new_file(folder)
+    with contextlib.suppress(YolobgError), _alone(store, key), store.writing():
+        found = store.find(key) or found  # another process may have replaced it while the lock was waited for
+        step("create", copy)
+        shutil.copyfile(found, copy)
+        return store.publish(copy, name, key, source, note)
+    _empty(folder)
+    return found
 
 
 def _make_shipped(store: Store, source: AnnotationSource, folder: Path, progress: Progress) -> Path:
@@ -185,7 +217,7 @@ def _make_shipped(store: Store, source: AnnotationSource, folder: Path, progress
     built = _new_file(folder)
     with _disk_errors(folder):
         build_index(built, load_index(), progress=progress)
-    return _publish(store, source, built, index_key())
+    return _publish(store, source, built, index_key(), None)
 
 
 def _new_file(folder: Path) -> Path:
@@ -202,10 +234,10 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _publish(store: Store, source: AnnotationSource, built: Path, key: str) -> Path:
+def _publish(store: Store, source: AnnotationSource, built: Path, key: str, note: SourceNote | None) -> Path:
     _empty(built.parent, but=built)
-    path = store.publish(built, source.name, key)
-    store.sweep(path)
+    with _alone(store, key):
+        path = store.publish(built, source.name, key, source, note)
     forget_unused(store, path)
     return path
 
@@ -273,7 +305,25 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
 
     What a killed run has left of its work goes then, as long as nobody else can be at it.
     """
-    place = store.locks / f"{store.source_id(source)}.lock"
+    with _held(store.locks / f"{store.source_id(source)}.lock") as lock:
+        if lock is not None and excludes(lock):
+            store.sweep_work(source)
+        yield lock is not None
+
+
+@contextlib.contextmanager
+def _alone(store: Store, key: str) -> Iterator[None]:
+    """Keep those out who publish the same content for another place, so that each sees what the other has noted.
+
+    Where that cannot be, both catalogs stay until one more place is noted: that takes much room, and does no harm.
+    """
+    with _held(store.locks / f"{key}.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _held(place: Path) -> Iterator[BaseFileLock | None]:
+    """A lock that is held for the length of the block; None where it cannot be taken."""
     lock = FileLock(place)
     try:
         # Taking a lock empties its file, and some versions of filelock follow links.
@@ -281,12 +331,10 @@ def _lock(store: Store, source: AnnotationSource) -> Iterator[bool]:
         step("lock", Path(lock.lock_file))
         lock.acquire(timeout=LOCK_TIMEOUT_S)
     except (Timeout, OSError, NotImplementedError):
-        yield False
+        yield None
         return
     try:
-        if excludes(lock):
-            store.sweep_work(source)
-        yield True
+        yield lock
     finally:
         lock.release()
 

@@ -15,7 +15,9 @@ from yolobg.sources.annotations.open_images import read_open_images
 from yolobg.sources.annotations.remote_files import fetch_official
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build_open_images import build_open_images
-from yolobg.sources.catalog.store import SourceNote, Store, official_key, stamp
+from yolobg.sources.catalog.notes import SourceNote
+from yolobg.sources.catalog.store import Store, official_key
+from yolobg.sources.catalog.use import note_use
 from yolobg.sources.location import AnnotationSource, Pin
 from yolobg.sources.open_images import class_parents, image_bases, list_bases, lists_on_disk
 
@@ -87,9 +89,8 @@ def _publish(store: Store, source: AnnotationSource, lists: Sequence[Path], fold
     read = read_open_images(*lists, classes=class_parents())
     built = folder / f"{uuid.uuid4().hex}.sqlite"
     build_open_images(built, read, base=image_bases(source)[-1], progress=progress)
-    path = store.publish(built, source.name, str(official_key(source)))
-    store.sweep(path)
-    store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
+    path = store.publish(built, source.name, str(official_key(source)), source, SourceNote(source.instances))
+    note_use(store, path)
     return path
 
 

@@ -1,7 +1,7 @@
 """Finds the catalog of a source in the user's cache folder, or makes it.
 
-The fast way costs one small JSON file and a few `stat` calls. Everything slower (reading, unpacking, fetching,
-building) lies in `make`, which is imported only then.
+The fast way costs a row of the catalog, one small JSON file and a few `stat` calls. Everything slower (reading,
+unpacking, fetching, building) lies in `make`, which is imported only then.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from yolobg.errors import AnnotationsError, YolobgError
+from yolobg.errors import AnnotationsError
 from yolobg.files import step
 from yolobg.model import Progress, no_progress
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog import use as catalog_use
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
+from yolobg.sources.catalog.notes import SourceNote, stamp
 from yolobg.sources.catalog.shipped_index import index_key
-from yolobg.sources.catalog.store import CacheEntry, SourceNote, Store, official_key, stamp
+from yolobg.sources.catalog.store import CacheEntry, Store, official_key
 from yolobg.sources.catalog.use import note_use
 from yolobg.sources.location import COCO2017, COCO2017_INDEX, COCO2017_VAL, LVIS, AnnotationSource, parse_source
 from yolobg.sources.open_images import PARTS, lists_on_disk
@@ -205,24 +206,16 @@ def _make(store: Store, source: AnnotationSource, progress: Progress) -> Path:
 
 def _ready(store: Store, source: AnnotationSource) -> Path | None:
     """The catalog of a source that is known to be unchanged, without reading it or asking anybody."""
-    if source.shipped:
-        return store.find(index_key())
-    note = store.read_note(source)
-    if source.official:
-        return (store.trusted(note) if note else None) or _find_official(store, source)
-    if note is None or source.remote:
+    key = index_key() if source.shipped else official_key(source)
+    if key:  # of what never changes, it is known beforehand, whoever brought the files
+        return store.find(key)
+    if source.remote and not source.official:
         return None
-    return store.trusted(note) if _unchanged(note) else None
-
-
-def _find_official(store: Store, source: AnnotationSource) -> Path | None:
-    """A catalog made from the official files, whoever brought them: their digests are known beforehand."""
-    key = official_key(source)
-    path = store.find(key) if key else None
-    if path:
-        with contextlib.suppress(YolobgError):  # a cache that can only be read is good enough
-            store.write_note(source, SourceNote(source.instances, path.name, stamp(path)))
-    return path
+    for path, note in store.notes(source):
+        with contextlib.suppress(OSError):
+            if (source.official or _unchanged(note)) and store.is_whole(path):
+                return path
+    return None
 
 
 def _unchanged(note: SourceNote) -> bool:

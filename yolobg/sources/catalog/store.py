@@ -2,71 +2,48 @@
 
     catalogs/{name}-{key}-{digest}.sqlite   a source's catalog, or what a file of evidence says; `key` is made from the
                                             SHA-256 of the JSON files and the version, `digest` is the SHA-256 of the
-                                            catalog file itself
-    sources/{id}.json                       a note per source: how its files looked when last read, and its catalog
+                                            catalog file itself. It says which places it was made from (`notes`)
+    used/{key}-{digest}.json                when a catalog was last used, and that it is whole (`seen`)
     work/                                   a folder per running build, and half-fetched files by source
     locks/{id}.lock                         so that two processes do not do the same work
     pools/{id}.json                         what is in a folder of the user's own images (`own_folder` writes it)
     pools/coco-{digest}.json                the records of a COCO object (`coco_object` writes it)
-    used/{key}-{digest}.json                when a catalog was last used (`use`)
-
-A note is a file of its own and no row of the catalog: places with equal files share one catalog, and a catalog never
-changes, since its name has the digest by which damage is found.
 
 Nothing rests on the locks: a catalog is written under a name of its own and moved into place whole, its final name says
-what is in it, and a note is only a short cut that is checked against the files.
+what is in it, and what it says of a place is only a short cut that is checked against the files there.
 """
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
 import re
+import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from yolobg.errors import YolobgError
-from yolobg.files import (
-    hash_file,
-    make_real_folder,
-    read_ordinary,
-    refuse_links,
-    replace_when_done,
-    step,
-    sweep_parts,
-    write_bytes,
-)
+from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, sweep_parts
 from yolobg.sources.catalog.evidence_file import EVIDENCE_VERSION
+from yolobg.sources.catalog.notes import SourceNote, notes_in, put_notes, stamp
+from yolobg.sources.catalog.seen import read_seen
 from yolobg.sources.catalog.sqlite_file import VERSION
-from yolobg.sources.location import AnnotationSource, bare_source
+from yolobg.sources.location import AnnotationSource, bare_source, is_url, split_member
 
-__all__ = [
-    "CacheEntry",
-    "SourceNote",
-    "Stamp",
-    "Store",
-    "content_key",
-    "evidence_key",
-    "is_settled",
-    "note_in",
-    "official_key",
-    "stamp",
-]
+__all__ = ["CacheEntry", "Store", "content_key", "evidence_key", "official_key"]
 
-_PARTS = ("catalogs", "sources", "work", "locks")
+_PARTS = ("catalogs", "work", "locks")
 _KEY_DIGITS = 16
 _HEX = f"[0-9a-f]{{{_KEY_DIGITS}}}"
 _PART = r"\.yolobg-[0-9a-f]{32}\.part"
 # Folder to the names of the files that we put there; `pools` is where lists of a user's own images are kept.
 _OURS = {
     "catalogs": re.compile(rf".+-{_HEX}-{_HEX}\.sqlite|{_PART}", re.DOTALL),
-    "sources": re.compile(rf"{_HEX}\.json|{_PART}"),
     "locks": re.compile(rf"{_HEX}\.lock"),
     "pools": re.compile(rf"(?:coco-)?{_HEX}\.json|{_PART}"),
     "used": re.compile(rf"{_HEX}-{_HEX}\.json|{_PART}"),
@@ -74,59 +51,16 @@ _OURS = {
 _WORK_FOLDER = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
 _WORK_FILE = re.compile(r".+\.(?:json|unpacked|part|journal|sqlite|sqlite-journal)", re.DOTALL)
 _STALE_S = 7 * 86_400
-_LARGEST_NOTE_BYTES = 1 << 20
-# A file changed twice within one tick of its clock looks unchanged (FAT ticks in 2 s), so younger stamps prove nothing.
-_TICK_NS = 2_000_000_000
-
-Stamp = tuple[str, int, int, int]
-
-
-class SourceNote(msgspec.Struct, frozen=True):
-    """What was true of a source when its catalog was last found.
-
-    Attributes:
-        source: Its files, for a person.
-        catalog: File name in `catalogs/`.
-        catalog_stamp: How that file looked when its digest was checked.
-        stamps: How the source's local files looked.
-        absent: Captions files that were looked for and not there.
-        settled: The stamps are old enough to prove that nothing changed.
-        validators: Address to what the server said of it (`ETag`, `Last-Modified`, length).
-    """
-
-    source: str
-    catalog: str
-    catalog_stamp: Stamp
-    stamps: tuple[Stamp, ...] = ()
-    absent: tuple[str, ...] = ()
-    settled: bool = False
-    validators: Mapping[str, Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One catalog in the cache: `source` is empty where no note names it."""
+    """One catalog in the cache: `source` is empty where it notes no place."""
 
     name: str
     path: Path
     size_bytes: int
     source: str
-
-
-def stamp(path: Path) -> Stamp:
-    """Path, size, modification time in ns and inode: a cheap "unchanged".
-
-    Raises:
-        OSError: The file is gone.
-    """
-    status = path.stat()
-    # Not resolve(): a link that is pointed elsewhere changes inode and times, and its name should stay the user's.
-    return (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ino)  # noqa: PTH100
-
-
-def is_settled(stamps: tuple[Stamp, ...]) -> bool:
-    """Whether the files' times are old enough that a later change would show."""
-    return all(time.time_ns() - modified > _TICK_NS for _, _, modified, _ in stamps)
 
 
 def content_key(instances_sha256: str, captions_sha256: str | None) -> str:
@@ -158,7 +92,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.catalogs, self.sources, self.work, self.locks = (root / part for part in _PARTS)
+        self.catalogs, self.work, self.locks = (root / part for part in _PARTS)
 
     def prepare(self) -> None:
         """Create the folders."""
@@ -171,40 +105,37 @@ class Store:
         """Turn the disk's errors into one that says which folder and what to do."""
         try:
             yield
-        except OSError as error:
+        except (OSError, sqlite3.Error) as error:
+            place = getattr(error, "filename", None) or self.root
             raise YolobgError(
-                f"{error.filename or self.root}: cannot write to the cache folder: {error.strerror or error}; "
+                f"{place}: cannot write to the cache folder: {getattr(error, 'strerror', None) or error}; "
                 "set YOLOBG_CACHE_DIR to a folder that can be written and has room"
             ) from error
 
-    # ------------------------------------------------------------ notes
+    # ------------------------------------------------------------ places
 
     @staticmethod
     def source_id(source: AnnotationSource) -> str:
         """A short name for the place a source is at; relative paths mean the current folder."""
-        here = "" if source.official else str(Path.cwd())
-        place = (source.instances, source.captions, here, *(["evidence"] if source.evidence else []))
+        texts = (source.instances, source.captions)
+        place = (*(texts if source.official else map(_absolute, texts)), *(["evidence"] if source.evidence else []))
         return hashlib.sha256(repr(place).encode()).hexdigest()[:_KEY_DIGITS]
 
-    def read_note(self, source: AnnotationSource) -> SourceNote | None:
-        """The note on a source; None when there is none or it makes no sense."""
-        return note_in(self.sources / f"{self.source_id(source)}.json")
+    def notes(self, source: AnnotationSource) -> Iterator[tuple[Path, SourceNote]]:
+        """The catalogs that note the place of a source, those first that are called like it."""
+        place = self.source_id(source)
+        for path in sorted(self.files(), key=lambda path: not path.name.startswith(f"{source.name[:60]}-")):
+            if note := notes_in(path, place).get(place):
+                yield path, note
 
-    def write_note(self, source: AnnotationSource, note: SourceNote) -> None:
-        """Replace the note on a source; a catalog that no note names any more is removed."""
-        before = self.read_note(source)
-        # Before the note, which alone tells of it: a kill in between would leave the catalog for good.
-        if before and before.catalog != note.catalog and [n.catalog for n in self._notes()].count(before.catalog) == 1:
-            with contextlib.suppress(OSError):  # Windows refuses while a process reads it
-                step("unlink", self.catalogs / before.catalog)
-                (self.catalogs / before.catalog).unlink()
-        noted = msgspec.structs.replace(note, source=bare_source(note.source))
-        with self.writing():
-            make_real_folder(self.sources)
-            write_bytes(self.sources / f"{self.source_id(source)}.json", msgspec.json.encode(noted))
-
-    def _notes(self) -> list[SourceNote]:
-        return [note for note in map(note_in, sorted(self.sources.glob("*.json"))) if note]
+    def noted(self) -> dict[Path, dict[str, SourceNote]]:
+        """Each catalog with what it notes of the places whose files it is made from now."""
+        found = {path: notes_in(path) for path in self.files()}
+        last = {place: note.turn for place, note in sorted(_rows(found), key=lambda row: row[1].turn)}
+        return {
+            path: {place: note for place, note in notes.items() if note.turn == last[place]}
+            for path, notes in found.items()
+        }
 
     def parts(self, source: AnnotationSource) -> Path:
         """The folder where what is half fetched of a source waits for the next run; made here."""
@@ -225,43 +156,73 @@ class Store:
 
     # ------------------------------------------------------------ catalogs
 
-    def trusted(self, note: SourceNote) -> Path | None:
-        """The note's catalog if it is as it was when its digest was checked."""
-        path = self.catalogs / note.catalog
-        with contextlib.suppress(OSError):
-            if stamp(path) == note.catalog_stamp:
-                return path
-        return None
+    def files(self) -> list[Path]:
+        """The catalogs, by name."""
+        return [path for path in sorted(self.catalogs.glob("*-*-*.sqlite")) if path.is_file()]
 
-    def find(self, key: str) -> Path | None:
-        """A catalog with that key whose content matches its digest; damaged ones are removed."""
+    def is_whole(self, path: Path, *, anew: bool = False) -> bool:
+        """Whether a catalog's content matches its digest, which is not worked out again for one that is as it was.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        seen = None if anew else read_seen(self.root, path)
+        if seen is not None and seen.stamp == stamp(path):
+            return True
+        return hash_file(path).startswith(path.stem.rpartition("-")[2])
+
+    def find(self, key: str, *, anew: bool = False) -> Path | None:
+        """A catalog with that key that `is_whole`; damaged ones are removed."""
         for path in sorted(self.catalogs.glob(f"*-{key}-*.sqlite")):
             with contextlib.suppress(OSError):
-                if hash_file(path).startswith(path.stem.rpartition("-")[2]):
+                if self.is_whole(path, anew=anew):
                     return path
                 step("unlink", path)
                 path.unlink()
         return None
 
-    def publish(self, built: Path, name: str, key: str) -> Path:
-        """Move a finished catalog into place and return its path; losing a race to an equal one is success."""
+    def publish(self, built: Path, name: str, key: str, source: AnnotationSource, note: SourceNote | None) -> Path:
+        """Move a finished catalog into place and return its path; losing a race to an equal one is success.
+
+        Args:
+            built: The file; what other catalogs of the same content note is noted in it as well.
+            name: How it is called, for a person.
+            key: The key of its content.
+            source: The source at the place that is noted.
+            note: What is noted of it; None for nothing.
+        """
         with self.writing():
+            put_notes(built, self._notes_for(key, source, note))
             final = self.catalogs / f"{name[:60]}-{key}-{hash_file(built)[:_KEY_DIGITS]}.sqlite"
-            if final != self.find(key):
+            if not (final.exists() and self.is_whole(final, anew=True)):
                 with replace_when_done(final) as part:
                     step("rename", part)
                     built.replace(part)
             return final
 
+    def _notes_for(self, key: str, source: AnnotationSource, note: SourceNote | None) -> dict[str, SourceNote]:
+        rows = {path: notes_in(path) for path in self.files() if _key_of(path) == key}
+        notes = dict(sorted(_rows(rows), key=lambda row: row[1].turn))
+        if note is not None:
+            place = self.source_id(source)
+            last = max((former.turn for _, former in self.notes(source)), default=0)
+            note = msgspec.structs.replace(note, source=bare_source(note.source), turn=last)
+            if notes.get(place) != note:
+                notes[place] = msgspec.structs.replace(note, turn=last + 1)
+        return notes
+
     # ------------------------------------------------------------ housekeeping
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """All catalogs, by name."""
-        by_catalog = {note.catalog: note.source for note in self._notes()}
         return tuple(
-            CacheEntry(p.stem.rsplit("-", 2)[0], p, p.stat().st_size, by_catalog.get(p.name, ""))
-            for p in sorted(self.catalogs.glob("*-*-*.sqlite"))
-            if p.is_file()
+            CacheEntry(
+                path.stem.rsplit("-", 2)[0],
+                path,
+                path.stat().st_size,
+                next((note.source for note in notes.values()), ""),
+            )
+            for path, notes in self.noted().items()
         )
 
     def clear(self) -> int:
@@ -276,17 +237,38 @@ class Store:
         return freed
 
     def sweep(self, keep: Path) -> None:
-        """Remove work folders that a process left a week ago, and catalogs of the same source that `keep` replaces."""
+        """Remove work folders that a process left a week ago, and the catalogs that `keep` replaces.
+
+        Those are of the same content, or of content that none of their places holds any more.
+        """
         for folder in _work_folders(self.work):
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > _STALE_S:
                     _remove_ours(folder, _WORK_FILE)
-        name = keep.stem.rsplit("-", 1)[0]
-        for other in self.catalogs.glob(f"{glob.escape(name)}-*.sqlite"):
-            if other != keep and _OURS["catalogs"].fullmatch(other.name):
+        noted = self.noted()
+        kept = noted.pop(keep, {}).keys()
+        for other, notes in noted.items():
+            had_any = _key_of(other) == _key_of(keep) or notes_in(other)
+            if had_any and notes.keys() <= kept and _OURS["catalogs"].fullmatch(other.name):
                 with contextlib.suppress(OSError):  # Windows refuses while a process reads it
                     step("unlink", other)
                     other.unlink()
+
+
+def _absolute(text: str | None) -> str | None:
+    """A place whatever the current folder is."""
+    if not text or is_url(text):
+        return text
+    container, member = split_member(text)
+    return os.path.abspath(container) + (f"!{member}" if member else "")  # noqa: PTH100 - links are the user's own
+
+
+def _key_of(catalog: Path) -> str:
+    return catalog.stem.rsplit("-", 2)[-2]
+
+
+def _rows(notes: dict[Path, dict[str, SourceNote]]) -> list[tuple[str, SourceNote]]:
+    return [row for found in notes.values() for row in found.items()]
 
 
 def _work_folders(work: Path) -> list[Path]:
@@ -316,12 +298,3 @@ def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
         step("rmdir", folder)
         folder.rmdir()
-
-
-def note_in(path: Path) -> SourceNote | None:
-    """The note in a file; None where there is none or it makes no sense."""
-    try:
-        note = msgspec.json.decode(read_ordinary(path, _LARGEST_NOTE_BYTES), type=SourceNote)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return note if Path(note.catalog).name == note.catalog else None

@@ -1,7 +1,5 @@
 """When each catalog in the cache was last used, and which may be forgotten because nothing has used them for long.
 
-    used/{key}-{digest}.json    the day of the last use; and of the first doubt, see below
-
 A clock may be wrong. A day that lies ahead counts as today, and a catalog that seems unused is only doubted at first:
 it goes when it still seems so on a later day. So a clock that jumps and is set right again costs nothing, and a catalog
 that is in use has been used in between.
@@ -16,31 +14,32 @@ from pathlib import Path
 
 import msgspec
 
-from yolobg.files import make_real_folder, read_ordinary, step, write_bytes
-from yolobg.sources.catalog.store import Store, note_in
+from yolobg.files import step
+from yolobg.sources.catalog.notes import stamp
+from yolobg.sources.catalog.seen import Seen, read_seen, seen_file, write_seen
+from yolobg.sources.catalog.store import Store
 
 __all__ = ["UNUSED_DAYS", "clear_unused", "forget_unused", "last_use", "note_use"]
 
 UNUSED_DAYS = 90
-_FOLDER = "used"
-_NAME = re.compile(r".+-([0-9a-f]{16}-[0-9a-f]{16})\.sqlite", re.DOTALL)
 _POOL = re.compile(r"(?:coco-)?[0-9a-f]{16}\.json")
-_LARGEST_BYTES = 1 << 12
 _DAY_S = 86_400
 
 
-class _Use(msgspec.Struct, frozen=True):
-    """Days since 1970: of the last use, and when the catalog first seemed unused for long (0 for never)."""
-
-    day: int
-    doubted: int = 0
-
-
 def note_use(store: Store, catalog: Path) -> None:
-    """Note that a catalog is used today; a cache that can only be read stays as it is."""
-    today = _today()
-    if _read(store, catalog) != _Use(today):
-        _write(store, catalog, _Use(today))
+    """Note that a catalog, which was found to be whole, is used today; a cache that can only be read stays as it is.
+
+    The first time, what it replaces is removed before. The note tells that nothing of that is left to do.
+    """
+    today, looks = _today(), None
+    with contextlib.suppress(OSError):
+        looks = stamp(catalog)
+    seen = read_seen(store.root, catalog)
+    if looks is None or seen == Seen(today, 0, looks):
+        return
+    if seen is None or seen.stamp != looks:
+        store.sweep(catalog)
+    write_seen(store.root, catalog, Seen(today, 0, looks))
 
 
 def last_use(store: Store, catalog: Path) -> float:
@@ -51,71 +50,48 @@ def last_use(store: Store, catalog: Path) -> float:
 def clear_unused(store: Store) -> int:
     """Remove the catalogs that nothing has used for `UNUSED_DAYS`; returns the bytes that were freed."""
     today = _today()
-    gone = [entry.path for entry in store.entries() if today - _use_of(store, entry.path, today).day >= UNUSED_DAYS]
+    gone = [catalog for catalog in store.files() if today - _use_of(store, catalog, today).day >= UNUSED_DAYS]
     return sum(_forget(store, catalog) for catalog in gone)
 
 
 def forget_unused(store: Store, keep: Path) -> None:
     """Remove the catalogs that have been unused for long, now that a new one, `keep`, takes room."""
     today = _today()
-    for entry in store.entries():
-        use = _use_of(store, entry.path, today)
-        if entry.path == keep or today - use.day < UNUSED_DAYS:
+    for catalog in store.files():
+        use = _use_of(store, catalog, today)
+        if catalog == keep or today - use.day < UNUSED_DAYS:
             continue
         if 0 < use.doubted < today:
-            _forget(store, entry.path)
+            _forget(store, catalog)
         else:
-            _write(store, entry.path, _Use(use.day, today))
+            write_seen(store.root, catalog, msgspec.structs.replace(use, doubted=today))
 
 
 def _today() -> int:
     return int(time.time() // _DAY_S)
 
 
-def _use_of(store: Store, catalog: Path, today: int) -> _Use:
+def _use_of(store: Store, catalog: Path, today: int) -> Seen:
     """What is noted; for a catalog of which nothing is, when it was made. No day lies ahead."""
-    use = _read(store, catalog)
+    use = read_seen(store.root, catalog)
     if use is None:
         try:
-            use = _Use(int(catalog.stat().st_mtime // _DAY_S))
+            use = Seen(int(catalog.stat().st_mtime // _DAY_S))
         except OSError:
-            use = _Use(today)
-    return _Use(min(use.day, today), use.doubted)
-
-
-def _place(store: Store, catalog: Path) -> Path | None:
-    match = _NAME.fullmatch(catalog.name)
-    return store.root / _FOLDER / f"{match[1]}.json" if match else None
-
-
-def _read(store: Store, catalog: Path) -> _Use | None:
-    place = _place(store, catalog)
-    try:
-        return msgspec.json.decode(read_ordinary(place, _LARGEST_BYTES), type=_Use) if place else None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _write(store: Store, catalog: Path, use: _Use) -> None:
-    place = _place(store, catalog)
-    if place is None:
-        return
-    with contextlib.suppress(OSError):
-        make_real_folder(place.parent)
-        write_bytes(place, msgspec.json.encode(use))
+            use = Seen(today)
+    return msgspec.structs.replace(use, day=min(use.day, today))
 
 
 def _forget(store: Store, catalog: Path) -> int:
     """Remove a catalog with all that tells of it, and the catalog last, since it says what is left to be done."""
-    notes = [file for file in store.sources.glob("*.json") if (note := note_in(file)) and note.catalog == catalog.name]
-    pools = [Path(note.source) for note in map(note_in, notes) if note]
+    pools = [Path(note.source) for note in store.noted().get(catalog, {}).values()]
     lists = [pool for pool in pools if pool.parent == store.root / "pools" and _POOL.fullmatch(pool.name)]
-    place = _place(store, catalog)
+    place = seen_file(store.root, catalog)
     if place is None or catalog.is_symlink():
         return 0
     with contextlib.suppress(OSError):  # Windows refuses while a process reads it
         size = catalog.stat().st_size
-        for path in (*lists, *notes, place, catalog):
+        for path in (*lists, place, catalog):
             step("unlink", path)
             path.unlink(missing_ok=True)
         return size
