@@ -35,7 +35,7 @@ from PIL import Image, ImageFile
 from tally import tried
 
 import yolobg
-from yolobg.changes.lock_fallback import LockByName
+from yolobg.changes.lock_fallback import lock_by_name
 from yolobg.changes.lock_file import stand_alone
 from yolobg.dataset.folder_listing import Folders
 from yolobg.dataset.label_reader import judge_labels
@@ -319,9 +319,8 @@ def take_second_name(file: Path) -> None:
 
 
 def hold_by_name(file: Path) -> None:
-    lock = LockByName(file.with_name("held"))
-    lock.release()
-    lock.acquire(0.0)
+    lock_by_name(file.with_name("held"), 0.0).release()
+    lock_by_name(file.with_name("held"), 0.0)
 
 
 # That it is left to be dropped is what Python warns of.

@@ -6,10 +6,9 @@ that is not known) is done to the command's process before it begins.
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -39,9 +38,8 @@ from tally import tried
 
 import yolobg
 from yolobg.changes import disk_state as on_disk
-from yolobg.changes.lock import hold_review
-from yolobg.changes.lock_fallback import LockByName
-from yolobg.errors import LockedError
+from yolobg.changes.lock import hold, hold_review
+from yolobg.errors import LockedError, MergeError
 
 pytestmark = [
     pytest.mark.slow,
@@ -295,53 +293,137 @@ def test_without_locks(tmp_path: Path, number: int) -> None:
     world.check_recovers(run_inside)
 
 
-@pytest.mark.parametrize(("pid", "host", "free"), [(2**22 + 1, "", True), (1, "", False), (2**22 + 1, "far", False)])
-def test_lock_by_name__knows_who_is_gone(tmp_path: Path, pid: int, host: str, free: bool) -> None:
+# Takes the lock of a dataset on a file system without locks and keeps it until it is told or killed.
+HOLDER = """
+import contextlib, sys
+from pathlib import Path
+from yolobg.changes.lock import hold
+with hold(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def lockless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        yield
+
+
+def holder(root: Path) -> subprocess.Popen[str]:
+    """A process that holds the dataset at `root`."""
+    command = [sys.executable, "-c", NO_LOCKS.format(errno.ENOLCK) + HOLDER, str(root)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.sample
+@pytest.mark.parametrize(("lives", "here", "free"), [(False, True, True), (True, True, False), (False, False, False)])
+def test_lock_by_name__knows_who_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lives: bool, here: bool, free: bool
+) -> None:
     """What a killed process of this machine left is no lock; of another machine's only a person can tell."""
-    held = tmp_path / "data" / ".yolobg" / "lock.held"
-    held.parent.mkdir(parents=True)
-    held.write_text(json.dumps({"pid": pid, "host": host or platform.node()}))
-    lock = LockByName(held)
-    if free:
-        lock.acquire(time.monotonic())
-        assert json.loads(held.read_text())["pid"] == os.getpid()
-        lock.release()
-    else:
-        with pytest.raises(LockedError, match=re.escape(str(held))):
-            lock.acquire(time.monotonic())
-    assert held.exists() != free
-    assert [path.name for path in held.parent.iterdir()] == ([] if free else ["lock.held"])
+    held = tmp_path / ".yolobg" / "lock.held"
+    with holder(tmp_path) as process:
+        if not lives:
+            process.kill()
+            process.wait()
+        marker = held.read_text()
+        if not here:
+            pid, _, *rest = marker.split("\n")
+            held.write_text(marker := "\n".join([pid, "far", *rest]))
+            os.utime(held, (0, 0))
+        with lockless(monkeypatch):
+            if free:
+                with hold(tmp_path, wait_s=0.0):
+                    assert held.read_text().split("\n")[0] == str(os.getpid())
+            else:
+                with pytest.raises(LockedError, match=re.escape(str(held))) as caught, hold(tmp_path, wait_s=0.0):
+                    pass
+                assert f"process {process.pid} " in str(caught.value)
+                assert held.read_text() == marker
+        process.kill()
+    assert (tmp_path / ".yolobg").exists() != free
     tried("machine faults")
 
 
 @pytest.mark.sample
 @pytest.mark.parametrize("age_s", [60.0, 0.0])
-def test_lock_by_name__an_empty_marker_blocks_for_seconds_only(tmp_path: Path, age_s: float) -> None:
+def test_lock_by_name__an_empty_marker_blocks_for_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float
+) -> None:
     """A holder says who it is right after it has created the file; one that was killed in between never does."""
-    held = tmp_path / "data" / ".yolobg" / "lock.held"
+    held = tmp_path / ".yolobg" / "lock.held"
     held.parent.mkdir(parents=True)
     held.touch()
     os.utime(held, (time.time() - age_s,) * 2)
-    lock = LockByName(held)
-    if age_s:
-        lock.acquire(time.monotonic())
-        assert json.loads(held.read_text())["pid"] == os.getpid()
-    else:
-        with pytest.raises(LockedError, match="process unknown"):
-            lock.acquire(time.monotonic())
-        assert held.read_bytes() == b""
+    with lockless(monkeypatch):
+        if age_s:
+            with hold(tmp_path, wait_s=0.0):
+                assert held.read_text().split("\n")[0] == str(os.getpid())
+        else:
+            with pytest.raises(LockedError, match="process unknown"), hold(tmp_path, wait_s=0.0):
+                pass
+            assert held.read_bytes() == b""
+    tried("machine faults")
+
+
+def test_lock_by_name__an_empty_marker_lets_in_one_at_a_time(tmp_path: Path) -> None:
+    """Several that find it at once may all try to get it out of the way, while the first has taken the lock."""
+    held, log = tmp_path / ".yolobg" / "lock.held", tmp_path / "log"
+    held.parent.mkdir(parents=True)
+    held.touch()
+    os.utime(held, (0, 0))
+    turn = """
+import os, sys, time
+from pathlib import Path
+from yolobg.changes.lock import hold
+log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+sys.stdin.read()
+with hold(Path(sys.argv[1]), wait_s=60):
+    os.write(log, b"in ")
+    time.sleep(0.05)
+    os.write(log, b"out ")
+"""
+    command = [sys.executable, "-c", NO_LOCKS.format(errno.ENOLCK) + turn, str(tmp_path), str(log)]
+    with contextlib.ExitStack() as stack:
+        all_of_them = [stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE)) for _ in range(6)]
+        for process in all_of_them:
+            assert process.stdin is not None
+            process.stdin.close()
+        assert [process.wait() for process in all_of_them] == [0] * 6
+    assert log.read_text() == "in out " * 6
     tried("machine faults")
 
 
 @pytest.mark.sample
-def test_lock_by_name__a_pipe_in_its_place_is_neither_waited_for_nor_taken_away(tmp_path: Path) -> None:
-    held = tmp_path / "data" / ".yolobg" / "lock.held"
+@pytest.mark.parametrize("what", ["pipe", "link", "folder"])
+def test_lock_by_name__what_is_no_file_in_its_place_is_neither_waited_for_nor_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    held, victim = tmp_path / ".yolobg" / "lock.held", tmp_path / "mine.txt"
     held.parent.mkdir(parents=True)
-    os.mkfifo(held)
+    victim.touch()
+    if what == "pipe":
+        os.mkfifo(held)
+    elif what == "link":
+        held.symlink_to(victim)
+    else:
+        held.mkdir()
     os.utime(held, (0, 0))
-    with pytest.raises(LockedError, match="process unknown"):
-        LockByName(held).acquire(time.monotonic())
-    assert held.is_fifo()
+    before = held.lstat()
+    with lockless(monkeypatch), pytest.raises(MergeError, match=re.escape(str(held))), hold(tmp_path):
+        pass
+    assert os.path.samestat(held.lstat(), before)
+    assert victim.read_bytes() == b""
     tried("machine faults")
 
 

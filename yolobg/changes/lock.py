@@ -16,11 +16,10 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeAlias
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from yolobg.changes.lock_fallback import NO_LOCKS, LockByName
+from yolobg.changes.lock_fallback import NO_LOCKS, lock_by_name
 from yolobg.changes.lock_file import stand_alone, watched
 from yolobg.changes.manifest import EVALUATIONS, FOLDER
 from yolobg.errors import LockedError, MergeError
@@ -30,7 +29,6 @@ __all__ = ["hold", "hold_review", "was_left"]
 
 WAIT_S = 10.0
 _LOCK, _REVIEW_LOCK = "lock", "review.lock"
-_AnyLock: TypeAlias = "FileLock | LockByName"
 HOLDER_LIMIT_BYTES = 1 << 16
 
 
@@ -71,7 +69,7 @@ def hold_review(root: Path) -> Iterator[None]:
         LockedError: Another review is open.
     """
     folder = root / FOLDER
-    lock: _AnyLock | None = None
+    lock: BaseFileLock | None = None
     try:
         lock = _acquire(folder, 1.0, _REVIEW_LOCK)
     except LockedError as error:
@@ -96,8 +94,9 @@ def was_left(root: Path) -> bool:
     return (root / FOLDER / "holder.json").exists()
 
 
-def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _AnyLock:
-    file, until = folder / name, time.monotonic() + wait_s
+def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> BaseFileLock:
+    file, marker, until = folder / name, folder / f"{name}.held", time.monotonic() + wait_s
+    by_name = ""
     lock = FileLock(file, fallback_to_soft=False)
     while True:
         _make(folder)
@@ -107,14 +106,15 @@ def _acquire(folder: Path, wait_s: float, name: str = _LOCK) -> _AnyLock:
             step("lock", file)
             with watched(file) as is_same:
                 if not _lock_natively(lock, max(0.0, until - time.monotonic())):
-                    by_name = LockByName(folder / f"{name}.held")
-                    by_name.acquire(until)
-                    return by_name
+                    by_name = f". This file system has no locks: if it was killed, delete {marker} and run again"
+                    _refuse_planted(marker)
+                    return lock_by_name(marker, until)
                 if is_same():
                     return lock
         except Timeout as error:
             raise LockedError(
                 f"{folder.parent}: another yolobg is running here ({_holder(folder)}); wait for it to end and run again"
+                f"{by_name}"
             ) from error
         except OSError as error:
             # The holder before us tidies the folder away, so between our mkdir and our open it may be gone.
@@ -167,14 +167,14 @@ def _refuse_planted(lock: Path) -> None:
         )
 
 
-def _let_go(lock: _AnyLock, folder: Path) -> None:
+def _let_go(lock: BaseFileLock, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
     with contextlib.suppress(OSError):
         step("unlink", folder / "holder.json")
         (folder / "holder.json").unlink(missing_ok=True)
     # Elsewhere than on Windows the file must be deleted while it is held, see `_acquire`.
-    if sys.platform == "win32" or isinstance(lock, LockByName):
-        lock.release()
+    if sys.platform == "win32" or isinstance(lock, SoftFileLock):
+        _release(lock)
         _tidy(folder)
     else:
         emptied = _tidy(folder)
@@ -184,14 +184,21 @@ def _let_go(lock: _AnyLock, folder: Path) -> None:
             _remove_empty(folder)
 
 
-def _drop(lock: _AnyLock, file: Path) -> None:
+def _drop(lock: BaseFileLock, file: Path) -> None:
     """Release a lock and delete its file, in the order that the system wants."""
-    if sys.platform == "win32" or isinstance(lock, LockByName):
-        lock.release()
+    if sys.platform == "win32" or isinstance(lock, SoftFileLock):
+        _release(lock)
     with contextlib.suppress(OSError):
         step("unlink", file)
         file.unlink(missing_ok=True)
-    if sys.platform != "win32" and not isinstance(lock, LockByName):
+    if sys.platform != "win32" and not isinstance(lock, SoftFileLock):
+        lock.release()
+
+
+def _release(lock: BaseFileLock) -> None:
+    if isinstance(lock, SoftFileLock):
+        step("unlink", Path(lock.lock_file))
+    with contextlib.suppress(OSError):
         lock.release()
 
 
