@@ -12,7 +12,7 @@ from download_pictures import picture
 from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from yolobg.images.check import BadImageError, Depth, check_image, image_suffix
 from yolobg.model import ImageRecord
@@ -82,6 +82,42 @@ def test_check__damage_raises_nothing_but_our_own_error(at: int, flip: int, kind
     except BadImageError:
         return
     assert kind == "JPEG", "every byte of a PNG lies under a CRC"
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_check__damage_in_a_png_is_found_whatever_pillow_was_told_to_let_through(
+    lenient: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ImageFile.LOAD_TRUNCATED_IMAGES = True` is a common line of training scripts, and counts for the process."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
+    out = io.BytesIO()
+    frames = [Image.effect_noise((64, 48), 80).convert("RGB") for _ in range(3)]
+    frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])
+    content = out.getvalue()
+    for whole in (content, content[:-12] + chunk(b"tEXt", b"a\0b") + content[-12:]):
+        assert check_image(whole, record("a.png"), depth="structure") == len(whole)
+        assert check_image(whole + b"PK\3\4", record("a.png"), depth="structure", may_go_on=True) == len(whole)
+        for at in [*range(0, len(whole), 97), *range(len(whole) - 30, len(whole))]:
+            damaged = bytearray(whole)
+            damaged[at] ^= 1
+            with pytest.raises(BadImageError):
+                check_image(bytes(damaged), record("a.png"), depth="structure")
+            with pytest.raises(BadImageError):
+                check_image(whole[:at], record("a.png"), depth="structure")
+
+
+@pytest.mark.parametrize("depth", ["header", "structure", "decode"])
+def test_check__a_png_that_trainers_do_not_open_is_refused(depth: Depth) -> None:
+    content = picture(1, 64, 48, "PNG")
+    for bad in (content[:33] + content[-12:], content[:33] + chunk(b"\0\1\2\3", b"x") + content[33:]):
+        with pytest.raises(Exception, match=r"(?s).*"), Image.open(io.BytesIO(bad)) as image:
+            image.verify()
+        with pytest.raises(BadImageError):
+            check_image(bad, record("a.png"), depth=depth)
 
 
 @SETTINGS

@@ -149,14 +149,21 @@ def _frame(data: Data, position: int, marker: int) -> Structure:
 def walk_png(data: Data) -> Structure:
     """Walk a PNG chunk by chunk, checking each CRC.
 
+    Pillow's `verify` does not do instead. It obeys `ImageFile.LOAD_TRUNCATED_IMAGES`, which training scripts like to set
+    for their whole process: then it passes over damage in all chunks but those of the first frame. It does not look at
+    the CRC of the last chunk either, and it cannot open a size that must be refused first.
+
     Raises:
-        BadImageError: It is cut or damaged.
+        BadImageError: It is cut or damaged, or has no image data.
     """
     if data[:8] != PNG_START:
         raise BadImageError("it does not start like a PNG")
-    frame, position, kind = _png_header(data), 8, b""
+    frame, position, kind, has_data = _png_header(data), 8, b"", False
     while kind != b"IEND":
         kind, _, position = _png_chunk(data, position)
+        has_data |= kind == b"IDAT"
+    if not has_data:
+        raise BadImageError("it has no image data")
     return Structure(frame.width, frame.height, position)
 
 
@@ -175,4 +182,6 @@ def _png_chunk(data: Data, position: int) -> tuple[bytes, bytes, int]:
     chunk = bytes(data[position + 4 : end - 4])
     if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
         raise BadImageError("it is damaged: a CRC does not match")
+    if not chunk[:4].isalpha():
+        raise BadImageError("it is damaged: the kind of a chunk is no letters")
     return chunk[:4], chunk[4:], end
