@@ -149,9 +149,9 @@ def _frame(data: Data, position: int, marker: int) -> Structure:
 def walk_png(data: Data) -> Structure:
     """Walk a PNG chunk by chunk, checking each CRC.
 
-    Pillow's `verify` does not do instead. It obeys `ImageFile.LOAD_TRUNCATED_IMAGES`, which training scripts like to set
-    for their whole process: then it passes over damage in all chunks but those of the first frame. It does not look at
-    the CRC of the last chunk either, and it cannot open a size that must be refused first.
+    Pillow's `verify` does not do instead. It obeys `ImageFile.LOAD_TRUNCATED_IMAGES`, which training scripts like to
+    set for their whole process: then it passes over damage in all chunks but those of the first frame. It does not look
+    at the CRC of the last chunk either, and it cannot open a size that must be refused first.
 
     Raises:
         BadImageError: It is cut or damaged, or has no image data.

@@ -18,6 +18,7 @@ from yolobg import files
 from yolobg.errors import DownloadError, UsageError
 from yolobg.files import staged_path
 from yolobg.images.check import check_image
+from yolobg.images.clone import clone
 from yolobg.images.frame_names import frame_place, parse
 from yolobg.images.frames import FrameReader
 from yolobg.images.jpeg_png import BadImageError, Data
@@ -49,6 +50,7 @@ class LocalFolders:
         self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
         self._own_names = {place: tuple(filter(None, map(partial(_own_end, place), LAYOUTS))) for place in self._places}
         self._inside: dict[str, bool] = {}
+        self._may_clone = True
 
     def find(self, record: ImageRecord) -> Path | None:
         """The file of a record in the first place that has one, or None; of a frame, its video.
@@ -181,8 +183,8 @@ class LocalFolders:
 
         Returns its size and SHA-256, and those of the file where that has more.
 
-        A copy is read once, verified, and written from memory: what was verified is what is written. Sharing blocks
-        (reflinks) is left to `--link hard`: the kernel's copy costs as much, and would have to be read again.
+        A copy is read once, verified, and written from memory: what was verified is what is written. Where the file
+        system lets files share blocks, the copy comes first and is what is read, so that this holds as well.
         """
         if self._frames is not None and parse(record.file_name):
             frame = self._frames.read(record, source)
@@ -194,14 +196,34 @@ class LocalFolders:
             with content_of(part) as data:
                 size = _size_as_linked(data, record)
                 return size, _digest(data), None
-        with content_of(source) as data:
+        shares = self._clone(source, part)
+        with content_of(part if shares else source) as data:
             size = check_image(data, record, depth="structure", may_go_on=True)
+            if size == len(data) and shares:
+                return size, _digest(data), None
             if size == len(data):
                 _write_new(part, data, self._staging)
                 return size, _digest(data), None
             picture = data[:size]
             _write_new(part, picture, self._staging)
             return size, _digest(picture), (len(data), _digest(data))
+
+    def _clone(self, source: Path, part: Path) -> bool:
+        """Lay a copy of a file that shares its blocks; False where that cannot be, which is not tried again."""
+        if not self._may_clone:
+            return False
+        with source.open("rb") as file, write_guard(self._staging):
+            target = create_new(part)
+            try:
+                files.step("write", part)
+                self._may_clone = clone(file, target)
+            finally:
+                os.close(target)
+            if self._may_clone:
+                return True
+            files.step("unlink", part)
+            part.unlink()
+        return False
 
     def _make_link(self, source: Path, part: Path) -> None:
         files.step("unlink", part)
