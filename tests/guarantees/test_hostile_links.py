@@ -340,6 +340,19 @@ def test_cache__files_in_it_that_are_links_are_not_written_through(world: World)
                 tally.tried("hostile inputs", 2)
 
 
+def test_cache__nothing_is_noted_of_a_use_through_a_link(world: World) -> None:
+    cache = world.top / "cache"
+    cache.mkdir()
+    for target in ("photos", "empty", "none", "keys"):
+        before = photograph(world.victim)
+        (cache / "used").symlink_to(world.victim / target)
+        assert len(augment(world, 2).added) == 2
+        assert photograph(world.victim) == before
+        yolobg.remove(world.dataset)
+        (cache / "used").unlink()
+        tally.tried("hostile inputs")
+
+
 def test_cache__the_folder_of_a_users_own_images_is_no_link(world: World) -> None:
     cache = world.top / "cache"
     cache.mkdir()

@@ -494,7 +494,7 @@ def clear(kill_server: KillServer, cache: Path) -> None:
     assert [name for name, content in tree(cache).items() if content is not None] == []
 
 
-@pytest.mark.parametrize("kind", ["new", "changed", "pool", "evidence"])
+@pytest.mark.parametrize("kind", ["new", "changed", "shared", "pool", "evidence"])
 def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillServer, kind: str) -> None:
     """No half catalog is ever used, and a catalog that was begun bars no later run."""
     dataset, cache = make_dataset(scratch / "data", "folder").template, scratch / "cache"
@@ -516,6 +516,11 @@ def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillSe
         answer(kill_server, dataset, arguments)
         swap(other.folder, source.folder)
         shutil.copytree(cache, former, dirs_exist_ok=True)
+    if kind == "shared":
+        # The catalog is there, made of equal files in another place.
+        elsewhere = shutil.copytree(source.folder, scratch / "elsewhere")
+        answer(kill_server, dataset, ["--annotations", elsewhere / source.instances.name, *arguments[2:]])
+        shutil.copytree(cache, former, dirs_exist_ok=True)
     before = tree(dataset)
 
     def run(point: int) -> Ran:
@@ -535,7 +540,7 @@ def test_catalog_build__killed_at_every_point(scratch: Path, kill_server: KillSe
         assert len(list((cache / "catalogs").glob("*.sqlite"))) == 1 + (kind == "evidence")
         if point % 2:
             clear(kill_server, cache)
-    assert point > 20
+    assert point > (15 if kind == "shared" else 20)
     assert tree(dataset) == before
 
 
