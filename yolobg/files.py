@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from yolobg.model import staged_name
+
 __all__ = [
     "Made",
     "append_bytes",
@@ -68,8 +70,8 @@ def step(what: str, path: Path) -> None:
 
 
 def staged_path(staging: Path, source_id: int) -> Path:
-    """Where a verified image lies until it is merged; trainers list no file of that suffix."""
-    return staging / f"{source_id}.staged"
+    """Where a verified image lies until it is merged."""
+    return staging / staged_name(source_id)
 
 
 def temporary_name(destination: Path) -> Path:

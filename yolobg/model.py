@@ -339,13 +339,18 @@ class Eligibility:
 # ---------------------------------------------------------------- outcomes
 
 
+def staged_name(source_id: int) -> str:
+    """The name of a verified image until it is merged; trainers list no file of that suffix."""
+    return f"{source_id}.staged"
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A verified image that lies in staging, ready to be merged.
 
     Attributes:
         record: The source's record.
-        path: The staged file (its name never ends in an image suffix).
+        folder: Where it is staged.
         size_bytes: Its size.
         sha256: Hex digest of its content.
         url: Where it came from: an address, or a path as given.
@@ -353,11 +358,16 @@ class Staged:
     """
 
     record: ImageRecord
-    path: str
+    folder: Path
     size_bytes: int
     sha256: str
     url: str
     before: tuple[int, str] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The staged file."""
+        return self.folder / staged_name(self.record.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def test_not_held__by_what_a_person_rejected() -> None:
 
 def staged(content: bytes) -> Staged:
     record = ImageRecord(id=1, file_name="1.jpg", width=1, height=1)
-    return Staged(record, "1.staged", len(content), sha256(content).hexdigest(), "http://x/1.jpg")
+    return Staged(record, Path(), len(content), sha256(content).hexdigest(), "http://x/1.jpg")
 
 
 def test_holds_content__by_the_bytes_whatever_the_name(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def frames(number: int, *, seed: int = 0, video: str = "a.mp4") -> list[ImageRec
 
 
 def staged(record: ImageRecord) -> Staged:
-    return Staged(record, "", 0, "", "")
+    return Staged(record, Path(), 0, "", "")
 
 
 def tried(records: list[ImageRecord], differs: Callable[[int], bool], *, begun: int = 1) -> tuple[list[int], list[int]]:

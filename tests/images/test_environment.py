@@ -41,7 +41,7 @@ def test_tls__an_own_ca_is_trusted_when_the_environment_names_it(
     with ImageServer(served(POOL), tls=authority.server_side("good"), share=0.2) as server:
         result = fetch_images(POOL, needed=10, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
     assert len(result.staged) == 10
-    assert all(Path(one.path).read_bytes() == picture(one.record.id) for one in result.staged)
+    assert all(one.path.read_bytes() == picture(one.record.id) for one in result.staged)
 
 
 def test_tls__an_unknown_ca_is_refused_at_once_with_advice(authority: Authority, tmp_path: Path) -> None:

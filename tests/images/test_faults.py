@@ -26,7 +26,7 @@ def origin(*servers: ImageServer) -> Origin:
 def assert_all_true(staged: tuple[Staged, ...], staging: Path) -> None:
     """What is staged is exactly what the server meant to send, and nothing else lies there."""
     for one in staged:
-        content = Path(one.path).read_bytes()
+        content = one.path.read_bytes()
         assert content == picture(one.record.id, one.record.width, one.record.height)
         assert (len(content), hashlib.sha256(content).hexdigest()) == (one.size_bytes, one.sha256)
     assert names(staging) == sorted(f"{one.record.id}.staged" for one in staged)
@@ -251,7 +251,7 @@ def test_faults__a_body_larger_than_memory_pieces_is_streamed(tmp_path: Path) ->
             server.faults["/train2017/1.jpg"] = ["truncate", "damage"]
             result = fetch_images([large], needed=1, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
         assert_all_true(result.staged, tmp_path / "s")
-        Path(result.staged[0].path).unlink()
+        result.staged[0].path.unlink()
 
 
 # ---------------------------------------------------------------- records that are wrong

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 from download_pictures import QUICK, names, picture, records, served
 from image_server import ImageServer
+from PIL import Image
 
 from yolobg.errors import DownloadError, UsageError
 from yolobg.images import fetch_images
@@ -50,6 +53,21 @@ def test_fetch__a_dry_pool_gives_what_there_is(tmp_path: Path) -> None:
         result = fetch_images(pool, needed=20, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
     assert (len(result.staged), len(result.failed)) == (7, 3)
     assert all(one.reason == f"http://127.0.0.1:{server.port}: status 404" for one in result.failed)
+
+
+def test_fetch__each_body_is_its_own_whatever_came_before_it(tmp_path: Path) -> None:
+    # One thread keeps the room for its bodies: long and short ones in turns, and one in several pieces.
+    pool = [ImageRecord(i, f"{i}.png", 0, 0) for i in range(1, 9)]
+    sides = (400, 20, 900, 16, 40, 700, 12, 300)
+    noise = random.Random(8)
+    bodies = {}
+    for record, side in zip(pool, sides, strict=True):
+        out = io.BytesIO()
+        Image.frombytes("RGB", (side, side), noise.randbytes(3 * side * side)).save(out, "PNG", compress_level=0)
+        bodies[record.id] = out.getvalue()
+    with ImageServer({f"/train2017/{i}.png": body for i, body in bodies.items()}) as server:
+        result = fetch_images(pool, needed=8, origin=origin(server), staging=tmp_path / "s", jobs=1, limits=QUICK)
+    assert {one.record.id: one.path.read_bytes() for one in result.staged} == bodies
 
 
 def test_fetch__nothing_needed_touches_nothing(tmp_path: Path) -> None:
@@ -120,7 +138,7 @@ def test_fetch__what_a_former_run_left_is_checked_and_used(tmp_path: Path) -> No
     assert [one.record for one in result.staged] == pool[:10]
     assert names(staging) == sorted(f"{i}.staged" for i in range(1, 11))
     for one in result.staged:
-        assert Path(one.path).read_bytes() == picture(one.record.id)
+        assert one.path.read_bytes() == picture(one.record.id)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
@@ -134,7 +152,7 @@ def test_fetch__a_planted_link_is_never_written_through(suffix: str, tmp_path: P
     with ImageServer(served(pool)) as server:
         result = fetch_images(pool, needed=1, origin=origin(server), staging=staging, limits=QUICK)
     assert precious.read_text("utf-8") == "mine"
-    assert not Path(result.staged[0].path).is_symlink()
+    assert not result.staged[0].path.is_symlink()
     assert names(staging) == ["1.staged"]
 
 
@@ -304,7 +322,7 @@ def test_fetch__a_kill_leaves_nothing_that_a_rerun_trips_over(tmp_path: Path) ->
         result = fetch_images(pool, needed=20, origin=origin(server), staging=staging)
     assert [one.record.id for one in result.staged] == list(range(1, 21))
     for one in result.staged:
-        assert Path(one.path).read_bytes() == picture(one.record.id)
+        assert one.path.read_bytes() == picture(one.record.id)
 
 
 def test_fetch__real_images(coco_real: Path, tmp_path: Path) -> None:
@@ -314,4 +332,4 @@ def test_fetch__real_images(coco_real: Path, tmp_path: Path) -> None:
         result = fetch_images(pool, needed=len(pool), origin=origin(server), staging=tmp_path / "s", limits=QUICK)
     assert [one.record for one in result.staged] == pool
     for one in result.staged:
-        assert Path(one.path).read_bytes() == (coco_real / "images" / "train2017" / one.record.file_name).read_bytes()
+        assert one.path.read_bytes() == (coco_real / "images" / "train2017" / one.record.file_name).read_bytes()

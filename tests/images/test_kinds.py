@@ -120,7 +120,7 @@ def test_kind_of__no_two_formats_begin_alike(pictures: dict[str, bytes]) -> None
 def bring(folder: Path, staging: Path, link: Link) -> tuple[list[bytes], list[str]]:
     pool = [ImageRecord(1, next(folder.iterdir()).name, 0, 0)]
     result = fetch_images(pool, needed=1, origin=Origin("x", folders=(folder,), link=link), staging=staging)
-    return [Path(one.path).read_bytes() for one in result.staged], [failed.reason for failed in result.failed]
+    return [one.path.read_bytes() for one in result.staged], [failed.reason for failed in result.failed]
 
 
 @pytest.mark.parametrize("more", [b"\0" * 40, b"\n", b"SEFT", b"junk\xff\xd9", b"PK\x03\x04 a zip"])

@@ -42,9 +42,9 @@ def test_local__every_layout_and_link(layout: str, link: Link, tmp_path: Path) -
     for one in result.staged:
         source = tmp_path / "coco" / layout / one.record.file_name
         assert one.url == str(source)
-        assert Path(one.path).read_bytes() == source.read_bytes()
-        assert Path(one.path).is_symlink() == (link == "symlink")
-        assert Path(one.path).samefile(source) == (link != "copy")
+        assert one.path.read_bytes() == source.read_bytes()
+        assert one.path.is_symlink() == (link == "symlink")
+        assert one.path.samefile(source) == (link != "copy")
         assert source.stat().st_nlink == (2 if link == "hard" else 1)
 
 
@@ -163,7 +163,7 @@ def test_local__new_files_honour_the_umask(umask: int, tmp_path: Path) -> None:
     finally:
         os.umask(before)
     for result in (local, remote):
-        assert stat.S_IMODE(Path(result.staged[0].path).stat().st_mode) == 0o666 & ~umask
+        assert stat.S_IMODE(result.staged[0].path.stat().st_mode) == 0o666 & ~umask
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evaluation_results": ("html", "model"),
     "mining_results": ("model",),
     "results": ("convert_results", "evaluation_results", "html", "mining_results", "model", "wording"),
-    "files": ("errors",),
+    "files": ("errors", "model"),
     "safe_names": (),
     "threads": ("errors",),
     "wording": (),

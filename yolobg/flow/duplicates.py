@@ -92,16 +92,19 @@ class Known:
 
         An image of the dataset that has its size and cannot be read may be the same, so that one must not come in.
         """
-        if staged.sha256 in self._rejected_hashes:
-            return "rejected in an earlier review"
         contents = [(staged.size_bytes, staged.sha256), *([staged.before] if staged.before else ())]
-        for size, sha256 in contents:
-            for image in self._of_size(size):
-                there = self._hash(image)
-                if there is None:
-                    return f"it may be {image}, which cannot be read"
-                if there == sha256:
-                    return f"already in the dataset as {image}"
+        return next(filter(None, (self.why_not(*content) for content in contents)), None)
+
+    def why_not(self, size_bytes: int, sha256: str) -> str | None:
+        """The same for any content."""
+        if sha256 in self._rejected_hashes:
+            return "rejected in an earlier review"
+        for image in self._of_size(size_bytes):
+            there = self._hash(image)
+            if there is None:
+                return f"it may be {image}, which cannot be read"
+            if there == sha256:
+                return f"already in the dataset as {image}"
         return None
 
     def avoid(self, pictures: Iterable[str]) -> None:
@@ -111,7 +114,7 @@ class Known:
 
     def is_near_rejected(self, staged: Staged) -> bool:
         """Whether a staged image is nearly the same picture as a rejected one: it shows the same scene."""
-        picture = picture_hash(Path(staged.path)) if self._rejected_pictures else None
+        picture = picture_hash(staged.path) if self._rejected_pictures else None
         return picture is not None and self._rejected_pictures.has_near(picture)
 
     def _of_size(self, size_bytes: int) -> list[str]:

@@ -159,7 +159,7 @@ def _fetch(
         place = _place(incoming.parent, staged.record)
         with write_guard(incoming):
             step("rename", place)
-            Path(staged.path).replace(place)
+            staged.path.replace(place)
 
     try:
         return fetch_images(

@@ -62,7 +62,7 @@ def intent_of(plan: Plan, choice: Choice, fetched: Brought, alike: Mapping[int, 
         entries=tuple(entries),
         edit=_list_edit(plan, entries, names),
         folders=_missing_folders(plan.destination.labels_dir, plan.dataset.root),
-        staging=relative(Path(fetched.staged[0].path).parent, plan.dataset.root),
+        staging=relative(fetched.staged[0].folder, plan.dataset.root),
         run=_run(plan, choice, fetched.mining, now, alike),
     )
 

@@ -55,7 +55,7 @@ def refuse_near(
 
     def judge(staged: Staged) -> str | None:
         why = refuse(staged)
-        picture = picture_hash(Path(staged.path)) if why is None else None
+        picture = picture_hash(staged.path) if why is None else None
         if picture is None:
             return why
         if dataset.has_near(picture):

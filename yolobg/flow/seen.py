@@ -13,7 +13,6 @@ from yolobg.flow.duplicates import Known
 from yolobg.flow.planning import recorded
 from yolobg.images.jpeg_png import BadImageError
 from yolobg.images.kinds import kind_of
-from yolobg.model import ImageRecord, Staged
 
 __all__ = ["Seen"]
 
@@ -45,10 +44,9 @@ class Seen:
         """Begin a new choice, in which no content may come twice."""
         return Fresh(self)
 
-    def has_content(self, path: Path, size_bytes: int, sha256: str) -> bool:
+    def has_content(self, size_bytes: int, sha256: str) -> bool:
         """Whether an image of this content is or was there."""
-        staged = Staged(ImageRecord(0, path.name, 0, 0), str(path), size_bytes, sha256, str(path))
-        return sha256 in self._added or self._known.holds_content(staged) is not None
+        return sha256 in self._added or self._known.why_not(size_bytes, sha256) is not None
 
 
 class Fresh:
@@ -76,7 +74,7 @@ class Fresh:
             sha256 = hash_file(path)
         except (OSError, BadImageError):
             return "unreadable"
-        if self._seen.has_content(path, size, sha256):
+        if self._seen.has_content(size, sha256):
             return "in_dataset"
         if sha256 in self._chosen:
             return "repeated"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Literal
 
 from yolobg.images.jpeg_png import BadImageError, Data, Structure, walk_jpeg, walk_png
@@ -26,8 +25,9 @@ MAX_PIXELS = 89_478_485
 
 def image_suffix(file_name: str) -> str | None:
     """The lower-case suffix of a file name when it is one of an image that trainers read, else None."""
-    suffix = PurePosixPath(file_name.replace("\\", "/")).suffix.lower()
-    return suffix if suffix in IMAGE_SUFFIXES else None
+    stem, _, ending = file_name.replace("\\", "/").rpartition("/")[2].rpartition(".")
+    suffix = f".{ending.lower()}"
+    return suffix if stem and suffix in IMAGE_SUFFIXES else None
 
 
 def check_image(data: Data, record: ImageRecord, *, depth: Depth, may_go_on: bool = False) -> int:

@@ -207,7 +207,7 @@ class _Run:
             if reason is None:
                 self._staged.append(outcome)
                 continue
-            refused = Path(outcome.path)
+            refused = outcome.path
             with write_guard(refused.parent):
                 step("unlink", refused)
                 refused.unlink(missing_ok=True)

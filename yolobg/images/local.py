@@ -175,7 +175,7 @@ class LocalFolders:
                 part.unlink(missing_ok=True)
             raise
         size, sha256, before = facts
-        staged = Staged(record, str(target), size, sha256, str(source), before)
+        staged = Staged(record, self._staging, size, sha256, str(source), before)
         return self._frames.credited(staged, source) if self._frames and parse(record.file_name) else staged
 
     def _lay(self, record: ImageRecord, source: Path, part: Path) -> tuple[int, str, tuple[int, str] | None]:

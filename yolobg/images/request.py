@@ -5,6 +5,7 @@ Every way it can go wrong is a `Fault`.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from http import HTTPStatus
 from pathlib import Path
@@ -42,6 +43,7 @@ class Requester:
 
     def __init__(self, client: Client, staging: Path, limits: Limits) -> None:
         self._client, self._staging, self._limits = client, staging, limits
+        self._room = threading.local()
         slow = limits.slow_after_s, limits.slow_bytes_per_s
         self._timing = Timing(limits.connect_s, limits.read_s, *slow, limits.attempt_s)
         self._probe_timing = Timing(limits.probe_s, limits.probe_s, *slow, limits.probe_attempt_s)
@@ -117,8 +119,7 @@ class Requester:
     def _stream(self, answer: Response, incoming: Incoming) -> bytearray:
         """Pass a body on in large pieces; returns the last one."""
         size = held = 0
-        # As large as the body from the start: one that grows is there twice for a moment, times all threads.
-        rest = bytearray(min(answer.length or 0, _SPILL_BYTES))
+        rest = self._body()
         for piece in answer.pieces():
             rest[held : held + len(piece)] = piece
             held += len(piece)
@@ -126,10 +127,19 @@ class Requester:
             if size > self._limits.image_bytes:
                 raise Fault("gone", f"more than the {self._limits.image_bytes:,} bytes allowed")
             if held >= _SPILL_BYTES:
+                del rest[held:]
                 incoming.add(rest)
-                rest, held = bytearray(), 0
+                held = 0
         del rest[held:]
         return rest
+
+    def _body(self) -> bytearray:
+        """Room for a body, used again by its thread: one for each image would scatter over the memory."""
+        try:
+            room: bytearray = self._room.body
+        except AttributeError:
+            room = self._room.body = bytearray()
+        return room
 
 
 def _words_of(fault: HttpFault) -> str:

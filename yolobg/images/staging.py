@@ -109,7 +109,7 @@ def reuse(staging: Path, record: ImageRecord, url: str) -> Staged | None:
         if stat.S_ISREG(path.lstat().st_mode):
             with content_of(path) as data:
                 check_image(data, record, depth="decode")
-                return Staged(record, str(path), len(data), hashlib.sha256(data).hexdigest(), url)
+                return Staged(record, staging, len(data), hashlib.sha256(data).hexdigest(), url)
     with write_guard(staging):
         files.step("unlink", path)
         path.unlink(missing_ok=True)
@@ -229,7 +229,7 @@ class Incoming:
         with write_guard(self._staging):
             files.step("rename", target)
             self._part.replace(target)
-        return Staged(self._record, str(target), self._size, self._sha256.hexdigest(), self._answer.url)
+        return Staged(self._record, self._staging, self._size, self._sha256.hexdigest(), self._answer.url)
 
     def _close(self) -> None:
         if self._handle is not None:

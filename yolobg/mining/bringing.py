@@ -73,7 +73,7 @@ def fetch_chosen(wanted: Wanted, missing: Mapping[int, Looked]) -> tuple[dict[in
 
 def _shows(staged: Staged, looked: Looked) -> bool:
     """Whether a frame shows nearly the picture that the model looked at."""
-    picture = picture_hash(Path(staged.path))
+    picture = picture_hash(staged.path)
     return picture is not None and looked.picture is not None and are_near(picture, looked.picture)
 
 

@@ -115,7 +115,7 @@ class _Run:
         """Why a fetched image must not come in."""
         why = self._wanted.refuse(staged)
         if why is None:
-            self._pictures[staged.record.id] = picture = picture_hash(Path(staged.path))
+            self._pictures[staged.record.id] = picture = picture_hash(staged.path)
             why = NEAR if self._is_near(picture) else None
         return why
 
@@ -192,7 +192,7 @@ class _Run:
             done += 1
             self._wanted.progress("score", min(done, most), most)
 
-        images = {staged.sha256: staged.path for staged in batch.values()}
+        images = {staged.sha256: str(staged.path) for staged in batch.values()}
         return self._scorer.look(images, told=told, stopped=self._stop.is_set)
 
     def _settle(self, batch: dict[int, Staged], unreadable: set[str]) -> None:

@@ -107,14 +107,14 @@ def _look(records: Sequence[ImageRecord], origin: Origin, staging: Path, scorer:
     pictures: dict[int, int | None] = {}
 
     def note(staged: Staged) -> None:
-        pictures[staged.record.id] = picture_hash(Path(staged.path))
+        pictures[staged.record.id] = picture_hash(staged.path)
 
     try:
         fetched = fetch_images(records, needed=len(records), origin=origin, staging=staging, accept=note)
     except AnnotationsError as error:
         return [Row(record.id, None, str(error)) for record in records]
     rows = {failed.source_id: Row(failed.source_id, None, failed.reason) for failed in fetched.failed}
-    images = {staged.sha256: staged.path for staged in fetched.staged}
+    images = {staged.sha256: str(staged.path) for staged in fetched.staged}
     try:
         unreadable = scorer.look(images, told=lambda: None, stopped=never)
     except OSError as error:
@@ -125,5 +125,5 @@ def _look(records: Sequence[ImageRecord], origin: Origin, staging: Path, scorer:
             rows[number] = Row(number, None, "the model cannot read it")
         else:
             rows[number] = Row(number, looked_of(scorer, number, staged.sha256, pictures[number]))
-        Path(staged.path).unlink(missing_ok=True)
+        staged.path.unlink(missing_ok=True)
     return [rows[record.id] for record in records]

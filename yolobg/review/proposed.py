@@ -165,7 +165,7 @@ def _bring(proposal: Proposal, wanted: Wanted) -> Brought:
         elif look_image(path, entry) != "ours":
             why = "its file was lost or changed"
         else:
-            staged.append(Staged(record, str(path), entry.bytes, entry.sha256, entry.url))
+            staged.append(Staged(record, folder, entry.bytes, entry.sha256, entry.url))
             why = wanted.refuse(staged[-1])
         if why is not None:
             unfit.append(f"{entry.source} {entry.source_id} ({why})")
