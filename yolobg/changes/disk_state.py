@@ -38,6 +38,8 @@ __all__ = [
     "drop_empty_staging",
     "flush_folders",
     "flush_staged",
+    "home_of",
+    "homes_of",
     "identity",
     "image_words",
     "label_words",
@@ -63,6 +65,7 @@ _LINKED = (
 # In our folder as long as a trial may be on disk: where that is, whatever data.yaml names by then.
 _TRIAL = "trial"
 _PATH_LIMIT_BYTES = 1 << 16
+_FLUSHES = 16
 _REVIEW = re.compile(r"review(-[0-9a-f]{12})?\.json")
 
 
@@ -177,9 +180,20 @@ def unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def homes_of(entries: Iterable[Entry], root: Path) -> dict[str, Path]:
+    """The folders of the entries' images and labels, by what the manifest writes before the last slash."""
+    # No Path for each entry: they come by the hundred thousand, out of few folders.
+    return {home: absolute(home, root) for home in sorted({home_of(p) for e in entries for p in (e.image, e.label)})}
+
+
+def home_of(path: str) -> str:
+    """The folder part of a path as the manifest writes it."""
+    return os.path.dirname(path)  # noqa: PTH120 - as for `homes_of`
+
+
 def flush_folders(entries: Iterable[Entry], root: Path) -> None:
     """Make the names of the entries' images and labels, or their absence, durable."""
-    for folder in sorted({absolute(p, root).parent for e in entries for p in (e.image, e.label)}):
+    for folder in homes_of(entries, root).values():
         if folder.is_dir():
             flush_folder(folder)
 
@@ -188,18 +202,20 @@ def flush_staged(pending: Pending, root: Path) -> None:
     """Make staged content durable before it becomes visible; links hold content that is durable already."""
     staging = absolute(pending.staging, root)
 
-    def flush(entry: Entry) -> None:
-        staged = staged_path(staging, entry.source_id)
-        handle = os.open(staged, os.O_RDWR | getattr(os, "O_BINARY", 0))
-        try:
-            step("fsync", staged)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def flush(entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            staged = staged_path(staging, entry.source_id)
+            handle = os.open(staged, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            try:
+                step("fsync", staged)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
-    # File systems gather parallel flushes into few journal commits.
+    copies = [entry for entry in pending.entries if entry.link == "copy"]
+    # File systems gather parallel flushes into few journal commits; a few files for each hand-over, which costs too.
     with Pool(max_workers=16) as pool:
-        for _ in pool.map(flush, (e for e in pending.entries if e.link == "copy")):
+        for _ in pool.map(flush, (copies[start : start + _FLUSHES] for start in range(0, len(copies), _FLUSHES))):
             pass
 
 

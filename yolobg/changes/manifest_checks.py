@@ -23,6 +23,7 @@ __all__ = [
     "is_label_folder",
     "is_staging",
     "lies_in_root",
+    "lies_inside",
     "may_clean",
     "names_image",
 ]
@@ -173,13 +174,25 @@ def is_staging(place: str, dataset: Dataset) -> bool:
 _OUR_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def check_entry(entry: Entry, dataset: Dataset, *, resolve: Callable[[Path], Path] = Path.resolve) -> str | None:
+def lies_inside(folder: Path, dataset: Dataset) -> bool:
+    """Whether a folder is one of the dataset's homes, or below one, links followed.
+
+    Raises:
+        OSError, RuntimeError, ValueError: It is no valid path.
+    """
+    place = folder.resolve()
+    return any(place == home or home in place.parents for home in map(Path.resolve, dataset.homes))
+
+
+def check_entry(
+    entry: Entry, dataset: Dataset, *, is_inside: Callable[[Path, Dataset], bool] = lies_inside
+) -> str | None:
     """Why an entry cannot be something that yolobg added here, or None when it can.
 
     Args:
         entry: An entry of a manifest, possibly edited.
         dataset: The dataset; new images lie in or below one of its homes.
-        resolve: Follows links; one that remembers its answers serves a caller that only shows what is there.
+        is_inside: `lies_inside`; one that remembers its answers serves a caller that only shows what is there.
     """
     image, label = absolute(entry.image, dataset.root), absolute(entry.label, dataset.root)
     start = f"bg_{source_slug(entry.source)}_"
@@ -188,11 +201,11 @@ def check_entry(entry: Entry, dataset: Dataset, *, resolve: Callable[[Path], Pat
     if ".." in image.parts:
         return "it lies outside the folders of this dataset"
     # Beside its image where a trainer finds no /images/ in the path as a list file writes it.
-    if label not in (Path(label_path(str(image))), image.with_suffix(".txt")):
+    trained = label_path(str(image))
+    if str(label) != trained and label not in (Path(trained), image.with_suffix(".txt")):
         return "its label is not the label of its image"
     try:
-        home = resolve(image.parent)
-        inside = any(home == folder or folder in home.parents for folder in map(resolve, dataset.homes))
+        inside = is_inside(image.parent, dataset)
     except (OSError, RuntimeError, ValueError):
         return "its path is not valid"
     return None if inside else "it lies outside the folders of this dataset"

@@ -19,6 +19,8 @@ from yolobg.changes.disk_state import (
     decide,
     flush_folders,
     flush_staged,
+    home_of,
+    homes_of,
     identity,
     look_image,
     look_label,
@@ -62,7 +64,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
             staged images still lie in staging. Where even that cannot be done, the next run finishes or undoes it.
     """
     for entry in pending.entries:
-        if os.path.lexists(absolute(entry.image, root)) or os.path.lexists(absolute(entry.label, root)):
+        if any(os.path.lexists(os.path.join(root, path)) for path in (entry.image, entry.label)):  # noqa: PTH118 - as `homes_of`
             raise MergeError(f"{absolute(entry.image, root)}: this name or its label's is taken; nothing was changed")
     intent = msgspec.structs.replace(manifest, pending=pending)
     # The one is written before the images show, the other after it: both must be such as can be read again.
@@ -106,7 +108,7 @@ def finish_merge(
     for folder in pending.folders:
         _make(absolute(folder, root))
     staging = absolute(pending.staging, root)
-    homes = {home: identity(home) for home in _homes(pending, root)}
+    homes = {home: (folder, identity(folder)) for home, folder in homes_of(pending.entries, root).items()}
     # Once more: from here on a folder that takes another's place is recognised by its identity.
     check_places()
     done = tuple(e for e in pending.entries if _place(e, root, staging, made, homes))
@@ -145,16 +147,15 @@ def _make(folder: Path) -> None:
         raise MergeError(f"{folder}: a link was put where yolobg creates a folder; remove it and run again")
 
 
-def _homes(pending: Pending, root: Path) -> set[Path]:
-    return {absolute(path, root).parent for e in pending.entries for path in (e.image, e.label)}
+Homes = Mapping[str, tuple[Path, tuple[int, int]]]
 
 
-def _place(entry: Entry, root: Path, staging: Path, made: Made | None, homes: Mapping[Path, tuple[int, int]]) -> bool:
+def _place(entry: Entry, root: Path, staging: Path, made: Made | None, homes: Homes) -> bool:
     """Bring one entry to its place; False when it had to be dropped."""
-    image, label = absolute(entry.image, root), absolute(entry.label, root)
-    for home in (image.parent, label.parent):
-        if identity(home) != homes[home]:
+    for home, known in (homes[home_of(path)] for path in (entry.image, entry.label)):
+        if identity(home) != known:
             raise MergeError(f"{home}: another folder was put in its place while yolobg was running; run again")
+    image, label = absolute(entry.image, root), absolute(entry.label, root)
     staged = staged_path(staging, entry.source_id)
     there = look_label(label)
     # What lies in staging since a run was killed may be anything; a fresh merge has just verified the content.

@@ -7,6 +7,7 @@ Windows on any system.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ntpath
 import os
@@ -139,6 +140,7 @@ def _below(path: str, folder: str, sep: str) -> str | None:
     return path[len(start) :].replace(sep, "/") if path.startswith(start) else None
 
 
+@functools.lru_cache
 def source_slug(name: str) -> str:
     """A source's name made safe for file names: ASCII letters, digits, `_` and `-`, 1 to 40 characters.
 

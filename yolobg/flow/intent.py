@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -107,18 +108,22 @@ def _names(plan: Plan, choice: Choice, staged: Iterable[Staged]) -> list[str]:
     names = []
     for image in staged:
         record = image.record
-        path = PurePosixPath(record.file_name)
-        further = (f"{record.id}", f"{record.id}-{image.sha256[:12]}")
-        tries = (record.file_name, *(f"{path.stem}-{more}{path.suffix}" for more in further))
+        tries = chain([record.file_name], _further_names(image))
         wanted = (background_name(choice.source.name, file_name) for file_name in tries)
-        free = (name for name in wanted if label_key(folder + name) not in taken and _is_free(plan, folder + name))
-        name = next(free, None)
-        if name is None:
+        keys = ((name, label_key(folder + name)) for name in wanted)
+        name, key = next((pair for pair in keys if pair[1] not in taken and _is_free(plan, folder + pair[0])), ("", ""))
+        if not name:
             first = background_name(choice.source.name, record.file_name)
             raise MergeError(f"{folder}{first}: this name or its label's is taken; nothing was changed. Move it away.")
-        taken.add(label_key(folder + name))
+        taken.add(key)
         names.append(name)
     return names
+
+
+def _further_names(image: Staged) -> Iterator[str]:
+    path, source_id = PurePosixPath(image.record.file_name), image.record.id
+    for more in (f"{source_id}", f"{source_id}-{image.sha256[:12]}"):
+        yield f"{path.stem}-{more}{path.suffix}"
 
 
 def _label_name(name: str) -> str:
@@ -130,7 +135,7 @@ def _is_free(plan: Plan, image: str) -> bool:
     label = os.path.join(plan.destination.labels_dir, _label_name(os.path.basename(image)))  # noqa: PTH118, PTH119
     # Beside it a trainer's cache would lie, which `remove` takes away with the image.
     decoded = f"{image.rpartition('.')[0]}.npy"
-    return not any(os.path.lexists(place) for place in (image, decoded, label, label_path(image)))
+    return not any(map(os.path.lexists, {image, decoded, label, label_path(image)}))
 
 
 def _list_edit(plan: Plan, entries: Sequence[Entry], names: Sequence[str]) -> ListEdit | None:

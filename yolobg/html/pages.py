@@ -64,7 +64,10 @@ def _style_hash(style: str) -> str:
 
 def _in_parts(name: str) -> Markup:
     """A name that breaks between its words."""
-    return Markup("<wbr>").join(escape(_without_unfit(part)) for part in re.split(NAME_JOINTS, name))
+    parts = re.split(NAME_JOINTS, name)
+    if len(parts) == 1:
+        return escape(_without_unfit(name))
+    return Markup("<wbr>").join(escape(_without_unfit(part)) for part in parts)
 
 
 def _without_unfit(shown: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import TracebackType
 
 from yolobg.changes.credits import Credit, credit_of
 from yolobg.changes.manifest import absolute, run_key
-from yolobg.changes.manifest_checks import check_entry
+from yolobg.changes.manifest_checks import check_entry, lies_inside
 from yolobg.changes.records import Entry, Manifest, Run
 from yolobg.dataset.dataset import Dataset
 from yolobg.errors import YolobgError
@@ -115,9 +114,15 @@ def cards_of(
 
     root, runs = dataset.root, {run_key(run): run for run in manifest.runs}
     groups: dict[tuple[str, str, str, str], list[Entry]] = {}
-    resolve = functools.cache(Path.resolve)
+    inside: dict[Path, bool] = {}
+
+    def is_inside(folder: Path, of: Dataset) -> bool:
+        if folder not in inside:
+            inside[folder] = lies_inside(folder, of)
+        return inside[folder]
+
     for entry in entries:
-        if not check_entry(entry, dataset, resolve=resolve) and (staging is not None or place(entry).is_file()):
+        if not check_entry(entry, dataset, is_inside=is_inside) and (staging is not None or place(entry).is_file()):
             groups.setdefault(run_key(entry), []).append(entry)
     cards: list[Card] = []
     for key, group in groups.items():
