@@ -158,7 +158,7 @@ def test_captions__cut_at_any_byte_are_refused(tmp_path: Path) -> None:
     for cut in cuts(SEEDS["captions"][1]):
         file.write_bytes(cut)
         with pytest.raises(AnnotationsError, match=r"cut short|empty|not valid JSON"):
-            read_captions(file, instances)
+            read_captions(file, instances.images)
 
 
 @pytest.mark.parametrize("seed", SEEDS["manifest"][:2])

@@ -136,17 +136,17 @@ def test_captions__of_other_images_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "captions.json"
     entries = [{"image_id": 2, "caption": "b"}, {"image_id": 2, "caption": "a"}, {"image_id": 99, "caption": "x"}]
     path.write_text(json.dumps({"annotations": entries}), encoding="utf-8")
-    assert read_captions(path, instances).texts == {1: ["b", "a"]}
+    assert read_captions(path, instances.images).texts == {1: ["b", "a"]}
     path.write_text(json.dumps({"annotations": entries[2:]}), encoding="utf-8")
     with pytest.raises(AnnotationsError, match="none of its 1 captions"):
-        read_captions(path, instances)
+        read_captions(path, instances.images)
     path.write_text(json.dumps(GOOD), encoding="utf-8")
     with pytest.raises(AnnotationsError, match=r"caption.*annotations\[0\]"):
-        read_captions(path, instances)
+        read_captions(path, instances.images)
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(AnnotationsError, match="annotations"):
-        read_captions(path, instances)
-    assert parse_captions(b'{"annotations": []}', instances, source="c").texts == {}
+        read_captions(path, instances.images)
+    assert parse_captions(b'{"annotations": []}', instances.images, source="c").texts == {}
 
 
 # ---------------------------------------------------------------- misleading content

@@ -20,7 +20,14 @@ from hypothesis import strategies as st
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.images.local import LAYOUTS
 from yolobg.model import CaptionTerms, ImageRecord
-from yolobg.sources.annotations.read import LicenseRow, parse_captions, parse_instances, read_captions, read_instances
+from yolobg.sources.annotations.read import (
+    LicenseRow,
+    ReadInstances,
+    begin_instances,
+    parse_captions,
+    parse_instances,
+    read_captions,
+)
 from yolobg.sources.catalog.build import _LAYOUTS, build_catalog, is_commercial
 from yolobg.sources.catalog.catalog import Catalog, parse_license
 
@@ -30,9 +37,9 @@ _numbers = itertools.count()
 def make(folder: Path, instances: dict[str, Any], captions: dict[str, Any] | None = None) -> Catalog:
     """Build and open a catalog from plain dicts."""
     decoded = parse_instances(json.dumps(instances).encode(), source="instances.json")
-    texts = parse_captions(json.dumps(captions).encode(), decoded, source="captions.json") if captions else None
+    texts = parse_captions(json.dumps(captions).encode(), decoded.images, source="captions.json") if captions else None
     path = folder / f"{next(_numbers)}.sqlite"
-    build_catalog(path, decoded, texts)
+    build_catalog(path, ReadInstances(decoded.images, lambda: decoded), texts)
     return Catalog(path)
 
 
@@ -113,7 +120,7 @@ def test_eligible__equals_pycocotools_on_generated_files(tmp_path: Path, data: s
 def test_eligible__equals_pycocotools_on_real_records(coco_real: Path, tmp_path: Path) -> None:
     path = coco_real / "annotations" / "instances_train2017.json"
     api = reference(path)
-    build_catalog(tmp_path / "c.sqlite", read_instances(path), None)
+    build_catalog(tmp_path / "c.sqlite", begin_instances(path), None)
     rng = random.Random(1)
     names = [category["name"] for category in api.cats.values()]
     with Catalog(tmp_path / "c.sqlite") as catalog:
@@ -128,9 +135,9 @@ def test_eligible__equals_pycocotools_on_real_records(coco_real: Path, tmp_path:
 
 
 def test_captions__of_real_records_are_kept_and_veto(coco_real: Path, tmp_path: Path) -> None:
-    instances = read_instances(coco_real / "annotations" / "instances_train2017.json")
+    instances = begin_instances(coco_real / "annotations" / "instances_train2017.json")
     path = coco_real / "annotations" / "captions_train2017.json"
-    build_catalog(tmp_path / "c.sqlite", instances, read_captions(path, instances))
+    build_catalog(tmp_path / "c.sqlite", instances, read_captions(path, instances.images))
     texts: dict[int, list[str]] = {}
     for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
         texts.setdefault(entry["image_id"], []).append(entry["caption"].strip())
@@ -234,8 +241,8 @@ def test_vetoes__no_text_is_syntax(tmp_path: Path, term: str) -> None:
     path = tmp_path / "shared.sqlite"
     if not path.exists():
         decoded = parse_instances(json.dumps(coco({1: [], 2: []}, NAMES)).encode(), source="i")
-        texts = parse_captions(json.dumps(said((1, "a dog"))).encode(), decoded, source="c")
-        build_catalog(path, decoded, texts)
+        texts = parse_captions(json.dumps(said((1, "a dog"))).encode(), decoded.images, source="c")
+        build_catalog(path, ReadInstances(decoded.images, lambda: decoded), texts)
     with Catalog(path) as catalog:
         assert 2 in catalog.eligible([], vetoes=[CaptionTerms("x", (term, "tree"))]).ids
 
@@ -386,7 +393,7 @@ def test_is_commercial__reads_name_and_address(name: str, url: str, commercial: 
 
 
 def test_parse_license__any_commercial_ids_and_nonsense(coco_real: Path, tmp_path: Path) -> None:
-    instances = read_instances(coco_real / "annotations" / "instances_train2017.json")
+    instances = begin_instances(coco_real / "annotations" / "instances_train2017.json")
     build_catalog(tmp_path / "c.sqlite", instances, None)
     with Catalog(tmp_path / "c.sqlite") as catalog:
         assert parse_license(" Any ", catalog.licenses) is None

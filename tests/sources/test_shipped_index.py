@@ -13,6 +13,7 @@ import pytest
 from machine import run_inside
 
 from yolobg.errors import AnnotationsError
+from yolobg.sources.annotations.read import ReadInstances
 from yolobg.sources.catalog import shipped_index
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.build_index import build_index
@@ -80,7 +81,8 @@ def test_catalog__of_the_index_is_made_once_and_without_the_network() -> None:
 
 def test_catalog__of_the_index_is_what_an_instances_file_would_give(tmp_path: Path) -> None:
     build_index(tmp_path / "index.sqlite", load_index())
-    build_catalog(tmp_path / "file.sqlite", read_index(), None)
+    index = read_index()
+    build_catalog(tmp_path / "file.sqlite", ReadInstances(index.images, lambda: index), None)
     found = []
     for name in ("index", "file"):
         with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.sqlite")) as connection:

@@ -47,6 +47,7 @@ from yolobg.sources.annotations.local_files import unpack_local
 from yolobg.sources.annotations.read import (
     Captions,
     Instances,
+    ReadInstances,
     parse_captions,
     parse_instances,
     read_captions,
@@ -229,8 +230,8 @@ def _captions(data: bytes) -> None:
     file = root / "captions_x.json"
     file.write_bytes(data)
     known = _known_instances()
-    read = _answer(lambda: read_captions(file, known))
-    assert read == _answer(lambda: parse_captions(data, known, source=str(file)))
+    read = _answer(lambda: read_captions(file, known.images))
+    assert read == _answer(lambda: parse_captions(data, known.images, source=str(file)))
     if isinstance(read, Captions):
         _use(root, known, read)
 
@@ -253,7 +254,7 @@ def _use(root: Path, instances: Instances, captions: Captions | None) -> None:
     """Build a catalog of what was read, and ask it all there is to ask."""
     file = root / "catalog.sqlite"
     file.unlink(missing_ok=True)
-    build_catalog(file, instances, captions)
+    build_catalog(file, ReadInstances(instances.images, lambda: instances), captions)
     with Catalog(file) as catalog:
         assert catalog.images == len(instances.images)
         names = [category.name for category in catalog.categories]

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import mmap
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +43,8 @@ __all__ = [
     "Captions",
     "Instances",
     "LicenseRow",
+    "ReadInstances",
+    "begin_instances",
     "instances_of",
     "parse_captions",
     "parse_instances",
@@ -94,29 +96,56 @@ class Instances:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Captions by position of the image in `Instances.images`, in the file's order."""
+    """Captions by the image's position among the images, in the file's order."""
 
     texts: Mapping[int, Sequence[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadInstances:
+    """An instances file of which only the images have been gone through, all that its captions need.
+
+    Attributes:
+        images: As in `Instances`.
+        rest: Goes through all else, once. Raises AnnotationsError where that is not usable.
+    """
+
+    images: tuple[ImageRow, ...]
+    rest: Callable[[], Instances]
+
+
 def read_instances(path: Path) -> Instances:
-    """Read an instances file; memory grows with what is kept, beside pages of the file that the system can take back.
+    """Read an instances file whole.
 
     Raises:
         AnnotationsError: The file cannot be read or is not a usable instances file.
     """
+    return begin_instances(path).rest()
+
+
+def begin_instances(path: Path) -> ReadInstances:
+    """Read an instances file, and go through its images.
+
+    Memory grows with what is kept, beside pages of the file that the system can take back.
+
+    Raises:
+        AnnotationsError: The file cannot be read or is not a usable instances file.
+    """
+    source = str(path)
     with mapped_file(path) as data:
-        return parse_instances(data, source=str(path))
+        file = decode(data, InstancesFile, source)
+    images = _images(file.images, source)
+    return ReadInstances(images, lambda: _with_images(file, images, source))
 
 
-def read_captions(path: Path, instances: Instances) -> Captions:
-    """Read the captions file that belongs to `instances`.
+def read_captions(path: Path, images: Sequence[ImageRow]) -> Captions:
+    """Read the captions file that belongs to the images of an instances file.
 
     Raises:
         AnnotationsError: The file cannot be read, is not a captions file or belongs to other images.
     """
     with mapped_file(path) as data:
-        return parse_captions(data, instances, source=str(path))
+        return parse_captions(data, images, source=str(path))
 
 
 def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
@@ -128,25 +157,23 @@ def parse_instances(data: bytes | mmap.mmap, *, source: str) -> Instances:
     return instances_of(decode(data, InstancesFile, source), source=source)
 
 
-def parse_captions(data: bytes | mmap.mmap, instances: Instances, *, source: str) -> Captions:
-    """Decode a captions file and keep the captions of the images of `instances`.
+def parse_captions(data: bytes | mmap.mmap, images: Sequence[ImageRow], *, source: str) -> Captions:
+    """Decode a captions file and keep the captions of `images`.
 
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
     entries = decode(data, CaptionsFile, source).annotations
-    position_of: dict[Number, int] = {record.id: position for position, record in enumerate(instances.images)}
-    texts: defaultdict[int, list[str]] = defaultdict(list)
+    said: defaultdict[Number, list[str]] = defaultdict(list)
     for entry in entries:
-        position = position_of.get(entry.image_id)
-        if position is not None:
-            texts[position].append(entry.caption)
-    if entries and position_of and not texts:
+        said[entry.image_id].append(entry.caption)
+    texts = {position: said[record.id] for position, record in enumerate(images) if record.id in said}
+    if entries and images and not texts:
         raise AnnotationsError(
             f"{source}: none of its {len(entries):,} captions belongs to an image of the instances file; "
             "give the captions file of the same split, or leave captions out"
         )
-    return Captions(dict(texts))
+    return Captions(texts)
 
 
 def instances_of(file: InstancesFile, *, source: str) -> Instances:
@@ -155,11 +182,14 @@ def instances_of(file: InstancesFile, *, source: str) -> Instances:
     Raises:
         AnnotationsError: Says what is wrong and where in `source`.
     """
+    return _with_images(file, _images(file.images, source), source)
+
+
+def _with_images(file: InstancesFile, images: tuple[ImageRow, ...], source: str) -> Instances:
     held: defaultdict[Number, set[Number]] = defaultdict(set)
     # 3.0 and 3 are the same key and the same member, so floats need no care here.
     for entry in file.annotations:
         held[entry.category_id].add(entry.image_id)
-    images = _images(file.images, source)
     categories = _categories(file.categories, source)
     position_of: dict[Number, int] = {record.id: position for position, record in enumerate(images)}
     if not categories.keys() >= held.keys():

@@ -25,7 +25,7 @@ import msgspec
 from yolobg.errors import YolobgError
 from yolobg.files import step
 from yolobg.model import IMAGE_SUFFIXES, ImageRecord, Progress, no_progress
-from yolobg.sources.annotations.read import Captions, ImageRow, Instances, LicenseRow
+from yolobg.sources.annotations.read import Captions, ImageRow, Instances, LicenseRow, ReadInstances
 from yolobg.sources.catalog.sqlite_file import APPLICATION_ID, CAPTION_BLOCK, VERSION
 from yolobg.threads import Pool
 
@@ -67,25 +67,26 @@ _IMAGE_NAME = re.compile(rf"(?!/|[a-z]:|\s*$)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\
 
 def build_catalog(
     path: Path,
-    instances: Instances,
+    read: ReadInstances,
     captions: Captions | None,
     *,
     progress: Progress = no_progress,
 ) -> None:
-    """Write the catalog of `instances` to `path`, which must not exist yet.
+    """Write the catalog of an instances file to `path`, which must not exist yet.
 
     Args:
         path: A temporary file; the caller moves it into place.
-        instances: From `read_instances`.
+        read: From `begin_instances`.
         captions: From `read_captions`; None when the source has none.
         progress: Stage `catalog`, in images and captions.
 
     Raises:
         YolobgError: This Python's SQLite lacks FTS5.
+        AnnotationsError: The rest of the file is not usable.
         sqlite3.Error: The disk is full, or the file cannot be written.
     """
     with new_catalog(path) as connection:
-        _fill(connection, path, instances, captions, progress)
+        _fill(connection, path, read, captions, progress)
 
 
 @contextlib.contextmanager
@@ -113,9 +114,9 @@ def new_catalog(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _fill(
-    connection: sqlite3.Connection, path: Path, instances: Instances, captions: Captions | None, progress: Progress
+    connection: sqlite3.Connection, path: Path, read: ReadInstances, captions: Captions | None, progress: Progress
 ) -> None:
-    images = len(instances.images)
+    images = len(read.images)
     texts = captions.texts if captions else {}
     total = images + sum(map(len, texts.values()))
     progress("catalog", 0, total)
@@ -127,6 +128,7 @@ def _fill(
     # Indexing happens inside SQLite, which lets go of the interpreter: a second core works out the rest meanwhile.
     with Pool(1) as pool:
         indexing = pool.submit(index_captions, connection, texts, images, count) if captions else None
+        instances = read.rest()
         blocks = list(caption_blocks(texts, images)) if captions else []
         contains, licenses, masks = _holder_rows(instances), _license_rows(instances), _mask_rows(instances)
         shift = indexing.result() if indexing else -1

@@ -20,7 +20,7 @@ from yolobg.files import refuse_links, step
 from yolobg.model import Progress
 from yolobg.sources.annotations.evidence import read_evidence
 from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_local
-from yolobg.sources.annotations.read import read_captions, read_instances
+from yolobg.sources.annotations.read import begin_instances, read_captions
 from yolobg.sources.archive.unpack import require_space
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.build_index import build_index
@@ -190,9 +190,9 @@ def _build(
             build_evidence(built, read_evidence(files.instances.path), progress=progress)
         return _publish(store, source, built, key(), note())
     with _no_collector(), _disk_errors(folder):
-        instances = read_instances(files.instances.path)
-        captions = read_captions(files.captions.path, instances) if files.captions else None
-        build_catalog(built, instances, captions, progress=progress)
+        read = begin_instances(files.instances.path)
+        captions = read_captions(files.captions.path, read.images) if files.captions else None
+        build_catalog(built, read, captions, progress=progress)
     return _publish(store, source, built, key(), note())
 
 
