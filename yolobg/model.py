@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 SCHEMA = 1
 """The version of what `--json` prints."""
@@ -336,9 +336,6 @@ class Eligibility:
     evidence: Mapping[str, ClassEvidence] = field(default_factory=dict)
 
 
-# ---------------------------------------------------------------- outcomes
-
-
 def staged_name(source_id: int) -> str:
     """The name of a verified image until it is merged; trainers list no file of that suffix."""
     return f"{source_id}.staged"
@@ -389,14 +386,6 @@ class Failed:
     def __str__(self) -> str:
         """The name that a person knows it by, and the reason."""
         return f"{ascii(self.file_name)[1:-1] if self.file_name else f'image {self.source_id}'}: {self.reason}"
-
-
-class CocoObject(Protocol):
-    """What holds the records of a COCO file as `dataset`: a `pycocotools.coco.COCO`, for example."""
-
-    @property
-    def dataset(self) -> Any:
-        """What `json.load` gives for a COCO file."""
 
 
 class Progress(Protocol):

@@ -20,8 +20,8 @@ from pycocotools.coco import COCO
 import yolobg
 from yolobg.cli.app import app
 from yolobg.flow.as_coco import Records
+from yolobg.flow.option_values import CocoObject
 from yolobg.flow.options import Request, request_of, stored_options
-from yolobg.model import CocoObject
 
 SAMPLE = REPOSITORY / "sample_data"
 IMAGES = SAMPLE / "source" / "images"

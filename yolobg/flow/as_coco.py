@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from yolobg.flow.candidates import Choice
-from yolobg.model import CocoObject, Progress
+from yolobg.flow.option_values import CocoObject
+from yolobg.model import Progress
 from yolobg.sources.catalog.open import open_catalog
 
 __all__ = ["Records", "as_coco"]

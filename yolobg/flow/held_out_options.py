@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from yolobg.flow.option_values import CocoObject
 from yolobg.flow.options import Unmapped
-from yolobg.model import CocoObject
 
 __all__ = ["HeldOutOptions"]
 

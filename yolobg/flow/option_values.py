@@ -10,12 +10,12 @@ import operator
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Protocol, get_args, get_origin
 
 from yolobg.errors import UsageError
 from yolobg.flow.every import every_text, parse_every
 
-__all__ = ["AUTO", "LOOKALIKES", "check_known", "check_prefer", "settle", "settle_names", "settle_path"]
+__all__ = ["AUTO", "LOOKALIKES", "CocoObject", "check_known", "check_prefer", "settle", "settle_names", "settle_path"]
 
 LOOKALIKES = "lookalikes"
 MOST_WORDS = 100
@@ -24,6 +24,14 @@ AUTO = ("jobs", "pool")
 
 _MAP = "expected a mapping of class name to category names, as {'car': 'truck'}, {'car': ['truck', 'bus']} or, for "
 _MAP_NONE = "a class without a counterpart, {'car': None}"
+
+
+class CocoObject(Protocol):
+    """What holds the records of a COCO file as `dataset`: a `pycocotools.coco.COCO`, for example."""
+
+    @property
+    def dataset(self) -> Any:
+        """What `json.load` gives for a COCO file."""
 
 
 def check_known(given: Iterable[str], known: Collection[str]) -> None:

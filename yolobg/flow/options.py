@@ -14,9 +14,9 @@ import msgspec
 
 from yolobg.errors import UsageError
 from yolobg.flow.option_places import CAPTIONS, LVIS, portable
-from yolobg.flow.option_values import LOOKALIKES, check_known, check_prefer, settle
+from yolobg.flow.option_values import LOOKALIKES, CocoObject, check_known, check_prefer, settle
 from yolobg.flow.selection import backgrounds_needed
-from yolobg.model import CocoObject, Link
+from yolobg.model import Link
 from yolobg.net.addresses import bare_url
 from yolobg.sources.location import OPEN_IMAGES_NAMES, is_url
 

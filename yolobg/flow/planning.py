@@ -24,6 +24,7 @@ from yolobg.flow.as_coco import as_coco
 from yolobg.flow.candidates import Choice, choose
 from yolobg.flow.derived import Derived, check_current, derive
 from yolobg.flow.hard_model import check_hard
+from yolobg.flow.option_values import CocoObject
 from yolobg.flow.options import LOOKALIKES, Request, stored_options
 from yolobg.flow.recheck import plan_recheck
 from yolobg.flow.rejected import review_notes, what_reviews_say
@@ -43,7 +44,7 @@ from yolobg.flow.stale import Checked, find_stale, stale_warnings
 from yolobg.flow.stale_originals import stale_in_originals
 from yolobg.flow.surplus import surplus_notes, surplus_of, to_trim
 from yolobg.flow.unused_options import check_unused
-from yolobg.model import CocoObject, Counts, DataYaml, Inventory, Progress, no_progress
+from yolobg.model import Counts, DataYaml, Inventory, Progress, no_progress
 from yolobg.results import DatasetInfo, Report, Target
 from yolobg.wording import counted, one_line
 
