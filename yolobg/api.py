@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from yolobg.calls import public
 from yolobg.changes.derived_files import drop_folders
-from yolobg.changes.lock import hold
 from yolobg.changes.manifest import FOLDER, absolute, counts_of, manifest_path, report_path
 from yolobg.changes.proposals import propose as propose_staged
 from yolobg.changes.proposals import waiting_words
@@ -307,6 +306,8 @@ def remove(
     if dry_run or not ((root / FOLDER).is_dir() or derived):
         removal = plan_removal(dataset, recorded(dataset), split=split, images=images, proposed=True)
     else:
+        from yolobg.changes.lock import hold  # noqa: PLC0415 - filelock, where something is changed
+
         with hold(root):
             removal = take_back(dataset, split=split, images=images, proposed=True)
     file = removal.file

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from yolobg.convert_results import ConvertReport
-from yolobg.evaluation_results import Evaluation
 from yolobg.mining_results import Mined, MiningReport
 from yolobg.model import SCHEMA, ClassMatch, Contamination, Counts, Failed, FileEntry, LabelProblem
 from yolobg.wording import counted, in_words, one_line
+
+if TYPE_CHECKING:
+    from yolobg.convert_results import ConvertReport
+    from yolobg.evaluation_results import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,10 +379,10 @@ def to_builtins(
             del built["dataset"]["original"]
     if isinstance(report, RemoveReport) and report.data_yaml is None:
         del built["data_yaml"]
-    if isinstance(report, Evaluation) and report.predict_on is None:
+    if "predict_on" in built and built["predict_on"] is None:
         del built["predict_on"]
     source = built.get("source")
-    if source and not isinstance(report, ConvertReport):
+    if isinstance(source, dict) and "left_out" in source:
         # `class` is no name for a Python attribute.
         source["left_out"] = {"class": source["left_out"].pop("class_"), **source["left_out"]}
     return {"schema": built.pop("schema"), **built}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 __all__ = ["NEAR_BITS", "NearHashes", "are_near", "picture_hash"]
 
 NEAR_BITS = 4
@@ -25,6 +23,8 @@ _DEEP = ("I", "F")
 
 def picture_hash(path: Path) -> int | None:
     """The difference hash of a picture, upright as its EXIF says; None where Pillow cannot read it."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - not every run looks at pictures
+
     try:
         with Image.open(path) as image:
             if image.width * image.height > _PIXEL_LIMIT or image.mode.startswith(_DEEP):
