@@ -260,6 +260,8 @@ def test_places__of_one_content_are_all_noted_in_its_catalog(tmp_path: Path, mon
         work(parse_source(str(file)))
     [catalog] = (cache_folder() / "catalogs").iterdir()
     assert {note.source for note in notes_in(catalog).values()} == set(map(str, places))
+    # What was noted of the uses of those before it is gone with them.
+    assert [file.stem for file in (cache_folder() / "used").iterdir()] == [catalog.stem.split("-", 1)[1]]
     monkeypatch.setattr(catalog_make, "make", no_work)
     for file in places:
         monkeypatch.chdir(file.parent)

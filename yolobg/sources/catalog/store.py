@@ -31,7 +31,7 @@ from yolobg.errors import YolobgError
 from yolobg.files import hash_file, make_real_folder, refuse_links, replace_when_done, step, sweep_parts
 from yolobg.sources.catalog.evidence_file import EVIDENCE_VERSION
 from yolobg.sources.catalog.notes import SourceNote, notes_in, put_notes, stamp
-from yolobg.sources.catalog.seen import read_seen
+from yolobg.sources.catalog.seen import read_seen, seen_file
 from yolobg.sources.catalog.sqlite_file import VERSION
 from yolobg.sources.location import AnnotationSource, bare_source, is_url, split_member
 
@@ -251,8 +251,9 @@ class Store:
             had_any = _key_of(other) == _key_of(keep) or notes_in(other)
             if had_any and notes.keys() <= kept and _OURS["catalogs"].fullmatch(other.name):
                 with contextlib.suppress(OSError):  # Windows refuses while a process reads it
-                    step("unlink", other)
-                    other.unlink()
+                    for path in filter(None, (seen_file(self.root, other), other)):
+                        step("unlink", path)
+                        path.unlink(missing_ok=True)
 
 
 def _absolute(text: str | None) -> str | None:
