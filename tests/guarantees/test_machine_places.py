@@ -390,7 +390,7 @@ log = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 sys.stdin.read()
 with hold(Path(sys.argv[1]), wait_s=60):
     os.write(log, b"in ")
-    time.sleep(0.05)
+    time.sleep(0.05)  # so long that two at once would show
     os.write(log, b"out ")
 """
     command = [sys.executable, "-c", NO_LOCKS.format(errno.ENOLCK) + turn, str(tmp_path), str(log)]

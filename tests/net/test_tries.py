@@ -125,6 +125,6 @@ def test_tries__wait_for_a_host_that_is_being_probed() -> None:
         Tries(hosts, pace).turn(asked)
     assert isinstance(Tries(hosts, pace).turn(asked), float)
     assert len(asked.order) == LIMITS.host_failures, "not due yet"
-    time.sleep(0.11)
+    time.sleep(0.11)  # a probe is due after 0.1 s
     Tries(hosts, pace).turn(asked)
     assert len(asked.order) == LIMITS.host_failures + 1

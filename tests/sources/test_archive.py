@@ -218,7 +218,7 @@ def test_hosts__retry_after_is_honoured(tmp_path: Path) -> None:
             waits.append(timeout or 0.0)
             return False
 
-        remote.stopped.wait = wait  # type: ignore[method-assign]
+        remote.stopped.wait = wait  # type: ignore[method-assign] # counts the waits, and waits for none
         assert_good(fetch_members(remote, pick, tmp_path))
     assert waits == [7.0]
 
@@ -233,7 +233,7 @@ def test_hosts__retry_after_of_one_does_not_hold_up_what_another_has(tmp_path: P
     with CocoServer({KEY: ZIP}) as first, CocoServer({KEY: ZIP}) as second:
         first.always[KEY], first.retry_after = "busy", "20"
         remote = Remote([first.url + KEY, second.url + KEY], connections=2)
-        remote.stopped.wait = wait  # type: ignore[method-assign]
+        remote.stopped.wait = wait  # type: ignore[method-assign] # counts the waits, and waits for none
         assert_good(fetch_members(remote, pick, tmp_path))
         assert first.hits
     assert waits == []

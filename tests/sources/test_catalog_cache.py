@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -93,6 +94,16 @@ def test_open__makes_a_catalog_once_and_reads_nothing_the_second_time(tmp_path: 
     [entry] = cache_entries()
     assert entry.source == str(path)
     assert entry.size_bytes == entry.path.stat().st_size
+    assert not list((cache_folder() / "work").iterdir())
+
+
+def test_open__objects_that_lead_nowhere_are_found_while_captions_are_indexed(tmp_path: Path) -> None:
+    broken = json.loads(instances())
+    broken["annotations"].append({"image_id": 10**6, "category_id": 1})
+    path = place(tmp_path, instances_a__json=json.dumps(broken).encode(), captions_a__json=captions())
+    with pytest.raises(AnnotationsError, match="1000000"):
+        work(parse_source(str(path)))
+    assert not list((cache_folder() / "catalogs").iterdir())
     assert not list((cache_folder() / "work").iterdir())
 
 
@@ -294,28 +305,7 @@ def test_places__a_place_that_changes_and_changes_back_leaves_the_others_theirs(
 
 def test_places__at_once_end_with_one_catalog_that_notes_them_all(tmp_path: Path) -> None:
     places = [place(tmp_path / str(number), instances_a__json=instances(2_000)) for number in range(6)]
-    with ExitStack() as stack:
-        children = [
-            stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-c", _OPENER, str(file), "locks"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for file in places
-        ]
-        for child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        found = {child.communicate(timeout=100)[0] for child in children}
-        assert [child.returncode for child in children] == [0] * len(places)
-    assert len(found) == 1
+    assert len(opened_at_once(places, "locks")) == 1
     [catalog] = (entry.path for entry in cache_entries())
     assert len(notes_in(catalog)) == len(places)
 
@@ -511,14 +501,19 @@ with open_catalog(parse_source(sys.argv[1])) as catalog:
 """
 
 
-@pytest.mark.parametrize("locks", ["locks", "no-locks"])
-def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Path, locks: str) -> None:
-    path = place(tmp_path, instances_a__json=instances(20_000), captions_a__json=captions(20_000))
-    command = [sys.executable, "-c", _OPENER, str(path), locks]
+def opened_at_once(files: Sequence[Path], locks: str) -> set[str]:
+    """Open the catalog of each file in a process of its own, all at the same moment; what they print."""
     with ExitStack() as stack:
         children = [
-            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-            for _ in range(3)
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", _OPENER, str(file), locks],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for file in files
         ]
         for child in children:
             assert child.stdout is not None
@@ -528,8 +523,14 @@ def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Pat
             child.stdin.write("go\n")
             child.stdin.flush()
         found = {child.communicate(timeout=100)[0] for child in children}
-        assert [child.returncode for child in children] == [0, 0, 0]
-    assert len(found) == 1
+        assert [child.returncode for child in children] == [0] * len(files)
+    return found
+
+
+@pytest.mark.parametrize("locks", ["locks", "no-locks"])
+def test_open__several_processes_at_once_end_with_one_good_catalog(tmp_path: Path, locks: str) -> None:
+    path = place(tmp_path, instances_a__json=instances(20_000), captions_a__json=captions(20_000))
+    assert len(opened_at_once([path] * 3, locks)) == 1
     assert len(cache_entries()) == 1
     assert not list((cache_folder() / "work").iterdir())
 

@@ -188,7 +188,7 @@ def homes_of(entries: Iterable[Entry], root: Path) -> dict[str, Path]:
 
 def home_of(path: str) -> str:
     """The folder part of a path as the manifest writes it."""
-    return os.path.dirname(path)  # noqa: PTH120 - as for `homes_of`
+    return os.path.dirname(path)  # noqa: PTH120 - by the hundred thousand
 
 
 def flush_folders(entries: Iterable[Entry], root: Path) -> None:

@@ -27,7 +27,8 @@ _UNWRITTEN_S = 5.0
 # What is no record of a holder: filelock takes such a file away, its version 4 once it has seen it so for two seconds.
 _NOBODY = b"nobody\n"
 _NOBODYS_S = 3.0
-_READ_AND_WRITE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# Binary: Windows would write a line end of its own, and what is compared with `_NOBODY` would be another content.
+_READ_AND_WRITE = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def lock_by_name(marker: Path, until: float) -> SoftFileLock:

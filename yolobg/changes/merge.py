@@ -64,7 +64,7 @@ def add(root: Path, manifest: Manifest, pending: Pending, *, check_places: Calla
             staged images still lie in staging. Where even that cannot be done, the next run finishes or undoes it.
     """
     for entry in pending.entries:
-        if any(os.path.lexists(os.path.join(root, path)) for path in (entry.image, entry.label)):  # noqa: PTH118 - as `homes_of`
+        if any(os.path.lexists(os.path.join(root, path)) for path in (entry.image, entry.label)):  # noqa: PTH118 - by the hundred thousand
             raise MergeError(f"{absolute(entry.image, root)}: this name or its label's is taken; nothing was changed")
     intent = msgspec.structs.replace(manifest, pending=pending)
     # The one is written before the images show, the other after it: both must be such as can be read again.

@@ -23,7 +23,7 @@ from yolobg.model import Progress
 try:
     from lzma import LZMAError
 except ImportError:  # a Python that was built without it reads no such members
-    LZMAError = zlib.error  # type: ignore[assignment,misc]
+    LZMAError = zlib.error  # type: ignore[assignment,misc] # something to catch
 
 __all__ = [
     "DAMAGE", "MAX_RATIO", "SLACK_BYTES", "JsonFile", "check_ratio", "damage_of", "inflate", "open_zip",

@@ -56,7 +56,7 @@ def stamp(path: Path) -> Stamp:
     """
     status = path.stat()
     # Not resolve(): a link that is pointed elsewhere changes inode and times, and its name should stay the user's.
-    return (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ino)  # noqa: PTH100
+    return (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ino)  # noqa: PTH100 - see above
 
 
 def is_settled(stamps: tuple[Stamp, ...]) -> bool:
