@@ -54,6 +54,39 @@ def test_add_and_remove__restore_the_tree_byte_for_byte(tmp_path: Path, layout: 
     assert tree(place.root) == before
 
 
+@pytest.mark.parametrize("images", [1, 16, 17, 40])
+def test_add__every_image_is_durable_before_the_first_is_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
+) -> None:
+    place = make_place(tmp_path / "data")
+    steps: list[tuple[str, str]] = []
+    monkeypatch.setattr(files, "on_step", lambda what, path: steps.append((what, path.name)))
+    merge(place, range(10, 10 + images))
+    first = next(number for number, (what, _) in enumerate(steps) if what == "link")
+    flushed = sorted(name for what, name in steps[:first] if what == "fsync" and name.endswith(".staged"))
+    assert flushed == sorted(f"{number}.staged" for number in range(10, 10 + images))
+
+
+@pytest.mark.parametrize("folder", ["images/train", "labels/train"])
+def test_add__into_a_folder_that_another_one_replaces_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    place = make_place(tmp_path / "data")
+    home, aside = place.root / folder, tmp_path / "aside"
+    home.mkdir(parents=True, exist_ok=True)
+
+    def replace(what: str, _path: Path) -> None:
+        if what == "link" and not aside.exists():
+            home.rename(aside)
+            home.mkdir()
+
+    monkeypatch.setattr(files, "on_step", replace)
+    with pytest.raises(MergeError, match="another folder was put in its place"):
+        merge(place, range(10, 14))
+    assert not (home / "bg_demo_11.jpg").exists()
+    assert not (home / "bg_demo_11.txt").exists()
+
+
 def test_remove__of_several_runs_and_of_one_split(tmp_path: Path) -> None:
     place = make_place(tmp_path / "data", "list")
     before = tree(place.root)
