@@ -98,6 +98,7 @@ class CocoServer:
             server_owner = owner
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server.owner = self
         if tls is not None:
             # The handshake is for the connection's own thread, so that nobody's failure holds up the others.
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
@@ -131,6 +132,20 @@ class CocoServer:
             if fault:
                 self.given[fault.partition(":")[0]] += 1
             return fault
+
+    def settle(self) -> None:
+        """Wait until all that clients have sent is read and no connection is left: the clients have ended.
+
+        What a killed client has asked for may still lie unread in the kernel, and would be counted later.
+        """
+        # Connections are accepted in their order, so those of the clients are before the end of this one.
+        with socket.create_connection(("127.0.0.1", self._server.server_port), timeout=60) as last:
+            last.shutdown(socket.SHUT_WR)
+            assert last.recv(1) == b""
+        until = time.monotonic() + 60
+        while self.open_now:
+            assert time.monotonic() < until, "a client is still connected"
+            time.sleep(0.001)  # the connections' threads tell nobody of their end
 
     def asked_bytes(self, path: str) -> int:
         """How many bytes the requests with a closed range asked for."""
@@ -181,6 +196,19 @@ class _Dripping:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    owner: CocoServer
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        # Counted here, by the thread that accepts: `settle` needs to know of it before the connection's own has begun.
+        with self.owner.lock:
+            self.owner.open_now += 1
+            self.owner.most_open = max(self.owner.most_open, self.owner.open_now)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self.owner.lock:
+            self.owner.open_now -= 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up."""
@@ -191,18 +219,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     fault = value = ""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        super().setup()
-        owner = self.server_owner
-        with owner.lock:
-            owner.open_now += 1
-            owner.most_open = max(owner.most_open, owner.open_now)
-
-    def finish(self) -> None:
-        with self.server_owner.lock:
-            self.server_owner.open_now -= 1
-        super().finish()
 
     def log_message(self, *_args: Any) -> None:
         """Say nothing."""

@@ -119,7 +119,7 @@ class KillServer:
     def run(
         self,
         *arguments: str | Path,
-        kill_at: int | None = None,
+        kill_at: int | str | None = None,
         kill_after_s: float | None = None,
         watch: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
@@ -129,7 +129,7 @@ class KillServer:
 
         Args:
             arguments: As on the command line; or `-c`, a program, and its arguments, as for Python.
-            kill_at: The point (from 1) at which it kills itself; None for never.
+            kill_at: The point at which it kills itself, by its number (from 1) or its text; None for never.
             kill_after_s: The time after which it is killed from outside; None for never.
             watch: Folders in which every change is a point; the steps are points in any case.
             env: Further variables.
@@ -297,7 +297,7 @@ class _Points:
     """Counts the points of this process, writes each down, and ends the process at one of them."""
 
     log: int
-    last: int | None
+    last: int | str | None
     watched: tuple[str, ...]
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -341,7 +341,7 @@ class _Points:
     def reach(self, what: str) -> None:
         with self.lock:
             os.write(self.log, what.replace("\n", " ").encode("utf-8", "backslashreplace") + b"\n")
-            if next(self.numbers) == self.last:
+            if self.last in (next(self.numbers), what):
                 os.kill(os.getpid(), signal.SIGKILL)
                 time.sleep(LIMIT_S)  # the signal may take a moment; nothing more may be done meanwhile
 

@@ -8,8 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from download_pictures import picture
@@ -110,20 +114,54 @@ def test_bring__a_bad_image_that_shares_blocks_leaves_nothing(shared: Path) -> N
 
 
 def test_bring__a_file_system_without_it_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one thread, however many begin at once."""
     asked: list[int] = []
 
     def refuse(_source: object, target: int) -> bool:
         asked.append(target)
+        time.sleep(0.05)  # long enough for all the others to come to the same place
         return False
 
     monkeypatch.setattr(local, "clone", refuse)
+    bring_together(tmp_path, range(5))
+    assert len(asked) == 1
+
+
+def test_bring__each_copy_goes_by_its_own_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that ask at once get different answers: one of their files lies on another file system."""
+    close, together, asking = os.close, threading.Barrier(2), set()
+
+    def answer(source: BinaryIO, target: int) -> bool:
+        number = int(Path(source.name).stem)
+        if number:
+            asking.add(target)
+            together.wait(10)
+        return number != 1 and os.write(target, source.read()) > 0
+
+    def meet(descriptor: int) -> None:
+        if descriptor in asking:
+            asking.remove(descriptor)  # its number is another file's next
+            together.wait(10)  # both have their answers, and neither has gone by it
+        close(descriptor)
+
+    monkeypatch.setattr(local, "clone", answer)
+    monkeypatch.setattr(os, "close", meet)
+    bring_together(tmp_path, range(1), range(1, 3))
+
+
+def bring_together(folder: Path, *turns: range) -> None:
+    """Bring images, those of a turn at once: each in a thread of its own."""
     for name in ("source", "staging"):
-        (tmp_path / name).mkdir()
-    folders = LocalFolders(Origin("folder", folders=(tmp_path / "source",)), tmp_path / "staging")
-    for number in range(5):
+        (folder / name).mkdir()
+    folders = LocalFolders(Origin("folder", folders=(folder / "source",)), folder / "staging")
+
+    def one(number: int) -> bytes:
         record = ImageRecord(number, f"{number}.jpg", 64, 48)
-        (tmp_path / "source" / record.file_name).write_bytes(picture(number))
+        (folder / "source" / record.file_name).write_bytes(picture(number))
         found = folders.find(record)
         assert found is not None
-        assert Path(folders.bring(record, found).path).read_bytes() == picture(number)
-    assert len(asked) == 1
+        return Path(folders.bring(record, found).path).read_bytes()
+
+    for turn in turns:
+        with ThreadPoolExecutor(len(turn)) as pool:
+            assert list(pool.map(one, turn)) == list(map(picture, turn))

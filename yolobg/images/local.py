@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,9 @@ class LocalFolders:
         self._places = tuple(dict.fromkeys(place for place in places if os.path.isdir(place)))  # noqa: PTH112 - False where it is closed to us
         self._own_names = {place: tuple(filter(None, map(partial(_own_end, place), LAYOUTS))) for place in self._places}
         self._inside: dict[str, bool] = {}
-        self._may_clone = True
+        # None until the first copy has tried it.
+        self._may_clone: bool | None = None
+        self._trial = threading.Lock()
 
     def find(self, record: ImageRecord) -> Path | None:
         """The file of a record in the first place that has one, or None; of a frame, its video.
@@ -210,20 +213,25 @@ class LocalFolders:
 
     def _clone(self, source: Path, part: Path) -> bool:
         """Lay a copy of a file that shares its blocks; False where that cannot be, which is not tried again."""
-        if not self._may_clone:
-            return False
+        # One copy tries it while the others wait, so that they need not each make and remove a file for nothing.
+        with self._trial if self._may_clone is None else contextlib.nullcontext():
+            if self._may_clone is False:
+                return False
+            self._may_clone = shares = self._try_clone(source, part)
+        return shares
+
+    def _try_clone(self, source: Path, part: Path) -> bool:
         with source.open("rb") as file, write_guard(self._staging):
             target = create_new(part)
             try:
                 files.step("write", part)
-                self._may_clone = clone(file, target)
+                shares = clone(file, target)
             finally:
                 os.close(target)
-            if self._may_clone:
-                return True
-            files.step("unlink", part)
-            part.unlink()
-        return False
+            if not shares:
+                files.step("unlink", part)
+                part.unlink()
+        return shares
 
     def _make_link(self, source: Path, part: Path) -> None:
         files.step("unlink", part)
