@@ -25,6 +25,8 @@ from yolobg.changes.proposals import decide_on, proposal_path, read_proposal
 from yolobg.changes.rejections import read_rejections
 from yolobg.changes.review_state import read_state
 from yolobg.errors import DatasetError, MergeError, UsageError
+from yolobg.review.apply import Applied
+from yolobg.review.proposed import apply_proposal
 from yolobg.review.session import Session
 
 NEEDED = 6
@@ -110,6 +112,24 @@ def test_apply__brings_in_what_was_kept_and_nothing_else(root: Path, source: Sou
     assert yolobg.status(root).after.backgrounds == THEIRS + NEEDED
     yolobg.remove(root)
     assert tree(root) == before
+
+
+def test_apply__while_the_page_is_loaded_again_keeps_what_was_looked_at(
+    root: Path, source: Source, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propose_some(root, source, model)
+    session = reviewed(root)
+    session.act("look", list(session.items), "")
+    kept = {item.card.image for item in session.items.values()}
+
+    def loaded_again(*arguments: Any, **options: Any) -> Applied:
+        done = apply_proposal(*arguments, **options)
+        assert session.everything()["stage"] is not None
+        return done
+
+    monkeypatch.setattr("yolobg.review.session.apply_proposal", loaded_again)
+    apply(session)
+    assert set(read_state(root).looked) == set(session.state.looked) == kept
 
 
 def test_apply__where_all_are_rejected_adds_nothing(root: Path, source: Source, model: Path) -> None:

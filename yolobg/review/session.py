@@ -137,8 +137,8 @@ class Session:
         return score if self.proposal is not None or score > SURE else 0.0
 
     def _refresh(self) -> None:
-        """Look again where another yolobg has changed the dataset meanwhile."""
-        if _stamp(self.dataset.root) != self._stamp:
+        """Look again where another yolobg has changed the dataset meanwhile; our own `apply` does so at its end."""
+        if self.stage is None and _stamp(self.dataset.root) != self._stamp:
             self._load()
 
     def reasons(self) -> dict[str, str]:
@@ -180,8 +180,7 @@ class Session:
     def changes(self, since: int) -> dict[str, Any]:
         """The decisions if they have changed since a version, else only how far an `apply` is."""
         with self._lock:
-            if self.stage is None:
-                self._refresh()
+            self._refresh()
             return self.decisions() if self.version != since else {"version": self.version, "stage": self.stage}
 
     # ------------------------------------------------------------ actions
