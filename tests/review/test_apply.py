@@ -13,9 +13,12 @@ from merging import tree, visible
 from reviewing import add_backgrounds, chosen, make_sample, source_of
 
 import yolobg
+from yolobg.changes.records import Manifest
 from yolobg.changes.rejections import read_rejections
-from yolobg.changes.review_state import read_state, state_path
+from yolobg.changes.review_state import State, read_state, state_path
+from yolobg.dataset.dataset import Dataset
 from yolobg.errors import DatasetError, PoolError, UsageError, YolobgError
+from yolobg.flow.planning import recorded
 from yolobg.review.session import Session
 
 APPLY = """
@@ -227,6 +230,40 @@ def test_session__sees_what_another_yolobg_does_meanwhile(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="not there any more"):
         session.act("reject", numbers[:1], "any")
     assert not state_path(data).exists()
+
+
+def test_session__sees_what_another_yolobg_does_while_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    session = Session(data)
+    add_backgrounds(data, 6)
+
+    def meanwhile(dataset: Dataset) -> Manifest:
+        manifest = recorded(dataset)
+        add_backgrounds(data, 8)
+        return manifest
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yolobg.review.session.recorded", meanwhile)
+        session.everything()
+    assert sum(item["ours"] for item in session.everything()["items"]) == 8
+
+
+def test_session__looks_again_where_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 4)
+    session = Session(data)
+    add_backgrounds(data, 6)
+
+    def fails(*_: object) -> State:
+        raise DatasetError("cannot be read just now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yolobg.review.session.read_state", fails)
+        with pytest.raises(DatasetError, match="just now"):
+            session.everything()
+    assert sum(item["ours"] for item in session.everything()["items"]) == 6
+    assert session.generation == 2
 
 
 def test_session__without_backgrounds_says_so(tmp_path: Path) -> None:

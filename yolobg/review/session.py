@@ -102,10 +102,11 @@ class Session:
     # ------------------------------------------------------------ what there is
 
     def _load(self) -> None:
+        # Before anything is read, and kept once all is: what changes meanwhile, or fails, is looked at again.
+        stamp = _stamp(self.dataset.root)
         # Opened again: list files have changed with the dataset.
         self.dataset = dataset = open_dataset(self.dataset.data)
         manifest = recorded(dataset)
-        self._stamp = _stamp(dataset.root)
         # Those that a run proposes meanwhile are not what this page is about.
         self.proposal = proposal_for(dataset, manifest) if self.proposal else None
         mine = narrowed(manifest, dataset) if self.proposal is None else as_manifest(self.proposal)
@@ -126,6 +127,7 @@ class Session:
             self.state = msgspec.structs.replace(self.state, base={})
         self.version += 1
         self.generation += 1
+        self._stamp = stamp
 
     @property
     def _state_of(self) -> str | None:
