@@ -262,6 +262,23 @@ def test_page__leads_nowhere_but_to_the_link(tmp_path: Path, monkeypatch: pytest
         assert list(tmp_path.iterdir()) == []
 
 
+def test_page__may_be_deleted_by_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser enters while the person asks for a new link."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    unlink = Path.unlink
+
+    def overtaken(path: Path, *, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=missing_ok)
+        monkeypatch.setattr(Path, "unlink", unlink)
+        page.delete()
+
+    with HandoverPage() as page:
+        assert page.write("http://127.0.0.1:1/#a")
+        monkeypatch.setattr(Path, "unlink", overtaken)
+        page.delete()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_place__is_one_that_a_confined_browser_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, snaps = tmp_path / "home", tmp_path / "snap/bin"
     monkeypatch.setattr(Path, "home", lambda: home)

@@ -52,9 +52,10 @@ class HandoverPage:
         return page
 
     def delete(self) -> None:
-        """Delete the page, if it is there."""
-        if self._folder is not None:
+        """Delete the page, if it is there; from any thread."""
+        folder = self._folder
+        if folder is not None:
             with contextlib.suppress(OSError):
-                (self._folder / "open.html").unlink(missing_ok=True)
-                self._folder.rmdir()
+                (folder / "open.html").unlink(missing_ok=True)
+                folder.rmdir()
                 self._folder = None
