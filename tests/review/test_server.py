@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from reviewing import HOSTILE, Client, add_backgrounds, chosen, make_sample, rev
 import yolobg
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.review_state import read_state
+from yolobg.errors import YolobgError
+from yolobg.review.server import serve
+from yolobg.review.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +278,28 @@ def test_state__is_on_disk_before_the_answer_and_survives_a_kill(tmp_path: Path)
         status, undone = client.post("undo", {})
         assert (status, len(undone["looked"]), len(undone["rejected"])) == (200, 1, 1)
         assert len(undone["about"]) == 3
+
+
+def test_apply__that_gets_no_thread_is_told_and_bars_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 2)
+
+    def none_starts(*_: object, **__: object) -> None:
+        raise YolobgError("no more threads")
+
+    links: queue.SimpleQueue[str] = queue.SimpleQueue()
+    serving = threading.Thread(target=serve, args=(Session(data), lambda entry: links.put(entry.link)), daemon=True)
+    serving.start()
+    client = Client(links.get(timeout=60))
+    client.enter()
+    client.post("act", {"kind": "reject", "numbers": [client.everything()["items"][0]["number"]], "reason": "any"})
+    with monkeypatch.context() as patch:
+        patch.setattr("yolobg.review.server.start_thread", none_starts)
+        assert client.post("apply", {}) == (409, {"error": "no more threads"})
+    assert client.post("undo", {})[0] == 200
+    assert client.post("end", {}) == (200, {"ended": True})
+    serving.join(60)
+    assert not serving.is_alive()
 
 
 def test_end__the_page_or_an_interrupt_ends_the_process(tmp_path: Path) -> None:

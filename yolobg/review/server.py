@@ -165,7 +165,11 @@ class Review:
         self.session.begin_apply(asked.generation)
         self._outcome = None
         # A thread of its own that ends with the process: a kill does no harm, and Ctrl-C need not wait for a download.
-        start_thread(self._apply, asked.replace, name="apply")
+        try:
+            start_thread(self._apply, asked.replace, name="apply")
+        except YolobgError:
+            self.session.stage = None
+            raise
         return json_answer({"started": True}, 202)
 
     def _apply(self, replace: bool) -> None:  # noqa: FBT001 - the target of a thread
