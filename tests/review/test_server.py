@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import queue
 import re
@@ -24,6 +25,7 @@ from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.review_state import read_state
 from yolobg.errors import YolobgError
 from yolobg.review.server import serve
+from yolobg.review.server_entry import Keys
 from yolobg.review.session import Session
 
 
@@ -300,6 +302,25 @@ def test_apply__that_gets_no_thread_is_told_and_bars_nothing(tmp_path: Path, mon
     assert client.post("end", {}) == (200, {"ended": True})
     serving.join(60)
     assert not serving.is_alive()
+
+
+def test_link__that_is_renewed_while_a_browser_enters_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys()
+    first = keys.new_link()
+    renewed: list[str] = []
+    thread = threading.Thread(target=lambda: renewed.append(keys.new_link()))
+    compare = hmac.compare_digest
+
+    def slowly(*secrets: bytes) -> bool:
+        if not thread.ident:
+            thread.start()
+            thread.join(0.3)  # long enough for a renewal that does not wait for its turn
+        return compare(*secrets)
+
+    monkeypatch.setattr(hmac, "compare_digest", slowly)
+    assert keys.claim(first)
+    thread.join()
+    assert keys.claim(renewed[0])
 
 
 def test_end__the_page_or_an_interrupt_ends_the_process(tmp_path: Path) -> None:

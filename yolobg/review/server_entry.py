@@ -71,8 +71,9 @@ class Keys:
 
     def new_link(self) -> str:
         """A new secret for a link; the one before it no longer works."""
-        self._link = secrets.token_urlsafe(32)
-        return self._link
+        with self._lock:
+            self._link = secrets.token_urlsafe(32)
+            return self._link
 
     def claim(self, shown: str) -> str | None:
         """Exchange the link's secret, once, for that of a new cookie; None where it is wrong or used up."""
