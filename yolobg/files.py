@@ -29,6 +29,7 @@ __all__ = [
     "append_bytes",
     "can_move",
     "create_empty",
+    "discard",
     "flush_folder",
     "hash_file",
     "is_text",
@@ -50,7 +51,6 @@ __all__ = [
 ]
 
 _IN_PLACE = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-
 
 Made = dict[str, io.FileIO | None]
 """Files that this process has created, by path; see `create_empty`."""
@@ -124,7 +124,7 @@ def replace_when_done(destination: Path) -> Iterator[Path]:
         yield part
         _finish(part, destination)
     except BaseException:
-        _discard(part)
+        discard(part)
         raise
 
 
@@ -137,11 +137,12 @@ def _finish(part: Path, destination: Path) -> None:
     flush_folder(destination.parent)
 
 
-def _discard(part: Path) -> None:
-    # What went wrong is told, not that its leftover could not be removed.
-    with contextlib.suppress(OSError):
-        step("unlink", part)
-        part.unlink(missing_ok=True)
+def discard(*paths: Path) -> None:
+    """Remove files where that can be done: Windows refuses while a process reads one. What is left is told nowhere."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            step("unlink", path)
+            path.unlink(missing_ok=True)
 
 
 def _replace(part: Path, destination: Path) -> None:
@@ -173,7 +174,7 @@ def write_pieces(destination: Path, pieces: Iterable[bytes]) -> None:
         _take_after(part, destination)
         _finish(part, destination)
     except BaseException:
-        _discard(part)
+        discard(part)
         raise
 
 
@@ -301,8 +302,7 @@ def can_move(old: Path, new: Path) -> bool:
             return False
         raise
     finally:
-        with contextlib.suppress(OSError):
-            _remove(old, new)
+        discard(old, new)
     return True
 
 

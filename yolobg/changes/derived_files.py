@@ -20,6 +20,7 @@ from yolobg.dataset.dataset import Dataset, open_dataset
 from yolobg.dataset.derived import NAME, data_yaml_bytes, is_as_written, own_folder, own_splits
 from yolobg.errors import MergeError, YolobgError
 from yolobg.files import (
+    discard,
     flush_folder,
     make_real_folder,
     publish_new,
@@ -141,9 +142,7 @@ def _write_new(file: Path, content: bytes) -> None:
         publish_new(part, file)
         flush_folder(file.parent)
     except BaseException:
-        with suppress(OSError):
-            step("unlink", part)
-            part.unlink(missing_ok=True)
+        discard(part)
         raise
 
 

@@ -23,7 +23,7 @@ from yolobg.changes.lock_fallback import NO_LOCKS, lock_by_name
 from yolobg.changes.lock_file import stand_alone, watched
 from yolobg.changes.manifest import EVALUATIONS, FOLDER
 from yolobg.errors import LockedError, MergeError
-from yolobg.files import read_ordinary, step, sweep_parts
+from yolobg.files import discard, read_ordinary, step, sweep_parts
 
 __all__ = ["hold", "hold_review", "was_left"]
 
@@ -169,9 +169,7 @@ def _refuse_planted(lock: Path) -> None:
 
 def _let_go(lock: BaseFileLock, folder: Path) -> None:
     """Release, and leave no trace if nothing is recorded; nothing here may hide the outcome of the work."""
-    with contextlib.suppress(OSError):
-        step("unlink", folder / "holder.json")
-        (folder / "holder.json").unlink(missing_ok=True)
+    discard(folder / "holder.json")
     # Elsewhere than on Windows the file must be deleted while it is held, see `_acquire`.
     if sys.platform == "win32" or isinstance(lock, SoftFileLock):
         _release(lock)
@@ -188,9 +186,7 @@ def _drop(lock: BaseFileLock, file: Path) -> None:
     """Release a lock and delete its file, in the order that the system wants."""
     if sys.platform == "win32" or isinstance(lock, SoftFileLock):
         _release(lock)
-    with contextlib.suppress(OSError):
-        step("unlink", file)
-        file.unlink(missing_ok=True)
+    discard(file)
     if sys.platform != "win32" and not isinstance(lock, SoftFileLock):
         lock.release()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from yolobg.changes.lock_fallback import NO_LOCKS
-from yolobg.files import create_empty, opened, step, temporary_name
+from yolobg.files import create_empty, discard, opened, step, temporary_name
 
 __all__ = ["stand_alone", "watched"]
 
@@ -94,9 +94,7 @@ def _replace(lock: Path) -> bool:
         raise
     finally:
         if os.path.lexists(part):
-            with contextlib.suppress(OSError):
-                step("unlink", part)
-                part.unlink()
+            discard(part)
     return True
 
 

@@ -173,9 +173,7 @@ class LocalFolders:
             part.unlink(missing_ok=True)
             raise BadImageError(f"{source} cannot be read: {error.strerror or error}") from error
         except BaseException:
-            with contextlib.suppress(OSError):
-                files.step("unlink", part)
-                part.unlink(missing_ok=True)
+            files.discard(part)
             raise
         size, sha256, before = facts
         staged = Staged(record, self._staging, size, sha256, str(source), before)

@@ -13,7 +13,7 @@ from yolobg.changes.lock import hold
 from yolobg.changes.manifest import EVALUATIONS
 from yolobg.errors import UsageError
 from yolobg.evaluation_results import Evaluation
-from yolobg.files import flush_folder, make_real_folder, publish_new, step, temporary_name, write_bytes
+from yolobg.files import discard, flush_folder, make_real_folder, publish_new, step, temporary_name, write_bytes
 from yolobg.html.thumbnails import SHOWN_BY_BROWSERS, Picture, embed
 from yolobg.model import Progress, no_progress
 from yolobg.report.evaluation_page import evaluation_html
@@ -114,6 +114,4 @@ def _publish(page: bytes, folder: Path, stem: str, *, staged_in: Path) -> Path:
                 flush_folder(folder)
                 return path
     finally:
-        with contextlib.suppress(OSError):
-            step("unlink", staged)
-            staged.unlink(missing_ok=True)
+        discard(staged)

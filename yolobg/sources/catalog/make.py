@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
-from yolobg.files import refuse_links, step
+from yolobg.files import discard, refuse_links, step
 from yolobg.model import Progress
 from yolobg.sources.annotations.evidence import read_evidence
 from yolobg.sources.annotations.local_files import JsonFiles, locate, unpack_local
@@ -246,9 +246,7 @@ def _empty(folder: Path, *, but: Path | None = None) -> None:
     """Remove what was unpacked once it has served: when a catalog is there, no later run looks for leftovers."""
     for path in folder.iterdir():
         if path != but:
-            with contextlib.suppress(OSError):  # Windows refuses while a process reads it; it goes with the folder
-                step("unlink", path)
-                path.unlink()
+            discard(path)  # what is left goes with the folder
 
 
 def _key(source: AnnotationSource, files: JsonFiles) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from yolobg.errors import AnnotationsError, DownloadError
-from yolobg.files import hash_file, step
+from yolobg.files import discard, hash_file, step
 from yolobg.model import Progress
 from yolobg.sources.annotations.open_images import read_open_images
 from yolobg.sources.annotations.remote_files import fetch_official
@@ -104,10 +104,7 @@ def _fetch(name: str, pin: Pin, to: Path, folder: Path, parts: Path, progress: P
 
 
 def _drop(lists: Iterable[Path], parts: Path) -> None:
-    for path in lists:
-        with contextlib.suppress(OSError):  # Windows refuses while a process reads it; `yolobg cache clear` removes it
-            step("unlink", path)
-            path.unlink()
+    discard(*lists)  # what is left, `yolobg cache clear` removes
     with contextlib.suppress(OSError):
         step("rmdir", parts)
         parts.rmdir()

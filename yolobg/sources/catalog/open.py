@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolobg.errors import AnnotationsError
-from yolobg.files import step
+from yolobg.files import discard
 from yolobg.model import Progress, no_progress
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog import use as catalog_use
@@ -64,9 +64,7 @@ def open_catalog(source: AnnotationSource = COCO2017, *, progress: Progress = no
     note_use(store, path)
 
     def rebuild() -> Path:
-        with contextlib.suppress(OSError):
-            step("unlink", path)
-            path.unlink()
+        discard(path)
         return _make(store, source, progress)
 
     return Catalog(path, rebuild=rebuild)
@@ -132,9 +130,7 @@ def _evidence(source: AnnotationSource, progress: Progress) -> EvidenceFile:
     try:
         return EvidenceFile(path)
     except AnnotationsError:
-        with contextlib.suppress(OSError):
-            step("unlink", path)
-            path.unlink()
+        discard(path)
     return EvidenceFile(_make(store, source, progress))
 
 
