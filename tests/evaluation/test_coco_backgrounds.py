@@ -32,6 +32,7 @@ import yolobg
 from yolobg.errors import AnnotationsError, DownloadError, PoolError, UnresolvedClassError, UsageError, YolobgError
 from yolobg.evaluation_results import Evaluation
 from yolobg.model import no_progress
+from yolobg.sources.archive.remote import LIMITS
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog.make import make_from
 from yolobg.sources.catalog.open import build_from
@@ -440,7 +441,7 @@ def test_offline__the_images_name_ways_on(data: Path, official: Path) -> None:
 
 def test_offline__the_annotations_name_ways_on(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("yolobg.sources.annotations.remote_files.coco_bases", lambda: ("http://127.0.0.1:9",))
-    monkeypatch.setattr("yolobg.sources.archive.remote.ATTEMPTS", 1)
+    monkeypatch.setattr("yolobg.sources.archive.remote.LIMITS", replace(LIMITS, tries=1))
     with pytest.raises(YolobgError, match=r"--backgrounds FOLDER.*cache build --from"):
         fetched(data, tmp_path, count=10)
 

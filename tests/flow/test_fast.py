@@ -25,6 +25,7 @@ from yolobg.changes.manifest import read_manifest
 from yolobg.cli.progress import bars, fetch_notes
 from yolobg.errors import UsageError
 from yolobg.model import no_progress
+from yolobg.sources.archive.remote import LIMITS
 from yolobg.sources.cache_folder import cache_folder
 from yolobg.sources.catalog.make import make_from
 from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
@@ -102,7 +103,7 @@ def test_augment__names_the_ways_on_if_the_annotations_cannot_be_fetched(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("yolobg.sources.annotations.remote_files.coco_bases", lambda: ("http://127.0.0.1:9",))
-    monkeypatch.setattr("yolobg.sources.archive.remote.ATTEMPTS", 1)
+    monkeypatch.setattr("yolobg.sources.archive.remote.LIMITS", replace(LIMITS, tries=1))
     with pytest.raises(yolobg.YolobgError, match=r"--fast.*--source.*cache build --from"):
         yolobg.plan(dataset, count=6)
 

@@ -11,7 +11,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ from coco_server import CocoServer
 from proxy_server import proxy_server
 
 from yolobg.errors import AnnotationsError, DownloadError, UsageError
-from yolobg.sources.archive.members import Fetched, GoneError, Remote, fetch_file, fetch_members
-from yolobg.sources.archive.remote import ATTEMPTS, REDIRECTS
+from yolobg.sources.archive.members import fetch_file, fetch_members
+from yolobg.sources.archive.remote import LIMITS, GoneError, Remote
+from yolobg.sources.archive.unpack import JsonFile
 from yolobg.sources.location import Pin
 
 KEY = "/annotations/annotations_trainval2017.zip"
@@ -68,8 +69,8 @@ FAULTS = {
     "reset within the body": Fault("reset-body"),
     "cut within the body": Fault("cut"),
     "1 byte/s": Fault("drip:0.1", said="bytes per second"),
-    "1 byte/s from the first byte on": Fault("drip-head:0.1", said="within the time limit"),
-    "no answer": Fault("mute", said="within the time limit"),
+    "1 byte/s from the first byte on": Fault("drip-head:0.1", said="no complete answer in time"),
+    "no answer": Fault("mute", said="no complete answer in time"),
     "silence within the body": Fault("silent"),
     "200 with HTML": Fault("html", said="web page"),
     "206 with HTML": Fault("html-range", said="web page"),
@@ -123,32 +124,29 @@ def server() -> Iterator[CocoServer]:
         yield running
 
 
-def remote_of(*urls: str) -> Remote:
+def remote_of(*urls: str, dead_after_s: float = 1.5, connections: int = CONNECTIONS) -> Remote:
     """With time limits that tests can wait for."""
-    return Remote(
-        urls, connect_timeout_s=0.5, read_timeout_s=0.5, dead_after_s=1.5, slow_after_s=0.4, max_wait_s=0.02,
-        connections=CONNECTIONS,
+    limits = replace(
+        LIMITS, connect_s=0.5, read_s=0.5, silent_s=dead_after_s, host_down_s=dead_after_s, slow_after_s=0.4,
+        backoff_cap_s=0.02, start=connections, ceiling=connections,
     )  # fmt: skip
+    return Remote(urls, limits=limits)
 
 
-def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None) -> Fetched:
+def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None) -> dict[str, JsonFile]:
     folder.mkdir(exist_ok=True)
-    return fetch_members(
-        remote_of(*(base + KEY for base in bases)),
-        lambda _names: WANTED,
-        folder,
-        pins=PINS if pins is None else pins,
-    )
+    remote = remote_of(*(base + KEY for base in bases))
+    return fetch_members(remote, lambda _names: WANTED, folder, pins=PINS if pins is None else pins)[0]
 
 
-def assert_exact(fetched: Fetched, content: dict[str, bytes] = CONTENT) -> None:
-    assert {name: file.path.read_bytes() for name, file in fetched.files.items()} == {n: content[n] for n in WANTED}
+def assert_exact(files: dict[str, JsonFile], content: dict[str, bytes] = CONTENT) -> None:
+    assert {name: file.path.read_bytes() for name, file in files.items()} == {n: content[n] for n in WANTED}
 
 
 def most_hits(name: str = "") -> int:
     """Requests that no fault may exceed: a round of tries for the directory, twice, and for each connection's piece."""
-    hops = REDIRECTS + 1 if "loop" in name else 1
-    return (2 + CONNECTIONS) * ATTEMPTS**2 * hops
+    hops = LIMITS.redirects + 1 if "loop" in name else 1
+    return (2 + CONNECTIONS) * LIMITS.tries**2 * hops
 
 
 @pytest.mark.slow
@@ -208,7 +206,7 @@ def test_faults__that_stay_end_in_a_story_and_the_next_run_goes_on(
     assert_exact(fetch(tmp_path, server.url))
 
 
-def is_exact(work: Callable[[], Fetched]) -> bool:
+def is_exact(work: Callable[[], dict[str, JsonFile]]) -> bool:
     """The exact files or a download error, nothing else."""
     try:
         fetched = work()
@@ -280,7 +278,7 @@ def test_directory__damaged_at_any_byte(tmp_path: Path) -> None:
             is_good_or_told(lambda: fetch(tmp_path, server.url, pins={}))
 
 
-def is_good_or_told(work: Callable[[], Fetched]) -> None:
+def is_good_or_told(work: Callable[[], dict[str, JsonFile]]) -> None:
     """Bytes of a directory that mean nothing to us may be damaged; all others are told."""
     with contextlib.suppress(DownloadError, AnnotationsError):
         assert_exact(work(), SMALL)
@@ -314,9 +312,8 @@ def nothing(names: Sequence[str]) -> Sequence[str]:
 def test_dead__a_host_that_takes_connections_and_says_nothing(server: CocoServer, tmp_path: Path) -> None:
     """Given up when it has been silent long enough, not after every try has had its time-out."""
     server.always[KEY] = "mute"
-    remote = remote_of(server.url + KEY)
-    remote.dead_after_s = 0.7
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1.*time limit"):
+    remote = remote_of(server.url + KEY, dead_after_s=0.7)
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1.*no complete answer in time"):
         fetch_members(remote, lambda _names: WANTED, tmp_path)
     assert len(server.hits) <= 3
 
@@ -331,9 +328,8 @@ def test_dead__a_name_server_that_does_not_answer(tmp_path: Path, monkeypatch: p
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    remote = remote_of("http://annotations.example/x.zip")
-    remote.dead_after_s = 1.5
-    with pytest.raises(DownloadError, match="time limit"):
+    remote = remote_of("http://annotations.example/x.zip", dead_after_s=1.5)
+    with pytest.raises(DownloadError, match="no complete answer in time"):
         fetch_members(remote, lambda _names: WANTED, tmp_path)
     ended.set()
     assert not answered, "nobody waited for it"
@@ -347,8 +343,8 @@ def test_dead__the_host_dies_half_way(server: CocoServer, tmp_path: Path) -> Non
         if stage == "annotations" and done > 400_000:
             server.always[KEY] = "reset"
 
-    remote = remote_of(server.url + KEY)
-    remote.connections = 2  # so that requests are still to come when the host dies, however slow this machine is
+    # So few that requests are still to come when the host dies, however slow this machine is.
+    remote = remote_of(server.url + KEY, connections=2)
     with pytest.raises(DownloadError, match="reset"):
         fetch_members(remote, lambda _names: WANTED, tmp_path, progress=die)
     with CocoServer({KEY: ZIP}) as second:
@@ -366,7 +362,7 @@ def test_changed__half_way(kind: str, server: CocoServer, tmp_path: Path) -> Non
     server.always.clear()
     fetched = fetch(tmp_path, server.url, pins={})
     with zipfile.ZipFile(io.BytesIO(OTHER)) as archive:
-        assert fetched.files[WANTED[0]].path.read_bytes() == archive.read(WANTED[0])
+        assert fetched[WANTED[0]].path.read_bytes() == archive.read(WANTED[0])
 
 
 # ---------------------------------------------------------------- plain files
@@ -423,7 +419,7 @@ def test_tls__a_certificate_that_does_not_hold_is_not_asked_about_again(
         CocoServer({KEY: ZIP}, tls=authority.server_side("good")) as good,
         CocoServer({KEY: ZIP}) as plain,
     ):
-        with pytest.raises(DownloadError, match=f"{bad.url}.*certificate is not valid.*{WRONG[which]}"):
+        with pytest.raises(DownloadError, match=f"{bad.url}.*certificate is not accepted.*{WRONG[which]}"):
             fetch(tmp_path, bad.url)
         assert bad.most_open <= 1
         assert_exact(fetch(tmp_path, bad.url, good.url))
@@ -439,7 +435,7 @@ def test_tls__an_own_authority_is_trusted_where_the_images_trust_it(
     for other in ("SSL_CERT_DIR", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(other, raising=False)
     with CocoServer({KEY: ZIP}, tls=authority.server_side("good")) as server:
-        with pytest.raises(DownloadError, match="certificate is not valid"):
+        with pytest.raises(DownloadError, match="certificate is not accepted"):
             fetch(tmp_path, server.url)
         monkeypatch.setenv(variable, str(authority.ca))
         assert_exact(fetch(tmp_path, server.url))

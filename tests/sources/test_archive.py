@@ -13,6 +13,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from coco_server import CocoServer
 
 from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import no_progress
-from yolobg.sources.archive.members import Fetched, Remote, UnchangedError, fetch_file, fetch_members
+from yolobg.sources.archive.members import UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.ranges import fetch_stretches
-from yolobg.sources.archive.unpack import inflate
+from yolobg.sources.archive.remote import LIMITS, Remote
+from yolobg.sources.archive.unpack import JsonFile, inflate
 from yolobg.sources.location import Pin
 
 KEY = "/annotations/annotations_trainval2017.zip"
@@ -60,14 +62,20 @@ def pick(_names: Sequence[str]) -> Sequence[str]:
     return WANTED
 
 
-def fetch(folder: Path, *bases: str, pins: dict[str, Pin] | None = None, read_timeout_s: float = 0.5) -> Fetched:
+def remote_of(*urls: str, connections: int, read_s: float = LIMITS.read_s) -> Remote:
+    return Remote(urls, limits=replace(LIMITS, read_s=read_s, start=connections, ceiling=connections))
+
+
+def fetch(
+    folder: Path, *bases: str, pins: dict[str, Pin] | None = None, read_timeout_s: float = 0.5
+) -> dict[str, JsonFile]:
     folder.mkdir(exist_ok=True)
-    remote = Remote([base + KEY for base in bases], read_timeout_s=read_timeout_s, connections=4)
-    return fetch_members(remote, pick, folder, pins=pins)
+    remote = remote_of(*(base + KEY for base in bases), connections=4, read_s=read_timeout_s)
+    return fetch_members(remote, pick, folder, pins=pins)[0]
 
 
-def assert_good(fetched: Fetched) -> None:
-    assert {name: file.path.read_bytes() for name, file in fetched.files.items()} == {n: CONTENT[n] for n in WANTED}
+def assert_good(files: dict[str, JsonFile]) -> None:
+    assert {name: file.path.read_bytes() for name, file in files.items()} == {n: CONTENT[n] for n in WANTED}
 
 
 def test_members__only_what_is_needed_is_sent(tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_members__a_zip_smaller_than_the_first_request(tmp_path: Path, size: int
     small = {name: member(9, size) for name in WANTED}
     with CocoServer({KEY: make_zip(small)}) as server:
         fetched = fetch(tmp_path, server.url)
-    assert {name: file.path.read_bytes() for name, file in fetched.files.items()} == small
+    assert {name: file.path.read_bytes() for name, file in fetched.items()} == small
 
 
 def test_members__a_directory_longer_than_the_first_request(tmp_path: Path) -> None:
@@ -187,8 +195,8 @@ def test_hosts__the_error_names_each_host_and_its_answer(tmp_path: Path) -> None
         closed = f"http://127.0.0.1:{free.getsockname()[1]}"
     with CocoServer({}) as first, CocoServer({KEY: ZIP}) as second:
         second.always[KEY] = "unavailable"
-        remote = Remote([first.url + KEY, second.url + KEY, closed + KEY, "http://no.such.host.invalid/x"])
-        remote.stopped.wait = lambda timeout=None: False  # type: ignore[method-assign]  # no waiting between rounds
+        urls = [first.url + KEY, second.url + KEY, closed + KEY, "http://no.such.host.invalid/x"]
+        remote = Remote(urls, sleep=lambda _seconds: None)  # no waiting between rounds
         with pytest.raises(DownloadError) as caught:
             fetch_members(remote, pick, tmp_path)
         said = str(caught.value)
@@ -212,29 +220,18 @@ def test_hosts__retry_after_is_honoured(tmp_path: Path) -> None:
     with CocoServer({KEY: ZIP}) as server:
         server.faults[KEY] = ["unavailable"]
         server.retry_after = "7"
-        remote = Remote([server.url + KEY])
-
-        def wait(timeout: float | None = None) -> bool:
-            waits.append(timeout or 0.0)
-            return False
-
-        remote.stopped.wait = wait  # type: ignore[method-assign] # counts the waits, and waits for none
-        assert_good(fetch_members(remote, pick, tmp_path))
+        remote = Remote([server.url + KEY], sleep=waits.append)  # counts the waits, and waits for none
+        assert_good(fetch_members(remote, pick, tmp_path)[0])
     assert waits == [7.0]
 
 
 def test_hosts__retry_after_of_one_does_not_hold_up_what_another_has(tmp_path: Path) -> None:
     waits: list[float] = []
-
-    def wait(timeout: float | None = None) -> bool:
-        waits.append(timeout or 0.0)
-        return False
-
     with CocoServer({KEY: ZIP}) as first, CocoServer({KEY: ZIP}) as second:
         first.always[KEY], first.retry_after = "busy", "20"
-        remote = Remote([first.url + KEY, second.url + KEY], connections=2)
-        remote.stopped.wait = wait  # type: ignore[method-assign] # counts the waits, and waits for none
-        assert_good(fetch_members(remote, pick, tmp_path))
+        limits = replace(LIMITS, start=2, ceiling=2)
+        remote = Remote([first.url + KEY, second.url + KEY], limits=limits, sleep=waits.append)
+        assert_good(fetch_members(remote, pick, tmp_path)[0])
         assert first.hits
     assert waits == []
 
@@ -264,11 +261,11 @@ def test_resume__after_interruption_at_many_points_fetches_only_the_rest(tmp_pat
 
         with CocoServer({KEY: ZIP}) as server:
             with pytest.raises(KeyboardInterrupt):
-                fetch_members(Remote([server.url + KEY], connections=3), pick, folder, progress=stop)
+                fetch_members(remote_of(server.url + KEY, connections=3), pick, folder, progress=stop)
             server.hits.clear()
             seen: list[int] = []
-            fetched = fetch_members(
-                Remote([server.url + KEY], connections=3),
+            fetched, _ = fetch_members(
+                remote_of(server.url + KEY, connections=3),
                 pick,
                 folder,
                 progress=lambda stage, done, _total, seen=seen: seen.append(done) if stage == "annotations" else None,
@@ -287,7 +284,7 @@ def test_resume__whatever_byte_the_journal_was_cut_at(tmp_path: Path) -> None:
     with CocoServer({"/a": data}) as server:
 
         def run(identity: str = "same") -> None:
-            remote = Remote([f"{server.url}/a"], connections=2)
+            remote = remote_of(f"{server.url}/a", connections=2)
             fetch_stretches(remote, stretches, len(data), part, identity=identity, progress=no_progress)
             remote.close()
             content = part.read_bytes()
@@ -314,8 +311,11 @@ def test_resume__whatever_byte_the_journal_was_cut_at(tmp_path: Path) -> None:
 
 def test_resume__after_a_real_kill(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from yolobg.sources.archive.members import Remote, fetch_members\n"
-        f"fetch_members(Remote([sys.argv[1]], connections=3), lambda names: {WANTED!r}, Path(sys.argv[2]))"
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from yolobg.sources.archive.members import fetch_members\n"
+        "from yolobg.sources.archive.remote import LIMITS, Remote\n"
+        "remote = Remote([sys.argv[1]], limits=replace(LIMITS, start=3, ceiling=3))\n"
+        f"fetch_members(remote, lambda names: {WANTED!r}, Path(sys.argv[2]))"
     )
     with CocoServer({KEY: ZIP}, bytes_per_s=400_000) as server:
         for pause in (0.7, 0.9):
@@ -341,7 +341,7 @@ def test_resume__a_zip_that_changed_is_not_mixed_with_the_old_one(tmp_path: Path
             fetch_members(Remote([server.url + KEY]), pick, tmp_path, progress=stop)
         server.files[KEY] = make_zip(changed)
         fetched = fetch(tmp_path, server.url)
-    assert fetched.files[WANTED[0]].path.read_bytes() == changed[WANTED[0]]
+    assert fetched[WANTED[0]].path.read_bytes() == changed[WANTED[0]]
 
 
 # ---------------------------------------------------------------- conditional requests and plain files
@@ -349,29 +349,28 @@ def test_resume__a_zip_that_changed_is_not_mixed_with_the_old_one(tmp_path: Path
 
 def test_known__an_unchanged_zip_costs_one_request(tmp_path: Path) -> None:
     with CocoServer({KEY: ZIP}) as server:
-        remote = Remote([server.url + KEY])
-        known = fetch_members(remote, pick, tmp_path).validators
+        _, known = fetch_members(Remote([server.url + KEY]), pick, tmp_path)
         server.hits.clear()
         with pytest.raises(UnchangedError):
-            fetch_members(remote, pick, tmp_path, known=known)
+            fetch_members(Remote([server.url + KEY]), pick, tmp_path, known=known)
         assert len(server.hits) == 1
         server.files[KEY] = make_zip(CONTENT | {"annotations/new.json": b"[]"})
-        assert_good(fetch_members(remote, pick, tmp_path, known=known))
+        assert_good(fetch_members(Remote([server.url + KEY]), pick, tmp_path, known=known)[0])
 
 
 @pytest.mark.parametrize(("ranges", "etag"), [(True, True), (True, False), (False, True), (False, False)])
 def test_file__is_fetched_whole_and_asked_for_only_when_it_changed(tmp_path: Path, ranges: bool, etag: bool) -> None:
     data = json.dumps(list(range(300_000))).encode()
     with CocoServer({"/a.json": data}, ranges=ranges, etag=etag) as server:
-        remote = Remote([f"{server.url}/a.json"])
+        urls = [f"{server.url}/a.json"]
         server.faults["/a.json"] = ["unavailable", "", "cut"]
-        path, known = fetch_file(remote, tmp_path)
+        path, known = fetch_file(Remote(urls), tmp_path)
         assert path.read_bytes() == data
         if etag:
             with pytest.raises(UnchangedError):
-                fetch_file(remote, tmp_path, known=known)
+                fetch_file(Remote(urls), tmp_path, known=known)
         else:
-            assert fetch_file(remote, tmp_path, known=known)[0].read_bytes() == data
+            assert fetch_file(Remote(urls), tmp_path, known=known)[0].read_bytes() == data
 
 
 def test_file__that_changes_while_it_is_fetched_is_an_error(tmp_path: Path) -> None:
@@ -382,7 +381,7 @@ def test_file__that_changes_while_it_is_fetched_is_an_error(tmp_path: Path) -> N
                 server.files["/a"] = b"b" * 3_000_000
 
         with pytest.raises(DownloadError, match="changed"):
-            fetch_file(Remote([f"{server.url}/a"], connections=2), tmp_path, progress=change)
+            fetch_file(remote_of(f"{server.url}/a", connections=2), tmp_path, progress=change)
 
 
 @pytest.mark.parametrize("pinned", [False, True])

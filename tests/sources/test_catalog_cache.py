@@ -17,6 +17,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from yolobg import files
 from yolobg.errors import AnnotationsError, DownloadError, YolobgError
 from yolobg.files import hash_file
 from yolobg.model import no_progress
+from yolobg.sources.archive.remote import LIMITS
 from yolobg.sources.catalog import make as catalog_make
 from yolobg.sources.catalog.make import make_from
 from yolobg.sources.catalog.notes import notes_in
@@ -568,7 +570,7 @@ def test_official__a_mirror_with_other_files_is_refused(monkeypatch: pytest.Monk
     other = {**OFFICIAL, "annotations/instances_a.json": instances(seed=9)}
     with CocoServer({KEY: zipped(other)}) as server:
         monkeypatch.setenv("YOLOBG_COCO_URL", server.url)
-        monkeypatch.setattr("yolobg.sources.archive.remote.ATTEMPTS", 1)
+        monkeypatch.setattr("yolobg.sources.archive.remote.LIMITS", replace(LIMITS, tries=1))
         with pytest.raises(DownloadError, match="SHA-256") as caught:
             open_catalog(official(OFFICIAL))
     assert "s3.amazonaws.com" in str(caught.value)
@@ -652,7 +654,7 @@ def test_url__without_captions_and_with_captions_later() -> None:
 def test_url__unreachable_uses_what_is_cached_and_else_says_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("yolobg.sources.archive.remote.ATTEMPTS", 2)
+    monkeypatch.setattr("yolobg.sources.archive.remote.LIMITS", replace(LIMITS, tries=2))
     with CocoServer({"/instances_a.json": instances()}) as server:
         source = parse_source(f"{server.url}/instances_a.json")
         work(source)

@@ -17,8 +17,7 @@ from yolobg.model import ImageRecord, Staged
 from yolobg.net.addresses import image_url, shown_url
 from yolobg.net.client import Client
 from yolobg.net.hosts import Host
-from yolobg.net.http_fault import HttpFault, Kind
-from yolobg.net.request import Fault, asked, check_status, content_etag
+from yolobg.net.request import Fault, asked, check_status, content_md5
 from yolobg.net.response import Response, Timing
 from yolobg.safe_names import safe_parts
 
@@ -28,14 +27,6 @@ __all__ = ["Requester"]
 _TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "application/x-download", "multipart/form-data")
 _SPILL_BYTES = 1 << 20
 _TWICE, _ODD_IMAGES = 2, 3
-_HINT = " (check this machine's clock, or name your CA in SSL_CERT_FILE or REQUESTS_CA_BUNDLE)"
-_WORDS: dict[Kind, tuple[str, str]] = {
-    "no socket": ("this machine is out of sockets: ", ""),
-    "proxy": ("the proxy cannot be reached or refuses: ", ""),
-    "tls": ("no secure connection: ", _HINT),
-    "untrusted": ("its certificate is not accepted: ", _HINT),
-    "driver": ("its driver cannot ask: ", ""),
-}
 
 
 class Requester:
@@ -65,7 +56,7 @@ class Requester:
             raise Fault("gone", "its file name is not safe to use")
         timing = self._probe_timing if host.probing else self._timing
         url = image_url(host.base, parts)
-        with asked(self._client, url, {}, timing=timing, redirects=self._limits.redirects, say=_words_of) as answer:
+        with asked(self._client, url, {}, timing=timing, redirects=self._limits.redirects) as answer:
             return self._receive(host, record, answer, self._judge(answer), seen)
 
     def _judge(self, answer: Response) -> BodyInfo:
@@ -82,7 +73,7 @@ class Requester:
             raise Fault("bad", "the answer is empty")
         return BodyInfo(
             shown_url(answer.url),
-            content_etag(headers),
+            content_md5(headers),
             headers.get("Content-Encoding", "").strip().lower(),
         )
 
@@ -140,8 +131,3 @@ class Requester:
         except AttributeError:
             room = self._room.body = bytearray()
         return room
-
-
-def _words_of(fault: HttpFault) -> str:
-    before, after = _WORDS.get(fault.kind, ("", ""))
-    return f"{before}{fault.detail}{after}"

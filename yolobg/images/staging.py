@@ -41,7 +41,6 @@ __all__ = [
     "write_guard",
 ]
 
-_PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
 _SMALL_BYTES = 4 << 20
 _WRITE_BYTES = 64 << 20
 
@@ -122,19 +121,13 @@ class BodyInfo:
 
     Attributes:
         url: Where it came from.
-        etag: The ETag header where it can be an MD5, else an empty string.
+        md5: That of the content, where the server tells it.
         encoding: The content coding, lower case; empty for none.
     """
 
     url: str
-    etag: str = ""
+    md5: str | None = None
     encoding: str = ""
-
-    @property
-    def md5(self) -> str | None:
-        """The MD5 that a plain ETag names (S3 sends it for single objects), else None."""
-        match = _PLAIN_MD5.fullmatch(self.etag)
-        return match[1].lower() if match else None
 
 
 class EtagMismatchError(BadImageError):
@@ -240,9 +233,7 @@ class Incoming:
         """Remove what was written and not published."""
         if self._handle is not None:
             self._close()
-            with contextlib.suppress(OSError):
-                files.step("unlink", self._part)
-                self._part.unlink(missing_ok=True)
+            files.discard(self._part)
 
 
 def write_all(handle: int, content: Data) -> None:

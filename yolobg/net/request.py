@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Literal
 
+from yolobg.net.addresses import shown_url
 from yolobg.net.client import Client
 from yolobg.net.http_fault import HttpFault, Kind
 from yolobg.net.response import Response, Timing
 from yolobg.net.retries import TRANSIENT_STATUSES, retry_after_s
 
-__all__ = ["Fault", "FaultKind", "asked", "check_status", "content_etag"]
+__all__ = ["Fault", "FaultKind", "asked", "check_status", "content_md5"]
 
 FaultKind = Literal["gone", "redirect", "busy", "bad", "slow", "connection", "untrusted", "local"]
 
@@ -24,6 +26,19 @@ _MEANING: dict[Kind, FaultKind] = {
     "proxy": "connection",
     "driver": "untrusted",
 }
+_CERTIFICATES = "(check this machine's clock, or name your CA in SSL_CERT_FILE or REQUESTS_CA_BUNDLE)"
+_WORDS: dict[Kind, str] = {
+    "no socket": "this machine is out of sockets: {}",
+    "proxy": "the proxy cannot be reached or refuses: {}",
+    "tls": f"no secure connection: {{}} {_CERTIFICATES}",
+    "untrusted": f"its certificate is not accepted: {{}} {_CERTIFICATES}",
+    "driver": "its driver cannot ask: {}",
+    "refused": "connection refused ({})",
+    "unknown name": "host name not found ({})",
+    "cut": "the connection was cut ({})",
+    "reset": "the connection was reset ({})",
+}
+_PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
 
 
 class Fault(Exception):  # noqa: N818 - an outcome of one request, not an error of the program
@@ -48,13 +63,7 @@ class Fault(Exception):  # noqa: N818 - an outcome of one request, not an error 
 
 @contextlib.contextmanager
 def asked(
-    client: Client,
-    url: str,
-    headers: Mapping[str, str],
-    *,
-    timing: Timing,
-    redirects: int,
-    say: Callable[[HttpFault], str],
+    client: Client, url: str, headers: Mapping[str, str], *, timing: Timing, redirects: int
 ) -> Iterator[Response]:
     """Send a request; the block reads the answer, which is closed after it.
 
@@ -64,7 +73,6 @@ def asked(
         headers: Sent along.
         timing: Its bounds.
         redirects: How many are followed.
-        say: A fault in words.
 
     Raises:
         Fault: No answer came, or its body broke off in the block.
@@ -76,7 +84,7 @@ def asked(
         finally:
             answer.close()
     except HttpFault as fault:
-        kind, reason = _meaning_of(fault, say(fault))
+        kind, reason = _meaning_of(fault, _WORDS.get(fault.kind, "{}").format(shown_url(fault.detail)))
         raise Fault(kind, reason, answered=fault.answered) from fault
 
 
@@ -116,12 +124,13 @@ def check_status(answer: Response, *wanted: int, name: str, cap_s: float) -> Non
     raise Fault("gone" if status >= HTTPStatus.BAD_REQUEST else "bad", name)
 
 
-def content_etag(headers: Mapping[str, str]) -> str:
-    """The ETag, which may be the content's MD5; empty where it cannot be one.
+def content_md5(headers: Mapping[str, str]) -> str | None:
+    """The content's MD5 where a plain ETag says it, as S3's does of what was uploaded in one piece.
 
     Of objects under a key of one's own, S3's ETag looks like an MD5 and is none.
     """
     keyed = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms") or (
         "x-amz-server-side-encryption-customer-algorithm" in headers
     )
-    return "" if keyed else headers.get("ETag", "")
+    match = _PLAIN_MD5.fullmatch(headers.get("ETag", ""))
+    return match[1].lower() if match and not keyed else None

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
@@ -54,7 +55,7 @@ from yolobg.sources.annotations.read import (
     read_instances,
 )
 from yolobg.sources.archive.members import fetch_members
-from yolobg.sources.archive.remote import Answer, Remote
+from yolobg.sources.archive.remote import LIMITS, Answer, Remote
 from yolobg.sources.catalog.build import build_catalog
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.notes import decode_note
@@ -290,7 +291,7 @@ class _Memory(Remote):
     """A host that has one zip; its first answers are shorter than asked for, so that members have to be fetched."""
 
     def __init__(self, data: bytes, *, ranges: bool) -> None:
-        super().__init__(["http://127.0.0.1/a.zip"], connections=1)
+        super().__init__(["http://127.0.0.1/a.zip"], limits=replace(LIMITS, start=1, floor=1, ceiling=1))
         self.zip, self.ranges, self.asked = data, ranges, 0
 
     def ask(self, host: Host, headers: Mapping[str, str], take: Callable[[Answer], T]) -> T:

@@ -118,16 +118,16 @@ def _fetch_zip(
         chosen[:] = [instances, *(name for name in names if name == beside)]
         return chosen
 
-    fetched = fetch_members(
+    found, validators = fetch_members(
         Remote(urls), choose, folder, parts=parts, pins=source.pins, known=known.get(_key(container)), progress=progress
     )
-    files = [fetched.files[name] for name in chosen]
+    files = [found[name] for name in chosen]
     captions = files[1] if len(files) > 1 else None
     if source.captions:
         captions, said = _fetch_one(source.captions, folder, parts, None, progress)
         # Local captions have their stamps; for others, an unchanged zip would not prove that nothing changed.
-        return JsonFiles(files[0], captions), {} if said else {_key(container): fetched.validators}
-    return JsonFiles(files[0], captions), {_key(container): fetched.validators}
+        return JsonFiles(files[0], captions), {} if said else {_key(container): validators}
+    return JsonFiles(files[0], captions), {_key(container): validators}
 
 
 def _fetch_each(

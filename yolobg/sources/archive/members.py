@@ -11,51 +11,30 @@ import contextlib
 import hashlib
 import io
 import json
-import re
 import uuid
 import zipfile
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from yolobg.errors import AnnotationsError, DownloadError
-from yolobg.files import hash_file, step
+from yolobg.errors import AnnotationsError
+from yolobg.files import discard, hash_file, step
 from yolobg.model import Progress, no_progress
 from yolobg.net.addresses import shown_url
-from yolobg.net.hosts import Host
-from yolobg.net.request import Fault, content_etag
-from yolobg.sources.archive.ranges import Stretch, fetch_stretches
+from yolobg.net.request import Fault, content_md5
+from yolobg.sources.archive.ranges import discard_part, fetch_stretches
 from yolobg.sources.archive.remote import NOT_MODIFIED, RANGE, Answer, GoneError, Remote
 from yolobg.sources.archive.unpack import DAMAGE, JsonFile, check_ratio, inflate, open_zip, require_space
 from yolobg.sources.location import Pin
 
-__all__ = ["Fetched", "GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members"]
-
-T = TypeVar("T")
+__all__ = ["GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members"]
 
 # The directory of COCO's zip has a few hundred bytes; a zip with many members may need more than the first try.
 TAILS = (64 << 10, 1 << 20, 16 << 20)
-# How often a plain file that comes damaged is fetched.
-COPIES = 3
-_PLAIN_MD5 = re.compile(r'"([0-9a-fA-F]{32})"')
 
 
 class UnchangedError(Exception):
     """The server says that the file is still the one that the validators describe."""
-
-
-class _OtherFileError(Exception):
-    """A host has something, but not the file expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Plain files by member name, and what the server said of the file they came from."""
-
-    files: Mapping[str, JsonFile]
-    validators: Mapping[str, str]
 
 
 class _End(io.BytesIO):
@@ -84,7 +63,7 @@ def fetch_members(
     pins: Mapping[str, Pin] | None = None,
     known: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
-) -> Fetched:
+) -> tuple[dict[str, JsonFile], Mapping[str, str]]:
     """Fetch some members of a zip that one or more hosts have, and unpack them into `folder`.
 
     Args:
@@ -96,36 +75,42 @@ def fetch_members(
         known: Validators of an earlier answer.
         progress: Stages `annotations` (bytes fetched) and `unpack` (bytes).
 
+    Returns:
+        The files by their members' names, and what the server said of the zip.
+
     Raises:
         UnchangedError: The zip is still the one that `known` describes.
         DownloadError: No host delivers it; the message names each and what it answered.
         AnnotationsError: It does not hold the members needed.
         YolobgError: The disk has too little room.
     """
-    pins, part, doubted = pins or {}, (parts or folder) / "archive.part", set[Host]()
+    pins, part = pins or {}, (parts or folder) / "archive.part"
     whole = part.with_name("whole.part")
     with contextlib.closing(remote):
         while True:
-            answer, end = _begin(remote, f"bytes=-{TAILS[0]}", known, whole, progress, _take_end)
+            answer, end = _begin(remote, TAILS[0], known, whole, progress)
             infos: Sequence[zipfile.ZipInfo] = ()
             try:
-                end, infos, stretches = _look(remote, end, whole, lambda archive: _choose(archive, choose, pins))
-                _fetch(remote, end, infos, stretches, part, folder, progress)
+                archive, end = _directory(remote, end, whole)
+                infos = _choose(archive, choose, pins)
+                # Where a file system keeps no holes, the part takes as much room as the zip.
+                room = sum(info.file_size for info in infos) + (end.total if end else 0)
+                require_space(folder, room, "fetching and unpacking the annotations")
+                if end:
+                    _fetch(remote, archive, end, infos, part, progress)
                 files = _unpack(part if end else whole, infos, folder, pins, progress)
-            except (_OtherFileError, AnnotationsError, FileNotFoundError, *DAMAGE) as error:
-                _remove(whole)
+            except (Fault, AnnotationsError, FileNotFoundError, *DAMAGE) as error:
+                discard(whole)
                 if infos:  # else the part of an earlier run is not to blame
-                    _remove(part)
+                    discard_part(part)
                 # Once may be a bad transfer, or a part that was noted down but never reached the disk in a power cut.
-                if answer.host in doubted or (infos and isinstance(error, _OtherFileError)):
-                    if isinstance(error, AnnotationsError):
-                        raise
-                    remote.exclude(answer.host, f"not the file expected: {error}")
-                doubted.add(answer.host)
+                if answer.host in remote.doubted and isinstance(error, AnnotationsError):
+                    raise
+                remote.doubt(answer.host, f"not the file expected: {error}")
             else:
-                _remove(part)
-                _remove(whole)
-                return Fetched(files, answer.validators)
+                discard(whole)
+                discard_part(part)
+                return files, answer.validators
 
 
 def fetch_file(
@@ -149,10 +134,10 @@ def fetch_file(
     """
     name = hashlib.sha256(remote.urls[0].encode()).hexdigest()[:16]
     part, done = (parts or folder) / f"{name}.part", folder / f"{name}.json"
-    seen = set[str]()
+    seen = set[str | None]()
     with contextlib.closing(remote):
-        for _ in range(COPIES):
-            answer, _ = _begin(remote, "bytes=0-0", known, part, progress, lambda _answer: None)
+        while True:
+            answer, _ = _begin(remote, 0, known, part, progress)
             if answer.status == RANGE:
                 total = answer.total or 0
                 require_space(part.parent, total, f"fetching {shown_url(remote.urls[0])}")
@@ -160,33 +145,25 @@ def fetch_file(
                 proof = answer.validators or {"run": uuid.uuid4().hex}
                 identity = json.dumps([total, sorted(proof.items())])
                 fetch_stretches(remote, [(0, total)], total, part, identity=identity, progress=progress, first=answer)
-            # S3 sends the MD5 as the ETag of what was uploaded in one piece.
-            promised = _PLAIN_MD5.fullmatch(content_etag(answer.response.headers))
-            found = hash_file(part, "md5") if promised else ""
+            promised = content_md5(answer.response.headers)
+            found = hash_file(part, "md5") if promised else None
             # The same content twice is no damage: there are servers whose ETags only look like an MD5.
-            if not promised or found == promised[1].lower() or found in seen:
+            if found == promised or found in seen:
                 step("rename", done)
                 part.replace(done)
-                _remove(part)
+                discard_part(part)
                 return done, answer.validators
             seen.add(found)
-            _remove(part)
-            damage = "damaged on the way: its MD5 is not what the server's ETag says"
-            remote.exclude(answer.host, damage, unless_last=True)
-        raise DownloadError(remote.failure_summary())
+            discard_part(part)
+            remote.doubt(answer.host, "damaged on the way: its MD5 is not what the server's ETag says")
 
 
 def _begin(
-    remote: Remote,
-    wanted: str,
-    known: Mapping[str, str] | None,
-    whole: Path,
-    progress: Progress,
-    take: Callable[[Answer], T],
-) -> tuple[Answer, T | None]:
-    """Ask for a range of a file, which `take` reads, unless it is the one that `known` describes.
+    remote: Remote, tail: int, known: Mapping[str, str] | None, whole: Path, progress: Progress
+) -> tuple[Answer, _End | None]:
+    """Ask for the last `tail` bytes of a file, which may be none, unless it is the one that `known` describes.
 
-    Where there is no Range, the whole file is in `whole` afterwards, and nothing for `take`.
+    Where there is no Range, the whole file is in `whole` afterwards.
     """
     conditions = {}
     if known and "ETag" in known:
@@ -194,15 +171,15 @@ def _begin(
     elif known and "Last-Modified" in known:
         conditions["If-Modified-Since"] = known["Last-Modified"]
 
-    def take_any(answer: Answer) -> tuple[Answer, T | None]:
+    def take(answer: Answer) -> tuple[Answer, _End | None]:
         if answer.status == NOT_MODIFIED or (conditions and answer.validators == known):
             raise UnchangedError
         if answer.status == RANGE:
-            return answer, take(answer)
+            return answer, _take_end(answer) if tail else None
         _take_whole(answer, whole, progress)
         return answer, None
 
-    return remote.fetch({"Range": wanted, **conditions}, take_any)
+    return remote.fetch({"Range": f"bytes=-{tail}" if tail else "bytes=0-0", **conditions}, take)
 
 
 def _take_whole(answer: Answer, part: Path, progress: Progress) -> None:
@@ -222,29 +199,24 @@ def _take_whole(answer: Answer, part: Path, progress: Progress) -> None:
 
 
 def _take_end(answer: Answer) -> _End:
-    data = b"".join(answer.response.pieces())
-    if answer.status != RANGE or answer.total != answer.start + len(data):
-        raise Fault("bad", f"HTTP {answer.status} with other bytes than the last ones, which were requested")
-    return _End(data, answer.total)
+    if answer.status == RANGE:
+        data = b"".join(answer.response.pieces())
+        if answer.total == answer.start + len(data):
+            return _End(data, answer.total)
+    raise Fault("bad", f"HTTP {answer.status} with other bytes than the last ones, which were requested")
 
 
-def _look(
-    remote: Remote, end: _End | None, whole: Path, pick: Callable[[zipfile.ZipFile], list[zipfile.ZipInfo]]
-) -> tuple[_End | None, list[zipfile.ZipInfo], list[Stretch]]:
-    """Read a zip's directory from its last bytes: these, the members wanted, and where what is missing of them lies."""
+def _directory(remote: Remote, end: _End | None, whole: Path) -> tuple[zipfile.ZipFile, _End | None]:
+    """What a zip's directory says, and the last bytes of the zip that hold it, unless all of it is in `whole`."""
     if end is None:
         with open_zip(whole) as archive:
-            return None, pick(archive), []
+            return archive, None
     for size in TAILS:
         if size != TAILS[0]:
             end = remote.fetch({"Range": f"bytes=-{size}"}, _take_end)
         with contextlib.suppress(EOFError), zipfile.ZipFile(end) as archive:
-            infos = pick(archive)
-            # From each local header to the next one, or to the directory.
-            ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
-            starts = sorted(info.header_offset for info in infos)
-            return end, infos, [(at, ends[bisect_right(ends, at)]) for at in starts if at < end.start]
-    raise _OtherFileError(f"its directory is longer than {TAILS[-1]} bytes")
+            return archive, end
+    raise Fault("bad", f"its directory is longer than {TAILS[-1]} bytes")
 
 
 def _choose(
@@ -252,7 +224,7 @@ def _choose(
 ) -> list[zipfile.ZipInfo]:
     names = archive.namelist()
     if missing := set(pins).difference(names):
-        raise _OtherFileError(f"it lacks {', '.join(sorted(missing))}")
+        raise Fault("bad", f"it lacks {', '.join(sorted(missing))}")
     infos = [archive.getinfo(name) for name in choose(names)]
     for info in infos:
         if not 0 <= info.header_offset < archive.start_dir:
@@ -260,25 +232,23 @@ def _choose(
         check_ratio(info, info.filename)
         pin = pins.get(info.filename)
         if pin and (info.file_size != pin.size_bytes or pin.crc32 not in (None, info.CRC)):
-            raise _OtherFileError(f"its {info.filename} is not the official one ({info.file_size} bytes)")
+            raise Fault("bad", f"its {info.filename} is not the official one ({info.file_size} bytes)")
     return infos
 
 
 def _fetch(
     remote: Remote,
-    end: _End | None,
+    archive: zipfile.ZipFile,
+    end: _End,
     infos: Sequence[zipfile.ZipInfo],
-    stretches: Sequence[Stretch],
     part: Path,
-    folder: Path,
     progress: Progress,
 ) -> None:
-    """Fetch what is missing of a zip to its place in `part`, unless the whole zip is here."""
-    # Where a file system keeps no holes, the part takes as much room as the zip.
-    room = sum(info.file_size for info in infos) + (end.total if end else 0)
-    require_space(folder, room, "fetching and unpacking the annotations")
-    if end is None:
-        return
+    """Fetch what is missing of a zip to its place in `part`."""
+    # From each local header to the next one, or to the directory.
+    ends = sorted({info.header_offset for info in archive.infolist()} | {archive.start_dir})
+    starts = sorted(info.header_offset for info in infos)
+    stretches = [(at, ends[bisect_right(ends, at)]) for at in starts if at < end.start]
     # What the directory says is the same on every mirror and changes with the content, unlike an ETag.
     identity = json.dumps([end.total, [[i.filename, i.header_offset, i.compress_size, i.CRC] for i in infos]])
     fetch_stretches(remote, stretches, end.total, part, identity=identity, progress=progress)
@@ -299,13 +269,5 @@ def _unpack(
             with archive.open(info) as stream:
                 files[name] = inflate(stream, folder / f"member{number}.json", size, name, progress, total=size)
             if pin and pin.sha256 not in (None, files[name].sha256):
-                raise _OtherFileError(f"its {name} has SHA-256 {files[name].sha256}, the official one {pin.sha256}")
+                raise Fault("bad", f"its {name} has SHA-256 {files[name].sha256}, the official one {pin.sha256}")
     return files
-
-
-def _remove(part: Path) -> None:
-    """Remove a part file and its journal."""
-    for path in (part, part.with_suffix(".journal")):
-        with contextlib.suppress(OSError):  # Windows refuses while a process reads it; the work folder goes later
-            step("unlink", path)
-            path.unlink()

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from yolobg.files import step, write_bytes
+from yolobg.files import discard, step, write_bytes
 from yolobg.model import Progress
 from yolobg.net.request import Fault
 from yolobg.net.tries import Tries
 from yolobg.net.turns import Crew
 from yolobg.sources.archive.remote import RANGE, Answer, Remote
 
-__all__ = ["Stretch", "fetch_stretches"]
+__all__ = ["Stretch", "discard_part", "fetch_stretches"]
 
 Stretch = tuple[int, int]
 MIN_PIECE = 256 << 10
@@ -62,28 +62,26 @@ class _Download:
 
     def run(self, missing: Sequence[Stretch]) -> None:
         """Fetch what is missing."""
-        pieces = [_Piece(*cut, self.remote.tries()) for cut in _cut(missing, self.remote.connections)]
+        pieces = [_Piece(*cut, self.remote.tries()) for cut in _cut(missing, self.remote.limits.ceiling)]
         crew = Crew(self._turn, self.remote.pace, name="yolobg-segment")
         try:
             for piece in pieces:
                 crew.submit(piece)
-            for _ in pieces:
-                self._wait_for_piece()
+            self._wait(len(pieces))
         except BaseException:
             # After an error each connection ends with its next bytes; only Ctrl-C must not wait for a silent host.
             crew.close(lambda: None if self.is_over else self.remote.close())
             raise
         crew.close(lambda: None)
 
-    def _wait_for_piece(self) -> None:
-        """Wait until one more piece is done, or raise the error that ended one."""
-        error: BaseException | None = None
-        while True:
+    def _wait(self, pieces: int) -> None:
+        """Wait until so many pieces are done, or raise the error that ended one."""
+        while pieces:
             with contextlib.suppress(queue.Empty):  # wakes now and then for Ctrl-C, which Windows holds back meanwhile
                 error = self.over.get(timeout=_LOOK_S)
-                break
-        if error is not None:
-            raise error
+                if error is not None:
+                    raise error
+                pieces -= 1
 
     def _turn(self, piece: _Piece) -> float | None:
         """One request for a piece, in a thread of the crew."""
@@ -163,7 +161,7 @@ def fetch_stretches(
         remote: The file; its hosts must honour Range.
         stretches: What to fetch.
         total: The whole file's size, which every host must confirm.
-        part: Where to; a `.journal` lies beside it. Both are the caller's to remove.
+        part: Where to; a `.journal` lies beside it; `discard_part` removes both.
         identity: What the bytes are; an earlier part is continued only if its identity is equal.
         progress: Stage `annotations`, in bytes; what an earlier run fetched counts as done.
         first: What a host said of the file before, where nothing but that tells one version from another: answers that
@@ -178,6 +176,11 @@ def fetch_stretches(
     progress("annotations", wanted - left, wanted)
     if missing:
         _Download(remote, total, part, progress, first, wanted, wanted - left).run(missing)
+
+
+def discard_part(part: Path) -> None:
+    """Remove a part and its journal."""
+    discard(part, part.with_suffix(".journal"))
 
 
 def _version_of(answer: Answer) -> tuple[str | None, str | None]:
@@ -217,10 +220,7 @@ def _resume(part: Path, total: int, identity: str) -> list[Stretch]:
 def _gaps(stretch: Stretch, have: Sequence[Stretch]) -> Iterator[Stretch]:
     """What of a stretch is not there, where `have` is ascending."""
     at, end = stretch
-    for start, stop in have:
-        if at < start < end:
-            yield at, start
-        if start < end:
-            at = max(at, stop)
-    if at < end:
-        yield at, end
+    for start, stop in (*have, (end, end)):
+        if at < min(start, end):
+            yield at, min(start, end)
+        at = max(at, stop)

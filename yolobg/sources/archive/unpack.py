@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO
 
 from yolobg.errors import AnnotationsError, YolobgError
 from yolobg.files import hash_file, step
@@ -44,10 +44,6 @@ DAMAGE = (
 )  # fmt: skip
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class JsonFile:
     """A plain JSON file; `digest` gives the SHA-256 of its content, waiting for it if need be."""
@@ -67,7 +63,7 @@ class JsonFile:
 
 
 def inflate(
-    stream: _Readable,
+    stream: IO[bytes] | io.BufferedIOBase,
     target: Path,
     limit_bytes: int,
     source: str,
@@ -111,7 +107,7 @@ def inflate(
     return JsonFile(target, partial(hash_file, target) if pinned else digest.hexdigest)
 
 
-def _read(stream: _Readable) -> bytes:
+def _read(stream: IO[bytes] | io.BufferedIOBase) -> bytes:
     try:
         return stream.read(_CHUNK)
     except OSError as error:
@@ -174,6 +170,5 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     Raises:
         zipfile.BadZipFile: It is no zip, or its directory is out of all proportion; also what `DAMAGE` has.
     """
-    with contextlib.ExitStack() as stack:
-        reads = stack.enter_context(_Reads(stack.enter_context(path.open("rb", buffering=0))))
-        yield stack.enter_context(zipfile.ZipFile(reads))
+    with path.open("rb", buffering=0) as raw, _Reads(raw) as reads, zipfile.ZipFile(reads) as archive:
+        yield archive
