@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from image_server import ImageServer
 
 from yolobg.errors import AnnotationsError, UsageError
 from yolobg.images import fetch_images
-from yolobg.model import ImageRecord, Link, Origin
+from yolobg.images.local import LocalFolders
+from yolobg.model import ImageRecord, Link, Origin, Staged
 
 LAYOUTS = ["", "train2017", "val2017", "images/train2017", "images/val2017", "images"]
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
@@ -146,6 +148,35 @@ def test_local__missing_ones_come_from_the_network(tmp_path: Path) -> None:
     assert [one.record for one in result.staged] == pool
     assert asked == 6
     assert [one.url.startswith("http") for one in result.staged] == [i % 2 == 1 or i == 2 for i in range(10)]
+
+
+def test_local__nothing_goes_to_the_network_once_the_end_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = records(2)
+    lay(tmp_path / "coco", pool[:1])
+    looking, ending = threading.Event(), threading.Event()
+    find = LocalFolders.find
+
+    def slowly(self: LocalFolders, record: ImageRecord) -> Path | None:
+        if record == pool[1]:
+            looking.set()
+            ending.wait(60)
+        return find(self, record)
+
+    def accept(_: Staged) -> str | None:
+        looking.wait(60)
+        raise RuntimeError("mine")
+
+    monkeypatch.setattr(LocalFolders, "find", slowly)
+    monkeypatch.setattr(LocalFolders, "close", lambda _: ending.set())
+    with ImageServer(served(pool)) as server:
+        origin = Origin("coco2017", folders=(tmp_path / "coco",), bases=(f"{server.url}/train2017",))
+        with pytest.raises(RuntimeError, match="mine"):
+            fetch_images(pool, needed=2, origin=origin, staging=tmp_path / "s", accept=accept)
+        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("yolobg")]
+        assert server.log == []
+    assert names(tmp_path / "s") == ["1.staged"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

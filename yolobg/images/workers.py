@@ -74,7 +74,8 @@ class Workshop:
 
     def close(self) -> None:
         """Stop all work and wait for what cannot be stopped half-way."""
-        self._closing.set()
+        with self._network_lock:
+            self._closing.set()
         if self._network is not None:
             self._network.close()
         self._folders.close()
@@ -105,6 +106,8 @@ class Workshop:
     def _over_network(self, rank: int, record: ImageRecord) -> None:
         """Hand a candidate on; the network is made when first needed, so that folders alone load no HTTP library."""
         with self._network_lock:
+            if self._closing.is_set():
+                return
             if self._network is None:
                 from yolobg.images.remote import Network  # noqa: PLC0415 - see above
 
