@@ -18,6 +18,7 @@ from image_server import ImageServer
 
 from yolobg.net.client import Client
 from yolobg.net.http_fault import HttpFault
+from yolobg.net.names import NameLookup
 from yolobg.net.response import Timing
 
 QUICK = Timing(connect_s=0.5, read_s=0.5, slow_after_s=0.3, slow_bytes_per_s=1024, total_s=3)
@@ -229,6 +230,22 @@ def test_names__are_looked_up_once_for_all(
         thread.join()
     assert asked == ["slow.example"]
     assert server.hits[PATHS[0]] == 4
+
+
+def test_names__are_all_there_while_one_is_put_in_front(names: dict[str, list[str]]) -> None:
+    names["two.example"] = ["10.0.0.1"]
+    lookup = NameLookup()
+    found = lookup.find("two.example", 80, within_s=60)
+    (address,) = found
+    seen: list[int] = []
+
+    class Looking:
+        def __eq__(self, _: object) -> bool:
+            seen.append(len(found))  # as another thread sees it then
+            return True
+
+    lookup.worked("two.example", 80, (*address[:4], Looking()))
+    assert seen == [1]
 
 
 # ---------------------------------------------------------------- the end

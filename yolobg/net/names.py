@@ -70,7 +70,9 @@ class NameLookup:
         with self._lock:
             found = self._known.get((host, port))
             if found is not None and found.answer.done() and found.answer.exception() is None:
-                found.answer.result().sort(key=lambda one: one != address)
+                # Not sorted in place, for which Python empties a list that another thread may be reading.
+                addresses = found.answer.result()
+                addresses[:] = sorted(addresses, key=lambda one: one != address)
 
     def close(self) -> None:
         """Let nobody wait any longer."""
