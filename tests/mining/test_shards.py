@@ -22,8 +22,8 @@ from places import REPOSITORY
 
 import yolobg
 from yolobg.changes.manifest import read_manifest
-from yolobg.errors import YolobgError
-from yolobg.files import hash_file
+from yolobg.errors import UsageError, YolobgError
+from yolobg.files import hash_file, read_ordinary
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra `scale`)")
 
@@ -180,6 +180,10 @@ def cut(place: Place) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
+def empty(place: Place) -> None:
+    (place.work / "out/00004.parquet").write_bytes(b"")
+
+
 def other_plan(place: Place) -> None:
     work = place.plan(place.folder / "other", pool=40)
     mine(work, workers=1)
@@ -238,6 +242,76 @@ def test_scores__what_was_changed_or_is_of_something_else_is_refused(
     with pytest.raises(YolobgError, match=said):
         yolobg.augment(place.root, **{**place.options(scores=place.work, min_score=MIN), **more})
     assert {name: c for name, c in tree(place.root).items() if not name.startswith(".yolobg")} == before
+
+
+@pytest.mark.parametrize("change", [edit_score, swap, cut, empty])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_mine__a_score_file_that_is_damaged_is_told_and_its_shard_scored_again(
+    change: Any, workers: int, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine(place.plan(), workers=1)
+    before = outputs(place.work)
+    change(place)
+    told = {name for name, digest in outputs(place.work).items() if digest != before[name]}
+    assert mine(place.work, workers=workers).scored == 7
+    assert outputs(place.work) == before
+    assert {Path(line.split(": ")[0]).name for line in caplog.messages} == told, "each by its path, and no other"
+
+
+def test_mine__only_the_score_files_of_its_part_are_looked_at(place: Place) -> None:
+    mine(place.plan(), workers=1)
+    before = outputs(place.work)
+    cut(place)
+    mine(place.work, shard="1/3")
+    assert outputs(place.work) != before
+    mine(place.work, shard="3/3")
+    assert outputs(place.work) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(other_plan, "is of another plan"), (other_model, "was scored with another model")]
+)
+def test_mine__a_score_file_of_another_plan_or_model_is_refused_and_stays(change: Any, said: str, place: Place) -> None:
+    mine(place.plan(), workers=1)
+    change(place)
+    before = outputs(place.work)
+    with pytest.raises(UsageError, match=rf"00000\.parquet: {said}.*; delete this file and run `yolobg mine --work"):
+        mine(place.work, workers=1)
+    assert outputs(place.work) == before
+
+
+def test_mine__a_score_file_that_cannot_be_read_is_refused_and_stays(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine(place.plan(), workers=1)
+    before = outputs(place.work)
+
+    def denied(path: Path, limit_bytes: int) -> bytes:
+        if path.parent.name == "out":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_ordinary(path, limit_bytes)
+
+    monkeypatch.setattr("yolobg.mining.shards.read_ordinary", denied)
+    with pytest.raises(UsageError, match=r"00000\.parquet: cannot be read: Permission denied; "):
+        mine(place.work, workers=1)
+    assert outputs(place.work) == before
+
+
+def test_mine__a_damaged_score_file_that_another_worker_takes_away_meanwhile_is_scored_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine(place.plan(), workers=1)
+    before = outputs(place.work)
+
+    def gone(path: Path, limit_bytes: int) -> bytes:
+        if path.parent.name == "out" and path.name == "00002.parquet":
+            path.unlink()
+        return read_ordinary(path, limit_bytes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yolobg.mining.shards.read_ordinary", gone)
+        assert mine(place.work, workers=1).scored == 7
+    assert outputs(place.work) == before
 
 
 def test_mine__refuses_another_model_records_that_were_changed_and_a_wrong_part(place: Place) -> None:

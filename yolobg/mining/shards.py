@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "Row",
     "Work",
     "create_work",
+    "drop_damaged",
     "is_empty",
     "missing_shards",
     "open_work",
@@ -33,6 +35,8 @@ __all__ = [
     "read_shard_rows",
     "write_rows",
 ]
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 PLAN = "plan.json"
@@ -97,6 +101,10 @@ class _Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     yolobg_mining: int
     sha256: str
     work: msgspec.Raw
+
+
+class _DamagedError(UsageError):
+    """A score file does not hold what was written into it."""
 
 
 @dataclass(frozen=True)
@@ -207,26 +215,54 @@ def read_shard_rows(folder: Path, work: Work, plan: str, number: int) -> list[Ro
     """What came of a shard's images.
 
     Raises:
-        UsageError: The file is damaged or was changed, or is of another plan or model.
+        UsageError: The file cannot be read, is damaged or was changed, or is of another plan or model.
     """
     path = _rows_file(folder, number)
     try:
-        table = pq.read_table(io.BytesIO(read_ordinary(path, _LIMIT_BYTES)))
+        content = read_ordinary(path, _LIMIT_BYTES)
+    except OSError as error:
+        raise _refused(path, f"cannot be read: {error.strerror or error}") from error
+    try:
+        table = pq.read_table(io.BytesIO(content))
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         flat = [tuple(row[name] for name in _ROWS.names) for row in table.to_pylist()]
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise _refused(path, f"cannot be read as scores ({error})") from error
+        raise _refused(path, f"cannot be read as scores ({error})", _DamagedError) from error
     if told.get("model_sha256") != work.model_sha256:
         raise _refused(path, f"was scored with another model than {folder / work.model}")
     if told.get("yolobg_plan") != plan:
         raise _refused(path, f"is of another plan than {folder / PLAN}")
     if told.get("rows_sha256") != _digest(plan, work.model_sha256, number, flat):
-        raise _refused(path, "was changed after it was written, or is of another shard")
+        raise _refused(path, "was changed after it was written, or is of another shard", _DamagedError)
     return [_row(*one) for one in flat]
 
 
-def _refused(path: Path, why: str) -> UsageError:
-    return UsageError(f"{path}: {why}; delete this file and run `yolobg mine --work {path.parent.parent}` again")
+def drop_damaged(folder: Path, work: Work, plan: str, numbers: Iterable[int]) -> None:
+    """Take away the score files of some shards that are not whole, so that these are scored again.
+
+    Ours are written whole, but a machine that loses power or a full disk may leave an empty or a cut one.
+
+    Raises:
+        UsageError: One cannot be read or taken away, or is of another plan or model.
+    """
+    for path, number in ((_rows_file(folder, number), number) for number in numbers):
+        try:
+            if path.is_file():
+                read_shard_rows(folder, work, plan, number)
+        except _DamagedError:
+            _log.warning("%s: is damaged or was changed after it was written, so its images are scored again", path)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise _refused(path, f"is damaged and cannot be removed: {error.strerror or error}") from error
+        except UsageError:
+            # Another worker that began at the same moment may have taken it away.
+            if path.is_file():
+                raise
+
+
+def _refused(path: Path, why: str, kind: type[UsageError] = UsageError) -> UsageError:
+    return kind(f"{path}: {why}; delete this file and run `yolobg mine --work {path.parent.parent}` again")
 
 
 def _flat(row: Row) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from yolobg.mining.bringing import also_of
 from yolobg.mining.choosing import pool_size
 from yolobg.mining.engines import cores, do_here, do_in_processes, do_on_ray
 from yolobg.mining.held_out import check_origin, is_held_out
-from yolobg.mining.shards import create_work, is_empty, missing_shards, open_work
+from yolobg.mining.shards import create_work, drop_damaged, is_empty, missing_shards, open_work
 from yolobg.mining_results import MiningReport
 from yolobg.model import ImageRecord, Progress, no_progress
 from yolobg.scoring.models import open_scorer
@@ -108,7 +108,7 @@ def mine(
     address: str | None = None,
     progress: Progress = no_progress,
 ) -> MiningReport:
-    """Score the shards of a folder that have no scores yet; no image is kept.
+    """Score the shards of a folder that have no scores yet, or whose score file is damaged; no image is kept.
 
     Promises that a worker that dies at any point loses no image and leaves none twice, and that the files are the same
     whichever engine, worker or machine wrote them. With several workers a script that calls this needs
@@ -126,11 +126,13 @@ def mine(
         YolobgError: The folder, the model or the images cannot be used; what is scored stays, and a re-run goes on.
     """
     folder = Path(folder)
-    work, _ = open_work(folder)
-    left = missing_shards(folder, work)
+    work, plan = open_work(folder)
+    first, step = (0, 1) if shard is None else _part(shard)
+    part = range(first, len(work.shards), step)
+    drop_damaged(folder, work, plan, part)
+    left = [number for number in missing_shards(folder, work) if number in part]
     if shard is not None:
-        first, step = _part(shard)
-        do_here(folder, [number for number in left if number % step == first], progress)
+        do_here(folder, left, progress)
     elif engine == "ray":
         do_on_ray(folder, left, progress, workers=workers, address=address)
     elif (workers or cores()) == 1:
