@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.server
 import io
 import json
 import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 import zlib
@@ -21,6 +24,7 @@ from coco_server import CocoServer
 
 from yolobg.errors import AnnotationsError, DownloadError
 from yolobg.model import no_progress
+from yolobg.sources.archive import members
 from yolobg.sources.archive.members import UnchangedError, fetch_file, fetch_members
 from yolobg.sources.archive.ranges import fetch_stretches
 from yolobg.sources.archive.remote import LIMITS, Remote
@@ -139,6 +143,36 @@ def test_members__a_directory_longer_than_the_first_request(tmp_path: Path) -> N
     many = {f"annotations/{'x' * 80}{n}.json": b"[]" for n in range(900)} | {n: CONTENT[n] for n in WANTED}
     with CocoServer({KEY: make_zip(many)}) as server:
         assert_good(fetch(tmp_path, server.url))
+
+
+def test_members__an_end_that_never_ends_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing says how long a chunked answer is; no more than the longest end that is asked for stays in memory."""
+    sent = 0
+
+    class Endless(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            nonlocal sent
+            self.send_response(206)
+            self.send_header("Content-Range", "bytes 0-99/100")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client has had enough
+                while sent < 1 << 28:
+                    self.wfile.write(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
+                    sent += 1 << 16
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    monkeypatch.setattr(members, "TAILS", (1 << 16, 1 << 20))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(DownloadError, match="more bytes than were requested"):
+            fetch(tmp_path, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert sent < 1 << 26, "some more lie between the two, once for each try"
 
 
 def test_members__damaged_bytes_are_fetched_again_once(tmp_path: Path) -> None:

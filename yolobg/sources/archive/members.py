@@ -200,9 +200,13 @@ def _take_whole(answer: Answer, part: Path, progress: Progress) -> None:
 
 def _take_end(answer: Answer) -> _End:
     if answer.status == RANGE:
-        data = b"".join(answer.response.pieces())
+        data = bytearray()
+        for piece in answer.response.pieces():
+            data += piece
+            if len(data) > TAILS[-1]:
+                raise Fault("bad", f"HTTP {answer.status} with more bytes than were requested")
         if answer.total == answer.start + len(data):
-            return _End(data, answer.total)
+            return _End(bytes(data), answer.total)
     raise Fault("bad", f"HTTP {answer.status} with other bytes than the last ones, which were requested")
 
 
