@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -146,12 +147,14 @@ def test_turns__never_more_than_the_limit_and_nothing_is_forgotten() -> None:
     assert most == 3
 
 
-def test_turns__what_waited_its_time_comes_before_what_is_new() -> None:
+def test_turns__what_waited_its_time_comes_before_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("yolobg.net.turns.time", SimpleNamespace(monotonic=clock))
     turns: Turns[str] = Turns(Pace(1, limits=LIMITS))
     turns.add("second", wait_s=0.002)
     turns.add("first", wait_s=0.001)
     turns.add("new")
-    time.sleep(0.01)  # until what waits is due
+    clock.now += 0.01
     taken = []
     for _ in range(3):
         taken.append(turns.take())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -118,13 +117,14 @@ def test_tries__slow_the_pace_of_all_and_an_error_is_passed_on() -> None:
 
 
 def test_tries__wait_for_a_host_that_is_being_probed() -> None:
-    hosts = Hosts(["http://a"], limits=LIMITS)
+    now = 100.0
+    hosts = Hosts(["http://a"], limits=LIMITS, clock=lambda: now)
     pace = Pace(None, limits=LIMITS)
     asked = Asked(a=Fault("connection", "refused"))
     for _ in range(LIMITS.host_failures):
         Tries(hosts, pace).turn(asked)
     assert isinstance(Tries(hosts, pace).turn(asked), float)
     assert len(asked.order) == LIMITS.host_failures, "not due yet"
-    time.sleep(0.11)  # a probe is due after 0.1 s
+    now += 0.11  # a probe is due after 0.1 s
     Tries(hosts, pace).turn(asked)
     assert len(asked.order) == LIMITS.host_failures + 1
