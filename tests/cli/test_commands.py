@@ -148,13 +148,14 @@ def test_interrupted__says_so_and_the_next_run_goes_on(sample: Path) -> None:
     data = sample / "dataset"
     before = tree(data)
     images = {f"/{p.name}": p.read_bytes() for p in (sample / "source/images").iterdir()}
-    with ImageServer(images, latency_s=0.3) as server:
+    with ImageServer(images, hangs_after=8) as server:
         command = [sys.executable, "-m", "yolobg", "augment", str(data), *source(sample, server.url), "--count", "20"]
         with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True) as running:
-            while len(server.log) < 8:
-                time.sleep(0.02)
+            while len(server.log) < 8 + 2:
+                assert running.poll() is None, running.communicate()
+                time.sleep(0.02)  # until both wait; there is nothing to wait on but the server's log
             running.send_signal(signal.SIGINT)
-            _, told = running.communicate(timeout=30)
+            _, told = running.communicate(timeout=60)
         assert running.returncode == 130, told
         assert "interrupted" in told
         assert "Traceback" not in told
@@ -162,7 +163,7 @@ def test_interrupted__says_so_and_the_next_run_goes_on(sample: Path) -> None:
         had = len(list((data / ".yolobg/staging").rglob("*.staged")))
         assert had > 0
         assert not list((data / ".yolobg").rglob("*.part"))
-        asked = len(server.log)
+        asked, server.hangs_after = len(server.log), None
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0
         assert len(server.log) - asked == 20 - had, "what was fetched before was fetched again"
     assert len(list(data.glob("images/train/bg_*"))) == 20

@@ -372,11 +372,11 @@ def fetch_options(tmp_path: Path, server: ImageServer) -> list[str]:
 
 @contextlib.contextmanager
 def fetching(data: Path, options: list[str], server: ImageServer) -> Iterator[subprocess.Popen[str]]:
-    """A command that is under way: ten images have been asked for."""
+    """A command that is under way: ten images have been sent, and two are waited for."""
     command = [sys.executable, "-m", "yolobg", "evaluate", str(data), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         # There is nothing to wait on but the server's log; a command that has ended fails at once.
-        while len(server.log) < 10:
+        while len(server.log) < 10 + 2:
             assert running.poll() is None, running.communicate()
             time.sleep(0.01)
         yield running
@@ -384,14 +384,14 @@ def fetching(data: Path, options: list[str], server: ImageServer) -> Iterator[su
 
 @pytest.mark.slow
 def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
-    with ImageServer(VAL.served(), latency_s=0.05) as server:
+    with ImageServer(VAL.served(), hangs_after=10) as server:
         options = fetch_options(tmp_path, server)
         with fetching(data, options, server) as running:
             running.kill()
         kept = len(list(Path(os.environ["YOLOBG_CACHE_DIR"]).glob("backgrounds/**/*.jpg")))
         kept += len(list(Path(os.environ["YOLOBG_CACHE_DIR"]).glob("backgrounds/**/*.staged")))
         assert kept >= 5
-        asked = len(server.log)
+        asked, server.hangs_after = len(server.log), None
         done = run("evaluate", data, *options)
         assert done.returncode == 0, done.stderr
         assert len(server.log) == asked + 20 - kept
@@ -405,11 +405,11 @@ def test_fetch__a_killed_one_continues(data: Path, tmp_path: Path) -> None:
 # Windows sends Ctrl-C to a whole console, this test among it.
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to one process")
 def test_interrupt__says_so_and_keeps_what_was_fetched(data: Path, tmp_path: Path) -> None:
-    with ImageServer(VAL.served(), latency_s=0.05) as server:
+    with ImageServer(VAL.served(), hangs_after=10) as server:
         options = fetch_options(tmp_path, server)
         with fetching(data, options, server) as running:
             running.send_signal(signal.SIGINT)
-            out, told = running.communicate(timeout=30)
+            out, told = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "")
     assert "interrupted" in told
     assert "Traceback" not in told

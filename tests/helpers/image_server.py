@@ -84,6 +84,7 @@ class ImageServer:
         tls: Server side context; makes it an https server.
         share: Share (0-1) of the answers that get a fault drawn from `kinds`.
         first_only: Whether `share` is of the first answers for each path only.
+        hangs_after: Requests after which it answers no other, so that a client gets no further; None for never.
         dies_after: Requests after which it dies, as by `die`; None for never.
         revives_after_s: How long it then stays dead; None for good.
         redirect_to: Where `other_scheme`, `redirect` (302) and `moved` (301) lead; a value goes before.
@@ -98,6 +99,7 @@ class ImageServer:
     seed: int = 0
     kinds: Sequence[str] = PASSING
     first_only: bool = False
+    hangs_after: int | None = None
     dies_after: int | None = None
     revives_after_s: float | None = None
     redirect_to: str = "ftp://127.0.0.1/x.jpg"
@@ -248,6 +250,8 @@ class ImageServer:
     def _next_fault(self, path: str) -> str | None:
         nth = self._asked[path]
         self._asked[path] += 1
+        if self.hangs_after is not None and len(self.log) >= self.hangs_after:
+            return "hang"
         if self.faults.get(path):
             return self.faults[path].pop(0)
         if path in self.always or "*" in self.always:

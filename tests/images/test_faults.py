@@ -189,8 +189,9 @@ def test_faults__a_host_that_dies_half_way(with_second: bool, tmp_path: Path) ->
 
 def test_faults__a_short_outage_is_waited_for(tmp_path: Path) -> None:
     pool = records(100)
+    limits = replace(QUICK, host_down_s=20.0)
     with ImageServer(served(pool), latency_s=0.005, dies_after=40, revives_after_s=0.5) as server:
-        result = fetch_images(pool, needed=90, origin=origin(server), staging=tmp_path / "s", limits=QUICK)
+        result = fetch_images(pool, needed=90, origin=origin(server), staging=tmp_path / "s", limits=limits)
     assert len(result.staged) == 90
     assert_all_true(result.staged, tmp_path / "s")
 

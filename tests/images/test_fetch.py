@@ -275,18 +275,18 @@ def test_fetch__ctrl_c_leaves_whole_files_only_and_a_rerun_continues(tmp_path: P
             sys.exit(130)
         """
     )
-    with ImageServer(served(pool), latency_s=0.05) as server:
+    with ImageServer(served(pool), hangs_after=40) as server:
         child = subprocess.Popen([sys.executable, "-c", code, f"{server.url}/train2017", str(staging)])
-        deadline = time.monotonic() + 20
-        while len(server.log) < 40 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        while len(server.log) < 40 + 8:
+            assert child.poll() is None
+            time.sleep(0.02)  # until all eight wait; there is nothing to wait on but the server's log
         child.send_signal(signal.SIGINT)
-        assert child.wait(10) == 130
+        assert child.wait(60) == 130
         kept = names(staging)
         assert kept
         assert all(name.endswith(".staged") for name in kept)
         server.log.clear()
-        server.latency_s = 0.0
+        server.hangs_after = None
         result = fetch_images(pool, needed=300, origin=origin(server), staging=staging)
         assert len(server.log) == 300 - len(kept)
     assert len(result.staged) == 300
