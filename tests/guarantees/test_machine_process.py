@@ -35,16 +35,18 @@ def world(tmp_path: Path) -> World:
 
 
 @contextlib.contextmanager
-def downloading(world: World, *prefix: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """An augment of ten, two at a time, that has fetched some; yields the process and its command."""
+def downloading(
+    world: World, *prefix: str, hangs_after: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], list[str], ImageServer]]:
+    """An augment of ten, two at a time, that has fetched some; yields the process, its command and the server."""
     images = {f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}
-    with ImageServer(images, latency_s=0.3) as server:
+    with ImageServer(images, latency_s=0.3, hangs_after=hangs_after) as server:
         command = [argument if argument != str(world.images) else server.url for argument in world.augment(10)]
         whole = [*prefix, sys.executable, "-m", "yolobg", *command, "--jobs", "2"]
         with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 wait_for(lambda: len(server.log) >= 6)
-                yield process, command
+                yield process, command, server
             finally:
                 process.kill()
 
@@ -63,7 +65,7 @@ def staged(world: World) -> int:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signal__once_ends_in_good_order(world: World, name: str) -> None:
-    with downloading(world) as (process, command):
+    with downloading(world, hangs_after=5) as (process, command, server):
         process.send_signal(getattr(signal, name))
         _, told = process.communicate(timeout=300)
         tried("machine faults")
@@ -73,6 +75,7 @@ def test_signal__once_ends_in_good_order(world: World, name: str) -> None:
         assert visible(world.root) == world.before
         assert staged(world) > 0
         assert not list((world.root / ".yolobg").rglob("*.part"))
+        server.hangs_after = None
         again = run_child(*command)
         assert again.code == 0, again.stderr
         assert len(world.backgrounds()) == 10
@@ -83,18 +86,22 @@ def test_signal__once_ends_in_good_order(world: World, name: str) -> None:
 @pytest.mark.sample
 def test_signal__twice_ends_at_once(world: World) -> None:
     """The second does not wait for anything, not even for a disk that hangs."""
-    hang = "import time\nfrom yolobg.images.workers import Workshop\nWorkshop.close = lambda _: time.sleep(1000)"
+    hang = (
+        "import time\nfrom yolobg.images.workers import Workshop\n"
+        "Workshop.close = lambda _: (print('hangs', flush=True), time.sleep(1000))"
+    )
     images = {f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}
-    with ImageServer(images, latency_s=0.3) as server:
+    with ImageServer(images, hangs_after=4) as server:
         command = [argument if argument != str(world.images) else server.url for argument in world.augment(10)]
         start = f"import sys\n{hang}\nfrom yolobg.__main__ import main\nmain()"
-        with subprocess.Popen([sys.executable, "-c", start, *command], stderr=subprocess.PIPE, text=True) as process:
-            wait_for(lambda: len(server.log) >= 4)
+        whole = [sys.executable, "-c", start, *command]
+        with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            wait_for(lambda: len(server.log) >= 5)
             process.send_signal(signal.SIGINT)
-            time.sleep(1.0)
-            assert process.poll() is None, "it did not hang, so this shows nothing"
+            assert process.stdout
+            assert process.stdout.readline() == "hangs\n"
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=30)
+            _, told = process.communicate(timeout=300)
     tried("machine faults")
     assert process.returncode == 130
     assert told == "\nyolobg: stopped at once; the dataset is valid, and the next run tidies up\n"
@@ -120,7 +127,7 @@ sys.meta_path.insert(0, Interrupting())
 
 def test_signal__that_is_ignored_stays_so(world: World) -> None:
     """`nohup` asks for that: a terminal that is closed must not end the run."""
-    with downloading(world, sys.executable, "-c", IGNORING) as (process, _):
+    with downloading(world, sys.executable, "-c", IGNORING) as (process, _, _):
         process.send_signal(signal.SIGHUP)
         out, told = process.communicate(timeout=300)
     tried("machine faults")
