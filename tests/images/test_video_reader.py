@@ -28,8 +28,12 @@ from videos import (
 
 from yolobg.errors import UsageError
 from yolobg.images import video_reader
+from yolobg.images.frame_names import frame_id, frame_name
+from yolobg.images.frames import FrameReader
 from yolobg.images.jpeg_png import BadImageError
+from yolobg.images.video_files import identify
 from yolobg.images.video_reader import Reader, _Ffmpeg, _OpenCv, open_reader
+from yolobg.model import ImageRecord
 
 READERS = [
     pytest.param(open_reader, marks=needs_ffmpeg, id="ffmpeg"),
@@ -263,6 +267,19 @@ def test_close__ends_what_is_under_way(tmp_path: Path, video: Path) -> None:
         os.kill(int((tmp_path / "pid").read_text()), 0)
     with pytest.raises(UsageError):
         reader.frame(video, 0)
+
+
+@posix_script
+def test_close__before_the_first_frame_starts_no_program(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(stand_in(tmp_path / "bin", f"open({str(tmp_path / 'began')!r}, 'w')")))
+    frames = FrameReader()
+    frames.close()
+    record = ImageRecord(frame_id(identify(video), 0), frame_name(video.name, 0), 0, 0)
+    with pytest.raises(UsageError):
+        frames.read(record, video)
+    assert not (tmp_path / "began").exists()
 
 
 def test_open__says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:

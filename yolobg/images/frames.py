@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from yolobg.errors import UsageError
 from yolobg.images.check import MAX_PIXELS, MIN_SIDE_PX
 from yolobg.images.frame_names import VideoIdentity, frame_id, frame_place, frame_title, parse
 from yolobg.images.jpeg_png import BadImageError
@@ -28,11 +29,14 @@ class FrameReader:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reader: Reader | None = None
+        self._closed = False
         self._identities: dict[Path, VideoIdentity] = {}
         self._late: dict[Path, int] = {}
 
     def close(self) -> None:
-        """End what is under way."""
+        """End what is under way, and begin nothing any more."""
+        with self._lock:
+            self._closed = True
         if self._reader is not None:
             self._reader.close()
 
@@ -41,7 +45,7 @@ class FrameReader:
 
         Raises:
             BadImageError: There is no such frame, or the video is another one than when it was listed.
-            UsageError: There is no reader, or it cannot be started.
+            UsageError: There is no reader, it cannot be started, or the run was ended.
         """
         ms = _time_of(record)
         if frame_id(self._identity(video), ms) != record.id:
@@ -73,6 +77,8 @@ class FrameReader:
 
     def _open(self) -> Reader:
         with self._lock:
+            if self._closed:
+                raise UsageError("the run was ended before it read a video")
             if self._reader is None:
                 self._reader = open_reader()
             return self._reader
