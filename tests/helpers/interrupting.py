@@ -40,7 +40,7 @@ class Interrupt:
     Args:
         at: Which line, counted from 1 as they are run; 0 for none, to count them.
         deliver: What happens there: a `KeyboardInterrupt`, or a signal to this process.
-        armed: Lines count only while this is true.
+        armed: Lines count only while this is true; always where there is none.
         opcodes: Whether to count instructions in place of lines.
         paths: The files whose lines count.
 
@@ -54,7 +54,7 @@ class Interrupt:
         at: int = 0,
         deliver: Callable[[], Any] | signal.Signals = _raise,
         *,
-        armed: Callable[[], bool] = lambda: True,
+        armed: Callable[[], bool] | None = None,
         opcodes: bool = False,
         paths: frozenset[str] = PATHS,
     ) -> None:
@@ -64,7 +64,7 @@ class Interrupt:
 
     def __enter__(self) -> Interrupt:
         self._former = sys.gettrace()
-        sys.settrace(self._enter_function)
+        sys.settrace(self._tracer())
         return self
 
     def __exit__(
@@ -72,26 +72,38 @@ class Interrupt:
     ) -> None:
         sys.settrace(self._former)
 
-    def _enter_function(self, frame: FrameType, _event: str, _argument: Any) -> Any:
-        # After the interrupt no line counts, so none is looked at: that would take longer than the lines themselves.
-        if self.place or frame.f_code.co_filename not in self.paths:
-            return None
-        # What other libraries do when they are finalized is not ours; Python swallows what is raised there.
-        if frame.f_code.co_filename == contextlib.__file__ and not self._is_ours(frame.f_back):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = self.opcodes, not self.opcodes
-        return self._reach
+    def _tracer(self) -> Callable[[FrameType, str, Any], Any]:
+        """What Python calls for each function that is entered; functions, since a hundred million lines pass here."""
+        paths, opcodes, with_blocks = self.paths, self.opcodes, contextlib.__file__
+        reach = self._reacher()
 
-    def _reach(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if event in ("line", "opcode") and self.armed():
-            self.count += 1
-            if self.count == self.at:
-                self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-                self._interrupt()
-        return None if self.place else self._reach
+        def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
+            # After the interrupt no line counts, so none is looked at: that would take longer than the lines.
+            place = frame.f_code.co_filename
+            if place not in paths or self.place:
+                return None
+            # What other libraries do when they are finalized is not ours; Python swallows what is raised there.
+            if place == with_blocks and (frame.f_back is None or frame.f_back.f_code.co_filename not in paths):
+                return None
+            if opcodes:
+                frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            return reach
 
-    def _is_ours(self, frame: FrameType | None) -> bool:
-        return frame is not None and frame.f_code.co_filename in self.paths
+        return enter
+
+    def _reacher(self) -> Callable[[FrameType, str, Any], Any]:
+        """What Python calls for each line of such a function."""
+        at, armed, counted = self.at, self.armed, "opcode" if self.opcodes else "line"
+
+        def reach(frame: FrameType, event: str, _argument: Any) -> Any:
+            if event == counted and (armed is None or armed()):
+                self.count += 1
+                if self.count == at:
+                    self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+                    self._interrupt()
+            return None if self.place else reach
+
+        return reach
 
     def _interrupt(self) -> None:
         if isinstance(self.deliver, signal.Signals):

@@ -214,6 +214,9 @@ def flush_staged(pending: Pending, root: Path) -> None:
 
     copies = [entry for entry in pending.entries if entry.link == "copy"]
     # File systems gather parallel flushes into few journal commits; a few files for each hand-over, which costs too.
+    if len(copies) <= _FLUSHES:
+        flush(copies)
+        return
     with Pool(max_workers=16) as pool:
         for _ in pool.map(flush, (copies[start : start + _FLUSHES] for start in range(0, len(copies), _FLUSHES))):
             pass

@@ -15,6 +15,7 @@ small file can stand for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -26,6 +27,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 Column = list[Any]
 Columns = dict[str, Column]
 Fields = dict[str, msgspec.structs.FieldInfo]
+
+# It reads the annotations, which are texts, each time that it is asked.
+_fields = cache(msgspec.structs.fields)
 
 BLOCK_ROWS = 10_000
 _FEW = 8  # a column has few values when each stands for this many records
@@ -141,14 +145,14 @@ def unpack(blocks: object, type_: type[T], budget: Budget) -> Iterator[T]:
     Raises:
         msgspec.ValidationError: It is not such a list, a value is of another type, or it stands for too much.
     """
-    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    fields = {field.name: field for field in _fields(type_)}
     for columns in _blocks_of(blocks, fields, budget):
         yield from map(type_, *columns)
 
 
 def unpack_pairs(blocks: object, budget: Budget) -> dict[str, str]:
     """The mapping that `pack` has written; raises as `unpack` does."""
-    fields = {field.name: field for field in msgspec.structs.fields(_Pair)}
+    fields = {field.name: field for field in _fields(_Pair)}
     return {key: value for columns in _blocks_of(blocks, fields, budget) for key, value in zip(*columns, strict=True)}
 
 
