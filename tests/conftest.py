@@ -157,9 +157,13 @@ def kill_server() -> KillServer:
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in memory where there is one, with the cache in it: thousands of killed commands write there."""
+    """A folder in memory where there is one, with the cache in it: thousands of killed commands write there.
+
+    It is the current one too, so that no command reads the settings of this repository.
+    """
     from killing import quick_folder  # noqa: PLC0415 - of the module that forks
 
     with quick_folder(tmp_path) as folder:
         monkeypatch.setenv("YOLOBG_CACHE_DIR", str(folder / "cache"))
+        monkeypatch.chdir(folder)
         yield folder

@@ -239,19 +239,26 @@ def _carry_out(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     if pid == 0:
         _be_the_command(order, folder)
     # A command that hangs is killed too, and shows as one that took far too long.
-    until = began + (LIMIT_S if order["kill_after_s"] is None else order["kill_after_s"])
-    done, status = os.waitpid(pid, os.WNOHANG)
-    while not done:
-        if time.monotonic() >= until:
-            os.kill(pid, signal.SIGKILL)
-            until += LIMIT_S
-        time.sleep(0.001)  # waitpid has no time limit of its own
-        done, status = os.waitpid(pid, os.WNOHANG)
+    limit = LIMIT_S if order["kill_after_s"] is None else order["kill_after_s"]
+    _wait_for_end(pid, began + limit - time.monotonic())
+    _, status = os.waitpid(pid, 0)
     seconds = time.monotonic() - began
     code = os.waitstatus_to_exitcode(status)
     told = {name: (folder / name).read_text("utf-8", "replace") for name in ("out", "err", "points")}
     return {"killed": code == -signal.SIGKILL, "code": code, "seconds": seconds, "out": told["out"], "err": told["err"],
             "points": told["points"].splitlines()}  # fmt: skip
+
+
+def _wait_for_end(pid: int, seconds: float) -> None:
+    """Wait for the end of a child and kill it when the time is over, without looking again and again."""
+    former = signal.signal(signal.SIGALRM, lambda _number, _frame: os.kill(pid, signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6), LIMIT_S)
+    try:
+        # It is left to be waited for: else the alarm might kill another that has got its number.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
 
 
 def _be_the_command(order: dict[str, Any], folder: Path) -> NoReturn:
