@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = [
     "BYTE_STAGES",
     "NAME_JOINTS",
+    "agreeing",
     "amount",
     "counted",
     "first_of",
@@ -27,7 +28,7 @@ NAME_JOINTS = r"(?<=[_/\\|:,;=+])(?=[^\W_])|(?<=[.-])(?=[^\W\d_])|(?<=[a-z][a-z]
 """Where a name may go on in the next line: after `_`, `/` and the like, and before a capital inside it; `.` and `-`
 inside a number are none."""
 
-_ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "carry": "carries"}
+_ONE = {"are": "is", "were": "was", "have": "has", "do": "does", "go": "goes", "carry": "carries"}
 
 
 def counted(number: int, thing: str, verb: str = "") -> str:
@@ -39,9 +40,19 @@ def counted(number: int, thing: str, verb: str = "") -> str:
         verb: What they do, in the plural.
     """
     if number == 1:
-        return f"1 {thing} {_ONE.get(verb, f'{verb}s') if verb else ''}".rstrip()
+        return f"1 {thing} {agreeing(1, verb)}".rstrip()
     plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}es" if thing.endswith("s") else f"{thing}s"
     return f"{number:,} {plural} {verb}".rstrip()
+
+
+def agreeing(number: int, verb: str) -> str:
+    """The verb of so many things, where other words stand between: `1 of 60 images is`, `2 of 60 images are`.
+
+    Args:
+        number: How many.
+        verb: What they do, in the plural.
+    """
+    return _ONE.get(verb, f"{verb}s") if verb and number == 1 else verb
 
 
 def amount(number: float, stage: str) -> str:

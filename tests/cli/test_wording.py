@@ -8,7 +8,7 @@ import pytest
 from command_line import run, source
 
 from yolobg.cli.text import warning_lines
-from yolobg.wording import counted, first_of, p_value, percent
+from yolobg.wording import agreeing, counted, first_of, p_value, percent
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ from yolobg.wording import counted, first_of, p_value, percent
         (counted(1, "image", "differ"), "1 image differs"),
         (counted(1, "image", "carry"), "1 image carries"),
         (counted(3, "image", "were"), "3 images were"),
+        (agreeing(0, "are"), "are"),
+        (agreeing(1, "are"), "is"),
+        (agreeing(1, "go"), "goes"),
+        (agreeing(1, "stay"), "stays"),
+        (agreeing(2, "stay"), "stay"),
     ],
 )
 def test_counted__agrees_with_the_number(said: str, words: str) -> None:
@@ -39,6 +44,20 @@ def test_commands__count_one_as_one(sample: Path) -> None:
     ]
     for text, verb in zip(said, ("Would add", "Added", "Would remove", "Removed"), strict=True):
         assert f"{verb} 1 background " in text
+
+
+def test_commands__the_verb_of_one_of_many_is_that_of_one(sample: Path) -> None:
+    data = sample / "dataset"
+    run("augment", data, *source(sample), "--count", "27")
+    assert (
+        "and only 1 of the source's 60 images is eligible ("
+        in run("augment", data, *source(sample), "--count", "29").stderr
+    )
+    run("augment", data, *source(sample), "--count", "28")
+    assert (
+        "and only 0 of the source's 60 images are eligible ("
+        in run("augment", data, *source(sample), "--count", "29").stderr
+    )
 
 
 def test_warning__is_shown_whole_with_long_paths_in_it_and_a_stranger_s_is_bounded() -> None:

@@ -249,7 +249,7 @@ def vetoed_of(dataset: Path, folder: Path, names: list[str], said: dict[str, Any
 def test_evidence__about_other_images_is_refused(dataset: Path, source: dict[str, Any], tmp_path: Path) -> None:
     place = write_evidence(tmp_path / "e.json", ["dog"], {"elsewhere.jpg": (["dog"], ())})
     with pytest.raises(
-        AnnotationsError, match=r"none of its 1 images, such as 'elsewhere.jpg', is an image of the source"
+        AnnotationsError, match=r"of its 1 image, such as 'elsewhere.jpg', none is an image of the source"
     ):
         yolobg.augment(dataset, count=1, evidence=[place], **source)
     assert not (dataset / ".yolobg/manifest.json").exists()

@@ -318,10 +318,10 @@ def other_run(sample: Path) -> None:
         (new_class, ("new: cat", "gone: dog")),
         pytest.param(one_more_image, ("19 images", "it had 18"), marks=pytest.mark.slow),
         pytest.param(one_renamed, ("some are others",), marks=pytest.mark.slow),
-        pytest.param(one_unlabelled, ("1 of them backgrounds",), marks=pytest.mark.slow),
+        pytest.param(one_unlabelled, ("with 1 background",), marks=pytest.mark.slow),
         pytest.param(other_records, ("its records are not what they were",), marks=pytest.mark.slow),
         (other_picture, ("is not the file that it was",)),
-        pytest.param(other_run, ("19 images, 1 of them backgrounds",), marks=pytest.mark.slow),
+        pytest.param(other_run, ("19 images with 1 background",), marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -275,7 +275,7 @@ def test_convert__rings_without_an_area_are_counted(tmp_path: Path, rings: list[
     source = dataset(tmp_path / "source", {"bbox": [10, 10, 20, 20], "segmentation": rings})
     report = convert(source, tmp_path / "out", to="yolo")
     assert report.after.polygons == left
-    said = "1 rings of outlines have fewer than three points and were left out, e.g. in train/a.jpg"
+    said = "1 ring of outlines has fewer than three points and was left out, e.g. in train/a.jpg"
     assert said in report.warnings
 
 

@@ -225,7 +225,7 @@ def more_records(place: Place) -> None:
         (edit_plan, {}, r"plan\.json: was changed after it was written"),
         (other_class, {}, r"its classes \(car\) are not those"),
         (more_records, {}, r"planned for instances_x, or its records or videos have changed"),
-        (lambda place: (place.work / "out/00003.parquet").unlink(), {}, "1 of 7 shards have no scores yet"),
+        (lambda place: (place.work / "out/00003.parquet").unlink(), {}, "1 of 7 shards has no scores yet"),
         (lambda place: place.model.write_bytes(b"other"), {"hard": "model.pt"}, "was scored with another model"),
         (lambda _: None, {"pool": 5}, "--pool can't be combined with --scores"),
         (lambda _: None, {"recheck": True}, "--scores can't be combined with --recheck"),

@@ -138,7 +138,7 @@ def test_captions__of_other_images_are_left_out(tmp_path: Path) -> None:
     path.write_text(json.dumps({"annotations": entries}), encoding="utf-8")
     assert read_captions(path, instances.images).texts == {1: ["b", "a"]}
     path.write_text(json.dumps({"annotations": entries[2:]}), encoding="utf-8")
-    with pytest.raises(AnnotationsError, match="none of its 1 captions"):
+    with pytest.raises(AnnotationsError, match="of its 1 caption none belongs"):
         read_captions(path, instances.images)
     path.write_text(json.dumps(GOOD), encoding="utf-8")
     with pytest.raises(AnnotationsError, match=r"caption.*annotations\[0\]"):

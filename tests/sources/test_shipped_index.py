@@ -114,11 +114,11 @@ def catalog_of(tmp_path: Path, change: Callable[[dict[int, set[int]]], object]) 
     ("change", "said"),
     [
         pytest.param(lambda held: None, "", marks=pytest.mark.slow),
-        (lambda held: held[9].add(1), "1 images with other categories, for example 000000000009 (person)"),
+        (lambda held: held[9].add(1), "1 image with other categories, for example 000000000009 (person)"),
         pytest.param(
             lambda held: (held[9].clear(), held[25].clear()), "2 images with other categories", marks=pytest.mark.slow
         ),
-        pytest.param(lambda held: held.pop(9), "it has 1 images that they lack", marks=pytest.mark.slow),
+        pytest.param(lambda held: held.pop(9), "it has 1 image that they lack", marks=pytest.mark.slow),
         pytest.param(lambda held: held.update({8: {1}}), "lacks 1 that they have", marks=pytest.mark.slow),
     ],
     ids=["none", "one more", "none left", "image gone", "image more"],

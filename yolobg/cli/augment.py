@@ -136,10 +136,14 @@ def _propose(plan: Plan, *, no_browser: bool, port: int | None) -> None:
 def _tell_recheck(plan: Plan, *, quiet: bool) -> None:
     """Say how many backgrounds a recheck changes and what reviews say of them, before it starts."""
     from yolobg.cli.text import clean, whole
+    from yolobg.wording import agreeing, counted
 
     if plan.request.recheck and not quiet:
         ours, leaving, coming = plan.before.ours, len(plan.leaving), plan.target.needed
-        told = f"Recheck   {leaving:,} of {ours:,} backgrounds added by yolobg go, {coming:,} others come in"
+        told = (
+            f"Recheck   {leaving:,} of {counted(ours, 'background')} added by yolobg {agreeing(leaving, 'go')}, "
+            f"{counted(coming, 'other', 'come')} in"
+        )
         for line in (told, *(f"          {note}" for note in plan.checked.notes)):
             stderr_console().print(whole(clean(line, 600)), soft_wrap=True)
 

@@ -26,7 +26,8 @@ def evaluation_notes(found: Evaluation) -> RenderableType:
     return Group(
         *(Text(f"Warning: {clean(warning)}", style="yellow") for warning in found.warnings),
         Text(
-            f"Split        {clean(found.split)}: {found.images:,} labelled images, {counted(found.objects, 'object')}"
+            f"Split        {clean(found.split)}: {counted(found.images, 'labelled image')}, "
+            f"{counted(found.objects, 'object')}"
         ),
         Text(
             f"Backgrounds  {clean(held.source)}: {held.images:,} of {held.found:,} images"

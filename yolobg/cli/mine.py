@@ -84,6 +84,7 @@ def mine(
 
 def _text(report: MiningReport) -> RenderableType:
     from yolobg.cli.text import clean, quoted, whole
+    from yolobg.wording import agreeing, counted
 
     done = report.scored == report.shards
     then = (
@@ -92,6 +93,7 @@ def _text(report: MiningReport) -> RenderableType:
         else (f"yolobg mine --work {quoted(report.folder)}")
     )
     return whole(
-        f"Folder    {clean(report.folder, 4096)}\nShards    {report.scored:,} of {report.shards:,} have scores "
-        f"({report.images:,} images)\nNext      {then}"
+        f"Folder    {clean(report.folder, 4096)}\nShards    {report.scored:,} of {report.shards:,} "
+        f"{agreeing(report.scored, 'have')} scores "
+        f"({counted(report.images, 'image')})\nNext      {then}"
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from yolobg.cli.text import LONGEST_PATH, SHOWN_PROBLEMS, RatioBar, both_readings, clean, warning_lines, whole
 from yolobg.results import Report, SplitState
-from yolobg.wording import percent
+from yolobg.wording import counted, percent
 
 __all__ = ["status_text"]
 
@@ -44,7 +44,7 @@ def _status_notes(report: Report) -> Iterator[RenderableType]:
         yield Text(f"! {clean(problem.label)}{line}: {clean(problem.reason)}", style="yellow")
     more = len(report.problems) - SHOWN_PROBLEMS
     if more > 0:
-        yield Text(f"! and {more:,} more corrupt labels (--json lists all)", style="yellow")
+        yield Text(f"! and {counted(more, 'more corrupt label')} (--json lists all)", style="yellow")
     if report.dataset.original:
         yield whole(f"Made from {clean(report.dataset.original, LONGEST_PATH)}, which is left as it is")
     if report.interrupted:

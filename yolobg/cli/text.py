@@ -21,7 +21,7 @@ from yolobg.cli.process import program_name
 from yolobg.matching.words import key
 from yolobg.model import ClassMatch, Contamination, Counts, Failed
 from yolobg.results import ClassesReport, RemoveReport, Report, SourceInfo
-from yolobg.wording import counted, percent
+from yolobg.wording import agreeing, counted, percent
 from yolobg.wording import quoted as as_argument
 
 __all__ = [
@@ -268,7 +268,12 @@ def classes_text(report: ClassesReport, *, everything: bool = False) -> Renderab
     if source:
         share = source.eligible / source.images if source.images else 0.0
         parts.append(
-            Text(f"{source.eligible:,} of {source.images:,} images stay eligible ({percent(share)})", style="bold")
+            Text(
+                f"{source.eligible:,} of {counted(source.images, 'image')} {agreeing(source.eligible, 'stay')} "
+                "eligible "
+                f"({percent(share)})",
+                style="bold",
+            )
         )
         parts += [
             Text(f"  {clean(match.name)}: expected in {_chance(match.expected_contamination)} of them")
@@ -287,13 +292,13 @@ def remove_text(report: RemoveReport) -> RenderableType:
     if report.proposed:
         parts.append(Text(f"{verb} {counted(report.proposed, 'proposed image')} that waited for a review."))
     if report.gone:
-        parts.append(Text(f"{len(report.gone):,} {'was' if len(report.gone) == 1 else 'were'} already gone."))
+        parts.append(Text(f"{len(report.gone):,} {agreeing(len(report.gone), 'were')} already gone."))
     if report.data_yaml and not report.data_yaml.kept:
         parts.append(Text(f"{verb} {clean(report.data_yaml.path)}, which was made with --to."))
     elif report.data_yaml:
         parts.append(Text(f"! kept {clean(report.data_yaml.path)}: {report.data_yaml.kept}", style="yellow"))
     parts += [
-        Text(f"{number:,} more added for {clean(name)} stay{'s' if number == 1 else ''}.")
+        Text(f"{number:,} more added for {clean(name)} {agreeing(number, 'stay')}.")
         for name, number in report.others.items()
     ]
     parts += [

@@ -348,7 +348,9 @@ def _parse_names(data: Mapping[object, object], file: Path) -> dict[int, str]:
     if not isinstance(names, (list, dict)):
         raise DatasetError(f"{file}: key 'names' must be a list or a mapping, not {type(names).__name__}")
     if count is not None and len(names) != count:
-        raise DatasetError(f"{file}: key 'names' has {len(names)} entries but 'nc' is {count}; make them equal")
+        raise DatasetError(
+            f"{file}: key 'names' has {counted(len(names), 'entry')} but 'nc' is {count}; make them equal"
+        )
     pairs = enumerate(names) if isinstance(names, list) else names.items()
     try:
         return _checked({int(key): str(value) for key, value in pairs}, file)

@@ -20,7 +20,7 @@ from yolobg.dataset.label_reader import judge_labels
 from yolobg.dataset.label_rules import LabelVerdict
 from yolobg.dataset.layout import is_image, label_path
 from yolobg.dataset.name_differences import CAUSES, all_changes, same_letters
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["LabelFolders"]
 
@@ -225,8 +225,8 @@ _FOLDER = "the folder"
 def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str], unread: Sequence[str]) -> str:
     """How many there are, why that is likely, and what to do."""
     folders = sorted({path.rpartition(os.sep)[0] for path in strays})
-    where = folders[0] if len(folders) == 1 else f"{folders[0]} and {len(folders) - 1:,} other folders"
-    belong = "belongs" if len(strays) == 1 else "belong"
+    where = folders[0] if len(folders) == 1 else f"{folders[0]} and {counted(len(folders) - 1, 'other folder')}"
+    belong = agreeing(len(strays), "belong")
     text = f"{where}: {counted(len(strays), 'label file')} with objects {belong} to no image here"
     causes, pairs = _likely(strays, lone)
     if pairs:
@@ -234,11 +234,13 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
         no_label = len(lone) == len(wanted)
         if set(causes) == {_FOLDER}:
             return (
-                f"{text}; {len(pairs):,} are called like images that count as backgrounds now, and lie where no "
+                f"{text}; {len(pairs):,} {agreeing(len(pairs), 'are')} called like images that count as backgrounds "
+                "now, and lie where no "
                 f"trainer looks: {stray} should be {label}. {_way_to_move(pairs, wanted, nothing_in_place=no_label)}"
             )
         return (
-            f"{text}; {len(pairs):,} probably belong to images of another name, which count as backgrounds now: "
+            f"{text}; {len(pairs):,} probably {agreeing(len(pairs), 'belong')} to images of another name, which "
+            "count as backgrounds now: "
             f"{_shown(stray, label)} to {_shown(wanted[label], stray)} (the difference is "
             f"{' or '.join(cause for cause, _ in causes.most_common(2))}). Rename the label files"
         )

@@ -28,7 +28,7 @@ from yolobg.formats.unread import find_unread
 from yolobg.model import Contamination, Progress, no_progress
 from yolobg.sources.location import COCO2017_VAL
 from yolobg.sources.open_images import OPEN_IMAGES
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["FEW", "NAMED", "VAL2017", "Backgrounds", "background_set", "bring", "foreseen", "hold_out"]
 
@@ -203,7 +203,8 @@ def _not_here(images: Sequence[str]) -> tuple[str, ...]:
     absent = sum(not Path(image).exists() for image in images)
     if not absent:
         return ()
-    return (f"{absent:,} of {len(images):,} backgrounds are not on this machine, so their content was not compared",)
+    told = f"{absent:,} of {len(images):,} backgrounds {agreeing(absent, 'are')} not on this machine"
+    return (f"{told}, so {'its' if absent == 1 else 'their'} content was not compared",)
 
 
 def _reasons(found: _Candidates, left_out: dict[str, int]) -> str:

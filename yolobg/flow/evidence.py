@@ -20,6 +20,7 @@ from yolobg.model import Finding, Progress, no_progress
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.evidence_file import EvidenceFile
 from yolobg.sources.catalog.open import find_lvis, open_evidence
+from yolobg.wording import counted
 
 __all__ = ["Evidence", "check_captions", "find_evidence", "findings_of"]
 
@@ -184,8 +185,8 @@ def _check_images(evidence: Sequence[Evidence], known: _Known) -> None:
         if not any(map(known.images_of, listed)):
             example = f", such as {listed[0]!a}," if listed else ""
             raise AnnotationsError(
-                f"--evidence {place}: none of its {len(listed):,} images{example} is an image of the source; evidence "
-                "must be about the same images, by file name"
+                f"--evidence {place}: of its {counted(len(listed), 'image')}{example} none is an image of the source; "
+                "evidence must be about the same images, by file name"
             )
 
 

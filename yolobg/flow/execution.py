@@ -38,7 +38,7 @@ from yolobg.model import Failed, Origin, Progress, no_progress
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import open_catalog
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["Land", "execute"]
 
@@ -282,9 +282,10 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
         if fetched.failed:
             unusable = f"; {counted(len(fetched.failed), 'image', 'do')} not match the records ({fetched.failed[0]})"
         return PoolError(
-            f"{counted(plan.target.needed, 'background', 'are')} needed, and only {choice.info.eligible:,} eligible "
-            "images of the "
-            f"source are not in the dataset already{unusable}. Ask for a smaller --ratio or --count, or give a larger "
+            f"{counted(plan.target.needed, 'background', 'are')} needed, and only "
+            f"{counted(choice.info.eligible, 'eligible image')} of the source "
+            f"{agreeing(choice.info.eligible, 'are')} not in the dataset already{unusable}. Ask for a smaller "
+            "--ratio or --count, or give a larger "
             "source."
         )
     reasons = "; ".join(map(str, fetched.failed[:3]))
@@ -293,7 +294,8 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
     return DownloadError(
-        f"only {len(fetched.staged):,} of {plan.target.needed:,} images could be {verb}, {len(fetched.failed):,} "
+        f"only {len(fetched.staged):,} of {counted(plan.target.needed, 'image')} could be {verb}, "
+        f"{len(fetched.failed):,} "
         f"failed ({reasons}). Nothing was added. Check {check} and run again: what was fetched is kept for that."
     )
 

@@ -116,8 +116,8 @@ def too_few_held_out(source: Source, least: int, left: int, images: int, left_ou
     """The error for a source that has too few images that may be held out."""
     reasons = ", ".join(f"{number:,} {why.replace('_', ' ')}" for why, number in left_out.items() if number)
     return PoolError(
-        f"{source.name}: {counted(least, 'background', 'are')} needed to measure on, and only {left:,} of {images:,} "
-        "images may be "
+        f"{source.name}: {counted(least, 'background', 'are')} needed to measure on, and only {left:,} of "
+        f"{counted(images, 'image')} may be "
         f"used (left out: {reasons}). Give images of your own without your objects: --backgrounds FOLDER"
     )
 

@@ -16,7 +16,7 @@ from yolobg.matching.contamination import with_look_alikes
 from yolobg.matching.look_alikes import look_alikes
 from yolobg.model import CaptionTerms, ClassMatch, Contamination
 from yolobg.sources.catalog.catalog import Catalog
-from yolobg.wording import first_of
+from yolobg.wording import agreeing, counted, first_of
 
 __all__ = ["Liked", "alike_in", "find_liked", "liked_figures", "liked_first", "liked_notes", "reasons"]
 
@@ -126,9 +126,11 @@ def liked_notes(liked: Liked | None, chosen: Sequence[int]) -> tuple[str, ...]:
         return ()
     number, needed = sum(image_id in liked.ids for image_id in chosen), len(chosen)
     if liked.prefer != LOOKALIKES:
-        rest = f"; the other {needed - number:,} are random, since no more such images are eligible"
+        rest = f"; {counted(needed - number, 'other', 'are')} random, since no more such images are eligible"
         return (
-            f"--prefer {liked.prefer}: {number:,} of {needed:,} images have a caption with these words"
+            f"--prefer {liked.prefer}: {number:,} of {counted(needed, 'image')} {agreeing(number, 'have')} a "
+            "caption with "
+            "these words"
             f"{rest if number < needed else ''}. What share of them shows a class is not known better than for random "
             "images",
         )
@@ -138,7 +140,7 @@ def liked_notes(liked: Liked | None, chosen: Sequence[int]) -> tuple[str, ...]:
     if not liked.categories or not number:
         return (*notes, "--prefer lookalikes: no eligible image holds one, so all images are random")
     notes.append(
-        f"--prefer lookalikes (experimental): {number:,} of {needed:,} images hold "
+        f"--prefer lookalikes (experimental): {number:,} of {counted(needed, 'image')} {agreeing(number, 'hold')} "
         f"{first_of(liked.categories, _SHOWN)}; the others are random. They hold more of a detector's false alarms "
         "and show a class more often; that they train a better detector than random images is not shown"
     )

@@ -15,7 +15,7 @@ from yolobg.images.video_files import reader_of
 from yolobg.model import Failed, ImageRecord, Origin
 from yolobg.net.addresses import bare_url, image_url
 from yolobg.safe_names import safe_parts
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["first_usable", "places_of"]
 
@@ -54,7 +54,8 @@ def first_usable(
         near = nearly_called(failed[0].file_name, map(str, origin.folders))
         raise DownloadError(
             f"{counted(needed, 'background', 'are')} needed, and only {len(found):,} of "
-            f"{len(found) + len(failed):,} eligible images have a file that can be used "
+            f"{counted(len(found) + len(failed), 'eligible image')} {agreeing(len(found), 'have')} a file that can be "
+            f"used "
             f"({'; '.join(map(str, failed[:_SHOWN]))}{f'; but {near}' if near else ''}). Nothing was added."
         )
     return tuple(found), tuple(failed)

@@ -23,7 +23,7 @@ from yolobg.images.picture_hash import picture_hash
 from yolobg.model import Progress
 from yolobg.results import StaleBackground
 from yolobg.threads import Pool
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["Reviewed", "is_too_often", "review_notes", "ruled_out", "tally", "what_reviews_say"]
 
@@ -173,7 +173,11 @@ def review_notes(
     near = numbers[NEAR_REJECTED]
     told = [f"{counted(near, 'background', 'are')} {NEAR_REJECTED}"] if near else []
     for one in reviewed:
-        there = f"of those that are there {numbers[one.reason]:,} go" if recheck else "--recheck replaces those there"
+        there = (
+            f"of those that are there {numbers[one.reason]:,} {agreeing(numbers[one.reason], 'go')}"
+            if recheck
+            else "--recheck replaces those there"
+        )
         told.append(
             f"look-alikes: {one.rejected:,} of {counted(one.looked, 'reviewed image')} with {one.category} were "
             f"rejected for showing a class, so no image with it comes in; {there}"

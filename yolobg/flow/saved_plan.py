@@ -292,8 +292,8 @@ def check_dataset(left: Left, dataset: Dataset, inventory: Inventory, counts: Co
     already = f", {len(done):,} of them brought in by this plan" if done else ""
     raise _changed(
         dataset,
-        f"split {then.split!r} has {counted(images, 'image')}, {backgrounds:,} of them backgrounds{already}; it had "
-        f"{then.images:,}, {then.backgrounds:,} of them backgrounds"
+        f"split {then.split!r} has {counted(images, 'image')} with {counted(backgrounds, 'background')}{already}; it "
+        f"had {then.images:,} with {counted(then.backgrounds, 'background')}"
         + ("" if (images, backgrounds) != (then.images, then.backgrounds) else ", and some are others now"),
     )
 

@@ -34,7 +34,7 @@ from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.open import find_by_key, find_catalog, open_catalog
 from yolobg.sources.location import OPEN_IMAGES_NAMES
 from yolobg.sources.resolve import Source
-from yolobg.wording import first_of
+from yolobg.wording import counted, first_of
 
 __all__ = ["Checked", "SplitImages", "find_stale", "stale_warnings"]
 
@@ -364,4 +364,4 @@ def stale_warnings(stale: Stale, data_yaml: Path | str, *, rechecked: bool = Fal
 
 
 def _backgrounds(number: int) -> str:
-    return f"{number:,} background{'' if number == 1 else 's'} added by yolobg"
+    return f"{counted(number, 'background')} added by yolobg"

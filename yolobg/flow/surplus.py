@@ -14,7 +14,7 @@ from yolobg.errors import YolobgError
 from yolobg.flow.options import DEFAULT_RATIO, Request, request_of
 from yolobg.flow.selection import backgrounds_needed, share
 from yolobg.model import Counts, Inventory
-from yolobg.wording import counted, quoted
+from yolobg.wording import agreeing, counted, quoted
 
 __all__ = ["share_warnings", "surplus_notes", "surplus_of", "to_trim"]
 
@@ -106,7 +106,7 @@ def surplus_notes(request: Request, counts: Counts, leaving: Collection[Entry], 
     if request.trim:
         left = surplus - len(leaving)
         why = "they were not added by yolobg for this data.yaml, or were changed since"
-        return (f"{there}: {left:,} of those beyond it stay, since {why}",) if left else ()
+        return (f"{there}: {left:,} of those beyond it {agreeing(left, 'stay')}, since {why}",) if left else ()
     if not counts.ours:
         return (f"{there}; yolobg added none of them, so it takes none out",)
     command = f"yolobg augment {quoted(data_yaml)} {_target(request)} --split {request.split} --trim"

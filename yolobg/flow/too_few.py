@@ -7,7 +7,7 @@ from yolobg.flow.options import Request
 from yolobg.flow.selection import largest
 from yolobg.model import Counts, Eligibility
 from yolobg.sources.catalog.catalog import Catalog
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["too_few"]
 
@@ -40,8 +40,9 @@ def too_few(
     licences = "allow more licences, " if eligibility.by_license else ""
     licences += "leave out --verified, " if request.verified else ""
     return PoolError(
-        f"{counted(needed, 'background', 'are')} needed, and only {left:,} of the source's {eligibility.images:,} "
-        f"images are eligible{left_out}. {largest(before.labelled, before.backgrounds, left)}, {licences}or "
+        f"{counted(needed, 'background', 'are')} needed, and only {left:,} of the source's "
+        f"{counted(eligibility.images, 'image')} {agreeing(left, 'are')} eligible{left_out}. "
+        f"{largest(before.labelled, before.backgrounds, left)}, {licences}or "
         "give a larger source. `yolobg classes` shows what each name costs."
     )
 
@@ -52,6 +53,7 @@ def _by_evidence(eligibility: Eligibility, request: Request) -> list[str]:
     if request.verified:
         each = ", ".join(f"{name}: {one.verified:,}" for name, one in eligibility.evidence.items())
         found.append(
-            f"{eligibility.unverified:,} are not verified to be free of every class (verified for each alone: {each})"
+            f"{eligibility.unverified:,} {agreeing(eligibility.unverified, 'are')} not verified to be free of every "
+            f"class (verified for each alone: {each})"
         )
     return found

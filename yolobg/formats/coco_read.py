@@ -20,6 +20,7 @@ from yolobg.formats.contents import Item, Meta, Shape, box_around, image_size, m
 from yolobg.formats.elsewhere import Elsewhere
 from yolobg.formats.run_lengths import box_of, read_mask
 from yolobg.safe_names import inner_parts
+from yolobg.wording import counted
 
 __all__ = ["COCO_NAMES", "CocoContents", "coco_below", "find_coco", "read_coco"]
 
@@ -300,7 +301,7 @@ def _shape_of(read: _Object, class_id: int, width: int, height: int) -> Shape:
         )
     if read.bbox:
         if len(read.bbox) != 4:  # noqa: PLR2004 - x, y, w, h
-            raise ValueError(f"its bbox has {len(read.bbox)} numbers; expected x, y, width and height")
+            raise ValueError(f"its bbox has {counted(len(read.bbox), 'number')}; expected x, y, width and height")
         x, y, w, h = read.bbox
         box = ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height)
     elif rings:
@@ -338,7 +339,9 @@ def _outline(segmentation: Any, width: int, height: int) -> tuple[tuple[tuple[fl
         raise ValueError("its segmentation is neither rings of numbers nor a mask")
     odd = next((ring for ring in segmentation if len(ring) % 2), None)
     if odd is not None:
-        raise ValueError(f"a ring of its segmentation has {len(odd)} numbers; expected x and y of each point")
+        raise ValueError(
+            f"a ring of its segmentation has {counted(len(odd), 'number')}; expected x and y of each point"
+        )
     rings = [ring for ring in segmentation if len(ring) >= _RING]
     short = sum(0 < len(ring) < _RING for ring in segmentation)
     return tuple(tuple(v / (height if i % 2 else width) for i, v in enumerate(ring)) for ring in rings), None, short

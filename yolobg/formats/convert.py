@@ -34,7 +34,7 @@ from yolobg.formats.transform import (
 )
 from yolobg.formats.upright import Upright
 from yolobg.model import Progress, no_progress
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["convert", "open_contents"]
 
@@ -317,7 +317,9 @@ def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, 
         )
     if before.short_rings:
         said.append(
-            f"{before.short_rings:,} rings of outlines have fewer than three points and were left out, e.g. in "
+            f"{counted(before.short_rings, 'ring')} of outlines {agreeing(before.short_rings, 'have')} fewer than "
+            "three "
+            f"points and {agreeing(before.short_rings, 'were')} left out, e.g. in "
             f"{before.first_short}"
         )
     if before.parts:

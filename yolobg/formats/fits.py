@@ -135,13 +135,16 @@ def told_changes(
         said.append(
             f"kept {len(new.classes)} of {len(old.classes)} classes: {counted(objects[0] - objects[1], 'object')} "
             "left out, "
-            f"{new.backgrounds - old.backgrounds:,} more images without an object"
+            f"{counted(new.backgrounds - old.backgrounds, 'more image')} without an object"
         )
     said += _told_outlines(before, after, wish)
     if wish.key_points == "drop" and old.key_points:
-        said.append(f"the key points of {old.key_points:,} objects were left out")
+        said.append(f"the key points of {counted(old.key_points, 'object')} were left out")
     if wish.key_points == "keep" and zeroes_points(target) and before.unmarked_outside:
-        said.append(f"{before.unmarked_outside:,} key points outside their image that nobody marked became 0 0 0")
+        whose = "its" if before.unmarked_outside == 1 else "their"
+        said.append(
+            f"{counted(before.unmarked_outside, 'key point')} outside {whose} image that nobody marked became 0 0 0"
+        )
     if wish.crowds == "drop" and old.crowds:
         said.append(f"{counted(old.crowds, 'crowd region', 'were')} left out")
     if wish.crowds == "as-objects" and old.crowds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yolobg.model import ClassMatch, Contamination, Counts
+from yolobg.wording import agreeing, counted
 
 __all__ = ["ExclusionRow", "bar_parts", "exclusion_rows", "whisker"]
 
@@ -52,7 +53,10 @@ def exclusion_rows(match: ClassMatch) -> list[ExclusionRow]:
         reason = "left out only because a caption names the class"
         rows.append(ExclusionRow("captions that name it", "–", "", match.captions, reason, soft=True))
     if (said := match.evidence) is not None:
-        reason = f"{said.verified:,} others are verified to be free of it, {said.unknown:,} are unknown"
+        reason = (
+            f"{counted(said.verified, 'other', 'are')} verified to be free of it, {said.unknown:,} "
+            f"{agreeing(said.unknown, 'are')} unknown"
+        )
         rows.append(ExclusionRow("evidence that finds it", "–", "", said.vetoed, reason, soft=True))
     return rows
 

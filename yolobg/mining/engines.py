@@ -17,6 +17,7 @@ from yolobg.errors import UsageError, YolobgError
 from yolobg.mining.shard_worker import Do, worker
 from yolobg.mining.shards import missing_shards, open_work
 from yolobg.model import Progress
+from yolobg.wording import counted
 
 __all__ = ["cores", "do_here", "do_in_processes", "do_on_ray"]
 
@@ -152,7 +153,7 @@ def _until_done(folder: Path, shards: Sequence[int], together: Callable[[Sequenc
         if tries == _TRIES:
             raise YolobgError(
                 f"the workers died {_TRIES} times with no shard done; is there enough memory? Run again to go on with "
-                f"the {len(left):,} shards that are left"
+                f"the {counted(len(left), 'shard')} left"
             )
 
 

@@ -27,6 +27,7 @@ from yolobg.model import Failed, ImageRecord, Staged
 from yolobg.scoring.models import Scorer, open_scorer
 from yolobg.sources.cache_folder import SCORES, cache_folder
 from yolobg.threads import Pool
+from yolobg.wording import agreeing
 
 __all__ = ["bring_hard"]
 
@@ -103,7 +104,7 @@ class _Run:
         staged = tuple(self._staged[row.source_id] for row in picked.all)
         near = self._near + picked.near
         if near and len(staged) < self._sizes.needed:
-            self._failed.append(Failed(0, f"{near:,} are near-duplicates", 1, "others"))
+            self._failed.append(Failed(0, f"{near:,} {agreeing(near, 'are')} near-duplicates", 1, "others"))
         return Brought(staged, tuple(self._failed), self._record(picked))
 
     # ------------------------------------------------------------ what is near

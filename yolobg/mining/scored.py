@@ -16,6 +16,7 @@ from yolobg.mining.bringing import Used, fetch_chosen, keep_only, record_of
 from yolobg.mining.choosing import Looked, hard_needed, pick
 from yolobg.mining.shards import Work, missing_shards, open_work, read_shard_rows
 from yolobg.model import Failed, Staged
+from yolobg.wording import agreeing, counted
 
 __all__ = ["bring_scored"]
 
@@ -63,8 +64,9 @@ def _bring(wanted: Wanted, rows: dict[int, Looked], model: Used, failed: list[Fa
         for source_id in lost:
             del rows[source_id]
     keep_only(wanted.staging, {row.source_id for row in picked.all})
-    if near + picked.near and len(picked.all) < needed:
-        failed.append(Failed(0, f"{near + picked.near:,} are near-duplicates", 1, "others"))
+    alike = near + picked.near
+    if alike and len(picked.all) < needed:
+        failed.append(Failed(0, f"{alike:,} {agreeing(alike, 'are')} near-duplicates", 1, "others"))
     chosen = tuple(staged[row.source_id] for row in picked.all)
     return Brought(chosen, tuple(failed), record_of(wanted, model, list(rows.values()), picked, near=near))
 
@@ -85,6 +87,8 @@ def _check(wanted: Wanted, work: Work, folder: Path) -> None:
         raise UsageError(f"--hard {hard}: {folder} was scored with another model, a copy of which is in it")
     if left := missing_shards(folder, work):
         raise UsageError(
-            f"--scores {folder}: {len(left):,} of {len(work.shards):,} shards have no scores yet; run "
+            f"--scores {folder}: {len(left):,} of {counted(len(work.shards), 'shard')} "
+            f"{agreeing(len(left), 'have')} no scores yet; "
+            f"run "
             f"`yolobg mine --work {folder}`"
         )

@@ -15,7 +15,7 @@ from yolobg.report.cards import Card
 from yolobg.report.tables import figures, left_out
 from yolobg.results import SourceInfo
 from yolobg.version import __version__
-from yolobg.wording import quoted
+from yolobg.wording import agreeing, quoted
 
 __all__ = ["Facts", "expected_words", "report_html"]
 
@@ -90,8 +90,10 @@ def expected_words(source: SourceInfo | None, ours: int) -> str:
     most = math.ceil(doubt.high * ours)
     if doubt.point * ours < 1:
         return f"Probably none of them shows one of your classes after all; up to {most:,} might: look at them."
+    point = round(doubt.point * ours)
     return (
-        f"About {doubt.point * ours:,.0f} of them ({math.floor(doubt.low * ours):,} to {most:,}) are expected to show "
+        f"About {point:,} of them ({math.floor(doubt.low * ours):,} to {most:,}) {agreeing(point, 'are')} expected "
+        "to show "
         "one of your classes after all: look at them."
     )
 

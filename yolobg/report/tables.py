@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from yolobg.model import ClassMatch, Contamination
 from yolobg.results import SourceInfo
+from yolobg.wording import agreeing
 
 __all__ = ["figures", "left_out"]
 
@@ -16,15 +17,15 @@ def left_out(source: SourceInfo | None) -> str:
         return ""
     left = source.left_out
     reasons = (
-        (left.class_, "contain an excluded class"),
-        (left.caption, "have a caption that names one"),
-        (left.evidence, "show one according to the evidence"),
-        (left.unverified, "are not verified to be free of every class"),
-        (left.license, "are outside the licence filter"),
-        (left.in_dataset, "were in the dataset already or rejected in a review"),
-        (left.unusable, "have a record that cannot be used"),
+        (left.class_, "contain", "an excluded class"),
+        (left.caption, "have", "a caption that names one"),
+        (left.evidence, "show", "one according to the evidence"),
+        (left.unverified, "are", "not verified to be free of every class"),
+        (left.license, "are", "outside the licence filter"),
+        (left.in_dataset, "were", "in the dataset already or rejected in a review"),
+        (left.unusable, "have", "a record that cannot be used"),
     )
-    return "; ".join(f"{number:,} {why}" for number, why in reasons if number)
+    return "; ".join(f"{number:,} {agreeing(number, verb)} {why}" for number, verb, why in reasons if number)
 
 
 def figures(classes: Sequence[ClassMatch], source: SourceInfo | None) -> list[tuple[str, Contamination]]:

@@ -34,6 +34,7 @@ from yolobg.report.page import Facts, report_html
 from yolobg.results import Report, SourceInfo
 from yolobg.sources.catalog.open import find_catalog
 from yolobg.threads import Pool
+from yolobg.wording import counted
 
 __all__ = ["EMBEDDED", "Meaning", "draw_contact_sheet", "page_of_run", "rewrite_page", "write_page", "write_report"]
 
@@ -109,7 +110,7 @@ def draw_contact_sheet(data_yaml: str | Path, image: Path, *, progress: Progress
         cards = cards_of(mine.entries, mine, dataset, catalogs)
     if not cards:
         raise DatasetError(f"{root}: none of yolobg's backgrounds are here, so there is nothing to draw")
-    title = f"{root.name}: {len(cards):,} background{'' if len(cards) == 1 else 's'} added by yolobg"
+    title = f"{root.name}: {counted(len(cards), 'background')} added by yolobg"
     draw_sheet(cards, image, title=title, progress=progress)
     return image
 

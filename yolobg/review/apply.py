@@ -29,6 +29,7 @@ from yolobg.flow.past_runs import request_again
 from yolobg.flow.planning import make_plan
 from yolobg.model import Progress
 from yolobg.report.write import write_page
+from yolobg.wording import counted
 
 __all__ = ["Applied", "apply_review", "page_after"]
 
@@ -126,7 +127,10 @@ def _orders(rejected: Sequence[Entry], manifest: Manifest) -> tuple[list[tuple[s
             numbers[place] = numbers.get(place, 0) + 1
     warnings = []
     if lost:
-        warnings.append(f"{lost:,} were removed but not replaced: how they were chosen is not recorded. Run augment.")
+        warnings.append(
+            f"{counted(lost, 'image', 'were')} removed but not replaced: how they were chosen is not recorded. Run "
+            "augment."
+        )
     return [(manifest.runs[place].split, manifest.runs[place], n) for place, n in sorted(numbers.items())], warnings
 
 

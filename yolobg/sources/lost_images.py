@@ -8,6 +8,7 @@ from pathlib import Path
 from yolobg.formats.coco_read import CocoContents
 from yolobg.formats.contents import Contents
 from yolobg.formats.voc import VocContents
+from yolobg.wording import counted
 
 __all__ = ["say_lost"]
 
@@ -25,7 +26,10 @@ def say_lost(folder: Path, contents: Contents, names: Sequence[str]) -> str:
     if not names:
         return ""
     places = ", ".join(list(dict.fromkeys(_places(folder, contents)))[:_SHOWN])
-    return f"{len(names):,} records name images that are not there, for example {names[0]} (looked in {places})"
+    return (
+        f"{counted(len(names), 'record', 'name')} images that are not there, for example {names[0]} (looked in "
+        f"{places})"
+    )
 
 
 def _places(folder: Path, contents: Contents) -> Iterator[str]:

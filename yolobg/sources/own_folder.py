@@ -38,7 +38,7 @@ from yolobg.sources.lost_images import say_lost
 from yolobg.sources.pool_videos import choose_videos, walk_source
 from yolobg.sources.tool_source import read_tool_records, say_untold, shown_in
 from yolobg.sources.unreadable import WAY_ON, remarks, stop_at_unread, stop_at_unreadable
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["OwnFolder", "read_pool"]
 
@@ -168,7 +168,10 @@ def _by_format(folder: Path, own: str, walk: Walk, *, unlabelled: bool) -> _Read
         return None
     why = "its records name no class, so nothing says what its images show"
     if not read.found:
-        why = f"its records name no image that is in it, but there are {len(walk.images):,}"
+        why = (
+            f"its records name no image that is in it, but there {agreeing(len(walk.images), 'are')} "
+            f"{len(walk.images):,}"
+        )
     raise AnnotationsError(f"--source {folder}: {why}{f': {lost}' if lost else ''}. {WAY_ON}")
 
 

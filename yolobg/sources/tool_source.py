@@ -13,7 +13,7 @@ from yolobg.formats.tool_folder import ToolContents, read_tools
 from yolobg.formats.tool_records import NAMELESS
 from yolobg.sources.open_images import class_parents
 from yolobg.sources.unreadable import WAY_ON
-from yolobg.wording import counted
+from yolobg.wording import agreeing, counted
 
 __all__ = ["read_tool_records", "say_untold", "shown_in"]
 
@@ -102,7 +102,11 @@ def say_untold(folder: Path, contents: ToolContents, images: int) -> tuple[str, 
             "may show it; for Open Images' own validation images there is --source openimages --verified."
         )
     if not contents.told:
-        lost = f" ({len(contents.lost):,} name others, for example {contents.lost[0]})" if contents.lost else ""
+        lost = (
+            f" ({len(contents.lost):,} {agreeing(len(contents.lost), 'name')} others, for example {contents.lost[0]})"
+            if contents.lost
+            else ""
+        )
         raise AnnotationsError(
             f"--source {folder}: no record says everything that one of its {counted(images, 'image')} shows{lost}."
             f"{lists} {WAY_ON}, but for those in which a record names one"

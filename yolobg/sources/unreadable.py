@@ -59,7 +59,7 @@ def stop_at_unread(folder: Path, unread: Unread, *, unlabelled: bool) -> None:
     if not unread.strays or unlabelled:
         return
     shown = "; ".join(_shown(stray) for stray in unread.strays[:_SHOWN])
-    rest = f"; and {len(unread.strays) - _SHOWN:,} more places" if len(unread.strays) > _SHOWN else ""
+    rest = f"; and {counted(len(unread.strays) - _SHOWN, 'more place')}" if len(unread.strays) > _SHOWN else ""
     raise AnnotationsError(
         f"--source {folder}: it contains what look like records of its images, and they were not understood, so any "
         f"image may show one of your classes: {shown}{rest}. Expected bare images, images/ with YOLO labels of the "

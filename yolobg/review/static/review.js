@@ -572,7 +572,7 @@ $("filters").addEventListener("input", (event) => {
   fit();
   if (event.target.id === "reason") return;
   arrange();
-  say(`${shown.length} images.`);
+  say(`${plural(shown.length, "image")}.`);
 });
 window.addEventListener("resize", fit);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });

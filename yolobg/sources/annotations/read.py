@@ -38,6 +38,7 @@ from yolobg.sources.annotations.schema import (
     decode,
     mapped_file,
 )
+from yolobg.wording import counted
 
 __all__ = [
     "Captions",
@@ -170,7 +171,7 @@ def parse_captions(data: bytes | mmap.mmap, images: Sequence[ImageRow], *, sourc
     texts = {position: said[record.id] for position, record in enumerate(images) if record.id in said}
     if entries and images and not texts:
         raise AnnotationsError(
-            f"{source}: none of its {len(entries):,} captions belongs to an image of the instances file; "
+            f"{source}: of its {counted(len(entries), 'caption')} none belongs to an image of the instances file; "
             "give the captions file of the same split, or leave captions out"
         )
     return Captions(texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.catalog.shipped_index import CATEGORIES, read_index
+from yolobg.wording import counted
 
 __all__ = ["index_differences"]
 
@@ -21,7 +22,10 @@ def index_differences(catalog: Catalog) -> str:
     ids = [image.id for image in index.images]
     listed, there = set(ids), set(catalog.ids)
     if listed != there:
-        return f"it has {len(listed - there):,} images that they lack, and lacks {len(there - listed):,} that they have"
+        return (
+            f"it has {counted(len(listed - there), 'image')} that they lack, and lacks {len(there - listed):,} "
+            "that they have"
+        )
     names = {category.name for category in catalog.categories}
     if names != set(CATEGORIES.values()):
         return f"other categories: {', '.join(sorted(names ^ set(CATEGORIES.values())))}"
@@ -32,4 +36,4 @@ def index_differences(catalog: Catalog) -> str:
     if not differing:
         return ""
     first = min(differing)
-    return f"{len(differing):,} images with other categories, for example {first:012d} ({differing[first]})"
+    return f"{counted(len(differing), 'image')} with other categories, for example {first:012d} ({differing[first]})"
