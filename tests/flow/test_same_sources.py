@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from few_threads import allow_threads
 from format_data import picture
 from image_server import ImageServer
 from merging import tree
@@ -16,7 +17,7 @@ from merging import tree
 import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.rejections import Rejection, read_rejections, remember
-from yolobg.errors import PoolError
+from yolobg.errors import PoolError, YolobgError
 from yolobg.flow.duplicates import Recorded
 from yolobg.flow.same_pictures import same_pictures
 from yolobg.model import ImageRecord, Origin
@@ -185,6 +186,19 @@ def test_same_pictures__by_the_whole_address_where_they_do_not() -> None:
         same_pictures([record(1, "../day1/1 .jpg")], known, Origin("x", (), ("https://x.test/day2",)), catalog="")
         == set()
     )
+
+
+def test_same_pictures__with_the_threads_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.bmp").write_bytes(b"first")
+    known = {n: [Recorded(sha256(b"first").hexdigest(), 5, "")] for n in (1, 2)}
+
+    def found() -> set[int]:
+        return same_pictures([record(n, "a.bmp") for n in (1, 2)], known, Origin("x", (tmp_path,)), catalog="")
+
+    allow_threads(1, monkeypatch)
+    assert found() == {1, 2}
+    with pytest.raises(YolobgError, match="cannot start more threads"):
+        found()
 
 
 def test_same_pictures__by_the_same_annotations_and_one_of_their_addresses() -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluating import write_images
+from few_threads import allow_threads
 from ultra import environment, python_with_ultralytics
 
 import yolobg.scoring.models as models_module
-from yolobg.errors import UsageError
+from yolobg.errors import UsageError, YolobgError
 from yolobg.scoring.cache import Rows, ScoreCache
 from yolobg.scoring.models import _classes, score_images
 from yolobg.scoring.onnx_model import _checked, _letterbox, _opened, _run, suppress_overlaps
@@ -84,6 +85,16 @@ def test_scores__are_computed_once_and_found_by_content(
     third = use(monkeypatch, Counting(NAMES))
     score_images(file, renamed, NAMES, cache=tmp_path / "scores")
     assert len(third.asked) == 20, "another model has scores of its own"
+
+
+def test_scores__with_the_threads_that_there_are(
+    images: list[str], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Counting(NAMES))
+    allow_threads(1, monkeypatch)
+    assert len(score_images(file, images, NAMES, cache=tmp_path / "scores").detections.score) == 40
+    with pytest.raises(YolobgError, match="cannot start more threads"):
+        score_images(file, images, NAMES, cache=tmp_path / "scores")
 
 
 def test_scores__an_interrupted_run_loses_at_most_a_batch(

@@ -6,7 +6,6 @@ An id, a file name or the name of a source proves nothing: two exports of one to
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolobg.files import hash_file
@@ -17,6 +16,7 @@ from yolobg.images.local import LocalFolders
 from yolobg.model import ImageRecord, Origin
 from yolobg.net.addresses import LONGEST_SHOWN, bare_url, image_url, shown_url
 from yolobg.safe_names import safe_parts
+from yolobg.threads import Pool
 
 __all__ = ["same_pictures"]
 
@@ -38,6 +38,9 @@ def same_pictures(
         recorded: What is known, by id.
         origin: Where the images of the source are.
         catalog: The key of the source's catalog.
+
+    Raises:
+        YolobgError: This machine has no thread for it.
     """
     folders = LocalFolders(origin, Path())
 
@@ -51,7 +54,7 @@ def same_pictures(
 
     listed = list(records)
     # Hashing lets other threads run.
-    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+    with Pool(max_workers=_WORKERS) as pool:
         return {record.id for record, same in zip(listed, pool.map(look, listed), strict=True) if same}
 
 

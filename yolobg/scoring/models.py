@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ from yolobg.scoring.detections import Detections, Scored, sorted_detections
 from yolobg.scoring.onnx_model import open_onnx
 from yolobg.scoring.stored import SUFFIX
 from yolobg.scoring.ultralytics_model import open_checkpoint
+from yolobg.threads import Pool
 
 __all__ = ["MODEL_SUFFIXES", "Best", "Scorer", "open_scorer", "score_images"]
 
@@ -66,7 +66,7 @@ def score_images(
     """
     model, store, digest = _opened(file, cache, imgsz, device)
     classes = _classes(file, model.names, names)
-    with ThreadPoolExecutor(max_workers=_HASHING) as pool:
+    with Pool(max_workers=_HASHING) as pool:
         hashes = list(pool.map(_hash, images))
     known = store.read()
     missing = {sha256: image for sha256, image in zip(hashes, images, strict=True) if sha256 not in known}
