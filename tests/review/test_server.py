@@ -24,8 +24,9 @@ import yolobg
 from yolobg.changes.manifest import read_manifest, write_manifest
 from yolobg.changes.review_state import read_state
 from yolobg.errors import YolobgError
-from yolobg.review.server import serve
-from yolobg.review.server_entry import Keys
+from yolobg.review.server import Review, serve
+from yolobg.review.server_door import Door, Server
+from yolobg.review.server_entry import Access, Keys
 from yolobg.review.session import Session
 
 
@@ -302,6 +303,30 @@ def test_apply__that_gets_no_thread_is_told_and_bars_nothing(tmp_path: Path, mon
     assert client.post("end", {}) == (200, {"ended": True})
     serving.join(60)
     assert not serving.is_alive()
+
+
+def test_end__lets_no_other_tab_begin_what_the_process_would_not_finish(tmp_path: Path) -> None:
+    data = make_sample(tmp_path / "s")
+    add_backgrounds(data, 2)
+    door = Door(4)
+    entry = Access(door)
+    # Without what ends the server: as a request that comes in while that ends.
+    with Server(Review(Session(data), entry).app(), door) as server:
+        entry.port = server.port
+        entry.renew_link()
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        serving.start()
+        client = Client(entry.link)
+        client.enter()
+        number = client.everything()["items"][0]["number"]
+        assert client.post("act", {"kind": "reject", "numbers": [number], "reason": "any"})[0] == 200
+        assert [client.post("end", {}) for _ in range(2)] == [(200, {"ended": True})] * 2
+        for path, asked in (("apply", {}), ("undo", {}), ("act", {"kind": "keep", "numbers": [number]})):
+            status, told = client.post(path, asked)
+            assert (status, "has ended" in told.get("error", "")) == (409, True), path
+        server.shutdown()
+        serving.join()
+    assert len(read_state(data).rejected) == 1
 
 
 def test_link__that_is_renewed_while_a_browser_enters_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,8 +182,7 @@ class Review:
             self._outcome = {"error": f"unexpected: {error!r}; the dataset is valid, apply again"}
 
     def _end(self) -> Response:
-        if self.session.stage is not None:
-            raise UsageError("the rejections are being applied; wait for that to end")
+        self.session.end()
         response = json_answer({"ended": True})
         if self.end is not None:
             response.call_on_close(self.end)

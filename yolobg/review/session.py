@@ -94,6 +94,7 @@ class Session:
         finish_apply(self.dataset, recorded(self.dataset))
         self.proposal = proposal_for(self.dataset, recorded(self.dataset))
         self._lock = threading.RLock()
+        self._ended = False
         self._numbers: dict[str, int] = {}
         self._load()
         if not self.items:
@@ -221,9 +222,24 @@ class Session:
             self.version += 1
 
     def _check_free(self) -> None:
+        if self._ended:
+            raise UsageError("the review has ended, so nothing is decided any more; start it again")
+        self._check_idle()
+        self._refresh()
+
+    def _check_idle(self) -> None:
         if self.stage is not None:
             raise UsageError("the rejections are being applied; wait for that to end")
-        self._refresh()
+
+    def end(self) -> None:
+        """Bar all further actions, since the process ends.
+
+        Raises:
+            UsageError: An `apply` is under way.
+        """
+        with self._lock:
+            self._check_idle()
+            self._ended = True
 
     # ------------------------------------------------------------ the user's own
 
