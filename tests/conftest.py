@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 import tally
+from dealing import long_ones_first
 from examples import FEWER
 from places import SAMPLE
 
@@ -108,10 +109,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 RECORDS = {"coco_real", "real_evidence"}
 
 
-# Before `-m` selects by them.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real records; skip what needs datumaro where it is not installed."""
+# A test that asks for as long as this may take minutes.
+LONG_S = 900
+
+
+# Before `-m` selects by them; in order once it has.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what needs real records; skip what needs datumaro where it is not installed; put long tests first."""
     for item in items:
         if RECORDS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.records)
@@ -120,6 +125,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("datumaro"):
                 item.add_marker(missing)
+    yield
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = long_ones_first(items, is_long, workers)
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test may take minutes, by its time limit."""
+    limit = item.get_closest_marker("timeout")
+    return limit is not None and bool(limit.args) and limit.args[0] >= LONG_S
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dealing import long_ones_first
 from places import HELPERS, TESTS
 
 FILES = sorted(TESTS.rglob("*.py"))
@@ -69,6 +70,24 @@ def test_programs_in_tests__import_what_is_there() -> None:
 
 def test_helpers__are_no_tests() -> None:
     assert [path.name for path in HELPERS.rglob("test_*.py")] == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 50])
+def test_long_ones__stand_at_the_beginning_of_each_workers_piece(workers: int) -> None:
+    tests = list(range(40))
+    dealt = long_ones_first(tests, lambda number: number % 7 == 0, workers)
+    assert sorted(dealt) == tests
+    first = dealt[: len(tests) // workers]
+    begun = [number % 7 == 0 for number in first]
+    assert begun == sorted(begun, reverse=True)
+    assert sum(begun) in (6 // workers, 6 // workers + 1)
+
+
+def test_markers__by_which_ci_picks_files_stand_in_these_files() -> None:
+    """What a helper marks would be left out of `.ci/run` in silence."""
+    marked = re.compile(r"mark\.(browser|clients|datumaro|ultralytics)\b")
+    makers = [TESTS / "conftest.py", *HELPERS.rglob("*.py")]
+    assert [path.name for path in makers if marked.search(path.read_text("utf-8"))] == []
 
 
 def test_guarantees__of_each_file_the_default_run_tries_some(pytestconfig: pytest.Config) -> None:
