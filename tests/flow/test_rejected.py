@@ -17,9 +17,10 @@ from videos import pattern
 import yolobg
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.rejections import BAD_PICTURE, OTHER_REASON, Rejection, read_rejections
+from yolobg.changes.review_state import State, write_state
 from yolobg.errors import PoolError
 from yolobg.flow.near import NEAR_REJECTED
-from yolobg.flow.rejected import Reviewed, is_too_often, tally
+from yolobg.flow.rejected import Reviewed, is_too_often, tally, what_reviews_say
 from yolobg.review.session import Session
 
 # ---------------------------------------------------------------- the rule
@@ -204,3 +205,24 @@ def test_lookalikes__that_were_rejected_too_often_go_and_none_comes_in(sample: P
     assert [any("with sheep were rejected" in one for one in plan.warnings) for plan in plans] == [True, False]
     liked, random = (plan.source.eligible for plan in plans if plan.source)
     assert liked < random
+
+
+def test_lookalikes__count_as_reviewed_only_where_somebody_looked_and_has_not_marked_them(sample: Path) -> None:
+    data = sample / "dataset"
+    options: dict[str, Any] = {
+        "annotations": sample / "source/annotations/instances_sample.json",
+        "images": [sample / "source/images"],
+    }
+    yolobg.augment(data, count=8, prefer="lookalikes", **options)
+    what = held(sample)
+    sheep = [entry.image for entry in read_manifest(data).entries if "sheep" in what[entry.source_id]]
+    reject(data, sheep[:2], "class-0", replace=False)
+    dataset, manifest = yolobg.plan(data, count=8, **options).dataset, read_manifest(data)
+
+    def reviewed(*looked: str, marked: Sequence[str] = ()) -> Sequence[Reviewed]:
+        write_state(data, State(looked=looked, rejected=dict.fromkeys(marked, "class-0")))
+        return [one for one in what_reviews_say(dataset, manifest) if one.category == "sheep"]
+
+    assert reviewed() == [Reviewed("sheep", 2, 2)], "the others are there, and nobody has looked at them"
+    assert reviewed(sheep[2]) == [Reviewed("sheep", 2, 3)]
+    assert reviewed(sheep[2], sheep[3], marked=[sheep[3]]) == [Reviewed("sheep", 2, 3)], "not decided yet"
