@@ -221,3 +221,11 @@ def test_status__rounding_up_is_no_surplus(sample: Path) -> None:
     data = sample / "dataset"
     yolobg.augment(data, **options(sample, ratio=0.101))
     assert "was asked for" not in " ".join(yolobg.status(data).warnings)
+
+
+@pytest.mark.parametrize("option", ["--hard", "--scores"])
+def test_trim__with_a_model_is_refused_for_what_it_is_where_nobody_is_at_a_terminal(option: str, sample: Path) -> None:
+    done = run("augment", sample / "dataset", *source(sample), option, sample, "--count", "1", "--trim")
+    assert done.returncode == 2, done.stderr
+    assert f"{option} can't be combined with --trim" in " ".join(done.stderr.split())
+    assert "terminal" not in done.stderr

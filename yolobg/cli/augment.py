@@ -69,7 +69,8 @@ def augment(
     from yolobg.flow.unseen import why_look_first
 
     may_ask = not (yes or json_ or quiet)
-    if not (yes or dry_run):
+    # With --trim no look would help: that the two can't be combined is said once the options are read.
+    if not (yes or dry_run or options.get("trim")):
         _check_model(options, may_ask=may_ask)
     offline = offline_options(options) if dry_run and plan is None else None
     decided = _decide(plan, data_yaml, offline or options, may_ask=may_ask, quiet=quiet)
