@@ -56,8 +56,7 @@ def power_text(power: Power) -> RenderableType:
     """What so many images can show: the smallest changes that would be seen."""
     title = Text(
         f"What {counted(power.backgrounds, 'background')} and {counted(power.objects, 'object')} can show, in "
-        f"{power.share * 100:.0f} of "
-        "100 cases at one confidence:"
+        f"{power.share * 100:.0f} of 100 cases at one confidence:"
     )
     rows = [
         ("false alarms fall from", "to", power.falls),

@@ -239,9 +239,8 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
                 f"trainer looks: {stray} should be {label}. {_way_to_move(pairs, wanted, nothing_in_place=no_label)}"
             )
         return (
-            f"{text}; {len(pairs):,} probably {agreeing(len(pairs), 'belong')} to images of another name, which "
-            "count as backgrounds now: "
-            f"{_shown(stray, label)} to {_shown(wanted[label], stray)} (the difference is "
+            f"{text}; {len(pairs):,} probably {agreeing(len(pairs), 'belong')} to images of another name, which count "
+            f"as backgrounds now: {_shown(stray, label)} to {_shown(wanted[label], stray)} (the difference is "
             f"{' or '.join(cause for cause, _ in causes.most_common(2))}). Rename the label files"
         )
     text = f"{text}, for example {_name(strays[0])}"

@@ -128,10 +128,9 @@ def liked_notes(liked: Liked | None, chosen: Sequence[int]) -> tuple[str, ...]:
     if liked.prefer != LOOKALIKES:
         rest = f"; {counted(needed - number, 'other', 'are')} random, since no more such images are eligible"
         return (
-            f"--prefer {liked.prefer}: {number:,} of {counted(needed, 'image')} {agreeing(number, 'have')} a "
-            "caption with "
-            "these words"
-            f"{rest if number < needed else ''}. What share of them shows a class is not known better than for random "
+            f"--prefer {liked.prefer}: {number:,} of {counted(needed, 'image')} {agreeing(number, 'have')} a caption "
+            f"with these words{rest if number < needed else ''}. What share of them shows a class is not known better "
+            "than for random "
             "images",
         )
     notes = []

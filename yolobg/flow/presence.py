@@ -55,8 +55,7 @@ def first_usable(
         raise DownloadError(
             f"{counted(needed, 'background', 'are')} needed, and only {len(found):,} of "
             f"{counted(len(found) + len(failed), 'eligible image')} {agreeing(len(found), 'have')} a file that can be "
-            f"used "
-            f"({'; '.join(map(str, failed[:_SHOWN]))}{f'; but {near}' if near else ''}). Nothing was added."
+            f"used ({'; '.join(map(str, failed[:_SHOWN]))}{f'; but {near}' if near else ''}). Nothing was added."
         )
     return tuple(found), tuple(failed)
 

@@ -318,9 +318,7 @@ def _told_objects(before: Survey, contents: Contents, wish: Wish) -> tuple[str, 
     if before.short_rings:
         said.append(
             f"{counted(before.short_rings, 'ring')} of outlines {agreeing(before.short_rings, 'have')} fewer than "
-            "three "
-            f"points and {agreeing(before.short_rings, 'were')} left out, e.g. in "
-            f"{before.first_short}"
+            f"three points and {agreeing(before.short_rings, 'were')} left out, e.g. in {before.first_short}"
         )
     if before.parts:
         named = ", ".join(sorted(part or "without a name" for part in before.parts)[:_PARTS_SHOWN])

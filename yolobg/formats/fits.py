@@ -133,9 +133,8 @@ def told_changes(
     if wish.classes:
         objects = [count.boxes + count.polygons for count in (old, new)]
         said.append(
-            f"kept {len(new.classes)} of {len(old.classes)} classes: {counted(objects[0] - objects[1], 'object')} "
-            "left out, "
-            f"{counted(new.backgrounds - old.backgrounds, 'more image')} without an object"
+            f"kept {len(new.classes)} of {len(old.classes)} classes: {counted(objects[0] - objects[1], 'object')} left "
+            f"out, {counted(new.backgrounds - old.backgrounds, 'more image')} without an object"
         )
     said += _told_outlines(before, after, wish)
     if wish.key_points == "drop" and old.key_points:

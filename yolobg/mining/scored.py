@@ -87,8 +87,6 @@ def _check(wanted: Wanted, work: Work, folder: Path) -> None:
         raise UsageError(f"--hard {hard}: {folder} was scored with another model, a copy of which is in it")
     if left := missing_shards(folder, work):
         raise UsageError(
-            f"--scores {folder}: {len(left):,} of {counted(len(work.shards), 'shard')} "
-            f"{agreeing(len(left), 'have')} no scores yet; "
-            f"run "
-            f"`yolobg mine --work {folder}`"
+            f"--scores {folder}: {len(left):,} of {counted(len(work.shards), 'shard')} {agreeing(len(left), 'have')} "
+            f"no scores yet; run `yolobg mine --work {folder}`"
         )

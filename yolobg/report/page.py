@@ -92,9 +92,8 @@ def expected_words(source: SourceInfo | None, ours: int) -> str:
         return f"Probably none of them shows one of your classes after all; up to {most:,} might: look at them."
     point = round(doubt.point * ours)
     return (
-        f"About {point:,} of them ({math.floor(doubt.low * ours):,} to {most:,}) {agreeing(point, 'are')} expected "
-        "to show "
-        "one of your classes after all: look at them."
+        f"About {point:,} of them ({math.floor(doubt.low * ours):,} to {most:,}) {agreeing(point, 'are')} expected to "
+        "show one of your classes after all: look at them."
     )
 
 

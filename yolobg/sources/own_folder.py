@@ -303,8 +303,7 @@ def _odd_names(folder: Path, odd: list[str], found: list[_Found]) -> str:
         raise UsageError(f"--source {folder}: the names of its images are not UTF-8 text; rename them")
     return (
         f"--source {folder}: {counted(len(odd), 'image', 'were')} left out, because their names are not UTF-8 text "
-        f"({odd[0]}); "
-        "rename to use"
+        f"({odd[0]}); rename to use"
     )
 
 
