@@ -120,6 +120,41 @@ def test_check__a_png_that_trainers_do_not_open_is_refused(depth: Depth) -> None
             check_image(bad, record("a.png"), depth=depth)
 
 
+def packed(kind: bytes, size: int) -> bytes:
+    """A chunk with that many bytes, deflated."""
+    head = b"a\0\1\0\0\0" if kind == b"iTXt" else b"a\0\0"
+    return chunk(kind, head + zlib.compress(bytes(size).replace(b"\0", b"x"), 9))
+
+
+@pytest.mark.parametrize("depth", ["header", "structure", "decode"])
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        (packed(b"zTXt", 1 << 20), None),
+        (packed(b"zTXt", (1 << 20) + 1), "MAX_TEXT_CHUNK"),
+        (packed(b"iTXt", (1 << 20) + 1), "MAX_TEXT_CHUNK"),
+        (packed(b"iCCP", (1 << 20) + 1), "MAX_TEXT_CHUNK"),
+        (packed(b"iTXt", 1 << 20) * 64, None),
+        (packed(b"iTXt", 1 << 20) * 65, "MAX_TEXT_MEMORY"),
+        (chunk(b"tEXt", b"a\0" + b"x" * (2 << 20)), None),
+        (chunk(b"pHYs", b"\0"), "pHYs"),
+    ],
+)
+def test_check__chunks_of_a_png_that_trainers_do_not_take(chunks: bytes, why: str | None, depth: Depth) -> None:
+    """All have their right CRC, and Pillow's `open` has the last word, as it has in Ultralytics' `verify_image`."""
+    content = picture(1, 64, 48, "PNG")
+    content = content[:33] + chunks + content[33:]
+    if why is None:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+        assert check_image(content, record("a.png"), depth=depth) == len(content)
+        return
+    with pytest.raises(Exception, match=r"(?s).*"):
+        Image.open(io.BytesIO(content))
+    with pytest.raises(BadImageError, match=f"it is PNG that cannot be .*{why}"):
+        check_image(content, record("a.png"), depth=depth)
+
+
 @SETTINGS
 @given(st.binary(max_size=400), st.sampled_from([".jpg", ".png", ".webp", ".tif", ".bmp", ".jp2", ".avif", ".heic"]))
 def test_check__any_bytes_are_refused_cleanly(content: bytes, suffix: str) -> None:

@@ -5,8 +5,9 @@ Reads, never writes. Pillow is loaded at the first image that needs it.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from yolobg.images.jpeg_png import BadImageError, Data, Structure, walk_jpeg, walk_png
@@ -57,11 +58,7 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth, may_go_on: boo
     if not data:
         raise BadImageError("it is empty")
     kind = kind_of(data, suffix)
-    structure: Structure | None = None
-    if kind.name == "JPEG":
-        structure = walk_jpeg(data, coded=depth != "header")
-    elif kind.name == "PNG":
-        structure = walk_png(data)
+    structure = _structure(data, kind, depth)
     if structure is not None:
         if structure.end != len(data) and not may_go_on:
             raise BadImageError(
@@ -70,7 +67,15 @@ def check_image(data: Data, record: ImageRecord, *, depth: Depth, may_go_on: boo
         _check_size(structure.width, structure.height, record, data, kind)
     if depth == "decode" or structure is None:
         _decode(data, kind, lambda width, height: _check_size(width, height, record, data, kind))
+    elif kind.name == "PNG":
+        _open(data, kind)
     return structure.end if structure is not None else len(data)
+
+
+def _structure(data: Data, kind: Kind, depth: Depth) -> Structure | None:
+    if kind.name == "JPEG":
+        return walk_jpeg(data, coded=depth != "header")
+    return walk_png(data) if kind.name == "PNG" else None
 
 
 def _check_size(width: int, height: int, record: ImageRecord, data: Data, kind: Kind) -> None:
@@ -112,17 +117,35 @@ def _decode(data: Data, kind: Kind, check_size: Callable[[int, int], None]) -> N
     Raises:
         BadImageError: It is damaged, or this Pillow or a trainer cannot read it; or it is of a wrong size.
     """
-    try:
+    with _refused(kind, "decoded"):
         if kind.name == "HEIF":
             heif = heif_reader()(io.BytesIO(data))
             check_size(*heif.size)
             heif.to_pillow()
         else:
             _decode_by_pillow(data, kind, check_size)
+
+
+def _open(data: Data, kind: Kind) -> None:
+    """Have Pillow open a PNG, for which it reads all chunks before the pixels.
+
+    It refuses some whose CRC is right: a text or a colour profile that inflates to more than 1 MB, texts of more than
+    64 MB in all, a field that is too short. Ultralytics' `verify_image` opens each image so.
+    """
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when first needed
+
+    with _refused(kind, "opened"), Image.open(io.BytesIO(data), formats=kind.pillow):
+        pass
+
+
+@contextlib.contextmanager
+def _refused(kind: Kind, what: str) -> Iterator[None]:
+    try:
+        yield
     except BadImageError:
         raise
     except Exception as error:  # a decoder may raise anything on hostile bytes, and each means the same
-        raise BadImageError(f"it is {kind.name} that cannot be decoded: {_said(error)}") from error
+        raise BadImageError(f"it is {kind.name} that cannot be {what}: {_said(error)}") from error
 
 
 def _decode_by_pillow(data: Data, kind: Kind, check_size: Callable[[int, int], None]) -> None:
