@@ -133,7 +133,7 @@ def test_pictures__of_one_name_stop_where_nothing_tells_which(
 def test_pictures__elsewhere_are_not_taken_for_those_of_a_relative_path(dataset: Path, tmp_path: Path) -> None:
     shot(tmp_path / "pool" / "other" / "a.jpg", 1)
     put(tmp_path / "pool" / "annotations.xml", cvat_xml([("cam1/a.jpg", "")]))
-    with pytest.raises(AnnotationsError, match=r"no record says everything .*1 name others, for example cam1/a\.jpg"):
+    with pytest.raises(AnnotationsError, match=r"no record says everything .*1 names others, for example cam1/a\.jpg"):
         yolobg.plan(dataset, source=str(tmp_path / "pool"), count=1)
 
 
