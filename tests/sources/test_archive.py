@@ -407,6 +407,19 @@ def test_file__is_fetched_whole_and_asked_for_only_when_it_changed(tmp_path: Pat
             assert fetch_file(Remote(urls), tmp_path, known=known)[0].read_bytes() == data
 
 
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+def test_file__that_comes_damaged_is_fetched_three_times(tmp_path: Path, damaged: int) -> None:
+    data = json.dumps(list(range(1000))).encode()
+    with CocoServer({"/a.json": data}) as server:
+        # Each time at another place: the same bytes twice would be what the host has. Others ask for the size.
+        server.faults["/a.json"] = [fault for at in range(damaged) for fault in ("", f"damage:{at}")]
+        if damaged < 3:
+            assert fetch_file(Remote([f"{server.url}/a.json"]), tmp_path)[0].read_bytes() == data
+        else:
+            with pytest.raises(DownloadError, match="damaged on the way"):
+                fetch_file(Remote([f"{server.url}/a.json"]), tmp_path)
+
+
 def test_file__that_changes_while_it_is_fetched_is_an_error(tmp_path: Path) -> None:
     with CocoServer({"/a": b"a" * 3_000_000}, bytes_per_s=3_000_000) as server:
 

@@ -94,6 +94,5 @@ def _text(report: MiningReport) -> RenderableType:
     )
     return whole(
         f"Folder    {clean(report.folder, 4096)}\nShards    {report.scored:,} of {report.shards:,} "
-        f"{agreeing(report.scored, 'have')} scores "
-        f"({counted(report.images, 'image')})\nNext      {then}"
+        f"{agreeing(report.scored, 'have')} scores ({counted(report.images, 'image')})\nNext      {then}"
     )

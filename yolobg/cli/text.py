@@ -270,8 +270,7 @@ def classes_text(report: ClassesReport, *, everything: bool = False) -> Renderab
         parts.append(
             Text(
                 f"{source.eligible:,} of {counted(source.images, 'image')} {agreeing(source.eligible, 'stay')} "
-                "eligible "
-                f"({percent(share)})",
+                f"eligible ({percent(share)})",
                 style="bold",
             )
         )

@@ -235,8 +235,8 @@ def _sentence(strays: Sequence[str], wanted: dict[str, str], lone: Sequence[str]
         if set(causes) == {_FOLDER}:
             return (
                 f"{text}; {len(pairs):,} {agreeing(len(pairs), 'are')} called like images that count as backgrounds "
-                "now, and lie where no "
-                f"trainer looks: {stray} should be {label}. {_way_to_move(pairs, wanted, nothing_in_place=no_label)}"
+                f"now, and lie where no trainer looks: {stray} should be {label}. "
+                f"{_way_to_move(pairs, wanted, nothing_in_place=no_label)}"
             )
         return (
             f"{text}; {len(pairs):,} probably {agreeing(len(pairs), 'belong')} to images of another name, which count "

@@ -130,8 +130,7 @@ def liked_notes(liked: Liked | None, chosen: Sequence[int]) -> tuple[str, ...]:
         return (
             f"--prefer {liked.prefer}: {number:,} of {counted(needed, 'image')} {agreeing(number, 'have')} a caption "
             f"with these words{rest if number < needed else ''}. What share of them shows a class is not known better "
-            "than for random "
-            "images",
+            "than for random images",
         )
     notes = []
     if liked.without:

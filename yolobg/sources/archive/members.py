@@ -31,6 +31,8 @@ __all__ = ["GoneError", "Remote", "UnchangedError", "fetch_file", "fetch_members
 
 # The directory of COCO's zip has a few hundred bytes; a zip with many members may need more than the first try.
 TAILS = (64 << 10, 1 << 20, 16 << 20)
+# How often a plain file that comes damaged is fetched.
+COPIES = 3
 
 
 class UnchangedError(Exception):
@@ -155,7 +157,8 @@ def fetch_file(
                 return done, answer.validators
             seen.add(found)
             discard_part(part)
-            remote.doubt(answer.host, "damaged on the way: its MD5 is not what the server's ETag says")
+            damage = "damaged on the way: its MD5 is not what the server's ETag says"
+            remote.doubt(answer.host, damage, copies=COPIES)
 
 
 def _begin(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -73,7 +74,7 @@ class Remote:
 
     Attributes:
         pace: How many ask at once.
-        doubted: Hosts that gave something else once.
+        doubted: How often a host gave something else.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Remote:
     ) -> None:
         limits = limits or LIMITS
         self.urls, self.limits, self.pace = urls, limits, Pace(None, limits=limits)
-        self.doubted = set[Host]()
+        self.doubted = Counter[Host]()
         self._sleep = sleep
         self._hosts = Hosts(urls, limits=limits)
         self._client = Client(
@@ -145,14 +146,14 @@ class Remote:
                 raise Fault("busy", fault.reason) from fault
             raise
 
-    def doubt(self, host: Host, reason: str) -> None:
-        """Note that what a host gave is not the file; the second time, it is asked no more.
+    def doubt(self, host: Host, reason: str, *, copies: int = 2) -> None:
+        """Note that what a host gave is not the file; after so many copies, it is asked no more.
 
         Raises:
             DownloadError: It was the last one.
         """
-        host.last, host.down = reason, host.down or host in self.doubted
-        self.doubted.add(host)
+        self.doubted[host] += 1
+        host.last, host.down = reason, host.down or self.doubted[host] >= copies
         if self._hosts.all_down:
             raise DownloadError(self._story())
 
