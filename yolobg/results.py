@@ -46,7 +46,8 @@ class LeftOut:
     """Why images of the source are not eligible; each image counts once, under the first reason that holds.
 
     `evidence` counts those in which evidence finds a class, `unverified` those that nobody verified to be free of every
-    class, where only such were asked for.
+    class, where only such were asked for, and `repeated` those that are byte for byte another one of the source, which
+    is known of images that were looked at.
     """
 
     class_: int
@@ -56,6 +57,7 @@ class LeftOut:
     unusable: int
     evidence: int = 0
     unverified: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

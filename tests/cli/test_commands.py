@@ -63,7 +63,7 @@ def test_augment__json_is_the_contract(sample: Path) -> None:
     report = json.loads(run("augment", sample / "dataset", *source(sample), "--ratio", "0.3", "--json").stdout)
     assert set(report) == KEYS
     assert set(report["source"]["left_out"]) == {
-        "class", "caption", "evidence", "unverified", "license", "in_dataset", "unusable",
+        "class", "caption", "evidence", "unverified", "license", "in_dataset", "repeated", "unusable",
     }  # fmt: skip
     assert set(report["source"]["left_out"]) | {"eligible"} <= {*report["source"]["left_out"], *report["source"]}
     left_out = report["source"]["left_out"]

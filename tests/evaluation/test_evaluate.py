@@ -358,7 +358,7 @@ BAD: dict[str, tuple[str, str, type[YolobgError]]] = {
     ),
     "of images that are elsewhere": (
         '[{"file_name": "elsewhere.png", "category_id": 0, "bbox": [0, 0, 1, 1], "score": 1}]',
-        r"none of its 1 predictions is about an image that is evaluated \(the first is about elsewhere\.png\)",
+        r"none of its 1 prediction is about an image that is evaluated \(the first is about elsewhere\.png\)",
         AnnotationsError,
     ),
     "of no image here": (

@@ -70,6 +70,22 @@ def test_augment__folders_called_alike_give_all_their_images(dataset: Path, tmp_
     assert tree(dataset) == before
 
 
+def test_augment__copies_within_one_source_are_not_said_to_be_in_the_dataset(dataset: Path, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "camera", 10)
+    for name in ("copy.jpg", "other.jpg"):
+        shutil.copy(folder / "frame_0002.jpg", folder / name)
+    few = (
+        r"only 6 eligible images of the source are not in the dataset already; 2 more are the same as another one\. Ask"
+    )
+    with pytest.raises(PoolError, match=few):
+        yolobg.augment(dataset, source=str(folder), count=EACH + 1)
+    report = yolobg.augment(dataset, source=str(folder), count=EACH)
+    assert len(contents(dataset)) == len(report.added) == EACH
+    assert report.source is not None
+    assert (report.source.left_out.in_dataset, report.failed) == (0, ())
+    assert report.source.eligible + report.source.left_out.repeated == EACH + 2
+
+
 def test_augment__exports_that_differ_in_their_images_only(dataset: Path, tmp_path: Path) -> None:
     tasks = [export(tmp_path / f"task{task}", 10 * task) for task in (1, 2, 3)]
     assert len({task["annotations"].read_bytes() for task in tasks}) == 1

@@ -125,4 +125,5 @@ def test_augment__takes_the_rest_from_the_other_videos(tmp_path: Path, pool: Pat
     assert sum("still.mp4" in added.url for added in report.added) == 1
     assert sum("still.mp4: given up" in warning for warning in report.warnings) == 1
     assert report.source is not None
-    assert report.source.left_out.in_dataset == STILL_FRAMES, "they are the same to the bit"
+    left_out = report.source.left_out
+    assert (left_out.in_dataset, left_out.repeated) == (0, STILL_FRAMES), "they are the same to the bit"

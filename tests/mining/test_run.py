@@ -22,7 +22,7 @@ import yolobg
 from yolobg import files
 from yolobg.changes.manifest import read_manifest
 from yolobg.changes.records import Mining, Run
-from yolobg.errors import DownloadError, UsageError, YolobgError
+from yolobg.errors import DownloadError, PoolError, UsageError, YolobgError
 from yolobg.images.picture_hash import NEAR_BITS, picture_hash
 from yolobg.results import Report
 
@@ -263,9 +263,22 @@ def test_hard__too_few_pictures_that_differ_is_said(
         (source.folder / f"{number:012}.jpg").write_bytes(scene(1, 40 + place))
     before = tree(root)
     model = use_model(monkeypatch, tmp_path, FakeModel())
-    with pytest.raises(YolobgError, match=r"only 1 of 5 images could be used.*near-duplicates"):
+    with pytest.raises(
+        PoolError, match=r"only 1 image differs enough .* 5 backgrounds are needed; \d+ near-duplicates"
+    ):
         yolobg.augment(root, **options(source, source.folder, model, needed=5))
     assert {name for name in tree(root) if not name.startswith(".yolobg")} == set(before)
+
+
+def test_hard__one_picture_under_many_names_blames_no_file(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source(tmp_path / "source", 30)
+    for number in range(1, 31):
+        (source.folder / f"{number:012}.jpg").write_bytes(scene(1, 60))
+    model = use_model(monkeypatch, tmp_path, FakeModel())
+    with pytest.raises(PoolError, match=r"only 1 eligible image .*; 24 more are the same as another one\. Ask for a"):
+        yolobg.augment(root, **options(source, source.folder, model, needed=5))
 
 
 def test_hard__what_the_model_cannot_read_is_left_out(

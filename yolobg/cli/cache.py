@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from yolobg.cli.options import PATH
 from yolobg.cli.output import HELP_NAMES, command, print_result, stderr_console
 from yolobg.sources.location import OPEN_IMAGES_NAMES
+from yolobg.wording import agreeing, counted
+
+if TYPE_CHECKING:
+    from yolobg.sources.catalog.catalog import Catalog
 
 __all__ = ["cache"]
 
@@ -60,7 +65,7 @@ def cache_build(*, from_: Path | None) -> None:
     with bars(stderr_console()) as progress:
         for source in (COCO2017,) if from_ is None else build_from(from_, progress=progress):
             with open_catalog(source, progress=progress) as catalog:
-                ready = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready"
+                ready = f"{_size(catalog)} ready"
                 told.append(ready if source == COCO2017 else f"{source.name}: {ready} for --source {source.name}")
                 differences = index_differences(catalog) if source == COCO2017 else ""
     for line in told:
@@ -88,7 +93,7 @@ def cache_add(*, what: str) -> None:
 
     if what in PARTS:
         with bars(stderr_console()) as progress, open_catalog(PARTS[what], progress=progress) as catalog:
-            told = f"{catalog.images:,} images in {len(catalog.categories)} categories are ready for --source {what}"
+            told = f"{_size(catalog)} ready for --source {what}"
         print_result(f"{what}: {told}")
         return
     with bars(stderr_console()) as progress:
@@ -112,3 +117,8 @@ def cache_clear(*, unused: bool) -> None:
 
 for each in (cache_path, cache_build, cache_add, cache_clear):
     cache.add_command(each)
+
+
+def _size(catalog: Catalog) -> str:
+    images, categories = catalog.images, len(catalog.categories)
+    return f"{counted(images, 'image')} in {counted(categories, 'category')} {agreeing(images, 'are')}"

@@ -168,6 +168,7 @@ def _source_table(report: Report, source: SourceInfo) -> Table:
         ("  not verified to be free of all", -left.unverified),
         ("  outside the licence filter", -left.license),
         ("  in the dataset already", -left.in_dataset),
+        ("  the same as another one", -left.repeated),
         ("  record cannot be used", -left.unusable),
         ("eligible", source.eligible),
     ]

@@ -72,6 +72,7 @@ class Brought:
         mining: The model that helped to choose, and what it found.
         given_up: Which videos were not read to the end, in sentences.
         refused: How many images were looked at and not let in, where videos are among them.
+        near: How many were left out as near-duplicates, besides those among `failed`.
     """
 
     staged: tuple[Staged, ...]
@@ -79,6 +80,7 @@ class Brought:
     mining: Mining | None = None
     given_up: tuple[str, ...] = ()
     refused: int = 0
+    near: int = 0
 
 
 Bring = Callable[[Wanted], Brought]

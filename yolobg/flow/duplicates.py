@@ -149,17 +149,24 @@ class Doubles:
     """Tells which staged images are in the dataset already, or came in before in this very run."""
 
     def __init__(self, known: Known) -> None:
-        self.found: set[int] = set()
+        self.known: set[int] = set()
+        """Those that are in the dataset, or were rejected."""
+        self.repeated: set[int] = set()
+        """Those that are the same picture as another one of the source."""
         self._known = known
         self._seen: dict[str, int] = {}
 
     def refuse(self, staged: Staged) -> str | None:
         """Why a staged image must not come in; None if it may."""
-        why = self._known.holds_content(staged)
         first = self._seen.setdefault(staged.sha256, staged.record.id)
-        if why is None and first != staged.record.id:
-            why = f"the same picture as image {first} of the source"
-        if why is not None:
-            self.found.add(staged.record.id)
+        if (why := self._known.holds_content(staged)) is not None:
+            self.known.add(staged.record.id)
             return why
+        if first != staged.record.id:
+            self.repeated.add(staged.record.id)
+            return f"the same picture as image {first} of the source"
         return NEAR_REJECTED if self._known.is_near_rejected(staged) else None
+
+    def __contains__(self, source_id: int) -> bool:
+        """Whether that image was refused as one of these."""
+        return source_id in self.known or source_id in self.repeated

@@ -178,8 +178,8 @@ def _fetch_and_merge(plan: Plan, choice: Choice, manifest: Manifest, work: _Work
             fetched = work.bring(
                 Wanted(plan, choice, manifest, catalog.records, staging, doubles.refuse, work.progress)
             )
-            choice = _without_doubles(choice, doubles.found)
-            fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles.found))
+            choice = _without_doubles(choice, doubles)
+            fetched = replace(fetched, failed=tuple(f for f in fetched.failed if f.source_id not in doubles))
             if len(fetched.staged) < plan.target.needed:
                 raise _ran_dry(plan, choice, fetched)
             used = count_non_commercial((staged.record for staged in fetched.staged), choice.licenses)
@@ -268,29 +268,34 @@ def _replaced(plan: Plan, added: Sequence[Entry]) -> tuple[str, ...]:
     )
 
 
-def _without_doubles(choice: Choice, doubles: set[int]) -> Choice:
-    """The choice after images turned out to be in the dataset by their content."""
-    left_out = replace(choice.info.left_out, in_dataset=choice.info.left_out.in_dataset + len(doubles))
-    return replace(choice, info=replace(choice.info, eligible=choice.info.eligible - len(doubles), left_out=left_out))
+def _without_doubles(choice: Choice, doubles: Doubles) -> Choice:
+    """The choice after images turned out, by their content, to be in the dataset or in the source twice."""
+    known, repeated = len(doubles.known), len(doubles.repeated)
+    left_out = choice.info.left_out
+    left_out = replace(left_out, in_dataset=left_out.in_dataset + known, repeated=repeated)
+    eligible = choice.info.eligible - known - repeated
+    return replace(choice, info=replace(choice.info, eligible=eligible, left_out=left_out))
 
 
 def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | PoolError:
     if fetched.given_up:
         return _all_alike(plan, choice, fetched, fetched.refused, "; ".join(fetched.given_up))
+    reasons = "; ".join(map(str, fetched.failed[:3]))
+    near = fetched.near + sum(map(is_near, fetched.failed))
+    if near and all(is_near(failed) or is_records_fault(failed) for failed in fetched.failed):
+        return _all_alike(plan, choice, fetched, near, reasons)
     if all(map(is_records_fault, fetched.failed)):
-        unusable = ""
+        unusable = repeated = ""
+        if number := choice.info.left_out.repeated:
+            repeated = f"; {number:,} more {agreeing(number, 'are')} the same as another one"
         if fetched.failed:
             unusable = f"; {counted(len(fetched.failed), 'image', 'do')} not match the records ({fetched.failed[0]})"
         return PoolError(
             f"{counted(plan.target.needed, 'background', 'are')} needed, and only "
             f"{counted(choice.info.eligible, 'eligible image')} of the source "
-            f"{agreeing(choice.info.eligible, 'are')} not in the dataset already{unusable}. Ask for a smaller "
-            "--ratio or --count, or give a larger "
-            "source."
+            f"{agreeing(choice.info.eligible, 'are')} not in the dataset already{repeated}{unusable}. Ask for a "
+            "smaller --ratio or --count, or give a larger source."
         )
-    reasons = "; ".join(map(str, fetched.failed[:3]))
-    if all(map(is_near, fetched.failed)):
-        return _all_alike(plan, choice, fetched, len(fetched.failed), reasons)
     remote = bool(choice.source.origin.bases)
     verb, check = ("downloaded", "--images and the network") if remote else ("used", "the files of the source")
     return DownloadError(
@@ -303,10 +308,10 @@ def _ran_dry(plan: Plan, choice: Choice, fetched: Brought) -> DownloadError | Po
 def _all_alike(plan: Plan, choice: Choice, fetched: Brought, left_out: int, why: str) -> PoolError:
     """The error of a source in which one image is like another."""
     more = "; for a fast video, a shorter --every takes more frames" if choice.source.origin.frames else ""
-    needed = counted(plan.target.needed, "background", "are")
+    needed, because = counted(plan.target.needed, "background", "are"), f" ({why})" if why else ""
     return PoolError(
         f"of the source, only {counted(len(fetched.staged), 'image', 'differ')} enough from the dataset and from one "
-        f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out ({why}). Nothing was "
+        f"another, and {needed} needed; {counted(left_out, 'near-duplicate', 'were')} left out{because}. Nothing was "
         "added. Ask for fewer (what was fetched is kept for that), or give images or videos of more scenes"
         f"{more}."
     )

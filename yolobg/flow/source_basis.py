@@ -8,6 +8,7 @@ from yolobg.dataset.layout import coco_id, file_stem
 from yolobg.matching.lexicon import coco_categories
 from yolobg.sources.catalog.catalog import Catalog
 from yolobg.sources.resolve import Source
+from yolobg.wording import counted
 
 __all__ = ["basis_notes", "is_coco"]
 
@@ -55,6 +56,6 @@ def _nothing_known(source: Source, catalog: Catalog) -> tuple[str, ...]:
     if not silent or not catalog.images or (source.silent is None and catalog.has_captions):
         return ()
     return (
-        f"{source.name}: none of its {catalog.images:,} images has an annotation, so nothing is known of what they "
-        "show and none is left out for it. Review the added images (yolobg review)",
+        f"{source.name}: none of its {counted(catalog.images, 'image')} has an annotation, so nothing is known of what "
+        "they show and none is left out for it. Review the added images (yolobg review)",
     )

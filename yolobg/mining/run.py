@@ -27,7 +27,6 @@ from yolobg.model import Failed, ImageRecord, Staged
 from yolobg.scoring.models import Scorer, open_scorer
 from yolobg.sources.cache_folder import SCORES, cache_folder
 from yolobg.threads import Pool
-from yolobg.wording import agreeing
 
 __all__ = ["bring_hard"]
 
@@ -102,10 +101,7 @@ class _Run:
                 break
         self._keep_only(picked.all)
         staged = tuple(self._staged[row.source_id] for row in picked.all)
-        near = self._near + picked.near
-        if near and len(staged) < self._sizes.needed:
-            self._failed.append(Failed(0, f"{near:,} {agreeing(near, 'are')} near-duplicates", 1, "others"))
-        return Brought(staged, tuple(self._failed), self._record(picked))
+        return Brought(staged, tuple(self._failed), self._record(picked), near=self._near + picked.near)
 
     # ------------------------------------------------------------ what is near
 

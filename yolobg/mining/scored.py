@@ -64,11 +64,9 @@ def _bring(wanted: Wanted, rows: dict[int, Looked], model: Used, failed: list[Fa
         for source_id in lost:
             del rows[source_id]
     keep_only(wanted.staging, {row.source_id for row in picked.all})
-    alike = near + picked.near
-    if alike and len(picked.all) < needed:
-        failed.append(Failed(0, f"{alike:,} {agreeing(alike, 'are')} near-duplicates", 1, "others"))
     chosen = tuple(staged[row.source_id] for row in picked.all)
-    return Brought(chosen, tuple(failed), record_of(wanted, model, list(rows.values()), picked, near=near))
+    mining = record_of(wanted, model, list(rows.values()), picked, near=near)
+    return Brought(chosen, tuple(failed), mining, near=near + picked.near)
 
 
 def _check(wanted: Wanted, work: Work, folder: Path) -> None:

@@ -23,6 +23,7 @@ def left_out(source: SourceInfo | None) -> str:
         (left.unverified, "are", "not verified to be free of every class"),
         (left.license, "are", "outside the licence filter"),
         (left.in_dataset, "were", "in the dataset already or rejected in a review"),
+        (left.repeated, "are", "the same picture as another one of the source"),
         (left.unusable, "have", "a record that cannot be used"),
     )
     return "; ".join(f"{number:,} {agreeing(number, verb)} {why}" for number, verb, why in reasons if number)

@@ -93,8 +93,8 @@ def read_predictions(file: Path, index: ImageIndex, *, classes: int, categories:
     found, unknown = _rows(records, index, first, classes, file)
     if records and unknown == len(records):
         raise AnnotationsError(
-            f"{file}: none of its {unknown:,} predictions is about an image that is evaluated (the first is about "
-            f"{records[0].file_name or records[0].image_id}); predict on the images that --dry-run lists"
+            f"{file}: none of its {counted(unknown, 'prediction')} is about an image that is evaluated (the first is "
+            f"about {records[0].file_name or records[0].image_id}); predict on the images that --dry-run lists"
         )
     lowest = float(found.score.min()) if len(found.score) else None
     warnings = []
