@@ -7,6 +7,7 @@ separators, since files written on Windows have the latter, and neither touches 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import sys
@@ -86,6 +87,8 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
+# Asked for by each step that an image takes; as many are under way at a time at most.
+@functools.lru_cache(maxsize=1024)
 def safe_parts(file_name: str, *, windows: bool = sys.platform == "win32") -> tuple[str, ...] | None:
     """The parts of a record's `file_name`, or None when it may not be used as a path below a folder.
 

@@ -60,7 +60,7 @@ class Workshop:
         self._seen.add(record.id)
         if reason is not None:
             self._report(rank, Failed(record.id, reason, 0, record.file_name))
-        elif self._origin.folders or staged_path(self._staging, record.id).name in self._left_over:
+        elif self._origin.folders or self._is_left_over(record):
             self._batch.append((rank, record))
         else:
             self._over_network(rank, record)
@@ -121,7 +121,7 @@ class Workshop:
         self._network.submit(rank, record)
 
     def _bring(self, record: ImageRecord) -> Staged | Failed:
-        is_left_over = staged_path(self._staging, record.id).name in self._left_over
+        is_left_over = self._is_left_over(record)
         # A file left by a run with another kind of link is made again where that is as cheap as looking at it.
         try:
             if is_left_over and (self._origin.link == "copy" or not self._origin.folders):
@@ -138,6 +138,9 @@ class Workshop:
             if kept is not None:
                 return kept
         return Failed(record.id, self._folders.why_absent(record), 1, record.file_name)
+
+    def _is_left_over(self, record: ImageRecord) -> bool:
+        return bool(self._left_over) and staged_path(self._staging, record.id).name in self._left_over
 
     def _first_address(self, record: ImageRecord) -> str:
         parts = safe_parts(record.file_name) or ()

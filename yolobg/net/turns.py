@@ -36,9 +36,10 @@ class Turns(Generic[T]):
         with self._changed:
             if wait_s > 0:
                 heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._order), item))
+                self._changed.notify()
             else:
                 self._ready.append(item)
-            self._changed.notify()
+                self._wake()
 
     def take(self) -> T | None:
         """Wait for an item whose turn it is; `give_back` must follow. None once all is over."""
@@ -50,6 +51,7 @@ class Turns(Generic[T]):
                     item = self._ready.popleft()
                     if self._ready and self._active >= self._pace.limit:
                         self._pace.was_full()
+                    self._wake()
                     return item
                 self._changed.wait(self._later[0][0] - time.monotonic() if self._later and not self._ready else None)
             return None
@@ -57,16 +59,25 @@ class Turns(Generic[T]):
     def give_back(self) -> None:
         """End a turn."""
         with self._changed:
+            # The thread itself comes for the next item, and wakes another where there is room for two.
             self._active -= 1
-            # The thread itself comes for the next item; another is woken only where there is room for two.
-            if self._ready and self._active + 1 < self._pace.limit:
-                self._changed.notify()
+
+    @property
+    def wanted(self) -> int:
+        """How many threads would have a turn now, if there were any number of them."""
+        with self._changed:
+            return min(self._pace.limit, self._active + len(self._ready))
 
     def close(self) -> None:
         """Let nobody wait any longer."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _wake(self) -> None:
+        """Wake a thread, if there is work for it; it wakes the next."""
+        if self._ready and self._active < self._pace.limit:
+            self._changed.notify()
 
     def _promote(self) -> None:
         """What has waited its time comes before what is new."""
@@ -99,16 +110,19 @@ class Crew(Generic[T]):
             YolobgError: This machine has no thread for it.
         """
         self._turns.add(item)
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        """Start the threads that have work now."""
         with self._lock:
-            if self._closed or self._is_short or len(self._threads) >= self._pace.limit:
-                return
-            try:
-                self._threads.append(start_thread(self._run, name=self._name))
-            except YolobgError:
-                # Those that there are work on all items as well.
-                self._is_short = True
-                if not self._threads:
-                    raise
+            while not self._closed and not self._is_short and len(self._threads) < self._turns.wanted:
+                try:
+                    self._threads.append(start_thread(self._run, name=self._name))
+                except YolobgError:
+                    # Those that there are work on all items as well.
+                    self._is_short = True
+                    if not self._threads:
+                        raise
 
     def close(self, cut: Callable[[], None]) -> None:
         """Let no item have another turn, end those under way by `cut`, and wait for the threads."""
@@ -123,5 +137,9 @@ class Crew(Generic[T]):
         while (item := self._turns.take()) is not None:
             wait_s = self._work(item)
             self._turns.give_back()
+            # At once, since the pace compares what comes in with that before: with threads that start one by one, as
+            # further items are submitted, more at a time would seem to bring nothing.
+            if len(self._threads) < self._pace.limit:
+                self._start_threads()
             if wait_s is not None:
                 self._turns.add(item, wait_s=wait_s)
