@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from yolobg.model import SCHEMA, ClassMatch, Contamination
-from yolobg.wording import counted
 
 __all__ = [
     "AtConfidence",
@@ -346,7 +345,7 @@ class Evaluation:
 
     def _in_short(self) -> str:
         if self.predict_on is not None:
-            return f"dry run, {counted(len(self.predict_on), 'image')} to predict on"
+            return f"dry run, {len(self.predict_on):,} images to predict on"
         mean = self.models[0].mean_recall_at_false_alarm_rate
         if self.words or mean is None:
             return self.words or "too few backgrounds for recall at equal false-alarm rates"
