@@ -47,20 +47,3 @@ def test_crew__works_on_more_at_once_as_soon_as_more_are_allowed(limit: int) -> 
     finally:
         together.abort()
         crew.close(lambda: None)
-
-
-def test_crew__starts_no_thread_that_has_no_work() -> None:
-    names = set[str]()
-
-    def work(_item: int) -> None:
-        names.add(threading.current_thread().name + str(threading.get_ident()))
-        done.release()
-
-    done = threading.Semaphore(0)
-    crew: Crew[int] = Crew(work, _Steps(64), name="test")
-    for item in range(200):
-        crew.submit(item)
-        assert done.acquire(timeout=LONG_S)
-    crew.close(lambda: None)
-    # The one at work may not have come back for more when the next item comes.
-    assert len(names) < 20

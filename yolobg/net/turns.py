@@ -110,12 +110,13 @@ class Crew(Generic[T]):
             YolobgError: This machine has no thread for it.
         """
         self._turns.add(item)
-        self._start_threads()
+        # One for each, also where another has nothing to do just now: what a long run has later, a short one has too.
+        self._start_threads(min(self._pace.limit, len(self._threads) + 1))
 
-    def _start_threads(self) -> None:
-        """Start the threads that have work now."""
+    def _start_threads(self, wanted: int) -> None:
+        """Start threads until there are so many."""
         with self._lock:
-            while not self._closed and not self._is_short and len(self._threads) < self._turns.wanted:
+            while not self._closed and not self._is_short and len(self._threads) < wanted:
                 try:
                     self._threads.append(start_thread(self._run, name=self._name))
                 except YolobgError:
@@ -140,6 +141,6 @@ class Crew(Generic[T]):
             # At once, since the pace compares what comes in with that before: with threads that start one by one, as
             # further items are submitted, more at a time would seem to bring nothing.
             if len(self._threads) < self._pace.limit:
-                self._start_threads()
+                self._start_threads(self._turns.wanted)
             if wait_s is not None:
                 self._turns.add(item, wait_s=wait_s)
