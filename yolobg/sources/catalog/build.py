@@ -276,7 +276,7 @@ _TABLE = (
 )
 _HASH = "INSERT INTO caption(caption, rank) VALUES ('hashsize', 67108864)"
 # One statement for thousands of images: SQLite works through it without asking for the interpreter, which others hold.
-_INSERT = "INSERT INTO caption(rowid, text) SELECT ?1 + key, value FROM json_each(?2) WHERE type = 'text'"
+_INSERT = "INSERT INTO caption(rowid, text) SELECT ? + key, value FROM json_each(?) WHERE type = 'text'"
 _STEP = 5000
 
 

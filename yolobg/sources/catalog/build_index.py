@@ -19,7 +19,7 @@ __all__ = ["build_index"]
 # Thousands in one statement: SQLite needs half the time for it.
 _BATCH = 10_000
 _INSERT = (
-    "INSERT INTO image SELECT value, printf('%012d.jpg', value), 0, 0, NULL, '', '' FROM json_each(CAST(?1 AS TEXT))"
+    "INSERT INTO image SELECT value, printf('%012d.jpg', value), 0, 0, NULL, '', '' FROM json_each(CAST(? AS TEXT))"
 )
 
 
