@@ -88,7 +88,7 @@ def test_signal__twice_ends_at_once(world: World) -> None:
     """The second does not wait for anything, not even for a disk that hangs."""
     hang = (
         "import time\nfrom yolobg.images.workers import Workshop\n"
-        "Workshop.close = lambda _: (print('hangs', flush=True), time.sleep(1000))"  # the disk that hangs
+        "Workshop.close = lambda _: (print('hangs', flush=True), time.sleep(1000))"  # a hung disk outlasts the test
     )
     images = {f"/{image.name}": image.read_bytes() for image in world.images.iterdir()}
     with ImageServer(images, hangs_after=4) as server:
